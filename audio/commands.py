@@ -1,0 +1,80 @@
+"""What all commands share: a user's mistake is one line, and the flags of every training."""
+
+import os
+import sys
+
+from absl import app, flags, logging
+
+from audio.errors import UserError
+
+
+def run(main):
+  """Runs `main(argv)` under absl; a UserError becomes one line and exit code 1."""
+
+  def one_line_errors(argv):
+    logging.set_verbosity(logging.ERROR)
+    try:
+      _refuse_leftovers(argv)
+      main(argv)
+    except UserError as error:
+      _exit(f"error: {error}", 1)
+    except KeyboardInterrupt:
+      _exit("interrupted; the same command goes on where it stopped", 130)
+
+  app.run(one_line_errors)
+
+
+def define_training_flags(recipes):
+  """Defines the flags that every `train` command has.
+
+  Args:
+    recipes: names of the recipes, the first of which is the paper.
+  """
+  flags.DEFINE_string(
+    "dataset",
+    "synthetic",
+    "synthetic, folder:PATH (a folder or a CSV), or an audio data set of tensorflow-datasets.",
+  )
+  flags.DEFINE_string(
+    "split", None, "Part of the data set; default: train if there is one, else all."
+  )
+  flags.DEFINE_string("data_dir", None, "Where prepared data sets are; default: the library's own.")
+  flags.DEFINE_string("manual_dir", None, "Folder with archives of a data set downloaded by hand.")
+  flags.DEFINE_string("store_dir", None, "Where decoded audio is kept; default: the user's cache.")
+  flags.DEFINE_string(
+    "run", None, "Run folder; default: runs/SYSTEM-DATASET. It resumes if it exists."
+  )
+  flags.DEFINE_enum(
+    "recipe",
+    None,
+    recipes,
+    "Set of hyper-parameters; default: paper, or quick for a small data set.",
+  )
+  flags.DEFINE_integer("steps", None, "Training steps; default: the recipe's.", lower_bound=1)
+  flags.DEFINE_integer("batch_size", None, "Pairs of a step; default: the recipe's.", lower_bound=2)
+  flags.DEFINE_integer("seed", 0, "Seed of weights, excerpts and views.", lower_bound=0)
+  flags.DEFINE_integer("monitor_every", None, "Steps between kNN checks; 0: only first and last.")
+  flags.DEFINE_integer("checkpoint_every", 100, "Steps between checkpoints.", lower_bound=1)
+  flags.DEFINE_float("max_bad_fraction", 0.05, "Largest share of unusable clips.", 0.0, 1.0)
+  flags.DEFINE_bool("deterministic", False, "Bit-identical results on one machine, at some speed.")
+  flags.DEFINE_enum("views_on", "device", ["device", "host"], "Where views are made; same numbers.")
+
+
+def default_run_folder(system, dataset):
+  """Returns runs/SYSTEM-DATASET with a name that is safe as a folder."""
+  name = os.path.basename(dataset.removeprefix("folder:").rstrip("/\\")) or "audio"
+  safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
+  return os.path.join("runs", f"{system}-{safe}")
+
+
+def _refuse_leftovers(argv):
+  if len(argv) > 1:
+    raise UserError(
+      f"unexpected argument {argv[1]!r}: options are written --name=value; see --help"
+    )
+
+
+def _exit(message, code):
+  sys.stdout.flush()
+  print(message, file=sys.stderr, flush=True)
+  sys.exit(code)

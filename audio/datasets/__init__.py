@@ -1,0 +1,54 @@
+"""A name -> clips with keys, labels and groups: one interface for every source of audio.
+
+synthetic        sound events made from a seed, the default (synthetic.py)
+folder:PATH      a folder of audio files, or a CSV that lists them (folder.py)
+spoken_digit ... any audio builder of tensorflow-datasets (tfds.py)
+"""
+
+import difflib
+
+from audio.datasets.source import Clip, ClipSource
+from audio.errors import UserError
+
+__all__ = ["Clip", "ClipSource", "open_source"]
+
+
+def open_source(name, split=None, data_dir=None, manual_dir=None):
+  """Opens a data set by the name that `--dataset` takes.
+
+  Args:
+    name: "synthetic", "folder:PATH" or the name of a tensorflow-datasets audio builder.
+    split: which part: a split of the builder or of the CSV's `split` column. None: "train" where
+      the data set has one, otherwise everything.
+    data_dir: where prepared data sets are kept; None: the source's own default.
+    manual_dir: folder with archives that were downloaded by hand (tensorflow-datasets).
+
+  Returns:
+    A ClipSource.
+
+  Raises:
+    UserError: unknown name, missing folder, nothing in it.
+  """
+  if name == "synthetic":
+    from audio.datasets import synthetic
+
+    return synthetic.open_synthetic(data_dir)
+  if name.startswith("folder:"):
+    from audio.datasets import folder
+
+    return folder.open_folder(name.removeprefix("folder:"), split)
+  from audio.datasets import tfds
+
+  if not tfds.has_builder(name):
+    raise UserError(_unknown(name, ["synthetic", *tfds.audio_builders()]))
+  return tfds.open_builder(name, split, data_dir, manual_dir)
+
+
+def _unknown(name, known):
+  near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+  guess = f" Did you mean {' or '.join(near)}?" if near else ""
+  return (
+    f"unknown data set {name!r}.{guess} For audio files of your own use --dataset=folder:PATH; "
+    "otherwise 'synthetic' or an audio data set of tensorflow-datasets, such as "
+    "spoken_digit, speech_commands, crema_d or nsynth"
+  )

@@ -1,0 +1,209 @@
+"""Waves -> log-mels, on the device, every convention an argument.
+
+Letters: B examples, n samples, T frames, F mel bands.
+"""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+_WINDOWS = {"hann": tf.signal.hann_window, "hamming": tf.signal.hamming_window}
+_FLOORS = ("clip", "add")
+_LOGS = {"e": 1.0, "10": float(np.log(10.0))}
+
+
+@keras.saving.register_keras_serializable("audio")
+class LogMel(keras.layers.Layer):
+  """Log-mel spectrogram: `[B, n] -> [B, T, F]`, float32 under any precision policy.
+
+  Each example is computed by itself: it never depends on the others of its batch. Mel filters are
+  triangles of height one (no area normalisation).
+
+  Args:
+    sample_rate_hz: rate of the waves.
+    window: "hann" or "hamming", periodic.
+    frame_samples: length of the window.
+    hop_samples: from one frame to the next.
+    fft_samples: length of the Fourier transform, at least `frame_samples`.
+    padding: "none": frame t starts at sample `t * hop`; or "reflect": the wave is mirrored at both
+      ends by half a transform, and frame t is centred on sample `t * hop` (librosa's `center`).
+    power: 1 (magnitude) or 2.
+    mel_scale: "htk" or "slaney".
+    num_mels: F.
+    fmin_hz: lower edge of the lowest band.
+    fmax_hz: upper edge of the highest band.
+    log_base: "e" or "10".
+    floor_mode: "clip": `log(clip(mel, floor, ceiling))`; or "add": `log(mel + floor)`.
+    floor: see above.
+    ceiling: see above.
+    wave_epsilon: added to every sample first.
+  """
+
+  def __init__(
+    self,
+    sample_rate_hz,
+    window,
+    frame_samples,
+    hop_samples,
+    fft_samples,
+    padding,
+    power,
+    mel_scale,
+    num_mels,
+    fmin_hz,
+    fmax_hz,
+    log_base,
+    floor_mode,
+    floor,
+    ceiling=1e8,
+    wave_epsilon=0.0,
+    **kwargs,
+  ):
+    super().__init__(dtype="float32", autocast=False, trainable=False, **_without_dtype(kwargs))
+    _require("window", window, _WINDOWS)
+    _require("padding", padding, ("none", "reflect"))
+    _require("power", power, (1, 2))
+    _require("log_base", log_base, _LOGS)
+    _require("floor_mode", floor_mode, _FLOORS)
+    self.sample_rate_hz = sample_rate_hz
+    self.window = window
+    self.frame_samples = frame_samples
+    self.hop_samples = hop_samples
+    self.fft_samples = fft_samples
+    self.padding = padding
+    self.power = power
+    self.mel_scale = mel_scale
+    self.num_mels = num_mels
+    self.fmin_hz = fmin_hz
+    self.fmax_hz = fmax_hz
+    self.log_base = log_base
+    self.floor_mode = floor_mode
+    self.floor = floor
+    self.ceiling = ceiling
+    self.wave_epsilon = wave_epsilon
+    self._filters = mel_filters(
+      mel_scale, num_mels, 1 + fft_samples // 2, sample_rate_hz, fmin_hz, fmax_hz
+    )
+
+  def num_samples(self, frames):
+    """Returns the shortest excerpt with this many frames.
+
+    With padding "reflect" it is to be cut from the padded clip, so that its frames are those of the
+    whole clip: COLA's 96 frames are 15,600 samples, the 101 frames of mix-back 24,048.
+    """
+    first = self.frame_samples if self.padding == "none" else self.fft_samples
+    return first + (frames - 1) * self.hop_samples
+
+  def call(self, waves):
+    waves = tf.cast(waves, tf.float32) + self.wave_epsilon
+    if self.padding == "reflect":
+      half = self.fft_samples // 2
+      waves = tf.pad(waves, [[0, 0], [half, half]], mode="REFLECT")
+    return self.compress(self.mel_of(waves))
+
+  def mel_of(self, padded_waves):
+    """Returns the mel energies (or magnitudes) `[B, T, F]` of waves that are padded already."""
+    if self.padding == "reflect":  # librosa centres the window in its transform
+      margin = (self.fft_samples - self.frame_samples) // 2
+      padded_waves = padded_waves[:, margin : tf.shape(padded_waves)[1] - margin]
+    spectra = tf.signal.stft(
+      padded_waves,
+      self.frame_samples,
+      self.hop_samples,
+      self.fft_samples,
+      window_fn=_WINDOWS[self.window],
+    )
+    magnitudes = tf.abs(spectra)
+    bins = magnitudes if self.power == 1 else tf.square(magnitudes)
+    return tf.tensordot(bins, tf.constant(self._filters), 1)
+
+  def compress(self, mel):
+    """Takes the logarithm: mel energies -> log-mel."""
+    if self.floor_mode == "clip":
+      mel = tf.clip_by_value(mel, self.floor, self.ceiling)
+    else:
+      mel = mel + self.floor
+    return tf.math.log(mel) / _LOGS[self.log_base]
+
+  def expand(self, log_mel):
+    """Undoes `compress`, exactly but for what a floor has cut off."""
+    mel = tf.exp(log_mel * _LOGS[self.log_base])
+    return mel if self.floor_mode == "clip" else mel - self.floor
+
+  def compute_output_shape(self, input_shape):
+    batch, samples = input_shape
+    if samples is None:
+      return (batch, None, self.num_mels)
+    if self.padding == "reflect":
+      return (batch, 1 + samples // self.hop_samples, self.num_mels)
+    frames = max(0, 1 + (samples - self.frame_samples) // self.hop_samples)
+    return (batch, frames, self.num_mels)
+
+  def get_config(self):
+    names = (
+      "sample_rate_hz window frame_samples hop_samples fft_samples padding power mel_scale num_mels "
+      "fmin_hz fmax_hz log_base floor_mode floor ceiling wave_epsilon"
+    )
+    return super().get_config() | {name: getattr(self, name) for name in names.split()}
+
+
+def mel_filters(mel_scale, num_mels, num_bins, sample_rate_hz, fmin_hz, fmax_hz):
+  """Triangular mel filters of height one.
+
+  Args:
+    mel_scale: "htk" (triangles on the mel axis, as tf.signal) or "slaney" (on the axis of
+      frequency, as librosa with `norm=None`).
+    num_mels: F.
+    num_bins: bins of the spectrum, from 0 to half the sample rate.
+    sample_rate_hz: sample rate.
+    fmin_hz: lower edge of the lowest filter.
+    fmax_hz: upper edge of the highest filter.
+
+  Returns:
+    float32 `[num_bins, F]`.
+  """
+  _require("mel_scale", mel_scale, ("htk", "slaney"))
+  bins_hz = np.linspace(0.0, sample_rate_hz / 2, num_bins)
+  if mel_scale == "htk":
+    axis, edges = _hz_to_htk(bins_hz), np.linspace(*_hz_to_htk([fmin_hz, fmax_hz]), num_mels + 2)
+  else:
+    low, high = _hz_to_slaney([fmin_hz, fmax_hz])
+    axis, edges = bins_hz, _slaney_to_hz(np.linspace(low, high, num_mels + 2))
+  lower, centre, upper = edges[:-2], edges[1:-1], edges[2:]
+  rising = (axis[:, None] - lower) / (centre - lower)
+  falling = (upper - axis[:, None]) / (upper - centre)
+  filters = np.maximum(0, np.minimum(rising, falling))
+  if mel_scale == "htk":
+    filters[0] = 0  # tf.signal leaves the constant component out
+  return filters.astype(np.float32)
+
+
+def _hz_to_htk(hz):
+  return 1127.0 * np.log1p(np.asarray(hz) / 700.0)
+
+
+# Slaney's scale: linear below 1 kHz (200/3 Hz a mel), logarithmic above (27 mels for a factor 6.4).
+_SLANEY_HZ_PER_MEL, _SLANEY_LOG_STEP, _SLANEY_KNEE_HZ = 200.0 / 3, np.log(6.4) / 27, 1000.0
+
+
+def _hz_to_slaney(hz):
+  hz = np.asarray(hz, float)
+  knee = _SLANEY_KNEE_HZ / _SLANEY_HZ_PER_MEL
+  above = knee + np.log(np.maximum(hz, 1e-9) / _SLANEY_KNEE_HZ) / _SLANEY_LOG_STEP
+  return np.where(hz < _SLANEY_KNEE_HZ, hz / _SLANEY_HZ_PER_MEL, above)
+
+
+def _slaney_to_hz(mel):
+  knee = _SLANEY_KNEE_HZ / _SLANEY_HZ_PER_MEL
+  above = _SLANEY_KNEE_HZ * np.exp((mel - knee) * _SLANEY_LOG_STEP)
+  return np.where(mel < knee, mel * _SLANEY_HZ_PER_MEL, above)
+
+
+def _require(name, value, allowed):
+  if value not in allowed:
+    raise ValueError(f"{name}={value!r}: it can be {', '.join(map(repr, allowed))}")
+
+
+def _without_dtype(kwargs):
+  """Drops what this layer decides by itself when it is built from a config."""
+  return {key: value for key, value in kwargs.items() if key not in ("dtype", "trainable")}

@@ -1,0 +1,96 @@
+"""Figures of a run: curves, kNN, and pairs as the network sees them."""
+
+import os
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import numpy as np
+from matplotlib import pyplot as plt
+
+_PAIRS_SHOWN = 5
+# Okabe and Ito's colours, told apart by everyone; line styles carry the same in black and white.
+_BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#666666"
+
+
+def curves(run):
+  """Draws training.png and, if there was a monitor, knn.png into the run's folder of plots."""
+  if len(run.metrics("loss")[0]):
+    _training(run)
+  if len(run.metrics("knn_accuracy")[0]):
+    _knn(run)
+
+
+def positive_pairs(folder, pairs, windows, make_views, seed):
+  """Draws pairs.png: the first pairs of step 0, after all that is done to them.
+
+  Args:
+    folder: where to.
+    pairs: an ExcerptPairs.
+    windows: the LogMelWindows of the run.
+    make_views: `(excerpts [B, 2, N], seed [2]) -> [B, 2, T, F]`.
+    seed: int32 `[2]`, seed of step 0.
+  """
+  clip_ids, words = pairs.clip_ids(0).numpy(), pairs.start_words(0).numpy()
+  views = np.asarray(make_views(pairs.copy(clip_ids, words), seed))[:_PAIRS_SHOWN]
+  names = pairs.store.keys(clip_ids[:_PAIRS_SHOWN])
+  rows = len(views)
+  figure, axes = plt.subplots(rows, 2, figsize=(8, 1.5 * rows + 0.8), squeeze=False, sharex=True)
+  low, high = np.percentile(views, [1, 99.5])
+  duration_s = windows.frames * windows.log_mel.hop_samples / windows.sample_rate_hz
+  for row, (pair, name) in enumerate(zip(views, names)):
+    for axis, log_mel in zip(axes[row], pair):
+      extent = (0, duration_s, 0, windows.log_mel.num_mels)
+      image = axis.imshow(
+        log_mel.T, origin="lower", aspect="auto", extent=extent, vmin=low, vmax=high, cmap="magma"
+      )
+      axis.set_yticks([])
+    axes[row, 0].set_title(name[-60:], loc="left", fontsize=8)
+  axes[0, 1].set_title("another excerpt of the same clip", loc="left", fontsize=8)
+  for axis in axes[-1]:
+    axis.set_xlabel("time in the excerpt (s)")
+  figure.supylabel("mel band, low to high", fontsize=9)
+  figure.tight_layout()
+  figure.colorbar(image, ax=axes, label="log mel", fraction=0.04, pad=0.02)
+  _save(figure, os.path.join(folder, "pairs.png"))
+
+
+def _training(run):
+  figure, (top, bottom) = plt.subplots(2, 1, figsize=(7, 6), sharex=True)
+  _plot(top, run, "loss", _BLUE, "-", "contrastive loss (nats)")
+  _plot(bottom, run, "contrastive_accuracy", _BLUE, "-", "contrastive accuracy")
+  _plot(bottom, run, "embedding_spread", _ORANGE, "--", "embedding spread (0: collapse)")
+  bottom.set_ylim(0, None)
+  bottom.set_xlabel("training step")
+  bottom.set_ylabel("share")
+  top.set_ylabel("loss (nats)")
+  _save(figure, run.path("plots", "training.png"))
+
+
+def _knn(run):
+  figure, axis = plt.subplots(figsize=(7, 4))
+  steps, accuracy = run.metrics("knn_accuracy")
+  axis.plot(steps, 100 * accuracy, "o-", color=_BLUE, label="kNN, leaving one clip out")
+  chance = 100 * run.metrics("knn_chance")[1][0]
+  axis.axhline(chance, color=_GREY, linestyle=":", label=f"chance ({chance:.1f} %)")
+  axis.set_ylim(0, 100)
+  axis.set_xlabel("training step (0: random weights)")
+  axis.set_ylabel("macro accuracy (%)")
+  axis.legend(frameon=False)
+  _save(figure, run.path("plots", "knn.png"))
+
+
+def _plot(axis, run, name, colour, style, label):
+  steps, values = run.metrics(name)
+  marker = "o" if len(steps) < 3 else None
+  axis.plot(steps, values, style, color=colour, marker=marker, label=label)
+  axis.legend(frameon=False)
+  axis.grid(alpha=0.3)
+
+
+def _save(figure, path):
+  unfinished = path.replace(".png", ".part.png")
+  figure.savefig(unfinished, dpi=120, bbox_inches="tight")
+  plt.close(figure)
+  os.replace(unfinished, path)

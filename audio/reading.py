@@ -1,0 +1,214 @@
+"""A file or an array -> mono float32 at one sample rate.
+
+libsndfile (by soundfile) reads every format; where the ops of tensorflow-io run, they decode the
+formats on which both agree. soxr resamples. A file whose header promises more than the file holds
+is refused, because half a clip is not the clip.
+"""
+
+import functools
+import os
+import re
+import stat
+
+import numpy as np
+import soundfile
+import soxr
+
+from audio.errors import UnusableAudio
+
+# What soundfile 0.13 opens, by extension.
+EXTENSIONS = frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".aifc"})
+# Audio that nobody here can decode: such a file is reported, never overlooked.
+UNSUPPORTED_EXTENSIONS = frozenset(
+  {".m4a", ".mp4", ".aac", ".wma", ".webm", ".amr", ".ape", ".wv", ".mka", ".ac3"}
+)
+FULL_SCALE = 32768.0  # of 16-bit PCM
+
+_BLOCK_FRAMES = 1 << 20  # 24 s at 44.1 kHz: bounds the memory of decoding, not its result
+# tensorflow-io 0.37.1 reads 32-bit integer WAV as float, and neither 64-bit WAV nor AIFF.
+_TFIO_FORMATS = {
+  ("WAV", "PCM_U8"),
+  ("WAV", "PCM_16"),
+  ("WAV", "PCM_24"),
+  ("WAV", "FLOAT"),
+  ("WAVEX", "PCM_16"),
+  ("WAVEX", "PCM_24"),
+  ("FLAC", "PCM_16"),
+  ("FLAC", "PCM_24"),
+  ("OGG", "VORBIS"),
+  ("MPEG", "MPEG_LAYER_III"),
+  ("MP3", "MPEG_LAYER_III"),
+}
+_CHUNK_SHORTER_THAN_PROMISED = re.compile(r"(?:data|SSND)\s*:\s*(\d+) \(should be (\d+)\)")
+
+
+def read(path, sample_rate_hz, decoder="auto"):
+  """Reads a whole file as mono at the wanted sample rate.
+
+  Args:
+    path: str, bytes or path-like; WAV, FLAC, OGG, MP3 or AIFF.
+    sample_rate_hz: rate of the result; the file is resampled (soxr, high quality) if it differs.
+    decoder: "soundfile", "tensorflow-io", or "auto": the latter where its ops run.
+
+  Returns:
+    float32 `[n]`, n >= 1, nominally in [-1, 1] (float files may exceed it and are not clipped).
+
+  Raises:
+    UnusableAudio: with the reason, if the file cannot be decoded in full.
+  """
+  path = os.fsdecode(path)
+  _require_content(path)
+  try:
+    with soundfile.SoundFile(os.fsencode(path)) as file:
+      _require_complete(file, path)
+      blocks = _blocks(file, path, decoder)
+      samples = _resample_stream(blocks, file.samplerate, sample_rate_hz)
+  except soundfile.LibsndfileError as error:
+    raise UnusableAudio(f"cannot be decoded: {error.error_string.strip()}") from error
+  return _require_samples(samples)
+
+
+def to_mono(samples, from_hz, to_hz):
+  """Brings decoded samples to mono at another rate.
+
+  Args:
+    samples: `[n]` or `[n, channels]`; float as it is, integers by their 16-bit full scale, or by
+      the 32-bit one if any sample exceeds 16 bits.
+    from_hz: rate of `samples`.
+    to_hz: rate of the result.
+
+  Returns:
+    float32 `[m]`, m >= 1.
+
+  Raises:
+    UnusableAudio: if nothing is left, or if it is not finite.
+  """
+  scaled = _to_float(np.asarray(samples))
+  return _require_samples(_resample_stream([_mix(scaled)], from_hz, to_hz))
+
+
+@functools.cache
+def tensorflow_io_runs():
+  """Whether an op of tensorflow-io really runs: its import succeeds where none of them does."""
+  try:
+    import tensorflow_io as tfio
+
+    tfio.audio.resample(np.zeros((8, 1), np.float32), 2, 1)
+  except (ImportError, NotImplementedError, AttributeError, OSError):
+    return False
+  return True
+
+
+def _require_content(path):
+  try:
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode):
+      raise UnusableAudio("not a regular file")
+    open(path, "rb").close()
+  except OSError as error:
+    raise UnusableAudio((error.strerror or str(error)).lower()) from error
+  if status.st_size == 0:
+    raise UnusableAudio("empty file (0 bytes)")
+  extension = os.path.splitext(path)[1].lower()
+  if extension in UNSUPPORTED_EXTENSIONS:
+    raise UnusableAudio(f"format {extension} is not supported: convert it to WAV or FLAC")
+
+
+def _require_complete(file, path):
+  """Refuses a file that holds less than its header promises (WAV, AIFF: chunk size; OGG: last page).
+
+  FLAC and MP3 show it while they are decoded.
+  """
+  if match := _CHUNK_SHORTER_THAN_PROMISED.search(file.extra_info):
+    promised, present = map(int, match.groups())
+    if promised > present:
+      raise UnusableAudio(f"truncated: header promises {promised} bytes, file holds {present}")
+  if file.format == "OGG" and not _ogg_has_last_page(path):
+    raise UnusableAudio("truncated: the stream has no last page")
+
+
+def _ogg_has_last_page(path):
+  with open(path, "rb") as raw:
+    raw.seek(max(0, os.path.getsize(path) - 65_307))  # the largest page there can be
+    tail = raw.read()
+  page = tail.rfind(b"OggS")
+  return page >= 0 and len(tail) > page + 5 and bool(tail[page + 5] & 4)  # end-of-stream flag
+
+
+def _blocks(file, path, decoder):
+  """Yields mono float32 blocks, by whichever decoder serves this format."""
+  wanted = decoder != "soundfile" and (file.format, file.subtype) in _TFIO_FORMATS
+  if wanted and tensorflow_io_runs():
+    yield _mix(_decode_by_tensorflow_io(path))
+    return
+  if decoder == "tensorflow-io":
+    raise UnusableAudio(f"tensorflow-io does not decode {file.format} {file.subtype} here")
+  promised_frames = _promised_mp3_frames(file, path)
+  frames = 0
+  while len(block := file.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)):
+    frames += len(block)
+    yield _mix(block)
+  if frames < promised_frames:
+    raise UnusableAudio(f"truncated: header promises {promised_frames} frames, file holds {frames}")
+
+
+def _decode_by_tensorflow_io(path):
+  import tensorflow as tf
+  import tensorflow_io as tfio
+
+  try:
+    return _to_float(tfio.audio.AudioIOTensor(path).to_tensor().numpy(), bits=None)
+  except tf.errors.OpError as error:
+    raise UnusableAudio(f"cannot be decoded: {error.message.splitlines()[0]}") from error
+
+
+def _promised_mp3_frames(file, path):
+  """Sample frames named by an MP3's Xing or Info tag; 0 where there is none (then it is a guess)."""
+  if file.subtype != "MPEG_LAYER_III":
+    return 0
+  with open(path, "rb") as raw:
+    head = raw.read(10)
+    if head[:3] == b"ID3":  # its size is four bytes of seven bits
+      raw.seek(10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0))))
+    else:
+      raw.seek(0)
+    first_frame = raw.read(256)
+  return file.frames if b"Xing" in first_frame or b"Info" in first_frame else 0
+
+
+def _to_float(samples, bits=16):
+  """Scales integers to [-1, 1]; `bits=None` takes the full scale of the array's own type."""
+  if samples.dtype.kind == "f":
+    return samples.astype(np.float32, copy=False)
+  if samples.dtype == np.uint8:
+    return (samples.astype(np.float32) - 128) / 128
+  if bits is None:
+    full_scale = -float(np.iinfo(samples.dtype).min)
+  else:
+    exceeds_16_bits = samples.size and max(samples.max(), -int(samples.min())) > FULL_SCALE
+    full_scale = 2.0**31 if exceeds_16_bits else FULL_SCALE
+  return (samples / full_scale).astype(np.float32)
+
+
+def _mix(samples):
+  return samples if samples.ndim == 1 else samples.mean(axis=1, dtype=np.float32)
+
+
+def _resample_stream(blocks, from_hz, to_hz):
+  blocks = list(blocks) if from_hz == to_hz else list(_resampled(blocks, from_hz, to_hz))
+  return np.concatenate(blocks) if blocks else np.zeros([0], np.float32)
+
+
+def _resampled(blocks, from_hz, to_hz):
+  stream = soxr.ResampleStream(from_hz, to_hz, num_channels=1, dtype="float32", quality="HQ")
+  for block in blocks:
+    yield stream.resample_chunk(np.ascontiguousarray(block))
+  yield stream.resample_chunk(np.zeros([0], np.float32), last=True)
+
+
+def _require_samples(samples):
+  if not len(samples):
+    raise UnusableAudio("no samples")
+  if not np.isfinite(samples).all():
+    raise UnusableAudio("contains NaN or Inf samples")
+  return samples

@@ -1,0 +1,71 @@
+"""What a training prints: its data, its plan, its result."""
+
+import os
+
+from audio.store import SKIPPED
+
+
+def store(opened):
+  """Prints what the store holds, and what is odd about it."""
+  print(f"store      {opened.num_clips} clips, {_duration(opened.hours)}, in {opened.folder}")
+  if num_skipped := opened.manifest["num_skipped"]:
+    print(f"skipped    {num_skipped} unusable clips, see {os.path.join(opened.folder, SKIPPED)}")
+  if opened.num_silent:
+    print(f"silent     {opened.num_silent} clips hold nothing but zeros; they are kept")
+
+
+def recipe(name, chosen, config, num_clips):
+  """Prints the plan, and who chose it."""
+  why = "" if chosen else f" (the default for {num_clips} clips; --recipe chooses)"
+  epochs = config.steps / max(1, num_clips // config.batch_size)
+  print(
+    f"recipe     {name}{why}: {config.steps} steps of {config.batch_size} pairs, "
+    f"{epochs:.0f} epochs",
+    flush=True,
+  )
+
+
+def outcome(run, ended, config, opened, model):
+  """Prints the summary at the end of a training."""
+  if not ended.finished:
+    print(f"stopped    after step {ended.step} of {config.steps}, saved in {run.folder}")
+    print("next       the same command goes on from there")
+    return
+  seen_hours = ended.step * config.batch_size * 2 * config.windows().num_samples
+  seen_hours /= config.sample_rate_hz * 3600
+  print(
+    f"trained    {run.config['system']} on {opened.num_clips} clips: {ended.step} steps, "
+    f"{_duration(seen_hours)} of excerpts"
+  )
+  parameters = model.encoder.count_params() / 1e6
+  print(f"encoder    {config.encoder}, {parameters:.1f} M weights, {_size(model)}-d embeddings")
+  _knn(run)
+  print(f"run        {run.folder} (metrics.jsonl, tensorboard, checkpoints, plots)")
+  print(f"model      {run.saved_model}")
+  print(f"next       {_next_command(run)}")
+
+
+def _knn(run):
+  steps, accuracy = run.metrics("knn_accuracy")
+  if not len(steps):
+    print("kNN        not measured: the data set has no labels")
+    return
+  chance = run.metrics("knn_chance")[1][-1]
+  before = (
+    f", before training {100 * accuracy[0]:.1f} %" if steps[0] == 0 and len(steps) > 1 else ""
+  )
+  print(f"kNN        {100 * accuracy[-1]:.1f} % of clips, chance {100 * chance:.1f} %{before}")
+
+
+def _next_command(run):
+  if run.config["config"]["dataset"] == "synthetic":
+    return f"python -m {run.config['system']}.train --dataset=folder:/path/to/your/audio"
+  return f"tensorboard --logdir={run.path('tensorboard')}"
+
+
+def _duration(hours):
+  return f"{hours:.1f} h" if hours >= 1 else f"{60 * hours:.1f} min"
+
+
+def _size(model):
+  return model.encoder.output_shape[-1]

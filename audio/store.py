@@ -1,0 +1,161 @@
+"""A store: all clips of a data set as 16-bit PCM on disk, read without a copy.
+
+  store.json         written last: sample rate, counts, digests. Without it there is no store
+  index.arrow        a row per clip: everything but the PCM, and where the PCM lies
+  shard-*.arrow      Arrow IPC files with the PCM and all columns; any Arrow reader opens them
+  skipped.csv        clips that could not be used, with the reason
+
+A wave is `pcm * gain`. The gain is a power of two, as small as the clip allows: 16-bit recordings
+stay bit-exact, quiet ones of more bits keep theirs, and floats beyond full scale are not clipped.
+"""
+
+import json
+import os
+import resource
+
+import numpy as np
+import pyarrow as pa
+
+from audio.errors import UserError
+
+VERSION = 1
+MANIFEST, INDEX, SKIPPED = "store.json", "index.arrow", "skipped.csv"
+
+CLIP_FIELDS = [
+  pa.field("key", pa.string()),
+  pa.field("label", pa.string()),
+  pa.field("group", pa.string()),
+  pa.field("gain", pa.float32()),
+  pa.field("mean", pa.float32()),
+  pa.field("peak", pa.float32()),
+  pa.field("l2", pa.float32()),
+]
+SHARD_SCHEMA = pa.schema([pa.field("pcm", pa.large_list(pa.int16())), *CLIP_FIELDS])
+INDEX_SCHEMA = pa.schema(
+  [
+    *CLIP_FIELDS,
+    pa.field("num_samples", pa.int64()),
+    pa.field("shard", pa.int32()),
+    pa.field("byte_offset", pa.int64()),  # of the clip's PCM in its shard file
+  ]
+)
+
+
+def quantise(wave):
+  """Turns a wave into 16-bit PCM and the gain that brings it back.
+
+  Args:
+    wave: float32 `[n]`, finite.
+
+  Returns:
+    (int16 `[n]`, gain): `pcm * gain` differs from `wave` by at most half a gain.
+  """
+  peak = float(np.abs(wave).max())
+  if peak == 0:
+    return np.zeros(len(wave), np.int16), 2.0**-15
+  # The smallest power of two with peak / gain <= 2^15, kept within float32's normal numbers.
+  gain = 2.0 ** max(np.ceil(np.log2(peak)) - 15, -100)
+  if np.rint(wave.max() / gain) > 32767 and wave.max() / gain != 32768:
+    gain *= 2
+  return np.clip(np.rint(wave / gain), -32768, 32767).astype(np.int16), gain
+
+
+class Store:
+  """An opened store.
+
+  Attributes:
+    folder: where it is.
+    sample_rate_hz: rate of all clips.
+    num_clips: number of usable clips.
+    num_samples: int64 `[num_clips]`, length of each clip.
+    digest: hex digest of the content; equal digests mean equal clips in equal order.
+    manifest: the content of store.json.
+  """
+
+  def __init__(self, folder):
+    """Opens the folder of a finished store; see `preparation.prepare` to make one.
+
+    Raises:
+      UserError: if the folder holds no finished store of this version.
+    """
+    self.folder = folder
+    self.manifest = read_manifest(folder)
+    if self.manifest is None:
+      raise UserError(f"{folder!r} holds no finished store (version {VERSION})")
+    self.sample_rate_hz = self.manifest["sample_rate_hz"]
+    self.digest = self.manifest["digest"]
+    with pa.memory_map(os.path.join(folder, INDEX)) as file:
+      self._index = pa.ipc.open_file(file).read_all()
+    self.num_clips = self._index.num_rows
+    self.num_samples = self._index["num_samples"].to_numpy()
+    self._gain = self._index["gain"].to_numpy()
+    self._shard = self._index["shard"].to_numpy()
+    self._first_sample = self._index["byte_offset"].to_numpy() // 2
+    self._shards = _map_shards(folder, self.manifest["shards"])
+
+  def keys(self, clip_ids=None):
+    """Returns the names of the given clips (all, if None) as a list of str."""
+    return self._column("key", clip_ids)
+
+  def labels(self, clip_ids=None):
+    """Returns the class names, None where a clip has none."""
+    return self._column("label", clip_ids)
+
+  def groups(self, clip_ids=None):
+    """Returns the groups, None where a clip has none."""
+    return self._column("group", clip_ids)
+
+  @property
+  def has_labels(self):
+    """Whether at least two classes are named."""
+    return len(self._index["label"].drop_null().unique()) >= 2
+
+  @property
+  def num_silent(self):
+    """How many clips hold nothing but zeros."""
+    return int((self._index["peak"].to_numpy() == 0).sum())
+
+  @property
+  def hours(self):
+    """Length of all clips together."""
+    return float(self.num_samples.sum()) / self.sample_rate_hz / 3600
+
+  def pcm(self, clip_id):
+    """Returns int16 `[n]`, a view of the file."""
+    first = self._first_sample[clip_id]
+    return self._shards[self._shard[clip_id]][first : first + self.num_samples[clip_id]]
+
+  def wave(self, clip_id):
+    """Returns float32 `[n]`, the clip as it was read."""
+    return self.pcm(clip_id) * self._gain[clip_id]
+
+  def copy_excerpt(self, clip_id, start, out):
+    """Writes float32 samples from `start` into `out`; both ends lie inside the clip."""
+    first = self._first_sample[clip_id] + start
+    pcm = self._shards[self._shard[clip_id]][first : first + len(out)]
+    np.multiply(pcm, self._gain[clip_id], out=out)
+
+  def _column(self, name, clip_ids):
+    column = self._index[name]
+    return (column if clip_ids is None else column.take(pa.array(clip_ids))).to_pylist()
+
+
+def read_manifest(folder):
+  """Returns the content of a finished store's store.json, or None."""
+  try:
+    with open(os.path.join(folder, MANIFEST), encoding="utf-8") as file:
+      manifest = json.load(file)
+  except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError):
+    return None
+  return manifest if manifest.get("version") == VERSION else None
+
+
+def _map_shards(folder, names):
+  """Maps every shard as one int16 array; each costs a file handle, hence the higher limit."""
+  soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+  wanted = min(len(names) + 1024, hard)
+  if soft < wanted:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+  return [
+    np.memmap(os.path.join(folder, name), np.int16, mode="r").view(np.ndarray) for name in names
+  ]

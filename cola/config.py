@@ -1,0 +1,107 @@
+"""Every number of COLA; the defaults are the paper's (P) or, where it is silent, its code's (C)."""
+
+import dataclasses
+
+from audio.frontend import LogMel
+from audio.windows import LogMelWindows
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+  """A training of COLA."""
+
+  # Data
+  dataset: str = "audioset"  # P 3.1
+  split: str | None = None  # None: train, where the data set has splits
+  max_bad_fraction: float = 0.05  # share of clips that may be unusable
+
+  # Front end (P 3.2)
+  sample_rate_hz: int = 16_000  # C
+  frame_samples: int = 400  # P: 25 ms
+  hop_samples: int = 160  # P: 10 ms
+  fft_samples: int = 1024  # C
+  num_mels: int = 64  # P
+  fmin_hz: float = 60.0  # P
+  fmax_hz: float = 7800.0  # P
+  frames: int = 96  # P: T = 96, "960 ms"; 15,600 samples
+  short_clips: str = "zeros"  # C: zeros on both sides; or "tile"
+
+  # Encoder and head (P 2)
+  encoder: str = "efficientnet_b0"  # P
+  pooling: str = "max"  # P: global max pooling, 1280-d
+  input_scaling: str = "keras"  # C: Keras' EfficientNet divides its input by 255; "none" undoes it
+  batchnorm_momentum: float = 0.99  # C: Keras' default
+  projection_units: int = 512  # P
+  similarity: str = "bilinear"  # P; or "cosine"
+  temperature: float = 0.2  # P, of "cosine"; "bilinear" has none
+
+  # Training
+  learning_rate: float = 1e-4  # P: Adam; the published flag says 1e-3
+  batch_size: int = 1024  # P 3.3: best of 256 ... 2048
+  epochs: int = 500  # P
+  steps: int | None = None  # None: epochs * (clips // batch_size)
+  seed: int = 0
+
+  # How it runs
+  monitor_every: int = 0  # steps between kNN checks; 0: before the first and after the last step
+  checkpoint_every: int = 100  # steps
+  deterministic: bool = False
+  views_on: str = "device"  # or "host": the same numbers
+
+  def log_mel(self):
+    """Returns the configured LogMel layer."""
+    return LogMel(
+      sample_rate_hz=self.sample_rate_hz,
+      window="hann",  # C
+      frame_samples=self.frame_samples,
+      hop_samples=self.hop_samples,
+      fft_samples=self.fft_samples,
+      padding="none",  # C
+      power=1,  # C: magnitude
+      mel_scale="htk",  # C
+      num_mels=self.num_mels,
+      fmin_hz=self.fmin_hz,
+      fmax_hz=self.fmax_hz,
+      log_base="e",  # C
+      floor_mode="clip",  # C
+      floor=1e-5,  # C
+      ceiling=1e8,  # C
+    )
+
+  def windows(self):
+    """Returns the front end of training, monitor and export: each excerpt l2-normalised by itself."""
+    return LogMelWindows(self.log_mel(), self.frames, l2_normalise=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+  """A named set of deviations from the paper.
+
+  Attributes:
+    reason: why, and what it was measured to do.
+    deviations: field of Config -> value.
+  """
+
+  reason: str
+  deviations: dict
+
+
+RECIPES = {
+  "paper": Recipe("the paper", {}),
+  "quick": Recipe(
+    "placeholder",
+    {
+      "batch_size": 32,
+      "learning_rate": 1e-3,
+      "steps": 120,
+      "batchnorm_momentum": 0.9,
+    },
+  ),
+}
+
+SMALL_DATA_SET_CLIPS = 20_000  # below, `quick` is the default: fewer than 20 batches of the paper
+
+
+def default_recipe(num_clips):
+  """Returns the name of the recipe for a data set of this size."""
+  return "quick" if num_clips < SMALL_DATA_SET_CLIPS else "paper"

@@ -1,0 +1,38 @@
+"""Packaging: `pip install -e .`, with the extras [test] and [tfio]."""
+
+import setuptools
+
+REQUIREMENTS = [
+  "absl-py>=2.0",
+  "filelock>=3.12",
+  "importlib_resources>=6.0",  # tensorflow-datasets prepares audio with it and does not name it
+  "keras>=3.5",
+  "matplotlib>=3.8",
+  "numpy>=1.26",
+  "pyarrow>=15.0",
+  "pydub>=0.25.1",  # likewise
+  "soundfile>=0.13",
+  "soxr>=0.5",
+  "tensorboard>=2.16",  # TensorFlow 2.21 no longer brings the implementation of tf.summary
+  "tensorflow>=2.16",
+  "tensorflow-datasets>=4.9.7",
+  "tqdm>=4.66",
+]
+
+TEST = ["pytest>=8.0", "pytest-xdist>=3.5", "ruff>=0.9"]
+
+# The last tensorflow-io runs its ops on TensorFlow 2.16 only; TFDS needs the older metadata there.
+TFIO = ["tensorflow-io==0.37.1", "tensorflow==2.16.2", "tensorflow-metadata<1.17"]
+
+setuptools.setup(
+  name="contrastive-audio",
+  version="0.1.0",
+  description="Audio representations learned without labels: COLA and mix-back in TensorFlow/Keras",
+  long_description=open("README.md", encoding="utf-8").read(),
+  long_description_content_type="text/markdown",
+  license="MIT",
+  python_requires=">=3.10,<3.13",
+  packages=setuptools.find_packages(include=["audio", "audio.*", "cola", "cola.*"]),
+  install_requires=REQUIREMENTS,
+  extras_require={"test": TEST, "tfio": TFIO},
+)
