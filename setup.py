@@ -1,5 +1,7 @@
 """Packaging: `pip install -e .`, with the extras [test] and [tfio]."""
 
+import pathlib
+
 import setuptools
 
 REQUIREMENTS = [
@@ -19,7 +21,7 @@ REQUIREMENTS = [
   "tqdm>=4.66",
 ]
 
-TEST = ["pytest>=8.0", "pytest-xdist>=3.5", "ruff>=0.9"]
+TEST = ["pytest>=8.0", "ruff>=0.9"]
 
 # The last tensorflow-io runs its ops on TensorFlow 2.16 only; TFDS needs the older metadata there.
 TFIO = ["tensorflow-io==0.37.1", "tensorflow==2.16.2", "tensorflow-metadata<1.17"]
@@ -28,7 +30,7 @@ setuptools.setup(
   name="contrastive-audio",
   version="0.1.0",
   description="Audio representations learned without labels: COLA and mix-back in TensorFlow/Keras",
-  long_description=open("README.md", encoding="utf-8").read(),
+  long_description=pathlib.Path("README.md").read_text(encoding="utf-8"),
   long_description_content_type="text/markdown",
   license="MIT",
   python_requires=">=3.10,<3.13",

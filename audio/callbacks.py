@@ -91,7 +91,7 @@ class DataClock:
 
 
 class Recorder(keras.callbacks.Callback):
-  """Writes the means of every LOG_EVERY steps to metrics.jsonl, TensorBoard and the progress bar."""
+  """Writes the means of LOG_EVERY steps to metrics.jsonl, TensorBoard and the progress bar."""
 
   def __init__(self, run, counter, clock, batch_size, bar):
     super().__init__()
@@ -143,7 +143,7 @@ class Recorder(keras.callbacks.Callback):
 
 
 class StopRequest:
-  """Turns the first Ctrl-C or SIGTERM into a wish to stop after the step; a second one interrupts."""
+  """Turns a first Ctrl-C or SIGTERM into a wish to stop after the step; a second interrupts."""
 
   def __init__(self):
     self.requested = False

@@ -60,7 +60,7 @@ class ContrastiveModel(keras.Model):
     }
 
   def _set_drop_states(self, seed):
-    """Makes drop-connect a function of the step: its random state is no memory that a resume lacks."""
+    """Makes drop-connect a function of the step, so that a resume lacks no random state."""
     for index, state in enumerate(self._drop_states):
       folded = tf.random.experimental.stateless_fold_in(seed, index)
       state.assign(tf.cast(tf.bitcast(folded, tf.uint32), state.dtype))
@@ -102,7 +102,7 @@ def gather_replicas(rows):
 
 
 def spread(embeddings):
-  """Mean standard deviation of the normalised embeddings, times sqrt(D): 1 is isotropic, 0 collapse."""
+  """Mean standard deviation of the normalised embeddings times sqrt(D): 1 isotropic, 0 collapse."""
   normalised = tf.math.l2_normalize(tf.cast(embeddings, tf.float32), axis=1)
   deviations = tf.math.reduce_std(normalised, axis=0)
   return tf.reduce_mean(deviations) * tf.sqrt(tf.cast(tf.shape(embeddings)[1], tf.float32))

@@ -14,8 +14,8 @@ def efficientnet_b0(num_mels, pooling="max", input_scaling="keras", batchnorm_mo
   Args:
     num_mels: F, at least 32.
     pooling: "max" (COLA) or "avg", over time and frequency of the last layer.
-    input_scaling: "keras" keeps the Rescaling(1/255) that Keras' model begins with, as the published
-      results have it; "none" undoes it.
+    input_scaling: "keras" keeps the Rescaling(1/255) that Keras' model begins with, as the
+      published results have it; "none" undoes it.
     batchnorm_momentum: of the moving averages; 0.99 is Keras' default.
 
   Returns:
@@ -25,9 +25,11 @@ def efficientnet_b0(num_mels, pooling="max", input_scaling="keras", batchnorm_mo
     raise ValueError(f"input_scaling={input_scaling!r}: it can be {' or '.join(INPUT_SCALINGS)}")
   log_mels = keras.Input([None, num_mels, 1], name="log_mel")
   scaled = keras.layers.Rescaling(255.0)(log_mels) if input_scaling == "none" else log_mels
-  model = keras.applications.EfficientNetB0(
-    include_top=False, weights=None, input_tensor=scaled, pooling=pooling, name="efficientnet_b0"
+  layers = keras.applications.EfficientNetB0(
+    include_top=False, weights=None, input_tensor=scaled, pooling=pooling
   )
+  # Keras takes its own input as a list of one; this one is called with a tensor.
+  model = keras.Model(log_mels, layers.output, name="efficientnet_b0")
   for layer in model.layers:
     if isinstance(layer, keras.layers.BatchNormalization):
       layer.momentum = batchnorm_momentum

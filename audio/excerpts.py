@@ -80,8 +80,18 @@ class ExcerptPairs:
         self.store.copy_excerpt(clip_id, int(start), out)
     return pairs
 
-  def dataset(self, first_step, num_steps):
-    """Returns a tf.data.Dataset of `num_steps` batches, float32 `[B, 2, N]`, from `first_step` on."""
+  def dataset(self, first_step, num_steps, parallel=True):
+    """Makes the batches of consecutive steps.
+
+    Args:
+      first_step: the first.
+      num_steps: how many.
+      parallel: copy several batches at once; their order and content are the same. Under
+        TensorFlow's op determinism it has to be off: TensorFlow would undo it, and complain.
+
+    Returns:
+      A tf.data.Dataset of float32 `[B, 2, N]`.
+    """
 
     def draw(step):
       arguments = (self.clip_ids(step), self.start_words(step))
@@ -89,7 +99,14 @@ class ExcerptPairs:
       return tf.ensure_shape(pairs, [self.batch_size, 2, self.num_samples])
 
     steps = tf.data.Dataset.range(first_step, first_step + num_steps)
-    return steps.map(draw, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return map_in_order(steps, draw, parallel)
+
+
+def map_in_order(dataset, function, parallel):
+  """Returns `dataset.map(function)`, several elements at once if `parallel`, in the same order."""
+  if not parallel:
+    return dataset.map(function)
+  return dataset.map(function, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
 
 def _fill_short(wave, words, mode, pair):
@@ -105,5 +122,4 @@ def _fill_short(wave, words, mode, pair):
 
 def _fold(seed, stream, number):
   """A seed of shape [2] for one purpose and one number."""
-  key = tf.random.experimental.stateless_fold_in(tf.constant([seed, stream], tf.int64), number)
-  return tf.bitcast(key, tf.int64) if key.dtype == tf.uint64 else key
+  return tf.random.experimental.stateless_fold_in(tf.constant([seed, stream], tf.int64), number)

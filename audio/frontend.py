@@ -141,8 +141,8 @@ class LogMel(keras.layers.Layer):
 
   def get_config(self):
     names = (
-      "sample_rate_hz window frame_samples hop_samples fft_samples padding power mel_scale num_mels "
-      "fmin_hz fmax_hz log_base floor_mode floor ceiling wave_epsilon"
+      "sample_rate_hz window frame_samples hop_samples fft_samples padding power mel_scale "
+      "num_mels fmin_hz fmax_hz log_base floor_mode floor ceiling wave_epsilon"
     )
     return super().get_config() | {name: getattr(self, name) for name in names.split()}
 

@@ -226,12 +226,12 @@ def _finish(source, folder, sample_rate_hz, fingerprint):
   chunks = _finished_chunks(folder)
   shards = [name for chunk in chunks for name in chunk["shards"]]
   index_path = os.path.join(folder, INDEX)
-  digest = hashlib.sha256()
+  digest = _Digest()
   with pa.ipc.new_file(index_path + ".part", INDEX_SCHEMA) as writer:
     for number, name in enumerate(shards):
       for batch in _index_batches(os.path.join(folder, name), number):
         writer.write_batch(batch)
-        _update_digest(digest, batch)
+        digest.add(batch)
   os.replace(index_path + ".part", index_path)
   manifest = {
     "version": VERSION,
@@ -265,12 +265,23 @@ def _index_batches(path, shard):
       yield pa.record_batch(columns, schema=INDEX_SCHEMA)
 
 
-def _update_digest(digest, batch):
-  """Adds what makes two stores differ: names, lengths, levels; not where they lie on disk."""
-  for name in ("key", "label", "group"):
-    digest.update(repr(batch.column(name).to_pylist()).encode())
-  for name in ("num_samples", "gain", "mean", "peak", "l2"):
-    digest.update(batch.column(name).to_numpy().tobytes())
+class _Digest:
+  """Hashes what makes two stores differ: names, lengths, levels; not how they lie on disk."""
+
+  _TEXT, _NUMBERS = ("key", "label", "group"), ("num_samples", "gain", "mean", "peak", "l2")
+
+  def __init__(self):
+    self._of_column = {name: hashlib.sha256() for name in self._TEXT + self._NUMBERS}
+
+  def add(self, batch):
+    for name in self._TEXT:
+      text = "".join(f"{value!r}\n" for value in batch.column(name).to_pylist())
+      self._of_column[name].update(text.encode())
+    for name in self._NUMBERS:
+      self._of_column[name].update(batch.column(name).to_numpy().tobytes())
+
+  def hexdigest(self):
+    return hashlib.sha256(b"".join(d.digest() for d in self._of_column.values())).hexdigest()
 
 
 def _require_few_bad(num_bad, num_clips, max_bad_fraction, folder):

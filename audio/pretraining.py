@@ -1,7 +1,7 @@
-"""One training, from a store and a model to a finished run folder; interrupted at any time, exact.
+"""One training, from a store and a model to a finished run folder; it resumes exactly.
 
-The state of a training is its variables and its step, nothing else: excerpts, views and drop-connect
-are functions of (seed, step). So a checkpoint is all that a resume needs.
+The state of a training is its variables and its step, nothing else: excerpts, views and
+drop-connect are functions of (seed, step). So a checkpoint is all that a resume needs.
 """
 
 import dataclasses
@@ -13,7 +13,7 @@ import tensorflow as tf
 from audio import callbacks, plots, progress_bar
 from audio.contrastive import step_seed
 from audio.errors import UserError
-from audio.excerpts import ExcerptPairs
+from audio.excerpts import ExcerptPairs, map_in_order
 from audio.export import export_saved_model
 from audio.monitor import KnnMonitor
 from audio.preparation import copy_skipped
@@ -39,14 +39,24 @@ def seed_everything(seed, deterministic):
     tf.config.experimental.enable_op_determinism()
 
 
-def pretrain(run, config, store, model):
+def excerpt_pairs(config, store):
+  """Returns the ExcerptPairs of a configuration; made before the run, it refuses what cannot be.
+
+  Raises:
+    UserError: the batch is larger than the data set.
+  """
+  num_samples = config.windows().num_samples
+  return ExcerptPairs(store, config.batch_size, num_samples, config.seed, config.short_clips)
+
+
+def pretrain(run, config, pairs, model):
   """Trains from where the run stopped to its last step, judges, exports and draws.
 
   Args:
     run: a runs.Run.
-    config: the system's dataclass; its fields seed, steps, batch_size, short_clips, monitor_every,
+    config: the system's dataclass; its fields seed, steps, batch_size, monitor_every,
       checkpoint_every and views_on are used here.
-    store: a store.Store.
+    pairs: the ExcerptPairs.
     model: a compiled contrastive.ContrastiveModel, weights as for step 0.
 
   Returns:
@@ -56,20 +66,18 @@ def pretrain(run, config, store, model):
     UserError: loss not finite, another process in the run, no space on disk.
   """
   with run.locked(), callbacks.StopRequest() as stop:
-    copy_skipped(store, run.folder)
+    copy_skipped(pairs.store, run.folder)
     windows = config.windows()
-    pairs = ExcerptPairs(
-      store, config.batch_size, windows.num_samples, config.seed, config.short_clips
-    )
     checkpoints = Checkpoints(run, model)
     first_step = checkpoints.restore()
     run.forget_after(first_step)
-    monitor = KnnMonitor(run, store, windows, model.encoder)
+    monitor = KnnMonitor(run, pairs.store, windows, model.encoder)
     if not os.path.exists(run.path("plots", "pairs.png")):
       plots.positive_pairs(
         run.path("plots"), pairs, windows, model.views, step_seed(config.seed, 0)
       )
-    monitor.check(first_step)
+    if first_step == 0:
+      monitor.check(0)
     step = _fit(run, config, model, pairs, checkpoints, monitor, stop, first_step)
     return _conclude(run, config, model, checkpoints, monitor, windows, step)
 
@@ -92,8 +100,8 @@ def _fit(run, config, model, pairs, checkpoints, monitor, stop, first_step):
         counter,
         callbacks.FiniteGuard(run, counter, pairs),
         callbacks.Recorder(run, counter, clock, config.batch_size, bar),
-        callbacks.Every(config.checkpoint_every, counter, checkpoints.save),
         callbacks.Every(config.monitor_every, counter, monitor.check),
+        callbacks.Every(config.checkpoint_every, counter, checkpoints.save),  # after all logging
         callbacks.Stopper(stop),
       ],
     )
@@ -102,16 +110,16 @@ def _fit(run, config, model, pairs, checkpoints, monitor, stop, first_step):
 
 def _batches(config, model, pairs, first_step):
   """Excerpts, or, with views_on="host", the views the device would make of them."""
-  num_steps = config.steps - first_step
-  dataset = pairs.dataset(first_step, num_steps)
+  parallel = not config.deterministic
+  dataset = pairs.dataset(first_step, config.steps - first_step, parallel)
   if config.views_on == "device":
     return dataset
+
+  def make_views(excerpts, step):
+    return model.views(excerpts, step_seed(config.seed, step))
+
   steps = tf.data.Dataset.range(first_step, config.steps)
-  return tf.data.Dataset.zip((dataset, steps)).map(
-    lambda excerpts, step: model.views(excerpts, step_seed(config.seed, step)),
-    num_parallel_calls=tf.data.AUTOTUNE,
-    deterministic=True,
-  )
+  return map_in_order(tf.data.Dataset.zip((dataset, steps)), make_views, parallel)
 
 
 def _conclude(run, config, model, checkpoints, monitor, windows, step):
@@ -146,8 +154,8 @@ class Checkpoints:
         self._checkpoint.restore(latest).assert_consumed()
       except (tf.errors.OpError, AssertionError, ValueError) as error:
         raise UserError(
-          f"cannot read the checkpoint {latest}: {str(error).splitlines()[0]}. Delete its files and "
-          "its line in the file 'checkpoint' beside it to go on from the one before"
+          f"cannot read the checkpoint {latest}: {str(error).splitlines()[0]}. Delete its files "
+          "and its lines in the file 'checkpoint' beside it to go on from the one before"
         ) from error
     return int(self._optimizer.iterations.numpy())
 

@@ -1,6 +1,7 @@
 """Keeps C libraries from writing to the user's terminal what the user cannot act on."""
 
 import contextlib
+import logging
 import os
 import sys
 import tempfile
@@ -59,6 +60,7 @@ def import_tensorflow():
     import tensorflow as tf
 
     tf.config.list_physical_devices()  # a missing GPU driver is reported here
+  logging.getLogger("tensorflow").setLevel(logging.ERROR)  # deprecations inside libraries
   if keras.backend.backend() != "tensorflow":
     raise ImportError(
       f"Keras runs on the backend {keras.backend.backend()!r}; this package needs 'tensorflow': "

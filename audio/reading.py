@@ -115,9 +115,10 @@ def _require_content(path):
 
 
 def _require_complete(file, path):
-  """Refuses a file that holds less than its header promises (WAV, AIFF: chunk size; OGG: last page).
+  """Refuses a file that holds less than its header promises.
 
-  FLAC and MP3 show it while they are decoded.
+  WAV and AIFF say it by the size of a chunk, OGG by its last page; FLAC and MP3 show it while they
+  are decoded.
   """
   if match := _CHUNK_SHORTER_THAN_PROMISED.search(file.extra_info):
     promised, present = map(int, match.groups())
@@ -163,7 +164,7 @@ def _decode_by_tensorflow_io(path):
 
 
 def _promised_mp3_frames(file, path):
-  """Sample frames named by an MP3's Xing or Info tag; 0 where there is none (then it is a guess)."""
+  """Sample frames named by an MP3's Xing or Info tag; 0 where there is none."""
   if file.subtype != "MPEG_LAYER_III":
     return 0
   with open(path, "rb") as raw:

@@ -83,7 +83,7 @@ class Run:
     places.make_folder(os.path.join(folder, "plots"))
     wanted["input"] = keras.saving.serialize_keras_object(input_layer)
     wanted["versions"] = versions()
-    wanted["command"] = shlex.join([f"python -m {system}.train", *sys.argv[1:]])
+    wanted["command"] = shlex.join(["python", "-m", f"{system}.train", *sys.argv[1:]])
     run = cls(folder, json.loads(json.dumps(wanted)))
     _write_whole(os.path.join(folder, "config.json"), json.dumps(wanted, indent=2) + "\n")
     return run

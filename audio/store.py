@@ -11,7 +11,6 @@ stay bit-exact, quiet ones of more bits keep theirs, and floats beyond full scal
 
 import json
 import os
-import resource
 
 import numpy as np
 import pyarrow as pa
@@ -55,9 +54,9 @@ def quantise(wave):
     return np.zeros(len(wave), np.int16), 2.0**-15
   # The smallest power of two with peak / gain <= 2^15, kept within float32's normal numbers.
   gain = 2.0 ** max(np.ceil(np.log2(peak)) - 15, -100)
-  if np.rint(wave.max() / gain) > 32767 and wave.max() / gain != 32768:
+  if np.rint(wave.max() / gain) > 32767:  # int16 reaches one further down than up
     gain *= 2
-  return np.clip(np.rint(wave / gain), -32768, 32767).astype(np.int16), gain
+  return np.rint(wave / gain).astype(np.int16), gain
 
 
 class Store:
@@ -151,11 +150,20 @@ def read_manifest(folder):
 
 
 def _map_shards(folder, names):
-  """Maps every shard as one int16 array; each costs a file handle, hence the higher limit."""
-  soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-  wanted = min(len(names) + 1024, hard)
-  if soft < wanted:
-    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+  """Maps every shard as one int16 array."""
+  _allow_open_files(len(names) + 1024)
   return [
     np.memmap(os.path.join(folder, name), np.int16, mode="r").view(np.ndarray) for name in names
   ]
+
+
+def _allow_open_files(wanted):
+  """Raises this process's limit of open files, since a mapped file counts as one."""
+  try:
+    import resource
+  except ImportError:  # not on Windows, which has no such limit
+    return
+  soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+  if soft < wanted and soft != resource.RLIM_INFINITY:
+    limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))

@@ -51,7 +51,7 @@ class LogMelWindows(keras.layers.Layer):
     return tf.math.l2_normalize(tf.math.divide_no_nan(excerpts, peak), axis=-1, epsilon=1e-9)
 
   def covering_starts(self, num_samples):
-    """Returns int32 `[W]`: as few windows as cover the clip, spread evenly, first and last flush."""
+    """Returns int32 `[W]`: as few windows as cover the clip, spread evenly, flush at both ends."""
     spare = tf.cast(num_samples - self.num_samples, tf.float64)
     count = tf.cast(tf.math.ceil(num_samples / self.num_samples), tf.int32)
     return tf.cast(tf.round(tf.linspace(tf.constant(0.0, tf.float64), spare, count)), tf.int32)
@@ -93,12 +93,12 @@ class LogMelWindows(keras.layers.Layer):
 
   @classmethod
   def from_config(cls, config):
-    log_mel = keras.saving.deserialize_keras_object(config.pop("log_mel"))
-    return cls(log_mel=log_mel, **config)
+    log_mel = keras.saving.deserialize_keras_object(config["log_mel"])
+    return cls(**(config | {"log_mel": log_mel}))
 
 
 def covering_windows(layer, wave):
-  """Returns the log-mel windows `[W, T, F]` of one clip `[n]`, as `embed` of the export sees them."""
+  """Returns the log-mel windows `[W, T, F]` of a clip `[n]`, as `embed` of the export sees them."""
   return layer(layer.cut_covering(wave[None])[0])
 
 

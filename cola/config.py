@@ -2,8 +2,19 @@
 
 import dataclasses
 
+from audio import encoders, excerpts
+from audio.errors import UserError
 from audio.frontend import LogMel
 from audio.windows import LogMelWindows
+
+_CHOICES = {
+  "encoder": ("efficientnet_b0",),
+  "input_scaling": encoders.INPUT_SCALINGS,
+  "pooling": ("max", "avg"),
+  "short_clips": excerpts.SHORT_CLIPS,
+  "similarity": ("bilinear", "cosine"),
+  "views_on": ("device", "host"),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +59,12 @@ class Config:
   deterministic: bool = False
   views_on: str = "device"  # or "host": the same numbers
 
+  def __post_init__(self):
+    for field, allowed in _CHOICES.items():
+      if getattr(self, field) not in allowed:
+        found, known = getattr(self, field), ", ".join(allowed)
+        raise UserError(f"{field}={found!r}: it can be {known}")
+
   def log_mel(self):
     """Returns the configured LogMel layer."""
     return LogMel(
@@ -69,7 +86,10 @@ class Config:
     )
 
   def windows(self):
-    """Returns the front end of training, monitor and export: each excerpt l2-normalised by itself."""
+    """Returns the front end of training, monitor and export: each excerpt by itself l2-normalised.
+
+    The published code normalises in three different ways; here there is one.
+    """
     return LogMelWindows(self.log_mel(), self.frames, l2_normalise=True)
 
 

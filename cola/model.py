@@ -9,8 +9,6 @@ import tensorflow as tf
 from audio import encoders, optimizers
 from audio.contrastive import ContrastiveModel, diagonal_cross_entropy, gather_replicas
 
-SIMILARITIES = ("bilinear", "cosine")
-
 
 class BilinearSimilarity(keras.layers.Layer):
   """s(x, x') = x^T W x' with a trained W (paper, eq. 1); no temperature."""

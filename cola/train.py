@@ -7,11 +7,11 @@ from absl import flags
 from audio import commands, datasets, preparation, pretraining, report
 from audio.runs import Run
 from cola import config as cola_config
-from cola.model import SIMILARITIES, build_model
+from cola.model import build_model
 
 FLAGS = flags.FLAGS
 commands.define_training_flags(list(cola_config.RECIPES))
-flags.DEFINE_enum("similarity", None, SIMILARITIES, "How two projections are compared.")
+flags.DEFINE_enum("similarity", None, ["bilinear", "cosine"], "How two projections are compared.")
 flags.DEFINE_float("learning_rate", None, "Of Adam; default: the recipe's.", lower_bound=0.0)
 
 
@@ -24,14 +24,14 @@ def main(_):
   recipe = FLAGS.recipe or cola_config.default_recipe(store.num_clips)
   config = configure(recipe, FLAGS.flag_values_dict(), store.num_clips)
   report.recipe(recipe, chosen=FLAGS.recipe is not None, config=config, num_clips=store.num_clips)
+  pairs = pretraining.excerpt_pairs(config, store)
   folder = FLAGS.run or commands.default_run_folder("cola", FLAGS.dataset)
   data = {"clips": store.num_clips, "digest": store.digest}
+  fields = dataclasses.asdict(config) | {"recipe": recipe}
+  run = Run.start_or_resume(folder, "cola", fields, data, config.windows())
   pretraining.seed_everything(config.seed, config.deterministic)
   model = build_model(config)
-  run = Run.start_or_resume(
-    folder, "cola", dataclasses.asdict(config) | {"recipe": recipe}, data, config.windows()
-  )
-  outcome = pretraining.pretrain(run, config, store, model)
+  outcome = pretraining.pretrain(run, config, pairs, model)
   report.outcome(run, outcome, config, store, model)
 
 

@@ -9,6 +9,7 @@ import hashlib
 import logging
 import os
 import re
+import sys
 import warnings
 
 from audio import reading
@@ -125,6 +126,8 @@ def _library():
     import pydub  # noqa: F401
     import tensorflow_datasets
   logging.getLogger("absl").setLevel(logging.ERROR)
+  if not sys.stderr.isatty():
+    tensorflow_datasets.disable_progress_bar()
   return tensorflow_datasets
 
 

@@ -1,0 +1,129 @@
+"""The train_step: its randomness, its measurements, its gradient over replicas."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from audio.contrastive import diagonal_cross_entropy, spread, step_seed
+from tests import tiny
+from tests.support import ROOT, assert_close, environment
+
+PAIRS = np.random.default_rng(0).normal(0, 0.1, [4, 2, 15_600]).astype("f")
+
+
+def one_step(model, batch=PAIRS):
+  return {name: float(value) for name, value in tf.function(model.train_step)(batch).items()}
+
+
+def test_cross_entropy_equals_a_naive_loop():
+  logits = np.random.default_rng(0).normal(0, 3, [5, 9])
+  losses, hits = [], []
+  for row in range(5):
+    exponentials = np.exp(logits[row])
+    losses.append(-np.log(exponentials[row + 2] / exponentials.sum()))
+    hits.append(all(logits[row, row + 2] >= other for other in logits[row]))
+  loss, accuracy = diagonal_cross_entropy(tf.constant(logits, tf.float32), first_column=2)
+  assert_close([loss, accuracy], [np.mean(losses), np.mean(hits)], atol=1e-5)
+
+
+def test_cross_entropy_of_equal_logits_is_the_logarithm_of_their_number():
+  assert_close(diagonal_cross_entropy(tf.zeros([7, 7]))[0], np.log(7), atol=1e-6)
+
+
+def test_spread_is_one_for_isotropic_embeddings_and_zero_for_collapsed_ones():
+  isotropic = np.random.default_rng(0).normal(size=[4096, 64]).astype("f")
+  assert_close(spread(isotropic), 1.0, atol=0.02)
+  assert_close(spread(np.ones([10, 64], "f")), 0.0, atol=1e-6)
+
+
+def test_step_seeds_differ_by_seed_step_and_replica():
+  keys = {
+    (s, t, r): tuple(step_seed(s, t, r).numpy()) for s in (0, 1) for t in (0, 1) for r in (0, 1)
+  }
+  assert len(set(keys.values())) == len(keys)
+  assert keys[1, 1, 0] == tuple(step_seed(1, tf.constant(1, tf.int64)).numpy())
+
+
+def test_a_step_depends_on_seed_and_step_alone():
+  """Also its dropout: a model that is new in step 3 draws what an old one draws."""
+  old, new = tiny.build(tiny.config(), noise=0.1), tiny.build(tiny.config(), noise=0.1)
+  step = tf.function(old.train_step)
+  for _ in range(3):
+    step(PAIRS)
+  new.optimizer.build(new.trainable_variables)
+  random_states = [v for v in new.variables if "seed_generator" in v.path]
+  assert random_states
+  for target, source in zip(tiny_variables(new), tiny_variables(old), strict=True):
+    if not any(target is state for state in random_states):
+      target.assign(source)
+  assert one_step(old) == one_step(new)
+  for ours, theirs in zip(tiny.weights(old), tiny.weights(new), strict=True):
+    np.testing.assert_array_equal(ours, theirs)
+
+
+def tiny_variables(model):
+  return [*model.variables, *model.optimizer.variables]
+
+
+def test_dropout_draws_anew_in_every_step():
+  model = tiny.build(tiny.config(learning_rate=0.0))
+  assert one_step(model)["loss"] != one_step(model)["loss"]
+
+
+def test_views_made_before_give_the_same_step():
+  on_device, on_host = tiny.build(tiny.config(), noise=0.1), tiny.build(tiny.config(), noise=0.1)
+  views = on_host.views(PAIRS, step_seed(0, 0))
+  direct, prepared = one_step(on_device), one_step(on_host, views.numpy())
+  assert_close(list(prepared.values()), list(direct.values()), rtol=1e-5)
+
+
+def test_training_lowers_the_loss():
+  model = tiny.build(tiny.config(learning_rate=1e-2))
+  step = tf.function(model.train_step)
+  losses = [float(step(PAIRS)["loss"]) for _ in range(60)]
+  assert np.mean(losses[-10:]) < 0.7 * np.mean(losses[:10])
+
+
+REPLICAS = """
+import audio
+import numpy as np, tensorflow as tf
+from tests import tiny
+from tests.audio.test_contrastive import PAIRS
+tf.config.set_logical_device_configuration(
+  tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
+from cola.model import BilinearSimilarity, ColaObjective
+projections = np.random.default_rng(0).normal(size=[2, 4, 8]).astype("f")
+objective = ColaObjective(BilinearSimilarity())
+whole, _ = objective(tf.constant(projections[0]), tf.constant(projections[1]))
+weight = objective.similarity.w.value
+with tf.GradientTape() as tape:
+  loss, _ = objective(tf.constant(projections[0]), tf.constant(projections[1]))
+desired = tape.gradient(loss, weight)
+strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+def local(replica_rows):
+  with tf.GradientTape() as tape:
+    tape.watch(weight)
+    loss, _ = objective(replica_rows[:, 0], replica_rows[:, 1])
+    share = loss / 2
+  return loss, tape.gradient(share, weight)
+rows = np.moveaxis(projections, 0, 1)
+data = strategy.experimental_distribute_values_from_function(
+  lambda context: tf.constant(rows[2 * context.replica_id_in_sync_group :][:2]))
+losses, gradients = tf.function(lambda: strategy.run(local, args=(data,)))()
+total = strategy.reduce("SUM", gradients, axis=None)
+assert abs(float(strategy.reduce("MEAN", losses, axis=None)) - float(whole)) < 1e-6
+assert np.abs(total - desired).max() < 1e-6, np.abs(total - desired).max()
+alone, _ = objective(tf.constant(projections[0, :2]), tf.constant(projections[1, :2]))
+assert abs(float(alone) - float(losses.values[0])) > 1e-3  # local negatives would show
+"""
+
+
+@pytest.mark.slow
+def test_negatives_come_from_all_replicas_with_the_gradient_of_the_whole_batch():
+  result = subprocess.run(
+    [sys.executable, "-c", REPLICAS], cwd=ROOT, env=environment(), capture_output=True, text=True
+  )
+  assert result.returncode == 0, result.stderr

@@ -1,0 +1,78 @@
+"""The store: exact, memory-mapped, open to other readers."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import soundfile
+
+from audio import datasets, preparation, store
+from audio.errors import UserError
+from tests.support import assert_close
+
+
+def make_store(folder, waves, stores, rate_hz=16_000, subtype="FLOAT"):
+  folder.mkdir(exist_ok=True)
+  for name, wave in waves.items():
+    soundfile.write(folder / f"{name}.wav", wave, rate_hz, subtype=subtype)
+  source = datasets.open_source(f"folder:{folder}")
+  return preparation.prepare(source, rate_hz, str(stores))
+
+
+RNG = np.random.default_rng(0)
+
+
+def test_16_bit_recordings_are_stored_bit_exactly():
+  pcm = RNG.integers(-32768, 32768, 1000).astype("int16")
+  for wave in (pcm, pcm // 1000, np.array([32767, 0]), np.array([-32768, 1]), np.array([1, 0])):
+    stored, gain = store.quantise((wave / 32768).astype("f"))
+    np.testing.assert_array_equal(stored * np.float64(gain) * 32768, wave)
+
+
+@pytest.mark.parametrize("level", [1e-6, 1e-3, 0.9, 1.0, 1.5, 300.0])
+def test_any_level_keeps_15_bits_and_is_never_clipped(level):
+  wave = (level * RNG.uniform(-1, 1, 1000)).astype("f")
+  wave[0], wave[1] = level, -level
+  pcm, gain = store.quantise(wave)
+  assert np.abs(pcm * np.float64(gain) - wave).max() <= np.abs(wave).max() / 2**14
+
+
+def test_silence_is_stored_as_silence():
+  pcm, gain = store.quantise(np.zeros(5, "f"))
+  assert not pcm.any()
+  assert gain > 0
+
+
+def test_waves_columns_and_statistics_come_back(tmp_path):
+  waves = {f"c{i}": RNG.normal(0, 0.1, 500 + 7 * i).astype("f") for i in range(5)}
+  waves["loud"] = (2.5 * RNG.uniform(-1, 1, 300)).astype("f")
+  opened = make_store(tmp_path / "in", waves, tmp_path / "stores")
+  assert opened.keys() == [f"{name}.wav" for name in waves]
+  assert opened.labels([0]) == opened.groups([0]) == [None]
+  for clip_id, wave in enumerate(waves.values()):
+    assert_close(opened.wave(clip_id), wave, atol=np.abs(wave).max() / 2**14)
+    out = np.zeros(100, "f")
+    opened.copy_excerpt(clip_id, len(wave) - 100, out)
+    assert_close(out, opened.wave(clip_id)[-100:])
+  row = opened._index.to_pylist()[-1]
+  wave = waves["loud"].astype(float)
+  assert_close([row["mean"], row["peak"]], [wave.mean(), np.abs(wave).max()], atol=1e-6)
+  assert_close(row["l2"], np.linalg.norm(wave), rtol=1e-6)
+
+
+def test_shards_open_in_any_arrow_reader(clip_store):
+  path = f"{clip_store.folder}/{clip_store.manifest['shards'][0]}"
+  table = pa.ipc.open_file(pa.memory_map(path)).read_all()
+  assert table.num_rows == clip_store.num_clips
+  assert table["label"].to_pylist() == clip_store.labels()
+  row = table.slice(3, 1).to_pylist()[0]
+  assert_close(np.array(row["pcm"], "f") * np.float32(row["gain"]), clip_store.wave(3))
+
+
+def test_pcm_is_a_view_of_the_file(clip_store):
+  assert clip_store.pcm(2).base is not None
+  assert not clip_store.pcm(2).flags.writeable
+
+
+def test_a_folder_without_a_manifest_is_no_store(tmp_path):
+  with pytest.raises(UserError, match="no finished store"):
+    store.Store(str(tmp_path))

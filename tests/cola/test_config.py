@@ -1,0 +1,52 @@
+"""The numbers of the paper, and the recipes that deviate from them."""
+
+import dataclasses
+
+import pytest
+
+from audio.errors import UserError
+from cola import config as cola_config
+from cola.config import Config
+from cola.train import configure
+
+FIELDS = {field.name for field in dataclasses.fields(Config)}
+
+
+def test_the_defaults_are_the_paper():
+  config = Config()
+  assert (config.dataset, config.encoder, config.similarity) == (
+    "audioset",
+    "efficientnet_b0",
+    "bilinear",
+  )
+  assert (config.batch_size, config.epochs, config.learning_rate) == (1024, 500, 1e-4)
+  assert (config.projection_units, config.temperature, config.pooling) == (512, 0.2, "max")
+  assert (config.num_mels, config.fmin_hz, config.fmax_hz, config.frames) == (64, 60, 7800, 96)
+
+
+def test_the_paper_has_no_deviation_and_every_other_recipe_has_a_reason():
+  assert cola_config.RECIPES["paper"].deviations == {}
+  for name, recipe in cola_config.RECIPES.items():
+    assert set(recipe.deviations) <= FIELDS
+    assert name == "paper" or len(recipe.reason) > 40
+
+
+def test_epochs_become_steps_and_flags_override_the_recipe():
+  config = configure("paper", {"dataset": "x", "steps": None, "unknown": 1}, num_clips=10_240)
+  assert (config.steps, config.dataset) == (5_000, "x")
+  assert configure("paper", {"steps": 7, "batch_size": 64}, 100).steps == 7
+  quick = cola_config.RECIPES["quick"].deviations
+  assert configure("quick", {"batch_size": None}, 100).batch_size == quick["batch_size"]
+
+
+def test_small_data_sets_get_the_quick_recipe_by_default():
+  assert cola_config.default_recipe(400) == "quick"
+  assert cola_config.default_recipe(2_000_000) == "paper"
+
+
+@pytest.mark.parametrize(
+  ("field", "value"), [("similarity", "dot"), ("pooling", "sum"), ("short_clips", "mirror")]
+)
+def test_an_unknown_choice_is_refused_with_the_known_ones(field, value):
+  with pytest.raises(UserError, match=f"{field}={value!r}: it can be"):
+    Config(**{field: value})

@@ -1,0 +1,176 @@
+"""The command itself, in processes of its own: killed, stopped, refused, resumed, used."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import soundfile
+import tensorflow as tf
+
+from audio.embedding import embed_clips
+from audio.runs import Run
+from tests.audio.test_embedding import noise, run_only_tensorflow
+from tests.support import assert_close, command, environment, train, write_clips
+
+SMALL = ["--recipe=paper", "--batch_size=4", "--steps=6", "--checkpoint_every=2", "--deterministic"]
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+  """A working folder with twelve clips."""
+  folder = tmp_path_factory.mktemp("place")
+  write_clips(folder / "my clips")
+  return folder
+
+
+def arguments(run, *more):
+  return [f"--run={run}", "--dataset=folder:my clips", "--store_dir=stores", *SMALL, *more]
+
+
+@pytest.fixture(scope="module")
+def finished(place):
+  """(run, output) of an uninterrupted training."""
+  result = train(*arguments("whole"), cwd=place)
+  return Run.open(str(place / "whole")), result
+
+
+def start_and_wait_for(file, place, run):
+  process = subprocess.Popen(
+    [sys.executable, "-m", "cola.train", *arguments(run)],
+    cwd=place,
+    env=environment(),
+    stdout=subprocess.PIPE,
+    stderr=subprocess.PIPE,
+    text=True,
+  )
+  while not (place / run / file).exists():
+    assert process.poll() is None, process.stderr.read()
+    time.sleep(0.02)
+  return process
+
+
+def test_killed_and_stopped_and_started_again_it_ends_with_exactly_the_same_weights(
+  finished, place
+):
+  killed = start_and_wait_for("checkpoints/step-2.index", place, "cut")
+  killed.send_signal(signal.SIGKILL)
+  killed.communicate()
+  assert killed.returncode == -signal.SIGKILL
+  assert not (place / "cut" / "encoder.keras").exists()
+  stopped = start_and_wait_for("checkpoints/step-4.index", place, "cut")
+  stopped.send_signal(signal.SIGTERM)
+  output, errors = stopped.communicate()
+  assert stopped.returncode == 0, errors
+  assert "Traceback" not in errors
+  if "stopped    after step" in output:  # unless the signal came during the last step
+    assert "the same command goes on from there" in output
+  train(*arguments("cut"), cwd=place)
+  ours, theirs = (Run.open(str(place / name)).encoder() for name in ("cut", "whole"))
+  for one, other in zip(ours.weights, theirs.weights, strict=True):
+    np.testing.assert_array_equal(one.numpy(), other.numpy())
+  assert_close(*(Run.open(str(place / name)).metrics("knn_accuracy") for name in ("cut", "whole")))
+
+
+def test_the_summary_says_what_was_trained_and_where_it_is(finished):
+  output = finished[1].stdout
+  for part in (
+    "data       12 audio files",
+    "store      12 clips",
+    "recipe     paper: 6 steps of 4",
+  ):
+    assert part in output
+  for part in (
+    "trained    cola",
+    "encoder    efficientnet_b0, 4.0 M weights, 1280-d",
+    "chance 50.0",
+  ):
+    assert part in output
+  assert "model      whole/saved_model" in output
+  assert "\nnext       " in output
+
+
+def test_the_terminal_shows_progress_and_results_and_no_noise(finished):
+  errors = finished[1].stderr
+  for noise_of in ("Warning", "WARNING", "cuda", "I0000", "E0000", "oneDNN", "Traceback"):
+    assert noise_of not in finished[1].stdout + errors
+  lines = [line for line in errors.replace("\r", "\n").splitlines() if line.strip()]
+  assert all(line.startswith(("decoding:", "training:")) for line in lines), errors
+
+
+def test_its_saved_model_embeds_any_length_with_only_tensorflow(finished, place):
+  run = finished[0]
+  waves = {str(seconds): noise(seconds) for seconds in (0.1, 1, 60)}
+  results = run_only_tensorflow(place / "whole", waves)
+  desired = embed_clips(run.windows(), run.encoder(), waves.values())
+  for name, embedding in zip(waves, desired, strict=True):
+    assert embedding.shape == (1280,)
+    assert_close(results[name], embedding, atol=1e-5 * max(1, np.abs(embedding).max()))
+  assert (results["rate"], results["size"]) == (16_000, 1280)
+
+
+def test_export_writes_the_same_model_again(finished, place):
+  old = tf.saved_model.load(finished[0].saved_model)
+  os.rename(finished[0].saved_model, place / "old_model")
+  result = command("audio.export", "--run=whole", cwd=place)
+  assert result.stdout == "exported whole/saved_model\n"
+  new = tf.saved_model.load(finished[0].saved_model)
+  after, before = (model.embed(noise(1)[None])["embedding"] for model in (new, old))
+  assert_close(after, before)
+
+
+def refused(*options, cwd):
+  """Runs a command that must end in one line and without a traceback; returns that line."""
+  result = train(*options, cwd=cwd, check=False)
+  assert result.returncode == 1, result.stderr
+  assert "Traceback" not in result.stderr
+  (line,) = [x for x in result.stderr.splitlines() if x and not x.startswith("decoding:")][-1:]
+  return line
+
+
+def test_other_options_on_the_same_folder_are_refused_naming_the_fields(finished, place):
+  line = refused(*arguments("whole", "--batch_size=6", "--similarity=cosine"), cwd=place)
+  assert line.startswith("error: 'whole' holds a run with other settings")
+  assert "batch_size was 4 and is now 6" in line
+  assert "similarity was 'bilinear' and is now 'cosine'" in line
+  assert "seed" not in line
+
+
+def test_a_folder_with_damaged_files_trains_and_lists_them(place):
+  damaged = write_clips(place / "damaged", clips=20)
+  (damaged / "low" / "bad.wav").write_text("no sound")
+  (damaged / "high" / "empty.wav").touch()
+  soundfile.write(damaged / "low" / "silent.wav", np.zeros(16_000), 16_000)
+  soundfile.write(damaged / "low" / "one sample.wav", np.array([0.5]), 16_000)
+  options = ["--dataset=folder:damaged", "--store_dir=stores", "--run=damaged run", "--steps=2"]
+  result = train(*options, "--batch_size=21", cwd=place)
+  assert "skipped    2 unusable clips" in result.stdout
+  assert "silent     1 clips hold nothing but zeros; they are kept" in result.stdout
+  listed = (place / "damaged run" / "skipped.csv").read_text().splitlines()
+  assert [line.split(",")[0] for line in listed] == ["file", "high/empty.wav", "low/bad.wav"]
+  assert "quick (the default for 42 clips" in result.stdout
+
+
+@pytest.mark.parametrize(
+  ("options", "message"),
+  [
+    (["--dataset=folder:nowhere"], "error: no such folder: 'nowhere'"),
+    (["--dataset=spoken_digt"], "error: unknown data set 'spoken_digt'. Did you mean spoken_digit"),
+    (["--dataset=folder:my clips", "--batch_size=13"], "error: a batch of 13 pairs needs as many"),
+    (["10"], "error: unexpected argument '10'"),
+  ],
+)
+def test_a_mistake_is_one_line_without_a_traceback(place, options, message):
+  assert refused(*options, "--store_dir=stores", cwd=place).startswith(message)
+
+
+@pytest.mark.parametrize("option", ["--recipe=fast", "--steps=-1", "--stepz=1"])
+def test_a_wrong_flag_is_explained_by_the_flag_parser(place, option):
+  result = train(option, cwd=place, check=False)
+  assert result.returncode == 1
+  assert "Traceback" not in result.stderr
+  assert option.split("=")[0].strip("-") in result.stderr

@@ -1,0 +1,47 @@
+"""The arrows of the design: who may import whom."""
+
+import ast
+import pathlib
+
+import pytest
+
+from tests.support import ROOT
+
+ALLOWED = {"audio": set(), "cola": {"audio"}, "mixback": {"audio"}, "downstream": {"audio"}}
+FILES = sorted(path for package in ALLOWED for path in (ROOT / package).rglob("*.py"))
+
+
+def imported_packages(path):
+  for node in ast.walk(ast.parse(path.read_text())):
+    if isinstance(node, ast.Import):
+      yield from (alias.name.split(".")[0] for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+      assert node.level == 0, f"{path}: relative import"
+      yield node.module.split(".")[0]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_package_imports_only_where_an_arrow_points(path):
+  package = path.relative_to(ROOT).parts[0]
+  forbidden = set(ALLOWED) - ALLOWED[package] - {package}
+  assert not forbidden & set(imported_packages(path))
+
+
+def test_the_arrows_are_checked_on_real_files():
+  assert {ROOT / "audio" / "store.py", ROOT / "cola" / "train.py"} <= set(FILES)
+  assert "audio" in set(imported_packages(ROOT / "cola" / "train.py"))
+
+
+def test_flags_are_read_only_by_commands():
+  readers = {path for path in FILES if "flags.FLAGS" in path.read_text()}
+  assert readers == {ROOT / "audio" / "export.py", ROOT / "cola" / "train.py"}
+
+
+def test_every_module_and_public_function_says_what_it_is():
+  for path in FILES:
+    tree = ast.parse(path.read_text())
+    assert ast.get_docstring(tree), path
+    for node in tree.body:
+      public = isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
+      if public and node.name != "main":
+        assert ast.get_docstring(node), f"{pathlib.Path(path).name}: {node.name}"

@@ -1,0 +1,45 @@
+"""Every command and example of the README is run, made small."""
+
+import re
+import shlex
+
+import pytest
+from tests.support import ROOT, command, write_clips
+
+README = (ROOT / "README.md").read_text()
+COMMANDS = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
+EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+TINY = ["--steps=2", "--batch_size=4"]
+
+
+def pieces():
+  """All single commands of all blocks, in order."""
+  return [piece.strip() for block in COMMANDS for piece in re.split(r"&&|\n", block) if piece.strip()]
+
+
+def test_the_blocks_are_found():
+  assert len(pieces()) == 7
+  assert len(EXAMPLES) == 1
+
+
+def test_installing_and_testing_is_what_ci_does():
+  ci = (ROOT / ".ci" / "run").read_text()
+  assert 'pip install -e ".[test]" && pytest' in README
+  assert '-e ".[test]"' in ci
+  assert "\npytest\n" in ci
+
+
+@pytest.mark.slow
+def test_every_command_and_the_example_run(tmp_path):
+  write_clips(tmp_path / "audio")
+  for piece in pieces():
+    arguments = shlex.split(piece.replace("/path/to/your/audio", str(tmp_path / "audio")))
+    if arguments[:2] != ["python", "-m"] or "spoken_digit" in piece:
+      continue  # pip and pytest are CI's own; spoken_digit is trained in test_real_audio.py
+    small = TINY if arguments[2] == "cola.train" else []
+    command(*arguments[2:], *small, cwd=tmp_path)
+  code = EXAMPLES[0].replace("runs/mine", str(tmp_path / "runs" / "mine"))
+  values = {}
+  exec(compile(code, "README.md", "exec"), values)
+  assert (values["rate_hz"], values["size"]) == (16_000, 1280)
+  assert values["embedding"].shape == (1, 1280)
