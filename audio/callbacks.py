@@ -91,14 +91,13 @@ class DataClock:
 
 
 class Recorder(keras.callbacks.Callback):
-  """Writes the means of LOG_EVERY steps to metrics.jsonl, TensorBoard and the progress bar."""
+  """Writes the means of LOG_EVERY steps to the run's metrics and to the progress bar."""
 
   def __init__(self, run, counter, clock, batch_size, bar):
     super().__init__()
     self._run, self._counter, self._clock, self._bar = run, counter, clock, bar
     self._batch_size = batch_size
     self._window = collections.defaultdict(list)
-    self._board = tf.summary.create_file_writer(run.path("tensorboard"))
     self._last_end_s = self._begin_s = None
 
   def on_train_batch_begin(self, batch, logs=None):
@@ -114,14 +113,12 @@ class Recorder(keras.callbacks.Callback):
       self._window["step_s"].append(now_s - self._last_end_s)
       self._window["waited_s"].append(waited_s)
     self._last_end_s = now_s
-    self._bar.set_postfix(loss=f"{logs['loss']:.3f}", refresh=False)
     self._bar.update()
     if self._counter.step % LOG_EVERY == 0:
       self._write()
 
   def on_train_end(self, logs=None):
     self._write()
-    self._board.close()
 
   def _write(self):
     if not self._window:
@@ -133,9 +130,6 @@ class Recorder(keras.callbacks.Callback):
       means["data_wait_share"] = min(1.0, sum(waits_s) / sum(steps_s))
     self._window.clear()
     self._run.log(self._counter.step, means)
-    with self._board.as_default(step=self._counter.step):
-      for name, value in means.items():
-        tf.summary.scalar(name, value)
     shown = {"accuracy": "contrastive_accuracy", "spread": "embedding_spread"}
     postfix = {name: f"{means[key]:.2f}" for name, key in shown.items()}
     pairs_per_s = f"{means.get('pairs_per_s', 0):.0f}"

@@ -3,9 +3,10 @@
 import os
 import sys
 
+import tensorflow as tf
 from absl import app, flags, logging
 
-from audio.errors import UserError
+from audio.errors import UserError, disk_reason
 
 
 def run(main):
@@ -18,6 +19,13 @@ def run(main):
       main(argv)
     except UserError as error:
       _exit(f"error: {error}", 1)
+    except (OSError, tf.errors.OpError) as error:
+      if not (reason := disk_reason(error)):
+        raise
+      where = getattr(error, "filename", None) or "a file of the run"
+      _exit(
+        f"error: cannot write {where}: {reason}; nothing finished is lost, mend it and repeat", 1
+      )
     except KeyboardInterrupt:
       _exit("interrupted; the same command goes on where it stopped", 130)
 

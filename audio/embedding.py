@@ -3,6 +3,8 @@
 Letters: B clips, n samples, W windows, T frames, F mel bands, D embedding.
 """
 
+import itertools
+
 import numpy as np
 import tensorflow as tf
 
@@ -33,7 +35,7 @@ class ClipEncoder(tf.Module):
   def embed(self, waveform):
     """Waveform `[B, n]` -> `{"embedding": [B, D]}`, the mean over windows that cover the clip."""
     windows = self._windows
-    padded = windows._pad_to_window(waveform)
+    padded = windows.pad(waveform)
     embeddings = self._encode(padded, windows.covering_starts(tf.shape(padded)[1]))
     return {"embedding": tf.reduce_mean(embeddings, axis=1)}
 
@@ -71,40 +73,29 @@ class ClipEncoder(tf.Module):
     return tf.reshape(embeddings, [shape[0], shape[1], self._encoder.output_shape[-1]])
 
 
-def embed_clips(windows, encoder, waves):
-  """Embeds clips of any lengths; short ones share a batch.
+class ClipEmbedder:
+  """Embeds many clips of any lengths, as ClipEncoder.embed does each; short ones share a batch."""
 
-  Args:
-    windows: a LogMelWindows layer.
-    encoder: a keras.Model.
-    waves: an iterable of float32 `[n]`.
+  def __init__(self, windows, encoder):
+    """Takes a LogMelWindows layer and an encoder `[B, T, F, 1] -> [B, D]` (inference mode)."""
+    shape = [None, windows.frames, windows.log_mel.num_mels, 1]
+    self._cut = tf.function(
+      lambda wave: covering_windows(windows, wave), input_signature=[tf.TensorSpec([None])]
+    )
+    self._encode = tf.function(
+      lambda log_mels: encoder(log_mels, training=False), input_signature=[tf.TensorSpec(shape)]
+    )
 
-  Yields:
-    float32 `[D]` for each clip in order: what `ClipEncoder.embed` gives.
-  """
-  waiting, counts, encoded = [], [], np.zeros([0, encoder.output_shape[-1]], np.float32)
-  cut = tf.function(lambda wave: covering_windows(windows, wave)).get_concrete_function(
-    tf.TensorSpec([None], tf.float32)
-  )
-  run = tf.function(lambda log_mels: encoder(log_mels, training=False)).get_concrete_function(
-    tf.TensorSpec([None, windows.frames, windows.log_mel.num_mels, 1], tf.float32)
-  )
+  def embed(self, waves):
+    """Yields float32 `[D]` for each of `waves`, an iterable of float32 `[n]`, in order."""
+    windows = (
+      (number, log_mel) for number, wave in enumerate(waves) for log_mel in self._cut(wave).numpy()
+    )
+    for _, rows in itertools.groupby(self._in_batches(windows), key=lambda row: row[0]):
+      yield np.mean([embedding for _, embedding in rows], axis=0)
 
-  def finished(least):
-    """Encodes what waits while it makes `least` windows, then yields the clips that are whole."""
-    nonlocal encoded
-    while sum(map(len, waiting)) >= least > 0 or (least == 0 and waiting):
-      log_mels = np.concatenate(waiting)
-      waiting[:] = [log_mels[WINDOWS_AT_ONCE:]] if len(log_mels) > WINDOWS_AT_ONCE else []
-      part = run(tf.constant(log_mels[:WINDOWS_AT_ONCE, ..., None])).numpy()
-      encoded = np.concatenate([encoded, part])
-    while counts and len(encoded) >= counts[0]:
-      count = counts.pop(0)
-      yield encoded[:count].mean(axis=0)
-      encoded = encoded[count:]
-
-  for wave in waves:
-    waiting.append(cut(tf.constant(wave)).numpy())
-    counts.append(len(waiting[-1]))
-    yield from finished(WINDOWS_AT_ONCE)
-  yield from finished(0)
+  def _in_batches(self, windows):
+    """(clip, log-mel) one by one -> (clip, embedding) one by one, encoded many at once."""
+    while batch := list(itertools.islice(windows, WINDOWS_AT_ONCE)):
+      clips, log_mels = zip(*batch)
+      yield from zip(clips, self._encode(np.stack(log_mels)[..., None]).numpy())

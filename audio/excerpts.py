@@ -69,7 +69,7 @@ class ExcerptPairs:
 
   def copy(self, clip_ids, start_words):
     """Returns the excerpts themselves, float32 `[B, 2, N]`, from NumPy arrays of the above."""
-    pairs = np.empty([len(clip_ids), 2, self.num_samples], np.float32)
+    pairs = _aligned_empty([len(clip_ids), 2, self.num_samples])
     for pair, clip_id, words in zip(pairs, clip_ids, start_words.astype(np.uint64)):
       spare = int(self.store.num_samples[clip_id]) - self.num_samples
       if spare < 0:
@@ -107,6 +107,14 @@ def map_in_order(dataset, function, parallel):
   if not parallel:
     return dataset.map(function)
   return dataset.map(function, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+
+
+def _aligned_empty(shape, alignment=64):
+  """An uninitialised float32 array that TensorFlow takes over without a copy."""
+  size = 4 * int(np.prod(shape))
+  memory = np.empty(size + alignment, np.uint8)
+  start = -memory.ctypes.data % alignment
+  return memory[start : start + size].view(np.float32).reshape(shape)
 
 
 def _fill_short(wave, words, mode, pair):

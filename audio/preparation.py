@@ -8,7 +8,6 @@ import collections
 import concurrent.futures
 import contextlib
 import csv
-import errno
 import hashlib
 import json
 import os
@@ -21,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from audio import places, progress_bar, quiet
-from audio.errors import UnusableAudio, UserError
+from audio.errors import UnusableAudio, UserError, disk_reason
 from audio.store import (
   INDEX,
   INDEX_SCHEMA,
@@ -98,9 +97,9 @@ def _clear_disk_errors(folder):
   try:
     yield
   except OSError as error:
-    if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM):
+    reason = disk_reason(error)
+    if reason is None:
       raise
-    reason = (error.strerror or str(error)).lower()
     raise UserError(
       f"cannot write the store {folder!r}: {reason}. Finished parts are kept: free some space and "
       "run the same command again, or choose another place with --store_dir"

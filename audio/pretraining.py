@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from audio import callbacks, plots, progress_bar
 from audio.contrastive import step_seed
-from audio.errors import UserError
+from audio.errors import UserError, disk_reason
 from audio.excerpts import ExcerptPairs, map_in_order
 from audio.export import export_saved_model
 from audio.monitor import KnnMonitor
@@ -167,6 +167,6 @@ class Checkpoints:
       self._manager.save(checkpoint_number=step)
     except (tf.errors.OpError, OSError) as error:
       raise UserError(
-        f"cannot save the checkpoint of step {step}: {str(error).splitlines()[0]}. The checkpoint "
-        "before it is kept: free some space and run the same command again"
+        f"cannot save the checkpoint of step {step}: {disk_reason(error) or error}. The one before "
+        "it is kept: free some space and run the same command again"
       ) from error

@@ -20,7 +20,7 @@ def recipe(name, chosen, config, num_clips):
   epochs = config.steps / max(1, num_clips // config.batch_size)
   print(
     f"recipe     {name}{why}: {config.steps} steps of {config.batch_size} pairs, "
-    f"{epochs:.0f} epochs",
+    f"{epochs:.{0 if epochs >= 10 else 1}f} epochs",
     flush=True,
   )
 
@@ -51,10 +51,12 @@ def _knn(run):
     print("kNN        not measured: the data set has no labels")
     return
   chance = run.metrics("knn_chance")[1][-1]
-  before = (
-    f", before training {100 * accuracy[0]:.1f} %" if steps[0] == 0 and len(steps) > 1 else ""
-  )
-  print(f"kNN        {100 * accuracy[-1]:.1f} % of clips, chance {100 * chance:.1f} %{before}")
+  line = f"kNN        {100 * accuracy[-1]:.1f} % of clips, chance {100 * chance:.1f} %"
+  if steps[0] == 0 and len(steps) > 1:
+    line += f", before training {100 * accuracy[0]:.1f} %"
+  if run.metrics("knn_groups")[1][-1] > 1:
+    line += " (neighbours of other groups only)"
+  print(line)
 
 
 def _next_command(run):

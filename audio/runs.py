@@ -41,6 +41,7 @@ class Run:
   def __init__(self, folder, config):
     self.folder = folder
     self.config = config
+    self._board = None
 
   @classmethod
   def open(cls, folder):
@@ -142,11 +143,17 @@ class Run:
     os.replace(unfinished, self.path("encoder.keras"))
 
   def log(self, step, values):
-    """Appends a line to metrics.jsonl."""
+    """Appends a line to metrics.jsonl, and the same numbers to TensorBoard's file."""
     numbers = {name: float(value) for name, value in values.items()}
     line = json.dumps({"step": int(step), **numbers})
     with open(self.path("metrics.jsonl"), "a", encoding="utf-8") as file:
       file.write(line + "\n")
+    if self._board is None:
+      self._board = tf.summary.create_file_writer(self.path("tensorboard"))
+    with self._board.as_default(step=int(step)):
+      for name, value in numbers.items():
+        tf.summary.scalar(name, value)
+    self._board.flush()
 
   def metrics(self, name):
     """Returns (steps, values), NumPy arrays of one metric."""

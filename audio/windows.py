@@ -8,8 +8,6 @@ Letters: B clips, n samples, W windows, N samples of a window, T frames, F mel b
 import keras
 import tensorflow as tf
 
-from audio.frontend import LogMel
-
 FRAME_HOP_S = 0.05  # of `centred`; HEAR 2021 asks for at most 50 ms
 
 
@@ -58,7 +56,7 @@ class LogMelWindows(keras.layers.Layer):
 
   def cut_covering(self, waves):
     """Cuts clips `[B, n]`, zero-padded at both ends to at least N -> excerpts `[B, W, N]`."""
-    waves = self._pad_to_window(waves)
+    waves = self.pad(waves)
     return self.cut(waves, self.covering_starts(tf.shape(waves)[1]))
 
   def centred(self, waves):
@@ -82,7 +80,8 @@ class LogMelWindows(keras.layers.Layer):
     """Cuts `[B, n]` at `starts` `[W]` -> excerpts `[B, W, N]`."""
     return tf.gather(waves, starts[:, None] + tf.range(self.num_samples), axis=1)
 
-  def _pad_to_window(self, waves):
+  def pad(self, waves):
+    """Puts clips `[B, n]` shorter than a window into the middle of one, in zeros."""
     missing = tf.maximum(0, self.num_samples - tf.shape(waves)[1])
     return tf.pad(waves, [[0, 0], [missing // 2, missing - missing // 2]])
 
@@ -100,6 +99,3 @@ class LogMelWindows(keras.layers.Layer):
 def covering_windows(layer, wave):
   """Returns the log-mel windows `[W, T, F]` of a clip `[n]`, as `embed` of the export sees them."""
   return layer(layer.cut_covering(wave[None])[0])
-
-
-__all__ = ["FRAME_HOP_S", "LogMel", "LogMelWindows", "covering_windows"]

@@ -19,8 +19,8 @@ from absl import app, flags
 
 from benchmarks import table
 
-_BATCH = flags.DEFINE_integer("batch_size", 64, "Pairs of a step.")
-_STEPS = flags.DEFINE_integer("steps", 20, "Steps of a turn.")
+_BATCH = flags.DEFINE_integer("batch_size", 32, "Pairs of a step.")
+_STEPS = flags.DEFINE_integer("steps", 10, "Steps of a turn.")
 _ROUNDS = flags.DEFINE_integer("rounds", 3, "Turns of each; medians are printed.")
 _VARIANT = flags.DEFINE_string("variant", None, "Internal: measure one variant and print JSON.")
 
@@ -33,7 +33,6 @@ VARIANTS = {
   "without oneDNN": ({"TF_ENABLE_ONEDNN_OPTS": "0"}, ()),
   "mixed_bfloat16": ({}, ("bfloat16",)),
   "one thread per operation": ({}, ("one_intra_thread",)),
-  "one operation at a time": ({}, ("one_inter_thread",)),
 }
 
 
@@ -169,8 +168,6 @@ def measure_variant(name):
 
   if "one_intra_thread" in switches:
     tf.config.threading.set_intra_op_parallelism_threads(1)
-  if "one_inter_thread" in switches:
-    tf.config.threading.set_inter_op_parallelism_threads(1)
   if "bfloat16" in switches:
     keras.config.set_dtype_policy("mixed_bfloat16")
   if "keras_convolutions" in switches:

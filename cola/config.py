@@ -94,32 +94,37 @@ class Config:
 
 
 @dataclasses.dataclass(frozen=True)
-class Recipe:
-  """A named set of deviations from the paper.
+class Deviation:
+  """A field that a recipe changes, with the reason and what it was measured to do."""
 
-  Attributes:
-    reason: why, and what it was measured to do.
-    deviations: field of Config -> value.
-  """
-
+  value: object
   reason: str
-  deviations: dict
 
 
+# Effects: kNN on the synthetic set, one change at a time, seed 0, 150 steps; random weights: 56 %.
 RECIPES = {
-  "paper": Recipe("the paper", {}),
-  "quick": Recipe(
-    "placeholder",
-    {
-      "batch_size": 32,
-      "learning_rate": 1e-3,
-      "steps": 120,
-      "batchnorm_momentum": 0.9,
-    },
-  ),
+  "paper": {},
+  "quick": {
+    "batch_size": Deviation(32, "a step takes a second on two cores; small sets lack 1024 clips"),
+    "steps": Deviation(200, "three minutes on two cores"),
+    "learning_rate": Deviation(1e-3, "few steps; it is the default of the published code"),
+    "similarity": Deviation(
+      "cosine", "the first bilinear logits deviate by 10, which takes long to unlearn: 42 -> 62 %"
+    ),
+    "input_scaling": Deviation("none", "the first layers see inputs of their own size: 59 -> 62 %"),
+    "batchnorm_momentum": Deviation(
+      0.9, "with 0.99 inference mode lags hundreds of steps behind training mode"
+    ),
+    "monitor_every": Deviation(50, "a curve to look at"),
+  },
 }
 
 SMALL_DATA_SET_CLIPS = 20_000  # below, `quick` is the default: fewer than 20 batches of the paper
+
+
+def deviations(recipe):
+  """Returns what a recipe changes, field -> value."""
+  return {field: deviation.value for field, deviation in RECIPES[recipe].items()}
 
 
 def default_recipe(num_clips):

@@ -45,7 +45,7 @@ def configure(recipe, flag_values, num_clips):
   """
   fields = {field.name for field in dataclasses.fields(cola_config.Config)}
   given = {k: v for k, v in flag_values.items() if k in fields and v is not None}
-  config = cola_config.Config(**(cola_config.RECIPES[recipe].deviations | given))
+  config = cola_config.Config(**(cola_config.deviations(recipe) | given))
   if config.steps is None:
     steps = config.epochs * max(1, num_clips // config.batch_size)
     config = dataclasses.replace(config, steps=steps)

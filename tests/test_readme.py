@@ -4,6 +4,8 @@ import re
 import shlex
 
 import pytest
+
+from cola import config as cola_config
 from tests.support import ROOT, command, write_clips
 
 README = (ROOT / "README.md").read_text()
@@ -14,12 +16,20 @@ TINY = ["--steps=2", "--batch_size=4"]
 
 def pieces():
   """All single commands of all blocks, in order."""
-  return [piece.strip() for block in COMMANDS for piece in re.split(r"&&|\n", block) if piece.strip()]
+  return [
+    piece.strip() for block in COMMANDS for piece in re.split(r"&&|\n", block) if piece.strip()
+  ]
 
 
 def test_the_blocks_are_found():
   assert len(pieces()) == 7
   assert len(EXAMPLES) == 1
+
+
+def test_the_table_of_the_recipe_is_that_of_the_code():
+  for field, deviation in cola_config.RECIPES["quick"].items():
+    paper = getattr(cola_config.Config(), field)
+    assert f"| `{field}` | {paper} | {deviation.value} | {deviation.reason} |" in README
 
 
 def test_installing_and_testing_is_what_ci_does():

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from audio import embedding, reading
-from audio.embedding import ClipEncoder, embed_clips
+from audio.embedding import ClipEmbedder, ClipEncoder
 from audio.export import export_saved_model
 from tests import tiny
 from tests.support import assert_close, shared_data
@@ -74,9 +74,9 @@ def test_how_many_windows_are_encoded_at_once_does_not_matter(
 def test_clips_of_mixed_lengths_share_batches_and_come_back_in_order(clip_encoder, model, windows):
   waves = [noise(seconds, i) for i, seconds in enumerate([0.1, 70, 1, 2.5, 130, 0.97, 0.98])]
   desired = [clip_encoder.embed(wave[None])["embedding"][0] for wave in waves]
-  embedded = list(embed_clips(windows, model.encoder, iter(waves)))
+  embedded = list(ClipEmbedder(windows, model.encoder).embed(iter(waves)))
   assert_close(np.stack(embedded), np.stack(desired), atol=1e-5)
-  assert list(embed_clips(windows, model.encoder, [])) == []
+  assert list(ClipEmbedder(windows, model.encoder).embed([])) == []
 
 
 def test_frames_come_every_50_ms_up_to_the_end(clip_encoder):
@@ -126,7 +126,7 @@ def test_the_saved_model_needs_only_tensorflow_and_agrees(model, windows, tmp_pa
   waves = {str(seconds): noise(seconds) for seconds in (0.1, 1, 60)}
   results = run_only_tensorflow(tmp_path, waves)
   for name, wave in waves.items():
-    (desired,) = embed_clips(windows, model.encoder, [wave])
+    (desired,) = ClipEmbedder(windows, model.encoder).embed([wave])
     assert_close(results[name], desired, atol=1e-5)
   assert (results["rate"], results["size"]) == (16_000, 4)
   assert results["frames"].shape == (1, 21, 4)

@@ -178,6 +178,16 @@ def test_an_unreadable_checkpoint_is_one_clear_line(clip_store, tmp_path):
     tiny.train(tmp_path / "run", clip_store, tiny.config(**FULL))
 
 
+def test_a_full_disk_at_a_checkpoint_is_one_clear_line(clip_store, tmp_path, monkeypatch):
+  def full(*_, **__):
+    raise tf.errors.ResourceExhaustedError(None, None, "step-5; No space left on device\nmore")
+
+  monkeypatch.setattr(tf.train.CheckpointManager, "save", full)
+  with pytest.raises(UserError, match="checkpoint of step 5: no space left on device") as error:
+    tiny.train(tmp_path / "run", clip_store, tiny.config(**FULL))
+  assert "\n" not in str(error.value)
+
+
 def test_a_second_signal_interrupts_at_once():
   with pytest.raises(KeyboardInterrupt), callbacks.StopRequest() as stop:
     os.kill(os.getpid(), signal.SIGINT)

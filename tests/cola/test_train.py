@@ -11,10 +11,10 @@ import pytest
 import soundfile
 import tensorflow as tf
 
-from audio.embedding import embed_clips
+from audio.embedding import ClipEmbedder
 from audio.runs import Run
 from tests.audio.test_embedding import noise, run_only_tensorflow
-from tests.support import assert_close, command, environment, train, write_clips
+from tests.support import assert_close, command, environment, tone, train, write_clips
 
 SMALL = ["--recipe=paper", "--batch_size=4", "--steps=6", "--checkpoint_every=2", "--deterministic"]
 pytestmark = pytest.mark.slow
@@ -106,7 +106,7 @@ def test_its_saved_model_embeds_any_length_with_only_tensorflow(finished, place)
   run = finished[0]
   waves = {str(seconds): noise(seconds) for seconds in (0.1, 1, 60)}
   results = run_only_tensorflow(place / "whole", waves)
-  desired = embed_clips(run.windows(), run.encoder(), waves.values())
+  desired = ClipEmbedder(run.windows(), run.encoder()).embed(waves.values())
   for name, embedding in zip(waves, desired, strict=True):
     assert embedding.shape == (1280,)
     assert_close(results[name], embedding, atol=1e-5 * max(1, np.abs(embedding).max()))
@@ -140,19 +140,37 @@ def test_other_options_on_the_same_folder_are_refused_naming_the_fields(finished
   assert "seed" not in line
 
 
-def test_a_folder_with_damaged_files_trains_and_lists_them(place):
-  damaged = write_clips(place / "damaged", clips=20)
-  (damaged / "low" / "bad.wav").write_text("no sound")
-  (damaged / "high" / "empty.wav").touch()
-  soundfile.write(damaged / "low" / "silent.wav", np.zeros(16_000), 16_000)
-  soundfile.write(damaged / "low" / "one sample.wav", np.array([0.5]), 16_000)
-  options = ["--dataset=folder:damaged", "--store_dir=stores", "--run=damaged run", "--steps=2"]
-  result = train(*options, "--batch_size=21", cwd=place)
-  assert "skipped    2 unusable clips" in result.stdout
+def write_oddities(folder):
+  """Adds to two classes of clips everything that people's folders hold."""
+  low = write_clips(folder, clips=20) / "low"
+  (low / "bad.wav").write_text("no sound")
+  (low / "empty.wav").touch()
+  soundfile.write(low / "nan.wav", np.array([0, np.nan], "f"), 16_000, subtype="FLOAT")
+  whole = (low / "0.wav").read_bytes()
+  (low / "cut.wav").write_bytes(whole[: len(whole) // 2])
+  soundfile.write(low / "silent.wav", np.zeros(16_000), 16_000)
+  soundfile.write(low / "one sample.wav", np.array([0.5]), 16_000)
+  soundfile.write(low / "-dash.wav", tone(440, 1.2), 16_000)
+  soundfile.write(low / "ümläut 音.wav", tone(440, 1.2, 8_000), 8_000)
+  soundfile.write(low / "eight.wav", np.stack([tone(440, 1.2, 192_000)] * 8, axis=1), 192_000)
+  os.symlink(folder, low / "loop")
+
+
+def test_a_folder_of_oddities_trains_and_lists_what_is_no_audio(place):
+  write_oddities(place / "odd")
+  options = ["--dataset=folder:odd", "--store_dir=stores", "--run=odd run", "--steps=2"]
+  assert "4 of 49 clips could not be used" in refused(*options, "--batch_size=40", cwd=place)
+  result = train(*options, "--batch_size=40", "--max_bad_fraction=0.1", cwd=place)
+  assert "data       49 audio files in 2 classes" in result.stdout
+  assert "store      45 clips" in result.stdout
+  assert "skipped    4 unusable clips" in result.stdout
   assert "silent     1 clips hold nothing but zeros; they are kept" in result.stdout
-  listed = (place / "damaged run" / "skipped.csv").read_text().splitlines()
-  assert [line.split(",")[0] for line in listed] == ["file", "high/empty.wav", "low/bad.wav"]
-  assert "quick (the default for 42 clips" in result.stdout
+  listed = (place / "odd run" / "skipped.csv").read_text().splitlines()
+  names = ["file", *(f"low/{name}.wav" for name in ("bad", "cut", "empty", "nan"))]
+  assert [line.split(",")[0] for line in listed] == names
+  assert "quick (the default for 45 clips" in result.stdout
+  losses = Run.open(str(place / "odd run")).metrics("loss")[1]
+  assert np.isfinite(losses).all()
 
 
 @pytest.mark.parametrize(
