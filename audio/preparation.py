@@ -29,6 +29,7 @@ from audio.store import (
   SKIPPED,
   VERSION,
   Store,
+  are_whole,
   quantise,
   read_manifest,
 )
@@ -120,7 +121,7 @@ def _decode_chunks(source, folder, sample_rate_hz, max_bad_fraction, workers):
     for number, start in enumerate(starts):
       stop = min(start + CHUNK_CLIPS, source.num_clips)
       chunk = _read_json(_chunk_path(folder, number))
-      if chunk is None:
+      if chunk is None or not are_whole(folder, chunk):
         waves = _in_order(pool, source.clips(start, stop), sample_rate_hz, window=4 * workers)
         chunk = _write_chunk(folder, number, waves, progress)
       else:
@@ -160,7 +161,7 @@ def _write_chunk(folder, number, waves, progress):
       else:
         writer.add(clip, wave)
       progress.update()
-  chunk = {"shards": writer.shards, "skipped": skipped}
+  chunk = {"shards": [[name, _size(folder, name)] for name in writer.shards], "skipped": skipped}
   _write_json(_chunk_path(folder, number), chunk)
   return chunk
 
@@ -223,11 +224,11 @@ def _record_batch(rows):
 def _finish(source, folder, sample_rate_hz, fingerprint):
   """Joins the chunks: the index, the list of skipped clips, and last the manifest."""
   chunks = _finished_chunks(folder)
-  shards = [name for chunk in chunks for name in chunk["shards"]]
+  shards = [shard for chunk in chunks for shard in chunk["shards"]]
   index_path = os.path.join(folder, INDEX)
   digest = _Digest()
   with pa.ipc.new_file(index_path + ".part", INDEX_SCHEMA) as writer:
-    for number, name in enumerate(shards):
+    for number, (name, _) in enumerate(shards):
       for batch in _index_batches(os.path.join(folder, name), number):
         writer.write_batch(batch)
         digest.add(batch)
@@ -312,6 +313,10 @@ def _chunk_path(folder, number):
 def _finished_chunks(folder):
   names = sorted(name for name in os.listdir(folder) if re.fullmatch(r"chunk-\d+\.json", name))
   return [_read_json(os.path.join(folder, name)) for name in names]
+
+
+def _size(folder, name):
+  return os.path.getsize(os.path.join(folder, name))
 
 
 def _read_json(path):

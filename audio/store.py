@@ -90,7 +90,7 @@ class Store:
     self._gain = self._index["gain"].to_numpy()
     self._shard = self._index["shard"].to_numpy()
     self._first_sample = self._index["byte_offset"].to_numpy() // 2
-    self._shards = _map_shards(folder, self.manifest["shards"])
+    self._shards = _map_shards(folder, [name for name, _ in self.manifest["shards"]])
 
   def keys(self, clip_ids=None):
     """Returns the names of the given clips (all, if None) as a list of str."""
@@ -140,13 +140,22 @@ class Store:
 
 
 def read_manifest(folder):
-  """Returns the content of a finished store's store.json, or None."""
+  """Returns the content of store.json, or None if the folder holds no finished, whole store."""
   try:
     with open(os.path.join(folder, MANIFEST), encoding="utf-8") as file:
       manifest = json.load(file)
   except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError):
     return None
-  return manifest if manifest.get("version") == VERSION else None
+  return manifest if manifest.get("version") == VERSION and are_whole(folder, manifest) else None
+
+
+def are_whole(folder, listing):
+  """Whether all shards that a listing (of a store, of a chunk) names are there in full size."""
+  try:
+    sizes = [os.path.getsize(os.path.join(folder, name)) for name, _ in listing["shards"]]
+  except OSError:
+    return False
+  return sizes == [size for _, size in listing["shards"]]
 
 
 def _map_shards(folder, names):

@@ -12,6 +12,8 @@ import re
 import sys
 import warnings
 
+import tensorflow as tf
+
 from audio import reading
 from audio.datasets.source import Clip, ClipSource
 from audio.errors import UserError
@@ -83,7 +85,7 @@ class TfdsSource(ClipSource):
     records = self._builder.as_dataset(
       split=self._split, shuffle_files=False, read_config=read_config
     )
-    for record in records.skip(start).take(stop - start).as_numpy_iterator():
+    for record in self._readable(records.skip(start).take(stop - start)):
       samples = _value(record, self._audio_path)
       load = functools.partial(reading.to_mono, samples, self._sample_rate_hz)
       file_name = self._file_name(record)
@@ -97,6 +99,15 @@ class TfdsSource(ClipSource):
   def fingerprint(self):
     parts = (self._builder.info.full_name, self._split, self.num_clips, self._label_path)
     return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+  def _readable(self, records):
+    try:
+      yield from records.as_numpy_iterator()
+    except tf.errors.OpError as error:
+      raise UserError(
+        f"the prepared data of {self.name} is damaged ({error.message.splitlines()[0]}): delete "
+        f"{self._builder.data_dir} and run the same command, it will be prepared anew"
+      ) from error
 
   def _label(self, record):
     if self._label_path is None:

@@ -66,6 +66,18 @@ def test_chunks_and_shards_are_of_bounded_size_and_give_the_same_clips(tmp_path,
     np.testing.assert_array_equal(parts.pcm(clip_id), whole.pcm(clip_id))
 
 
+@pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(b"")])
+def test_a_store_that_lost_a_shard_is_made_again_and_only_that_part(tmp_path, monkeypatch, damage):
+  folder = write_clips(tmp_path / "clips")
+  monkeypatch.setattr(preparation, "CHUNK_CLIPS", 5)
+  before = files_of(prepare(folder, tmp_path / "stores"))
+  damage(next((tmp_path / "stores").rglob("shard-00001-00.arrow")))
+  loaded, load = [], preparation._load
+  monkeypatch.setattr(preparation, "_load", lambda *a: loaded.append(a[0].key) or load(*a))
+  assert files_of(prepare(folder, tmp_path / "stores")) == before
+  assert len(loaded) == 5
+
+
 def test_too_many_bad_clips_end_it_with_the_list_of_reasons(tmp_path):
   folder = write_clips(tmp_path / "clips", clips=5)
   (folder / "high" / "bad.wav").write_text("no sound")

@@ -60,7 +60,7 @@ def test_waves_columns_and_statistics_come_back(tmp_path):
 
 
 def test_shards_open_in_any_arrow_reader(clip_store):
-  path = f"{clip_store.folder}/{clip_store.manifest['shards'][0]}"
+  path = f"{clip_store.folder}/{clip_store.manifest['shards'][0][0]}"
   table = pa.ipc.open_file(pa.memory_map(path)).read_all()
   assert table.num_rows == clip_store.num_clips
   assert table["label"].to_pylist() == clip_store.labels()

@@ -1,5 +1,7 @@
 """Audio builders of tensorflow-datasets: dtypes, nesting, speakers, splits."""
 
+import pathlib
+
 import numpy as np
 import pytest
 
@@ -48,6 +50,19 @@ def test_a_nested_class_is_found(data_dir):
   source = datasets.open_source("fake_audio/nested", data_dir=data_dir)
   assert {clip.label for clip in source.clips(0, 4)} == {"even", "odd"}
   assert np.abs(next(source.clips(1, 2)).load(8_000)).max() > 0.1
+
+
+def test_damaged_records_are_one_clear_line(data_dir):
+  source = datasets.open_source("fake_audio/int16", data_dir=data_dir)
+  (path,) = pathlib.Path(data_dir).glob("fake_audio/int16/*/*train.tfrecord*")
+  content = path.read_bytes()
+  try:
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(UserError, match=r"is damaged .*delete .*int16") as error:
+      list(source.clips(0, 4))
+  finally:
+    path.write_bytes(content)
+  assert "\n" not in str(error.value)
 
 
 def test_a_failed_preparation_says_what_to_do(data_dir):
