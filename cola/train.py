@@ -11,6 +11,7 @@ from cola.model import build_model
 
 FLAGS = flags.FLAGS
 commands.define_training_flags(list(cola_config.RECIPES))
+flags.adopt_module_key_flags(commands)  # so that --help shows them
 flags.DEFINE_enum("similarity", None, ["bilinear", "cosine"], "How two projections are compared.")
 flags.DEFINE_float("learning_rate", None, "Of Adam; default: the recipe's.", lower_bound=0.0)
 

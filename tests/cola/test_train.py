@@ -186,6 +186,14 @@ def test_a_mistake_is_one_line_without_a_traceback(place, options, message):
   assert refused(*options, "--store_dir=stores", cwd=place).startswith(message)
 
 
+def test_help_names_every_flag_that_others_build_on(place):
+  result = train("--help", cwd=place, check=False)
+  names = "dataset data_dir manual_dir run recipe steps batch_size seed monitor_every deterministic"
+  for name in [*names.split(), "max_bad_fraction", "views_on", "similarity", "store_dir", "split"]:
+    assert f"--{name}" in result.stdout or f"--[no]{name}" in result.stdout
+  assert result.stderr == ""
+
+
 @pytest.mark.parametrize("option", ["--recipe=fast", "--steps=-1", "--stepz=1"])
 def test_a_wrong_flag_is_explained_by_the_flag_parser(place, option):
   result = train(option, cwd=place, check=False)
