@@ -19,14 +19,14 @@ def native_stderr(log_path=None):
       of its own, the text is shown after all, since it may hold the cause.
 
   Yields:
-    A text stream that still reaches the terminal, for progress bars.
+    A text stream that still reaches the user, for progress bars.
   """
   sys.stderr.flush()
   terminal_fd = os.dup(2)
-  with tempfile.TemporaryFile() as captured, open(terminal_fd, "w", closefd=True) as terminal:
+  with tempfile.TemporaryFile() as captured, open(terminal_fd, "w") as terminal:
     os.dup2(captured.fileno(), 2)
     try:
-      yield terminal
+      yield terminal if _writes_to_fd_2(sys.stderr) else sys.stderr  # the latter in a notebook
     except UserError:
       raise
     except Exception:
@@ -38,6 +38,13 @@ def native_stderr(log_path=None):
     if log_path and (text := _text(captured)):
       with open(log_path, "a", encoding="utf-8") as log:
         log.write(text)
+
+
+def _writes_to_fd_2(stream):
+  try:
+    return stream.fileno() == 2
+  except (OSError, ValueError):
+    return False
 
 
 def _text(captured):
