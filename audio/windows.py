@@ -8,6 +8,8 @@ Letters: B clips, n samples, W windows, N samples of a window, T frames, F mel b
 import keras
 import tensorflow as tf
 
+from audio.frontend import LogMel
+
 FRAME_HOP_S = 0.05  # of `centred`; HEAR 2021 asks for at most 50 ms
 
 
@@ -86,14 +88,16 @@ class LogMelWindows(keras.layers.Layer):
     return tf.pad(waves, [[0, 0], [missing // 2, missing - missing // 2]])
 
   def get_config(self):
-    log_mel = keras.saving.serialize_keras_object(self.log_mel)
-    own = {"log_mel": log_mel, "frames": self.frames, "l2_normalise": self.l2_normalise}
+    own = {
+      "log_mel": self.log_mel.get_config(),
+      "frames": self.frames,
+      "l2_normalise": self.l2_normalise,
+    }
     return super().get_config() | own
 
   @classmethod
   def from_config(cls, config):
-    log_mel = keras.saving.deserialize_keras_object(config["log_mel"])
-    return cls(**(config | {"log_mel": log_mel}))
+    return cls(**(config | {"log_mel": LogMel(**config["log_mel"])}))
 
 
 def covering_windows(layer, wave):

@@ -22,7 +22,7 @@ def test_a_run_knows_its_config_versions_command_and_front_end(tmp_path):
   run = Run.open(start(tmp_path / "run").folder)
   assert run.config["config"] == json.loads(json.dumps(dataclasses.asdict(tiny.config())))
   assert {"python", "tensorflow", "keras", "numpy"} == set(run.config["versions"])
-  assert run.config["command"].startswith("python -m cola.train ")
+  assert run.config["command"].startswith("python -m cola.train")
   wave = np.random.default_rng(0).normal(size=[1, 15_600]).astype("f")
   assert_close(run.windows()(wave), tiny.config().windows()(wave))
 
