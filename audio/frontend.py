@@ -81,6 +81,7 @@ class LogMel(keras.layers.Layer):
     self.floor = floor
     self.ceiling = ceiling
     self.wave_epsilon = wave_epsilon
+    self.built = True  # there are no weights
     self._filters = mel_filters(
       mel_scale, num_mels, 1 + fft_samples // 2, sample_rate_hz, fmin_hz, fmax_hz
     )

@@ -32,6 +32,7 @@ class LogMelWindows(keras.layers.Layer):
     self.l2_normalise = l2_normalise
     self.num_samples = log_mel.num_samples(frames)
     self.sample_rate_hz = log_mel.sample_rate_hz
+    self.built = True  # there are no weights
 
   def call(self, excerpts):
     """Excerpts float32 `[..., N]` -> log-mels float32 `[..., T, F]`."""
