@@ -95,7 +95,7 @@ def gather_replicas(rows):
   The gradient flows back through the gathering.
   """
   context = tf.distribute.get_replica_context()
-  if context.num_replicas_in_sync == 1:
+  if context is None or context.num_replicas_in_sync == 1:  # None: while a model is built
     return rows, 0
   first = tf.cast(context.replica_id_in_sync_group, tf.int32) * tf.shape(rows)[0]
   return context.all_gather(rows, axis=0), first

@@ -173,10 +173,7 @@ def mel_filters(mel_scale, num_mels, num_bins, sample_rate_hz, fmin_hz, fmax_hz)
   lower, centre, upper = edges[:-2], edges[1:-1], edges[2:]
   rising = (axis[:, None] - lower) / (centre - lower)
   falling = (upper - axis[:, None]) / (upper - centre)
-  filters = np.maximum(0, np.minimum(rising, falling))
-  if mel_scale == "htk":
-    filters[0] = 0  # tf.signal leaves the constant component out
-  return filters.astype(np.float32)
+  return np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
 
 
 def _hz_to_htk(hz):

@@ -88,12 +88,14 @@ def test_training_lowers_the_loss():
 
 
 REPLICAS = """
+import contextlib
 import audio
 import numpy as np, tensorflow as tf
 from tests import tiny
 from tests.audio.test_contrastive import PAIRS
 tf.config.set_logical_device_configuration(
   tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
+from audio.contrastive import ContrastiveModel
 from cola.model import BilinearSimilarity, ColaObjective
 projections = np.random.default_rng(0).normal(size=[2, 4, 8]).astype("f")
 objective = ColaObjective(BilinearSimilarity())
@@ -116,13 +118,37 @@ losses, gradients = tf.function(lambda: strategy.run(local, args=(data,)))()
 total = strategy.reduce("SUM", gradients, axis=None)
 assert abs(float(strategy.reduce("MEAN", losses, axis=None)) - float(whole)) < 1e-6
 assert np.abs(total - desired).max() < 1e-6, np.abs(total - desired).max()
+
+def one_step(scope, rows, run):
+  with scope:
+    tf.keras.utils.set_random_seed(0)
+    encoder = tf.keras.Sequential([tf.keras.Input([6, 5, 1]), tf.keras.layers.Flatten()])
+    head = tf.keras.Sequential([tf.keras.Input([30]), tf.keras.layers.Dense(8)])
+    objective = ColaObjective(BilinearSimilarity())
+    objective(tf.zeros([2, 8]), tf.zeros([2, 8]))
+    model = ContrastiveModel(None, encoder, head, objective)
+    model.build((None, 6, 5, 1))
+    model.compile(tf.keras.optimizers.SGD(0.1))
+    model.optimizer.build(model.trainable_variables)
+  run(model, rows)
+  return [weight.numpy() for weight in model.weights]
+
+views = np.random.default_rng(1).normal(size=[4, 2, 6, 5]).astype("f")
+shares = strategy.experimental_distribute_values_from_function(
+  lambda context: tf.constant(views[2 * context.replica_id_in_sync_group :][:2]))
+by_one = one_step(contextlib.nullcontext(), tf.constant(views), lambda m, r: m.train_step(r))
+by_two = one_step(strategy.scope(), shares,
+                  lambda m, r: tf.function(lambda: strategy.run(m.train_step, args=(r,)))())
+for one, two in zip(by_one, by_two, strict=True):
+  assert np.abs(one - two).max() < 1e-6, np.abs(one - two).max()
+
 alone, _ = objective(tf.constant(projections[0, :2]), tf.constant(projections[1, :2]))
 assert abs(float(alone) - float(losses.values[0])) > 1e-3  # local negatives would show
 """
 
 
 @pytest.mark.slow
-def test_negatives_come_from_all_replicas_with_the_gradient_of_the_whole_batch():
+def test_two_replicas_do_the_step_of_one_with_the_whole_batch():
   result = subprocess.run(
     [sys.executable, "-c", REPLICAS], cwd=ROOT, env=environment(), capture_output=True, text=True
   )
