@@ -106,7 +106,7 @@ RECIPES = {
   "paper": {},
   "quick": {
     "batch_size": Deviation(32, "a step takes a second on two cores; small sets lack 1024 clips"),
-    "steps": Deviation(200, "three minutes on two cores"),
+    "steps": Deviation(150, "three minutes on two cores"),
     "learning_rate": Deviation(1e-3, "few steps; it is the default of the published code"),
     "similarity": Deviation(
       "cosine", "the first bilinear logits deviate by 10, which takes long to unlearn: 42 -> 62 %"
