@@ -11,7 +11,7 @@ REQUIREMENTS = [
   "keras>=3.5",
   "matplotlib>=3.8",
   "numpy>=1.26",
-  # tensorflow-metadata asks for this on 3.10; said here, pip finds it without a search.
+  # tensorflow-metadata asks for this on 3.10; said here, it spares a recent pip the search.
   'protobuf<=6.32; python_version < "3.11"',
   "pyarrow>=15.0",
   "pydub>=0.25.1",  # likewise
