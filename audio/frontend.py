@@ -114,8 +114,9 @@ class LogMel(keras.layers.Layer):
       self.fft_samples,
       window_fn=_WINDOWS[self.window],
     )
-    magnitudes = tf.abs(spectra)
-    bins = magnitudes if self.power == 1 else tf.square(magnitudes)
+    bins = tf.square(tf.math.real(spectra)) + tf.square(tf.math.imag(spectra))
+    if self.power == 1:
+      bins = tf.sqrt(bins)  # on a CPU nearly twice as fast as tf.abs of complex numbers
     return tf.tensordot(bins, tf.constant(self._filters), 1)
 
   def compress(self, mel):

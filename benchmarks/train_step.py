@@ -15,13 +15,14 @@ import sys
 import tempfile
 import time
 
-from absl import app, flags
+from absl import flags
 
+from audio import commands
 from benchmarks import table
 
 _BATCH = flags.DEFINE_integer("batch_size", 32, "Pairs of a step.")
-_STEPS = flags.DEFINE_integer("steps", 10, "Steps of a turn.")
-_ROUNDS = flags.DEFINE_integer("rounds", 3, "Turns of each; medians are printed.")
+_STEPS = flags.DEFINE_integer("steps", 5, "Steps of a turn.")
+_ROUNDS = flags.DEFINE_integer("rounds", 8, "Turns of each; medians are printed.")
 _VARIANT = flags.DEFINE_string("variant", None, "Internal: measure one variant and print JSON.")
 
 # name -> (environment, what is switched)
@@ -183,4 +184,4 @@ def measure_variant(name):
 
 
 if __name__ == "__main__":
-  app.run(main)
+  commands.run(main)
