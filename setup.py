@@ -1,4 +1,4 @@
-"""Packaging: `pip install -e .`, with the extras [test] and [tfio]."""
+"""Packaging: `pip install -e .`, with the extras [test], [tfio] and [torch]."""
 
 import pathlib
 
@@ -11,8 +11,8 @@ REQUIREMENTS = [
   "keras>=3.5",
   "matplotlib>=3.8",
   "numpy>=1.26",
-  # tensorflow-metadata asks for this on 3.10; said here, it spares a recent pip the search.
-  'protobuf<=6.32; python_version < "3.11"',
+  # 1.14 needs Python 3.11; without this the pip that comes with 3.10 searches without end.
+  'etils<1.14; python_version < "3.11"',
   "pyarrow>=15.0",
   "pydub>=0.25.1",  # likewise
   "soundfile>=0.13",
@@ -25,6 +25,8 @@ REQUIREMENTS = [
 
 TEST = ["pytest>=8.0", "ruff>=0.9"]
 
+TORCH = ["torch>=2.6"]  # reads published weights; from 2.6 on nothing else in a file is run
+
 # The last tensorflow-io runs its ops on TensorFlow 2.16 only; TFDS needs the older metadata there.
 TFIO = ["tensorflow-io==0.37.1", "tensorflow==2.16.2", "tensorflow-metadata<1.17"]
 
@@ -36,7 +38,7 @@ setuptools.setup(
   long_description_content_type="text/markdown",
   license="MIT",
   python_requires=">=3.10,<3.13",
-  packages=setuptools.find_packages(include=["audio", "audio.*", "cola", "cola.*"]),
+  packages=setuptools.find_packages(include=["audio", "audio.*", "cola", "mixback"]),
   install_requires=REQUIREMENTS,
-  extras_require={"test": TEST, "tfio": TFIO},
+  extras_require={"test": TEST, "tfio": TFIO, "torch": TORCH},
 )

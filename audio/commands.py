@@ -1,12 +1,15 @@
 """What all commands share: a user's mistake is one line, and the flags of every training."""
 
+import dataclasses
 import os
 import sys
 
 import tensorflow as tf
 from absl import app, flags, logging
 
+from audio import datasets, preparation, report
 from audio.errors import UserError, disk_reason
+from audio.runs import Run
 
 
 def run(main):
@@ -38,17 +41,7 @@ def define_training_flags(recipes):
   Args:
     recipes: names of the recipes, the first of which is the paper.
   """
-  flags.DEFINE_string(
-    "dataset",
-    "synthetic",
-    "synthetic, folder:PATH (a folder or a CSV), or an audio data set of tensorflow-datasets.",
-  )
-  flags.DEFINE_string(
-    "split", None, "Part of the data set; default: train if there is one, else all."
-  )
-  flags.DEFINE_string("data_dir", None, "Where prepared data sets are; default: the library's own.")
-  flags.DEFINE_string("manual_dir", None, "Folder with archives of a data set downloaded by hand.")
-  flags.DEFINE_string("store_dir", None, "Where decoded audio is kept; default: the user's cache.")
+  define_data_flags(default="synthetic")
   flags.DEFINE_string(
     "run", None, "Run folder; default: runs/SYSTEM-DATASET. It resumes if it exists."
   )
@@ -63,9 +56,68 @@ def define_training_flags(recipes):
   flags.DEFINE_integer("seed", 0, "Seed of weights, excerpts and views.", lower_bound=0)
   flags.DEFINE_integer("monitor_every", None, "Steps between kNN checks; 0: only first and last.")
   flags.DEFINE_integer("checkpoint_every", 100, "Steps between checkpoints.", lower_bound=1)
-  flags.DEFINE_float("max_bad_fraction", 0.05, "Largest share of unusable clips.", 0.0, 1.0)
   flags.DEFINE_bool("deterministic", False, "Bit-identical results on one machine, at some speed.")
   flags.DEFINE_enum("views_on", "device", ["device", "host"], "Where views are made; same numbers.")
+
+
+def define_data_flags(default):
+  """Defines the flags that choose a data set, `default` if none is chosen."""
+  flags.DEFINE_string(
+    "dataset",
+    default,
+    "synthetic, folder:PATH (a folder or a CSV), or an audio data set of tensorflow-datasets.",
+  )
+  flags.DEFINE_string(
+    "split", None, "Part of the data set; default: train if there is one, else all."
+  )
+  flags.DEFINE_string("data_dir", None, "Where prepared data sets are; default: the library's own.")
+  flags.DEFINE_string("manual_dir", None, "Folder with archives of a data set downloaded by hand.")
+  flags.DEFINE_string("store_dir", None, "Where decoded audio is kept; default: the user's cache.")
+  flags.DEFINE_float("max_bad_fraction", 0.05, "Largest share of unusable clips.", 0.0, 1.0)
+
+
+def open_store(flag_values, sample_rate_hz):
+  """Opens the data set that the flags name, decoded at a rate; prints what it holds.
+
+  Args:
+    flag_values: dictionary of the flags of `define_training_flags`.
+    sample_rate_hz: rate of the system.
+
+  Returns:
+    A store.Store.
+  """
+  source = datasets.open_source(
+    *(flag_values[name] for name in ("dataset", "split", "data_dir", "manual_dir"))
+  )
+  print(f"data       {source.summary}", flush=True)
+  store_dir, max_bad = flag_values["store_dir"], flag_values["max_bad_fraction"]
+  store = preparation.prepare(source, sample_rate_hz, store_dir, max_bad)
+  report.store(store)
+  return store
+
+
+def start_or_resume(system, recipe, config, store, flag_values):
+  """Makes or opens the run folder that the flags name.
+
+  Args:
+    system: "cola" or "mixback".
+    recipe: name of the recipe.
+    config: a configuration.RunConfig.
+    store: a store.Store.
+    flag_values: dictionary of the flags of `define_training_flags`.
+
+  Returns:
+    A runs.Run.
+  """
+  folder = run_folder(system, flag_values)
+  fields = dataclasses.asdict(config) | {"recipe": recipe}
+  data = {"clips": store.num_clips, "digest": store.digest}
+  return Run.start_or_resume(folder, system, fields, data, config.windows())
+
+
+def run_folder(system, flag_values):
+  """Returns the path of the run folder: --run, or a name made of system and data set."""
+  return flag_values["run"] or default_run_folder(system, flag_values["dataset"])
 
 
 def default_run_folder(system, dataset):

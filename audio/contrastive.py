@@ -7,29 +7,34 @@ D embedding, P projection.
 import keras
 import tensorflow as tf
 
+from audio import randomness
+
 
 class ContrastiveModel(keras.Model):
   """Encoder, projection head and objective, trained on pairs of excerpts.
 
-  A batch is float32 `[B, 2, N]` (waves: the views are made here, on the device) or `[B, 2, T, F]`
+  A batch is float32 `[B, E, N]` (waves: the views are made here, on the device) or `[B, 2, T, F]`
   (views that were made on the host by the same `views`).
 
   Args:
-    views: a callable `(excerpts [B, 2, N], seed [2]) -> log-mels [B, 2, T, F]`.
+    views: a callable `(excerpts [B, E, N], seed [2]) -> log-mels [B, 2, T, F]`.
     encoder: a keras.Model `[2B, T, F, 1] -> [2B, D]`.
     head: a keras.Model `[2B, D] -> [2B, P]`, used in pre-training only.
     objective: a keras layer; `(anchors [B, P], positives [B, P]) -> (loss, accuracy)`, the means
       over the rows of this replica against the columns of all replicas.
     seed: int, for everything that is drawn on the device.
+    separate_passes: whether BatchNorm sees the two views one after the other, as in the published
+      code of mix-back, or, in one pass, together, as in that of COLA.
   """
 
-  def __init__(self, views, encoder, head, objective, seed=0, **kwargs):
+  def __init__(self, views, encoder, head, objective, seed=0, separate_passes=False, **kwargs):
     super().__init__(**kwargs)
     self.views = views
     self.encoder = encoder
     self.head = head
     self.objective = objective
     self.seed = seed
+    self.separate_passes = separate_passes
     self._drop_states = _seed_states(encoder) + _seed_states(head)
 
   def call(self, log_mels, training=False):
@@ -42,12 +47,9 @@ class ContrastiveModel(keras.Model):
     seed = step_seed(self.seed, self.optimizer.iterations, replica.replica_id_in_sync_group)
     self._set_drop_states(seed)
     views = self.views(batch, seed) if batch.shape.rank == 3 else batch  # [B, 2, T, F]
-    both = tf.expand_dims(tf.concat([views[:, 0], views[:, 1]], 0), -1)  # [2B, T, F, 1]
     with tf.GradientTape() as tape:
-      # One pass: BatchNorm sees both views together, as in the published code of COLA.
-      embeddings = self.encoder(both, training=True)  # [2B, D]
-      anchors, positives = tf.split(self.head(embeddings, training=True), 2)  # [B, P] each
-      loss, accuracy = self.objective(tf.cast(anchors, tf.float32), tf.cast(positives, tf.float32))
+      embeddings, anchors, positives = self._embed_both(views)
+      loss, accuracy = self.objective(anchors, positives)
       # Keras sums gradients over the replicas, hence the share; and mixed precision may scale.
       share = self.optimizer.scale_loss(loss / replica.num_replicas_in_sync)
     gradients = tape.gradient(share, self.trainable_weights)
@@ -59,18 +61,29 @@ class ContrastiveModel(keras.Model):
       "gradient_norm": tf.linalg.global_norm(gradients),
     }
 
+  def _embed_both(self, views):
+    """Views `[B, 2, T, F]` -> embeddings `[2B, D]`, projections `[B, P]` of both, in training."""
+    views = tf.expand_dims(views, -1)
+    passes = [views[:, 0], views[:, 1]]
+    if not self.separate_passes:
+      passes = [tf.concat(passes, 0)]
+    embeddings = [self.encoder(log_mels, training=True) for log_mels in passes]
+    projections = [self.head(rows, training=True) for rows in embeddings]
+    anchors, positives = tf.split(tf.cast(tf.concat(projections, 0), tf.float32), 2)
+    return tf.concat(embeddings, 0), anchors, positives
+
   def _set_drop_states(self, seed):
     """Makes drop-connect a function of the step, so that a resume lacks no random state."""
     for index, state in enumerate(self._drop_states):
-      folded = tf.random.experimental.stateless_fold_in(seed, index)
+      folded = randomness.fold(seed, index)
       state.assign(tf.cast(tf.bitcast(folded, tf.uint32), state.dtype))
 
 
 def step_seed(seed, step, replica=0):
   """Returns int32 `[2]`, the seed of one step on one replica."""
   step = tf.cast(tf.convert_to_tensor(step), tf.int32)
-  key = tf.random.experimental.stateless_fold_in(tf.constant([seed, 0], tf.int32), step)
-  return tf.random.experimental.stateless_fold_in(key, replica)
+  key = randomness.fold(tf.constant([seed, 0], tf.int32), step)
+  return randomness.fold(key, replica)
 
 
 def diagonal_cross_entropy(logits, first_column=0):

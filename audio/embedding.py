@@ -35,8 +35,8 @@ class ClipEncoder(tf.Module):
   def embed(self, waveform):
     """Waveform `[B, n]` -> `{"embedding": [B, D]}`, the mean over windows that cover the clip."""
     windows = self._windows
-    padded = windows.pad(waveform)
-    embeddings = self._encode(padded, windows.covering_starts(tf.shape(padded)[1]))
+    laid_out = windows.lay_out(waveform)
+    embeddings = self._encode(laid_out, windows.covering_starts(tf.shape(laid_out)[1]))
     return {"embedding": tf.reduce_mean(embeddings, axis=1)}
 
   @tf.function(input_signature=[tf.TensorSpec([None, None], tf.float32, name="waveform")])
@@ -76,11 +76,11 @@ class ClipEncoder(tf.Module):
 class ClipEmbedder:
   """Embeds many clips of any lengths, as ClipEncoder.embed does each; short ones share a batch."""
 
-  def __init__(self, windows, encoder):
-    """Takes a LogMelWindows layer and an encoder `[B, T, F, 1] -> [B, D]` (inference mode)."""
+  def __init__(self, windows, encoder, cut=covering_windows):
+    """Takes a LogMelWindows layer, an encoder `[B, T, F, 1] -> [B, D]`, and how to cut a clip."""
     shape = [None, windows.frames, windows.log_mel.num_mels, 1]
     self._cut = tf.function(
-      lambda wave: covering_windows(windows, wave), input_signature=[tf.TensorSpec([None])]
+      lambda wave: cut(windows, wave), input_signature=[tf.TensorSpec([None])]
     )
     self._encode = tf.function(
       lambda log_mels: encoder(log_mels, training=False), input_signature=[tf.TensorSpec(shape)]
@@ -88,11 +88,16 @@ class ClipEmbedder:
 
   def embed(self, waves):
     """Yields float32 `[D]` for each of `waves`, an iterable of float32 `[n]`, in order."""
+    for embeddings in self.embed_windows(waves):
+      yield np.mean(embeddings, axis=0)
+
+  def embed_windows(self, waves):
+    """Yields float32 `[W, D]` for each of `waves`, an iterable of float32 `[n]`, in order."""
     windows = (
       (number, log_mel) for number, wave in enumerate(waves) for log_mel in self._cut(wave).numpy()
     )
     for _, rows in itertools.groupby(self._in_batches(windows), key=lambda row: row[0]):
-      yield np.mean([embedding for _, embedding in rows], axis=0)
+      yield np.stack([embedding for _, embedding in rows])
 
   def _in_batches(self, windows):
     """(clip, log-mel) one by one -> (clip, embedding) one by one, encoded many at once."""

@@ -4,7 +4,7 @@ Nothing is remembered from step to step: the clips of a step come from a permuta
 computed, not stored (`index_shuffle`), and the starts from stateless draws. So a run resumes at any
 step at no cost, there is no shuffle buffer, and every host can compute its own share.
 
-Letters: B clips of a batch, N samples of an excerpt.
+Letters: B clips of a batch, E excerpts of a clip, N samples of an excerpt.
 """
 
 import dataclasses
@@ -12,9 +12,12 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from audio import randomness
 from audio.errors import UserError
+from audio.layout import ClipLayout
 
-SHORT_CLIPS = ("zeros", "tile")
+POSITIVES = ("random", "same", "separated")
+ENOUGH_FOR_BACKGROUND = 4  # excerpts that fit into the clip (published code of mix-back)
 _PERMUTE, _START = 1, 2  # streams of randomness
 
 
@@ -25,17 +28,23 @@ class ExcerptPairs:
   Attributes:
     store: a store.Store.
     batch_size: B, clips of a step; no clip comes twice in a step.
-    num_samples: N, length of an excerpt.
+    layout: the ClipLayout excerpts are cut by.
     seed: int.
-    short_clips: what becomes of a clip shorter than N: "zeros" (zeros on both sides) or "tile"
-      (repeated, each excerpt from a random phase).
+    positives: "random": two starts, independent and uniform; "same": one start twice;
+      "separated": the second starts `separation` after the first, or, where the clip is too short
+      for that, as far away as it allows.
+    separation: of "separated", in starts of the layout's grid.
+    backgrounds: draw two more random excerpts of each clip, after the pair; they are silent where
+      the clip is shorter than ENOUGH_FOR_BACKGROUND excerpts.
   """
 
   store: object
   batch_size: int
-  num_samples: int
+  layout: ClipLayout
   seed: int = 0
-  short_clips: str = "zeros"
+  positives: str = "random"
+  separation: int = 0
+  backgrounds: bool = False
 
   def __post_init__(self):
     if not 0 < self.batch_size <= self.store.num_clips:
@@ -43,8 +52,11 @@ class ExcerptPairs:
         f"a batch of {self.batch_size} pairs needs as many different clips, and the data set has "
         f"{self.store.num_clips}: pass --batch_size={self.store.num_clips} or less"
       )
-    if self.short_clips not in SHORT_CLIPS:
-      raise UserError(f"short_clips={self.short_clips!r}: it can be {' or '.join(SHORT_CLIPS)}")
+
+  @property
+  def excerpts_per_clip(self):
+    """E: 2, or 4 with backgrounds."""
+    return 4 if self.backgrounds else 2
 
   @property
   def steps_per_epoch(self):
@@ -61,24 +73,33 @@ class ExcerptPairs:
     return tf.random.experimental.index_shuffle(positions, seed, last)
 
   def start_words(self, step):
-    """Returns uint32 `[B, 2]`, a uniform word for each excerpt of a step."""
-    shape = [self.batch_size, 2]
-    return tf.random.stateless_uniform(
-      shape, _fold(self.seed, _START, step), minval=None, maxval=None, dtype=tf.uint32
-    )
+    """Returns uint32 `[B, E]`, a uniform word for each excerpt of a step."""
+    shape = [self.batch_size, self.excerpts_per_clip]
+    return randomness.words(shape, _fold(self.seed, _START, step))
 
   def copy(self, clip_ids, start_words):
-    """Returns the excerpts themselves, float32 `[B, 2, N]`, from NumPy arrays of the above."""
-    pairs = _aligned_empty([len(clip_ids), 2, self.num_samples])
-    for pair, clip_id, words in zip(pairs, clip_ids, start_words.astype(np.uint64)):
-      spare = int(self.store.num_samples[clip_id]) - self.num_samples
-      if spare < 0:
-        _fill_short(self.store.wave(clip_id), words, self.short_clips, pair)
-        continue
-      # word / 2^32 in [0, 1) picks one of spare + 1 starts: the last sample has its turn, too.
-      for out, start in zip(pair, (words * np.uint64(spare + 1)) >> np.uint64(32)):
-        self.store.copy_excerpt(clip_id, int(start), out)
-    return pairs
+    """Returns the excerpts themselves, float32 `[B, E, N]`, from NumPy arrays of the above."""
+    excerpts = _aligned_empty([*start_words.shape, self.layout.num_samples])
+    clip_samples = self.store.num_samples[clip_ids]
+    starts = self._start_indices(clip_samples, start_words)
+    for row, clip_id in enumerate(clip_ids):
+      for column in range(start_words.shape[1]):
+        phase, out = start_words[row, column] / 2**32, excerpts[row, column]
+        self.layout.copy(self.store, clip_id, starts[row, column], phase, out)
+    too_short = clip_samples < ENOUGH_FOR_BACKGROUND * self.layout.num_samples
+    excerpts[too_short, 2:] = 0
+    return excerpts
+
+  def _start_indices(self, clip_samples, words):
+    """Returns int64 `[B, E]`: which of the layout's starts each word picks."""
+    last = self.layout.num_starts(clip_samples)[:, None] - 1
+    distance = np.minimum(self.separation, last) if self.positives == "separated" else 0
+    # word / 2^32 in [0, 1) picks one of the starts: the last sample has its turn, too.
+    starts = _pick(words, last + 1)
+    if self.positives != "random":
+      starts[:, :1] = _pick(words[:, :1], last + 1 - distance)
+      starts[:, 1:2] = starts[:, :1] + distance
+    return starts
 
   def dataset(self, first_step, num_steps, parallel=True):
     """Makes the batches of consecutive steps.
@@ -90,13 +111,14 @@ class ExcerptPairs:
         TensorFlow's op determinism it has to be off: TensorFlow would undo it, and complain.
 
     Returns:
-      A tf.data.Dataset of float32 `[B, 2, N]`.
+      A tf.data.Dataset of float32 `[B, E, N]`.
     """
 
     def draw(step):
       arguments = (self.clip_ids(step), self.start_words(step))
-      pairs = tf.numpy_function(self.copy, arguments, tf.float32)
-      return tf.ensure_shape(pairs, [self.batch_size, 2, self.num_samples])
+      excerpts = tf.numpy_function(self.copy, arguments, tf.float32)
+      shape = [self.batch_size, self.excerpts_per_clip, self.layout.num_samples]
+      return tf.ensure_shape(excerpts, shape)
 
     steps = tf.data.Dataset.range(first_step, first_step + num_steps)
     return map_in_order(steps, draw, parallel)
@@ -117,17 +139,11 @@ def _aligned_empty(shape, alignment=64):
   return memory[start : start + size].view(np.float32).reshape(shape)
 
 
-def _fill_short(wave, words, mode, pair):
-  num_samples = pair.shape[-1]
-  if mode == "zeros":  # as the published code does: centred, so both excerpts are the same
-    before = (num_samples - len(wave)) // 2
-    pair[:] = 0
-    pair[:, before : before + len(wave)] = wave
-    return
-  for out, start in zip(pair, (words * np.uint64(len(wave))) >> np.uint64(32)):
-    out[:] = wave[(int(start) + np.arange(num_samples)) % len(wave)]
+def _pick(words, counts):
+  """Turns uniform words into uniform integers below `counts`."""
+  return ((words.astype(np.uint64) * counts.astype(np.uint64)) >> np.uint64(32)).astype(np.int64)
 
 
 def _fold(seed, stream, number):
   """A seed of shape [2] for one purpose and one number."""
-  return tf.random.experimental.stateless_fold_in(tf.constant([seed, stream], tf.int64), number)
+  return randomness.fold(tf.constant([seed, stream], tf.int64), number)

@@ -96,14 +96,18 @@ class LogMel(keras.layers.Layer):
     return first + (frames - 1) * self.hop_samples
 
   def call(self, waves):
-    waves = tf.cast(waves, tf.float32) + self.wave_epsilon
-    if self.padding == "reflect":
-      half = self.fft_samples // 2
-      waves = tf.pad(waves, [[0, 0], [half, half]], mode="REFLECT")
-    return self.compress(self.mel_of(waves))
+    return self.compress(self.mel_of(self.pad(waves)))
+
+  def pad(self, waves):
+    """Mirrors `[B, n]` at both ends where the padding is "reflect"."""
+    if self.padding == "none":
+      return waves
+    half = self.fft_samples // 2
+    return tf.pad(waves, [[0, 0], [half, half]], mode="REFLECT")
 
   def mel_of(self, padded_waves):
     """Returns the mel energies (or magnitudes) `[B, T, F]` of waves that are padded already."""
+    padded_waves = tf.cast(padded_waves, tf.float32) + self.wave_epsilon
     if self.padding == "reflect":  # librosa centres the window in its transform
       margin = (self.fft_samples - self.frame_samples) // 2
       padded_waves = padded_waves[:, margin : tf.shape(padded_waves)[1] - margin]

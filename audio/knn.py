@@ -2,6 +2,8 @@
 
 import numpy as np
 
+_PATCHES_AT_ONCE = 1024  # bounds the memory of all similarities
+
 
 def leave_one_out(embeddings, labels, groups=None, k=10):
   """Predicts each clip's class from its nearest other clips, by cosine similarity.
@@ -35,6 +37,34 @@ def leave_one_out(embeddings, labels, groups=None, k=10):
   return predicted
 
 
+def leave_one_clip_out(patches, clips, labels, k):
+  """Predicts each clip's class by votes of its patches (evaluation protocol of mix-back's code).
+
+  The label of a patch is that of most of its k nearest patches of other clips; the label of a clip
+  is that of most of its patches. Of equals the first in the order of names wins.
+
+  Args:
+    patches: float `[P, D]`, compared by cosine similarity.
+    clips: int `[P]`, the clip of each patch, 0 to n - 1.
+    labels: n class names.
+    k: number of neighbours.
+
+  Returns:
+    An array of n predicted class names.
+  """
+  names, classes = np.unique(np.asarray(labels), return_inverse=True)
+  patches, clips = _normalised(np.asarray(patches, np.float32)), np.asarray(clips)
+  votes = np.zeros([len(labels), len(names)], int)
+  for first in range(0, len(patches), _PATCHES_AT_ONCE):
+    block = slice(first, first + _PATCHES_AT_ONCE)
+    similarities = patches[block] @ patches.T
+    similarities[clips[block, None] == clips] = -np.inf
+    nearest = np.argpartition(-similarities, k - 1, axis=1)[:, :k]
+    winners = [np.bincount(row).argmax() for row in classes[clips[nearest]]]
+    np.add.at(votes, (clips[block], winners), 1)
+  return names[votes.argmax(axis=1)].astype(object)
+
+
 def macro_accuracy(predicted, labels):
   """Mean over classes of the share of clips that are predicted right."""
   predicted, labels = np.asarray(predicted, object), np.asarray(labels, object)
@@ -42,9 +72,13 @@ def macro_accuracy(predicted, labels):
 
 
 def _cosine(embeddings):
-  norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
-  normalised = embeddings / np.maximum(norms, np.finfo(float).tiny)
+  normalised = _normalised(embeddings)
   return normalised @ normalised.T
+
+
+def _normalised(rows):
+  norms = np.linalg.norm(rows, axis=1, keepdims=True)
+  return rows / np.maximum(norms, np.finfo(rows.dtype).tiny)
 
 
 def _same_group(groups, count):

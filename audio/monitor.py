@@ -1,4 +1,6 @@
-"""Judges the encoder while it trains: kNN on clip embeddings, as they will be exported."""
+"""Judges the encoder while it trains: kNN on embeddings as they will be exported."""
+
+import abc
 
 import tensorflow as tf
 import tqdm
@@ -10,18 +12,15 @@ MAX_CLIPS = 500
 NEIGHBOURS = 10
 
 
-class KnnMonitor:
-  """Leave-one-clip-out kNN over a fixed sample of the clips; labels are used here and nowhere else.
+class Monitor(abc.ABC):
+  """Judges by a fixed sample of the clips; their labels are used here and nowhere else.
 
-  Where clips have groups (speakers, recordings), neighbours are of other groups only. Inference
-  mode, clean excerpts, the mean over windows that cover the clip: what `embed` of the export gives.
-  Without labels it does nothing.
+  Inference mode, clean excerpts. Without labels it does nothing.
   """
 
-  def __init__(self, run, store, windows, encoder):
-    """Takes a Run, a Store, the LogMelWindows and the encoder that is being trained."""
+  def __init__(self, run, store):
+    """Takes a runs.Run and a store.Store."""
     self._run, self._store = run, store
-    self._embedder = ClipEmbedder(windows, encoder)
     self._clip_ids = _sample(store) if store.has_labels else []
 
   def check(self, step):
@@ -29,15 +28,38 @@ class KnnMonitor:
     if not len(self._clip_ids) or step in self._run.metrics("knn_accuracy")[0]:
       return
     waves = map(self._store.wave, self._clip_ids)
-    embeddings = list(self._embedder.embed(waves))
     labels, groups = self._store.labels(self._clip_ids), self._store.groups(self._clip_ids)
+    results = self.judge(waves, labels, groups)
+    chance = 1 / len(set(labels))
+    self._run.log(step, results | {"knn_chance": chance})
+    tqdm.tqdm.write(f"step {step}: {self.line(results)} (chance {100 * chance:.1f} %)")
+
+  @abc.abstractmethod
+  def judge(self, waves, labels, groups):
+    """Returns the measurements as a dictionary, `knn_accuracy` (of the embedding) among them."""
+
+  def line(self, results):
+    """Returns what the terminal shows of the measurements."""
+    return f"kNN {100 * results['knn_accuracy']:.1f} %"
+
+
+class KnnMonitor(Monitor):
+  """Leave-one-clip-out kNN on what `embed` of the export gives: the mean over covering windows.
+
+  Where clips have groups (speakers, recordings), neighbours are of other groups only.
+  """
+
+  def __init__(self, run, store, windows, encoder):
+    """Takes a Run, a Store, the LogMelWindows and the encoder that is being trained."""
+    super().__init__(run, store)
+    self._embedder = ClipEmbedder(windows, encoder)
+
+  def judge(self, waves, labels, groups):
     num_groups = len(set(groups) - {None})
-    predicted = knn.leave_one_out(
-      embeddings, labels, groups if num_groups > 1 else None, NEIGHBOURS
-    )
-    accuracy, chance = knn.macro_accuracy(predicted, labels), 1 / len(set(labels))
-    self._run.log(step, {"knn_accuracy": accuracy, "knn_chance": chance, "knn_groups": num_groups})
-    tqdm.tqdm.write(f"step {step}: kNN {100 * accuracy:.1f} % (chance {100 * chance:.1f} %)")
+    embeddings = list(self._embedder.embed(waves))
+    groups = groups if num_groups > 1 else None
+    predicted = knn.leave_one_out(embeddings, labels, groups, NEIGHBOURS)
+    return {"knn_accuracy": knn.macro_accuracy(predicted, labels), "knn_groups": num_groups}
 
 
 def _sample(store):

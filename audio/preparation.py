@@ -180,11 +180,13 @@ class _ChunkWriter:
   def add(self, clip, wave):
     pcm, gain = quantise(wave)
     row = {"pcm": pcm, "key": clip.key, "label": clip.label, "group": clip.group, "gain": gain}
-    as_double = wave.astype(np.float64)
+    stored = pcm * np.float64(gain)  # the numbers describe what is read from the store
+    mean = stored.mean()
     row |= {
-      "mean": as_double.mean(),
-      "peak": np.abs(wave).max(),
-      "l2": np.sqrt(as_double @ as_double),
+      "mean": mean,
+      "peak": np.abs(stored).max(),
+      "centred_peak": np.abs(stored - mean).max(),
+      "l2": np.sqrt(stored @ stored),
     }
     self._rows.append(row)
     self._batch_bytes += pcm.nbytes

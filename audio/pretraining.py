@@ -13,9 +13,8 @@ import tensorflow as tf
 from audio import callbacks, plots, progress_bar
 from audio.contrastive import step_seed
 from audio.errors import UserError, disk_reason
-from audio.excerpts import ExcerptPairs, map_in_order
+from audio.excerpts import map_in_order
 from audio.export import export_saved_model
-from audio.monitor import KnnMonitor
 from audio.preparation import copy_skipped
 
 
@@ -39,17 +38,7 @@ def seed_everything(seed, deterministic):
     tf.config.experimental.enable_op_determinism()
 
 
-def excerpt_pairs(config, store):
-  """Returns the ExcerptPairs of a configuration; made before the run, it refuses what cannot be.
-
-  Raises:
-    UserError: the batch is larger than the data set.
-  """
-  num_samples = config.windows().num_samples
-  return ExcerptPairs(store, config.batch_size, num_samples, config.seed, config.short_clips)
-
-
-def pretrain(run, config, pairs, model):
+def pretrain(run, config, pairs, model, monitor):
   """Trains from where the run stopped to its last step, judges, exports and draws.
 
   Args:
@@ -58,6 +47,7 @@ def pretrain(run, config, pairs, model):
       checkpoint_every and views_on are used here.
     pairs: the ExcerptPairs.
     model: a compiled contrastive.ContrastiveModel, weights as for step 0.
+    monitor: a monitor.Monitor.
 
   Returns:
     An Outcome.
@@ -71,7 +61,6 @@ def pretrain(run, config, pairs, model):
     checkpoints = Checkpoints(run, model)
     first_step = checkpoints.restore()
     run.forget_after(first_step)
-    monitor = KnnMonitor(run, pairs.store, windows, model.encoder)
     if not os.path.exists(run.path("plots", "pairs.png")):
       plots.positive_pairs(
         run.path("plots"), pairs, windows, model.views, step_seed(config.seed, 0)

@@ -54,7 +54,7 @@ def _knn(run):
   line = f"kNN        {100 * accuracy[-1]:.1f} % of clips, chance {100 * chance:.1f} %"
   if steps[0] == 0 and len(steps) > 1:
     line += f", before training {100 * accuracy[0]:.1f} %"
-  if run.metrics("knn_groups")[1][-1] > 1:
+  if (run.metrics("knn_groups")[1] > 1).any():
     line += " (neighbours of other groups only)"
   print(line)
 

@@ -58,7 +58,7 @@ class Run:
       raise UserError(f"{folder!r} is no run folder: cannot read {path}") from error
 
   @classmethod
-  def start_or_resume(cls, folder, system, config, data, input_layer):
+  def start_or_resume(cls, folder, system, config, data, input_layer, command="train"):
     """Makes a run folder, or opens it if it is a run of the same configuration.
 
     Args:
@@ -67,6 +67,7 @@ class Run:
       config: dictionary, the dataclass of the system.
       data: dictionary that identifies the clips.
       input_layer: the LogMelWindows of the run.
+      command: which command of the system makes it.
 
     Returns:
       A Run.
@@ -84,7 +85,7 @@ class Run:
     places.make_folder(os.path.join(folder, "plots"))
     wanted["input"] = keras.saving.serialize_keras_object(input_layer)
     wanted["versions"] = versions()
-    wanted["command"] = shlex.join(["python", "-m", f"{system}.train", *sys.argv[1:]])
+    wanted["command"] = shlex.join(["python", "-m", f"{system}.{command}", *sys.argv[1:]])
     run = cls(folder, json.loads(json.dumps(wanted)))
     _write_whole(os.path.join(folder, "config.json"), json.dumps(wanted, indent=2) + "\n")
     return run

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from audio.errors import UserError
 
-VERSION = 1
+VERSION = 2
 MANIFEST, INDEX, SKIPPED = "store.json", "index.arrow", "skipped.csv"
 
 CLIP_FIELDS = [
@@ -27,6 +27,7 @@ CLIP_FIELDS = [
   pa.field("gain", pa.float32()),
   pa.field("mean", pa.float32()),
   pa.field("peak", pa.float32()),
+  pa.field("centred_peak", pa.float32()),  # largest absolute value once the mean is removed
   pa.field("l2", pa.float32()),
 ]
 SHARD_SCHEMA = pa.schema([pa.field("pcm", pa.large_list(pa.int16())), *CLIP_FIELDS])
@@ -67,6 +68,8 @@ class Store:
     sample_rate_hz: rate of all clips.
     num_clips: number of usable clips.
     num_samples: int64 `[num_clips]`, length of each clip.
+    mean: float32 `[num_clips]`, mean of each clip.
+    centred_peak: float32 `[num_clips]`, largest absolute value of each clip without its mean.
     digest: hex digest of the content; equal digests mean equal clips in equal order.
     manifest: the content of store.json.
   """
@@ -87,6 +90,8 @@ class Store:
       self._index = pa.ipc.open_file(file).read_all()
     self.num_clips = self._index.num_rows
     self.num_samples = self._index["num_samples"].to_numpy()
+    self.mean = self._index["mean"].to_numpy()
+    self.centred_peak = self._index["centred_peak"].to_numpy()
     self._gain = self._index["gain"].to_numpy()
     self._shard = self._index["shard"].to_numpy()
     self._first_sample = self._index["byte_offset"].to_numpy() // 2

@@ -9,58 +9,140 @@ import keras
 import tensorflow as tf
 
 from audio.frontend import LogMel
+from audio.layout import HEAD_ROOM, SHORT_CLIPS, ClipLayout
 
 FRAME_HOP_S = 0.05  # of `centred`; HEAR 2021 asks for at most 50 ms
+LEVELS = ("excerpt_l2", "clip_peak")
 
 
 @keras.saving.register_keras_serializable("audio")
 class LogMelWindows(keras.layers.Layer):
-  """Cuts windows of T frames, normalises each by itself, and takes log-mels.
+  """Cuts windows of T frames, brings them to a level, takes log-mels, standardises them.
+
+  With a LogMel that pads by reflection the clip is mirrored once, and windows are cut from that:
+  their frames are those of the log-mel of the whole clip.
 
   Args:
-    log_mel: a LogMel layer without padding.
+    log_mel: a LogMel layer.
     frames: T.
-    l2_normalise: divide each window by its l2 norm (COLA; the published code does it in three
-      different ways, this project in one).
+    level: "excerpt_l2": each window is divided by its l2 norm (COLA; the published code does it in
+      three different ways, this project in one); "clip_peak": mean removed, divided by the largest
+      absolute value of the clip (mix-back).
+    short_clips: what becomes of a clip that is too short, see layout.ClipLayout.
+    shortest_samples: clips shorter than this are filled up to it; None: to N.
+    hop_frames: largest step between the windows that cover a clip; None: T.
+    mean: subtracted from the log-mels.
+    std: the log-mels are divided by it.
   """
 
-  def __init__(self, log_mel, frames, l2_normalise, **kwargs):
+  def __init__(
+    self,
+    log_mel,
+    frames,
+    level,
+    short_clips="zeros",
+    shortest_samples=None,
+    hop_frames=None,
+    mean=0.0,
+    std=1.0,
+    **kwargs,
+  ):
     kwargs.pop("dtype", None)
     super().__init__(dtype="float32", autocast=False, **kwargs)
+    if level not in LEVELS or short_clips not in SHORT_CLIPS:
+      raise ValueError(f"{level=}, {short_clips=}: they can be {LEVELS}, {SHORT_CLIPS}")
     self.log_mel = log_mel
     self.frames = frames
-    self.l2_normalise = l2_normalise
+    self.level = level
+    self.short_clips = short_clips
+    self.shortest_samples = shortest_samples
+    self.hop_frames = hop_frames or frames
+    self.mean = mean
+    self.std = std
     self.num_samples = log_mel.num_samples(frames)
     self.sample_rate_hz = log_mel.sample_rate_hz
+    self.layout = self._layout()
     self.built = True  # there are no weights
 
+  def _layout(self):
+    reflects = self.log_mel.padding == "reflect"
+    return ClipLayout(
+      num_samples=self.num_samples,
+      shortest_samples=self.shortest_samples or self.num_samples,
+      short_clips=self.short_clips,
+      mirrored_samples=self.log_mel.fft_samples // 2 if reflects else 0,
+      grid_samples=self.log_mel.hop_samples if reflects else 1,
+      level="clip_peak" if self.level == "clip_peak" else "as_is",
+    )
+
   def call(self, excerpts):
-    """Excerpts float32 `[..., N]` -> log-mels float32 `[..., T, F]`."""
+    """Excerpts float32 `[..., N]` -> standardised log-mels float32 `[..., T, F]`."""
+    return self.standardise(self.log_mel.compress(self.energies(excerpts)))
+
+  def energies(self, excerpts):
+    """Excerpts float32 `[..., N]` -> mel energies (or magnitudes) `[..., T, F]`."""
     lead = tf.shape(excerpts)[:-1]
     flat = tf.reshape(excerpts, [-1, excerpts.shape[-1] or tf.shape(excerpts)[-1]])
-    features = self.log_mel(self.normalise(flat))
+    energies = self.log_mel.mel_of(self.normalise(flat))
     shape = tf.concat([lead, [self.frames, self.log_mel.num_mels]], 0)
     static = [*excerpts.shape[:-1], self.frames, self.log_mel.num_mels]
-    return tf.ensure_shape(tf.reshape(features, shape), static)
+    return tf.ensure_shape(tf.reshape(energies, shape), static)
+
+  def standardise(self, log_mels):
+    """Subtracts the mean of the training set, divides by its standard deviation."""
+    return (log_mels - self.mean) / self.std
 
   def normalise(self, excerpts):
-    """Scales each excerpt `[B, N]` as the system asks; silence stays silence."""
-    if not self.l2_normalise:
+    """Scales each excerpt `[B, N]` by itself if the level asks for it; silence stays silence."""
+    if self.level != "excerpt_l2":
       return excerpts
     # On the peak-normalised excerpt, so that the squares of a quiet one do not underflow.
     peak = tf.reduce_max(tf.abs(excerpts), axis=-1, keepdims=True)
     return tf.math.l2_normalize(tf.math.divide_no_nan(excerpts, peak), axis=-1, epsilon=1e-9)
 
+  def lay_out(self, waves):
+    """Clips `[B, n]` -> level, filled up if short, mirrored at the ends: ready to be cut."""
+    return self.log_mel.pad(self._fill(self.level_of_clip(waves)))
+
+  def level_of_clip(self, waves):
+    """Scales each clip `[B, n]` as a whole if the level asks for it."""
+    if self.level != "clip_peak":
+      return waves
+    centred = waves - tf.reduce_mean(waves, axis=1, keepdims=True)
+    return centred / (tf.reduce_max(tf.abs(centred), axis=1, keepdims=True) + HEAD_ROOM)
+
+  def _fill(self, waves):
+    num_samples = tf.shape(waves)[1]
+    shortest = self.layout.shortest_samples
+    if self.short_clips == "zeros":
+      missing = tf.maximum(0, shortest - num_samples)
+      return tf.pad(waves, [[0, 0], [missing // 2, missing - missing // 2]])
+    filled = tf.maximum(num_samples, shortest)
+    return tf.gather(waves, tf.range(filled) % num_samples, axis=1)
+
   def covering_starts(self, num_samples):
-    """Returns int32 `[W]`: as few windows as cover the clip, spread evenly, flush at both ends."""
-    spare = tf.cast(num_samples - self.num_samples, tf.float64)
-    count = tf.cast(tf.math.ceil(num_samples / self.num_samples), tf.int32)
-    return tf.cast(tf.round(tf.linspace(tf.constant(0.0, tf.float64), spare, count)), tf.int32)
+    """Returns int32 `[W]`: few windows that cover the laid-out clip, evenly, flush at both ends."""
+    grid = self.layout.grid_samples
+    spare = tf.cast((num_samples - self.num_samples) // grid, tf.float64)
+    hop = self.hop_frames * self.log_mel.hop_samples if self.hop_frames < self.frames else None
+    count = 1 + tf.cast(tf.math.ceil(spare * grid / (hop or self.num_samples)), tf.int32)
+    starts = tf.linspace(tf.constant(0.0, tf.float64), spare, count)
+    return grid * tf.cast(tf.round(starts), tf.int32)
+
+  def hop_starts(self, num_samples):
+    """Returns int32 `[W]`: a window every `hop_frames`; what is left at the end is not covered."""
+    hop = self.hop_frames * self.log_mel.hop_samples
+    return tf.range(0, num_samples - self.num_samples + 1, hop)
 
   def cut_covering(self, waves):
-    """Cuts clips `[B, n]`, zero-padded at both ends to at least N -> excerpts `[B, W, N]`."""
-    waves = self.pad(waves)
+    """Cuts clips `[B, n]` -> excerpts `[B, W, N]` that cover them."""
+    waves = self.lay_out(waves)
     return self.cut(waves, self.covering_starts(tf.shape(waves)[1]))
+
+  def cut_hop(self, waves):
+    """Cuts clips `[B, n]` -> excerpts `[B, W, N]`, one every `hop_frames`."""
+    waves = self.lay_out(waves)
+    return self.cut(waves, self.hop_starts(tf.shape(waves)[1]))
 
   def centred(self, waves):
     """Prepares windows centred on 0, 50, 100 ... ms, up to the end of the clip.
@@ -73,7 +155,7 @@ class LogMelWindows(keras.layers.Layer):
       in milliseconds).
     """
     half = self.num_samples // 2
-    padded = tf.pad(waves, [[0, 0], [half, self.num_samples - half]])
+    padded = tf.pad(self.level_of_clip(waves), [[0, 0], [half, self.num_samples - half]])
     hop_samples = FRAME_HOP_S * self.sample_rate_hz
     count = 1 + tf.cast(tf.cast(tf.shape(waves)[1], tf.float32) / hop_samples, tf.int32)
     indices = tf.cast(tf.range(count), tf.float32)
@@ -83,18 +165,10 @@ class LogMelWindows(keras.layers.Layer):
     """Cuts `[B, n]` at `starts` `[W]` -> excerpts `[B, W, N]`."""
     return tf.gather(waves, starts[:, None] + tf.range(self.num_samples), axis=1)
 
-  def pad(self, waves):
-    """Puts clips `[B, n]` shorter than a window into the middle of one, in zeros."""
-    missing = tf.maximum(0, self.num_samples - tf.shape(waves)[1])
-    return tf.pad(waves, [[0, 0], [missing // 2, missing - missing // 2]])
-
   def get_config(self):
-    own = {
-      "log_mel": self.log_mel.get_config(),
-      "frames": self.frames,
-      "l2_normalise": self.l2_normalise,
-    }
-    return super().get_config() | own
+    names = ("frames", "level", "short_clips", "shortest_samples", "hop_frames", "mean", "std")
+    own = {name: getattr(self, name) for name in names}
+    return super().get_config() | own | {"log_mel": self.log_mel.get_config()}
 
   @classmethod
   def from_config(cls, config):
@@ -104,3 +178,8 @@ class LogMelWindows(keras.layers.Layer):
 def covering_windows(layer, wave):
   """Returns the log-mel windows `[W, T, F]` of a clip `[n]`, as `embed` of the export sees them."""
   return layer(layer.cut_covering(wave[None])[0])
+
+
+def hop_windows(layer, wave):
+  """Returns the log-mel windows `[W, T, F]` of a clip `[n]`, one every `hop_frames`."""
+  return layer(layer.cut_hop(wave[None])[0])

@@ -18,8 +18,9 @@ import time
 import numpy as np
 import soundfile
 import tqdm
-from absl import app, flags
+from absl import flags
 
+from audio import commands
 from benchmarks import table
 
 _CLIPS = flags.DEFINE_integer("clips", 1000, "Clips of 10 s.")
@@ -115,11 +116,13 @@ def ours(folder):
   import tensorflow as tf
 
   from audio.excerpts import ExcerptPairs
+  from audio.layout import ClipLayout
   from audio.store import Store
 
   with open(os.path.join(folder, "store.txt")) as file:
     store = Store(file.read())
-  return ExcerptPairs(store, BATCH, EXCERPT_SAMPLES).dataset(0, 1 << 30).prefetch(tf.data.AUTOTUNE)
+  pairs = ExcerptPairs(store, BATCH, ClipLayout(EXCERPT_SAMPLES, EXCERPT_SAMPLES))
+  return pairs.dataset(0, 1 << 30).prefetch(tf.data.AUTOTUNE)
 
 
 def published(folder):
@@ -165,4 +168,4 @@ def decoding(folder):
 
 
 if __name__ == "__main__":
-  app.run(main)
+  commands.run(main)

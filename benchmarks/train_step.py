@@ -1,12 +1,13 @@
 """python -m benchmarks.train_step: the whole training loop beside the bare step of its encoder.
 
-First the real loop of cola.train (excerpts, views, recording, checkpoints) against the same
-train_step on ready-made log-mels, in turns in one process. Then what changes the bare step on a
-CPU: 1x1 convolutions as matrix products, Adam in one operation, oneDNN, bfloat16, threads; each in
-a process of its own, in turns.
+First the real loop of a system (excerpts, views, recording, checkpoints) against the same
+train_step on ready-made log-mels, in turns in one process. Then, for COLA, what changes the bare
+step on a CPU: 1x1 convolutions as matrix products, Adam in one operation, oneDNN, bfloat16,
+threads; each in a process of its own, in turns.
 """
 
 import contextlib
+import importlib
 import json
 import os
 import statistics
@@ -14,15 +15,18 @@ import subprocess
 import sys
 import tempfile
 import time
+import types
 
 from absl import flags
 
 from audio import commands
 from benchmarks import table
 
+_SYSTEM = flags.DEFINE_enum("system", "cola", ["cola", "mixback"], "Whose loop.")
 _BATCH = flags.DEFINE_integer("batch_size", 32, "Pairs of a step.")
 _STEPS = flags.DEFINE_integer("steps", 5, "Steps of a turn.")
 _ROUNDS = flags.DEFINE_integer("rounds", 8, "Turns of each; medians are printed.")
+_VARIANTS = flags.DEFINE_bool("variants", True, "Whether to measure the variants, too.")
 _VARIANT = flags.DEFINE_string("variant", None, "Internal: measure one variant and print JSON.")
 
 # name -> (environment, what is switched)
@@ -42,6 +46,12 @@ def main(_):
     print(json.dumps(measure_variant(_VARIANT.value)))
     return
   whole_loop()
+  if _SYSTEM.value == "cola" and _VARIANTS.value:
+    variants()
+
+
+def variants():
+  """Measures each variant in a process of its own, in turns."""
   turns = {name: [] for name in VARIANTS}
   for _ in range(_ROUNDS.value):
     for name, results in turns.items():
@@ -59,23 +69,24 @@ def whole_loop():
   """Measures the loop and the bare step in turns."""
   from audio import datasets, preparation, pretraining
   from audio.runs import Run
-  from cola.config import Config
-  from cola.model import build_model
 
-  config = Config(batch_size=_BATCH.value, steps=_STEPS.value * _ROUNDS.value, checkpoint_every=100)
+  system = importlib.import_module(f"{_SYSTEM.value}.config")
+  build_model = importlib.import_module(f"{_SYSTEM.value}.model").build_model
+  steps = _STEPS.value * _ROUNDS.value
+  config = system.Config(batch_size=_BATCH.value, steps=steps, checkpoint_every=100)
   store = preparation.prepare(datasets.open_source("synthetic"), config.sample_rate_hz)
-  pairs = pretraining.excerpt_pairs(config, store)
   model = build_model(config)
   bare = BareStep(model, config)
   loop_s, bare_s = [], []
   with tempfile.TemporaryDirectory() as folder:
-    data = {"digest": store.digest}
-    run = Run.start_or_resume(os.path.join(folder, "r"), "cola", {}, data, config.windows())
-    timer = TurnTimer(bare, _STEPS.value, loop_s, bare_s)
-    with timer.inside_the_loop():
-      pretraining.pretrain(run, config, pairs, model)
+    data, path = {"digest": store.digest}, os.path.join(folder, "r")
+    run = Run.start_or_resume(path, _SYSTEM.value, {}, data, config.windows())
+    monitor = types.SimpleNamespace(check=lambda step: None)
+    with TurnTimer(bare, _STEPS.value, loop_s, bare_s).inside_the_loop():
+      pretraining.pretrain(run, config, config.pairs(store), model, monitor)
   rate = {n: _BATCH.value / statistics.median(s) for n, s in (("loop", loop_s), ("bare", bare_s))}
-  print(f"\ncola.train, batch {_BATCH.value}, {os.cpu_count()} cores, {len(loop_s)} steps each\n")
+  what = f"{_SYSTEM.value}.train, {config.encoder}, batch {_BATCH.value}"
+  print(f"\n{what}, {os.cpu_count()} cores, {len(loop_s)} steps each\n")
   rows = [
     ["whole loop", f"{rate['loop']:.1f}", f"{rate['loop'] / rate['bare']:.3f}x"],
     ["bare step on ready log-mels", f"{rate['bare']:.1f}", "1"],

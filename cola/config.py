@@ -2,29 +2,18 @@
 
 import dataclasses
 
-from audio import encoders, excerpts
-from audio.errors import UserError
+from audio import encoders, layout
+from audio.configuration import Deviation, RunConfig
+from audio.excerpts import ExcerptPairs
 from audio.frontend import LogMel
 from audio.windows import LogMelWindows
 
-_CHOICES = {
-  "encoder": ("efficientnet_b0",),
-  "input_scaling": encoders.INPUT_SCALINGS,
-  "pooling": ("max", "avg"),
-  "short_clips": excerpts.SHORT_CLIPS,
-  "similarity": ("bilinear", "cosine"),
-  "views_on": ("device", "host"),
-}
-
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class Config(RunConfig):
   """A training of COLA."""
 
-  # Data
   dataset: str = "audioset"  # P 3.1
-  split: str | None = None  # None: train, where the data set has splits
-  max_bad_fraction: float = 0.05  # share of clips that may be unusable
 
   # Front end (P 3.2)
   sample_rate_hz: int = 16_000  # C
@@ -35,7 +24,7 @@ class Config:
   fmin_hz: float = 60.0  # P
   fmax_hz: float = 7800.0  # P
   frames: int = 96  # P: T = 96, "960 ms"; 15,600 samples
-  short_clips: str = "zeros"  # C: zeros on both sides; or "tile"
+  short_clips: str = "zeros"  # C: zeros on both sides; or "tile", "repeat"
 
   # Encoder and head (P 2)
   encoder: str = "efficientnet_b0"  # P
@@ -50,20 +39,14 @@ class Config:
   learning_rate: float = 1e-4  # P: Adam; the published flag says 1e-3
   batch_size: int = 1024  # P 3.3: best of 256 ... 2048
   epochs: int = 500  # P
-  steps: int | None = None  # None: epochs * (clips // batch_size)
-  seed: int = 0
-
-  # How it runs
-  monitor_every: int = 0  # steps between kNN checks; 0: before the first and after the last step
-  checkpoint_every: int = 100  # steps
-  deterministic: bool = False
-  views_on: str = "device"  # or "host": the same numbers
 
   def __post_init__(self):
-    for field, allowed in _CHOICES.items():
-      if getattr(self, field) not in allowed:
-        found, known = getattr(self, field), ", ".join(allowed)
-        raise UserError(f"{field}={found!r}: it can be {known}")
+    super().__post_init__()
+    self.require("encoder", ("efficientnet_b0",))
+    self.require("input_scaling", encoders.INPUT_SCALINGS)
+    self.require("pooling", ("max", "avg"))
+    self.require("short_clips", layout.SHORT_CLIPS)
+    self.require("similarity", ("bilinear", "cosine"))
 
   def log_mel(self):
     """Returns the configured LogMel layer."""
@@ -90,15 +73,11 @@ class Config:
 
     The published code normalises in three different ways; here there is one.
     """
-    return LogMelWindows(self.log_mel(), self.frames, l2_normalise=True)
+    return LogMelWindows(self.log_mel(), self.frames, "excerpt_l2", self.short_clips)
 
-
-@dataclasses.dataclass(frozen=True)
-class Deviation:
-  """A field that a recipe changes, with the reason and what it was measured to do."""
-
-  value: object
-  reason: str
+  def pairs(self, store):
+    """Returns the ExcerptPairs: two starts of each clip, uniformly at random (P 2)."""
+    return ExcerptPairs(store, self.batch_size, self.windows().layout, self.seed)
 
 
 # Effects: kNN on the synthetic set, one change at a time, seed 0, 150 steps; random weights: 56 %.
@@ -120,11 +99,6 @@ RECIPES = {
 }
 
 SMALL_DATA_SET_CLIPS = 20_000  # below, `quick` is the default: fewer than 20 batches of the paper
-
-
-def deviations(recipe):
-  """Returns what a recipe changes, field -> value."""
-  return {field: deviation.value for field, deviation in RECIPES[recipe].items()}
 
 
 def default_recipe(num_clips):

@@ -47,9 +47,9 @@ def write_clips(folder, classes=("high", "low"), clips=6, seconds=1.5, rate_hz=1
   return folder
 
 
-def train(*arguments, cwd, check=True, **kwargs):
-  """Runs `python -m cola.train` in a process of its own, warnings as errors where they are ours."""
-  return command("cola.train", *arguments, cwd=cwd, check=check, **kwargs)
+def train(*arguments, cwd, check=True, system="cola", **kwargs):
+  """Runs `python -m cola.train`, or of another system, in a process of its own."""
+  return command(f"{system}.train", *arguments, cwd=cwd, check=check, **kwargs)
 
 
 def command(module, *arguments, cwd, check=True, env=None, **kwargs):

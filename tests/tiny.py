@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from audio import pretraining
 from audio.contrastive import ContrastiveModel
+from audio.monitor import KnnMonitor
 from audio.optimizers import Adam
 from audio.runs import Run
 from cola.config import Config
@@ -48,11 +49,11 @@ def build(config, noise=0.0):
 def train(folder, store, config, model=None):
   """Trains in this process; returns (run, model, outcome)."""
   model = model or build(config)
-  pairs = pretraining.excerpt_pairs(config, store)
   run = Run.start_or_resume(
     str(folder), "cola", dataclasses.asdict(config), {"digest": store.digest}, config.windows()
   )
-  return run, model, pretraining.pretrain(run, config, pairs, model)
+  monitor = KnnMonitor(run, store, config.windows(), model.encoder)
+  return run, model, pretraining.pretrain(run, config, config.pairs(store), model, monitor)
 
 
 def weights(model):

@@ -85,3 +85,79 @@ def test_its_file_needs_only_keras(b0, tmp_path):
 def test_an_unknown_scaling_is_refused():
   with pytest.raises(ValueError, match="keras or none"):
     encoders.efficientnet_b0(64, input_scaling="imagenet")
+
+
+MIX_BACK = {  # parameters without the classifier: papers' code, counted
+  "resnet18": (11_170_240, 512),
+  "vgg_like": (290_292 - 512 * 20 - 20, 512),
+  "crnn": (948_116 - 64 * 20 - 20, 64),
+}
+each_mix_back = pytest.mark.parametrize("name", MIX_BACK)
+
+
+@each_mix_back
+def test_an_encoder_of_mix_back_has_the_published_size(name):
+  encoder = getattr(encoders, name)(96)
+  trainable = sum(np.prod(v.shape) for v in encoder.trainable_variables)
+  assert (trainable, encoder.output_shape[-1]) == MIX_BACK[name]
+
+
+@each_mix_back
+def test_an_encoder_of_mix_back_takes_any_length_alone_and_from_its_file(name, tmp_path):
+  encoder = getattr(encoders, name)(96)
+  for frames in (101, 32, 300):
+    batch = np.random.default_rng(0).normal(0, 1, [3, frames, 96, 1]).astype("f")
+    embeddings = encoder(batch)
+    assert_close(encoder(batch[1:2])[0], embeddings[1], atol=1e-4)
+  encoder.save(tmp_path / "encoder.keras")
+  again = keras.models.load_model(tmp_path / "encoder.keras")
+  assert_close(again(batch), embeddings, atol=1e-5)
+
+
+@each_mix_back
+def test_weights_start_as_in_the_published_code(name):
+  keras.utils.set_random_seed(0)
+  encoder = getattr(encoders, name)(96)
+  for layer in encoder.layers:
+    if isinstance(layer, keras.layers.Conv2D):
+      kernel = layer.kernel.numpy()
+      height, width, inputs, outputs = kernel.shape
+      if name == "resnet18":  # He, by outputs
+        desired = np.sqrt(2 / (height * width * outputs))
+      else:  # PyTorch's default: uniform in +-1 / sqrt(inputs of a neuron)
+        desired = np.sqrt(1 / (3 * height * width * inputs))
+        assert np.abs(kernel).max() <= np.sqrt(3) * desired * (1 + 1e-5)
+      if kernel.size > 10_000:
+        assert_close(kernel.std(), desired, rtol=0.05)
+
+
+def test_resnet_is_padded_as_in_pytorch():
+  """A change of the last frame reaches just the outputs that PyTorch's padding lets it reach."""
+  encoder = encoders.resnet18(96)
+  stem = keras.Model(encoder.input, encoder.get_layer("conv1").output)
+  batch = np.zeros([1, 101, 96, 1], "f")
+  assert stem(batch).shape == (1, 51, 48, 64)
+  batch[0, 0] = 1  # frame 0 is seen by outputs whose window, 2 t - 3 to 2 t + 3, holds it: t = 0, 1
+  touched = np.abs(stem(batch)).max(axis=(0, 2, 3)) > 0
+  assert np.flatnonzero(touched).tolist() == [0, 1]
+
+
+@each_mix_back
+def test_fused_normalisation_changes_only_the_rounding(name):
+  encoder = getattr(encoders, name)(96)
+  plain = keras.models.clone_model(encoder)
+  plain.set_weights(encoder.get_weights())
+  batch, gradients = np.random.default_rng(0).normal(0, 1, [3, 101, 96, 1]).astype("f"), []
+  for model in (plain, encoder):
+    with tf.GradientTape() as tape:
+      outputs = model(batch, training=True)
+      loss = tf.reduce_mean(outputs**2)
+    gradients.append([outputs, *tape.gradient(loss, model.trainable_variables)])
+  for ours, theirs in zip(*gradients, strict=True):
+    assert_close(ours, theirs, atol=2e-3 * float(tf.reduce_max(tf.abs(theirs))) + 1e-9)
+  for ours, theirs in zip(encoder.get_weights(), plain.get_weights(), strict=True):
+    assert_close(ours, theirs, atol=1e-5 * max(1, np.abs(theirs).max()))  # moving statistics
+  encoder.trainable = False
+  before = encoder.get_weights()
+  encoder(batch, training=True)
+  assert all((a == b).all() for a, b in zip(before, encoder.get_weights(), strict=True))

@@ -7,6 +7,7 @@ import pytest
 
 from audio.errors import UserError
 from audio.excerpts import ExcerptPairs
+from audio.layout import ClipLayout
 from tests.support import assert_close
 
 
@@ -25,9 +26,16 @@ class FakeStore:
     out[:] = self.wave(clip_id)[start : start + len(out)]
 
 
-def make(num_clips=10, batch_size=3, length=20, num_samples=8, **kwargs):
+def make(num_clips=10, batch_size=3, length=20, num_samples=8, short_clips="zeros", **kwargs):
   store = FakeStore([length] * num_clips)
-  return ExcerptPairs(store, batch_size, num_samples, **kwargs)
+  layout = ClipLayout(num_samples, num_samples, short_clips)
+  return ExcerptPairs(store, batch_size, layout, **kwargs)
+
+
+def starts_of(pairs, steps=100):
+  """Where in their clips the excerpts of many steps begin, int `[n, E]`."""
+  first = np.concatenate([batch.numpy()[:, :, 0] for batch in pairs.dataset(0, steps)])
+  return np.rint(1000 * (first - np.floor(first + 1e-4))).astype(int)
 
 
 def ids(pairs, steps):
@@ -76,8 +84,7 @@ def test_the_same_seed_and_step_give_the_same_excerpts_wherever_the_run_began():
 
 def test_starts_are_uniform_over_the_whole_clip_with_both_ends():
   pairs = make(num_clips=100, batch_size=100, length=12, num_samples=8)
-  batches = np.concatenate([batch.numpy() for batch in pairs.dataset(0, 100)])
-  starts = np.rint(1000 * (batches[:, :, 0] - np.floor(batches[:, :, 0] + 1e-4))).astype(int)
+  starts = starts_of(pairs)
   counts = collections.Counter(starts.ravel().tolist())
   assert set(counts) == {0, 1, 2, 3, 4}  # the last start reaches the last sample
   expected = starts.size / 5
@@ -110,13 +117,39 @@ def test_a_batch_larger_than_the_data_set_is_refused(batch_size):
     make(10, batch_size=batch_size)
 
 
-def test_unknown_padding_is_refused():
-  with pytest.raises(UserError, match="zeros or tile"):
-    make(short_clips="mirror")
+def test_the_same_excerpt_twice():
+  starts = starts_of(make(length=30, positives="same"))
+  assert (starts[:, 0] == starts[:, 1]).all()
+  assert set(starts[:, 0]) == set(range(23))
+
+
+def test_separated_excerpts_have_a_fixed_distance_over_the_whole_clip():
+  starts = starts_of(make(length=30, positives="separated", separation=9))
+  assert (starts[:, 1] - starts[:, 0] == 9).all()
+  assert (starts[:, 0].min(), starts[:, 1].max()) == (0, 22)
+
+
+def test_separated_excerpts_of_a_clip_too_short_lie_as_far_apart_as_it_allows():
+  starts = starts_of(make(length=12, positives="separated", separation=9))
+  assert (starts == [0, 4]).all()
+
+
+def test_backgrounds_are_other_random_excerpts_of_a_clip_long_enough_and_silent_otherwise():
+  long, short = (make(length=length, backgrounds=True) for length in (32, 31))
+  (batch,) = long.dataset(4, 1)
+  assert batch.shape == (3, 4, 8)
+  clip_ids = long.clip_ids(4).numpy()
+  assert (clip_ids == np.floor(batch.numpy()[:, :, 0] + 1e-4).T).all()
+  starts = starts_of(long)
+  assert set(starts[:, 2]) == set(starts[:, 3]) == set(range(25))
+  assert abs(np.corrcoef(starts.T) - np.eye(4)).max() < 0.3
+  (batch,) = short.dataset(4, 1)
+  assert not batch.numpy()[:, 2:].any()
+  assert batch.numpy()[:, :2].any()
 
 
 def test_excerpts_of_a_real_store_lie_in_their_clips(clip_store):
-  pairs = ExcerptPairs(clip_store, 4, 15_600)
+  pairs = ExcerptPairs(clip_store, 4, ClipLayout(15_600, 15_600))
   (batch,) = pairs.dataset(2, 1)
   for clip_id, pair in zip(pairs.clip_ids(2).numpy(), batch.numpy(), strict=True):
     wave = clip_store.wave(clip_id)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from audio import knn
-from tests.support import assert_close
+from tests.support import GOLDEN, assert_close
 
 
 def naive(embeddings, labels, groups, k):
@@ -54,3 +54,27 @@ def test_silent_embeddings_do_not_break_it():
 
 def test_macro_accuracy_weighs_classes_equally():
   assert_close(knn.macro_accuracy(list("aaaa"), list("aaab")), 0.5)
+
+
+def test_votes_of_patches_meet_the_golden_array():
+  golden = np.load(GOLDEN / "knn.npz")
+  labels = [golden["label"][golden["clip_id"] == clip][0] for clip in range(60)]
+  arguments = golden["features"], golden["clip_id"], labels
+  predicted = knn.leave_one_clip_out(*arguments, int(golden["k"]))
+  assert (predicted == golden["clip_prediction"]).all()
+  assert_close(knn.macro_accuracy(predicted, labels), golden["macro_top1"], atol=1e-12)
+  assert (knn.leave_one_clip_out(*arguments, 3) != golden["clip_prediction"]).any()
+
+
+def test_blocks_of_patches_do_not_matter(monkeypatch):
+  golden = np.load(GOLDEN / "knn.npz")
+  labels = [golden["label"][golden["clip_id"] == clip][0] for clip in range(60)]
+  monkeypatch.setattr(knn, "_PATCHES_AT_ONCE", 7)
+  predicted = knn.leave_one_clip_out(golden["features"], golden["clip_id"], labels, 20)
+  assert (predicted == golden["clip_prediction"]).all()
+
+
+def test_patches_of_the_same_clip_never_vote():
+  patches = np.array([[1, 0], [1, 0], [1, 0.1], [0, 1], [0.1, 1]])
+  predicted = knn.leave_one_clip_out(patches, [0, 0, 1, 2, 3], ["a", "b", "b", "b"], k=1)
+  assert predicted.tolist() == ["b", "a", "b", "b"]

@@ -1,12 +1,13 @@
-"""Adam is Keras' Adam."""
+"""Adam is Keras' Adam, SGD is PyTorch's."""
 
 import functools
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
-from audio.optimizers import Adam
+from audio.optimizers import SGD, Adam
 from tests.support import assert_close
 
 
@@ -34,3 +35,30 @@ def test_its_config_comes_back():
   again = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
   assert type(again) is Adam
   assert again.get_config() == optimizer.get_config()
+
+
+def torch_like(values, gradients, rates, momentum, weight_decay):
+  """The update as PyTorch documents it."""
+  velocity = np.zeros_like(values)
+  for gradient, rate in zip(gradients, rates):
+    velocity = momentum * velocity + gradient + weight_decay * values
+    values = values - rate * velocity
+  return values
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_sgd_is_pytorchs_also_where_the_rate_drops(momentum):
+  rng = np.random.default_rng(0)
+  start, gradients = rng.normal(size=[3]), rng.normal(size=[6, 3])
+  variable = tf.Variable(start, dtype=tf.float32)
+  schedule = keras.optimizers.schedules.PiecewiseConstantDecay([2], [0.1, 0.01])
+  optimizer = SGD(schedule, momentum, weight_decay=0.05)
+  for gradient in gradients:
+    optimizer.apply([tf.constant(gradient, tf.float32)], [variable])
+  desired = torch_like(start, gradients, [0.1] * 3 + [0.01] * 3, momentum, 0.05)
+  assert_close(variable, desired, atol=1e-6)
+
+
+def test_sgd_comes_back_from_its_config():
+  again = SGD.from_config(SGD(0.1, 0.9, weight_decay=0.05).get_config())
+  assert (again.momentum, again.decay_in_gradient, again.weight_decay) == (0.9, 0.05, None)

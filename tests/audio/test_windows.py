@@ -86,4 +86,5 @@ def test_the_config_makes_the_same_layer(windows):
   again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(windows))
   wave = np.random.default_rng(0).normal(0, 0.1, [1, N]).astype("f")
   assert_close(again(wave), windows(wave))
-  assert (again.num_samples, again.frames, again.l2_normalise) == (N, 96, True)
+  assert (again.num_samples, again.frames, again.level) == (N, 96, "excerpt_l2")
+  assert again.layout == windows.layout

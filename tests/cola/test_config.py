@@ -4,12 +4,16 @@ import dataclasses
 
 import pytest
 
+from audio.configuration import configure as configure_class
 from audio.errors import UserError
 from cola import config as cola_config
-from cola.config import Config
-from cola.train import configure
+from cola.config import RECIPES, Config
 
 FIELDS = {field.name for field in dataclasses.fields(Config)}
+
+
+def configure(recipe, flag_values, num_clips):
+  return configure_class(Config, RECIPES[recipe], flag_values, num_clips)
 
 
 def test_the_defaults_are_the_paper():
@@ -38,8 +42,8 @@ def test_epochs_become_steps_and_flags_override_the_recipe():
   config = configure("paper", {"dataset": "x", "steps": None, "unknown": 1}, num_clips=10_240)
   assert (config.steps, config.dataset) == (5_000, "x")
   assert configure("paper", {"steps": 7, "batch_size": 64}, 100).steps == 7
-  quick = cola_config.deviations("quick")
-  assert configure("quick", {"batch_size": None}, 100).batch_size == quick["batch_size"] == 32
+  quick = RECIPES["quick"]["batch_size"].value
+  assert configure("quick", {"batch_size": None}, 100).batch_size == quick == 32
 
 
 def test_small_data_sets_get_the_quick_recipe_by_default():
@@ -48,7 +52,7 @@ def test_small_data_sets_get_the_quick_recipe_by_default():
 
 
 @pytest.mark.parametrize(
-  ("field", "value"), [("similarity", "dot"), ("pooling", "sum"), ("short_clips", "mirror")]
+  ("field", "value"), [("similarity", "dot"), ("pooling", "sum"), ("short_clips", "reflect")]
 )
 def test_an_unknown_choice_is_refused_with_the_known_ones(field, value):
   with pytest.raises(UserError, match=f"{field}={value!r}: it can be"):

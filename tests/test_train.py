@@ -1,4 +1,4 @@
-"""The command itself, in processes of its own: killed, stopped, refused, resumed, used."""
+"""The commands themselves, in processes of their own: killed, stopped, refused, resumed, used."""
 
 import os
 import signal
@@ -17,7 +17,18 @@ from tests.audio.test_embedding import noise, run_only_tensorflow
 from tests.support import assert_close, command, environment, tone, train, write_clips
 
 SMALL = ["--recipe=paper", "--batch_size=4", "--steps=6", "--checkpoint_every=2", "--deterministic"]
+ENCODERS = {
+  "cola": ("efficientnet_b0, 4.0 M weights, 1280-d", 16_000, 1280),
+  "mixback": ("crnn, 0.9 M weights, 64-d", 22_050, 64),
+}
+MORE = {"cola": [], "mixback": ["--encoder=crnn"]}
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module", params=ENCODERS)
+def system(request):
+  """Which system is trained."""
+  return request.param
 
 
 @pytest.fixture(scope="module")
@@ -28,55 +39,58 @@ def place(tmp_path_factory):
   return folder
 
 
-def arguments(run, *more):
-  return [f"--run={run}", "--dataset=folder:my clips", "--store_dir=stores", *SMALL, *more]
+def arguments(system, run, *more):
+  run = f"{system}-{run}"
+  data = ["--dataset=folder:my clips", "--store_dir=stores"]
+  return [f"--run={run}", *data, *SMALL, *MORE[system], *more]
 
 
 @pytest.fixture(scope="module")
-def finished(place):
+def finished(place, system):
   """(run, output) of an uninterrupted training."""
-  result = train(*arguments("whole"), cwd=place)
-  return Run.open(str(place / "whole")), result
+  result = train(*arguments(system, "whole"), cwd=place, system=system)
+  return Run.open(str(place / f"{system}-whole")), result
 
 
-def start_and_wait_for(file, place, run):
+def start_and_wait_for(file, place, system):
   process = subprocess.Popen(
-    [sys.executable, "-m", "cola.train", *arguments(run)],
+    [sys.executable, "-m", f"{system}.train", *arguments(system, "cut")],
     cwd=place,
     env=environment(),
     stdout=subprocess.PIPE,
     stderr=subprocess.PIPE,
     text=True,
   )
-  while not (place / run / file).exists():
+  while not (place / f"{system}-cut" / file).exists():
     assert process.poll() is None, process.stderr.read()
     time.sleep(0.02)
   return process
 
 
 def test_killed_and_stopped_and_started_again_it_ends_with_exactly_the_same_weights(
-  finished, place
+  finished, place, system
 ):
-  killed = start_and_wait_for("checkpoints/step-2.index", place, "cut")
+  killed = start_and_wait_for("checkpoints/step-2.index", place, system)
   killed.send_signal(signal.SIGKILL)
   killed.communicate()
   assert killed.returncode == -signal.SIGKILL
-  assert not (place / "cut" / "encoder.keras").exists()
-  stopped = start_and_wait_for("checkpoints/step-4.index", place, "cut")
+  assert not (place / f"{system}-cut" / "encoder.keras").exists()
+  stopped = start_and_wait_for("checkpoints/step-4.index", place, system)
   stopped.send_signal(signal.SIGTERM)
   output, errors = stopped.communicate()
   assert stopped.returncode == 0, errors
   assert "Traceback" not in errors
   if "stopped    after step" in output:  # unless the signal came during the last step
     assert "the same command goes on from there" in output
-  train(*arguments("cut"), cwd=place)
-  ours, theirs = (Run.open(str(place / name)).encoder() for name in ("cut", "whole"))
+  train(*arguments(system, "cut"), cwd=place, system=system)
+  runs = [Run.open(str(place / f"{system}-{name}")) for name in ("cut", "whole")]
+  ours, theirs = (run.encoder() for run in runs)
   for one, other in zip(ours.weights, theirs.weights, strict=True):
     np.testing.assert_array_equal(one.numpy(), other.numpy())
-  assert_close(*(Run.open(str(place / name)).metrics("knn_accuracy") for name in ("cut", "whole")))
+  assert_close(*(run.metrics("knn_accuracy") for run in runs))
 
 
-def test_the_summary_says_what_was_trained_and_where_it_is(finished):
+def test_the_summary_says_what_was_trained_and_where_it_is(finished, system):
   output = finished[1].stdout
   for part in (
     "data       12 audio files",
@@ -85,12 +99,12 @@ def test_the_summary_says_what_was_trained_and_where_it_is(finished):
   ):
     assert part in output
   for part in (
-    "trained    cola",
-    "encoder    efficientnet_b0, 4.0 M weights, 1280-d",
+    f"trained    {system}",
+    f"encoder    {ENCODERS[system][0]}",
     "chance 50.0",
   ):
     assert part in output
-  assert "model      whole/saved_model" in output
+  assert f"model      {system}-whole/saved_model" in output
   assert "\nnext       " in output
 
 
@@ -99,44 +113,48 @@ def test_the_terminal_shows_progress_and_results_and_no_noise(finished):
   for noise_of in ("Warning", "WARNING", "cuda", "I0000", "E0000", "oneDNN", "Traceback"):
     assert noise_of not in finished[1].stdout + errors
   lines = [line for line in errors.replace("\r", "\n").splitlines() if line.strip()]
-  assert all(line.startswith(("decoding:", "training:")) for line in lines), errors
+  assert all(line.startswith(("decoding:", "statistics:", "training:")) for line in lines), errors
 
 
-def test_its_saved_model_embeds_any_length_with_only_tensorflow(finished, place):
+def test_its_saved_model_embeds_any_length_with_only_tensorflow(finished, place, system):
   run = finished[0]
-  waves = {str(seconds): noise(seconds) for seconds in (0.1, 1, 60)}
-  results = run_only_tensorflow(place / "whole", waves)
+  _, rate_hz, size = ENCODERS[system]
+  waves = {str(seconds): noise(seconds * rate_hz / 16_000) for seconds in (0.1, 1, 60)}
+  results = run_only_tensorflow(place / f"{system}-whole", waves)
   desired = ClipEmbedder(run.windows(), run.encoder()).embed(waves.values())
   for name, embedding in zip(waves, desired, strict=True):
-    assert embedding.shape == (1280,)
+    assert embedding.shape == (size,)
     assert_close(results[name], embedding, atol=1e-5 * max(1, np.abs(embedding).max()))
-  assert (results["rate"], results["size"]) == (16_000, 1280)
+  assert (results["rate"], results["size"]) == (rate_hz, size)
 
 
-def test_export_writes_the_same_model_again(finished, place):
+def test_export_writes_the_same_model_again(finished, place, system):
   old = tf.saved_model.load(finished[0].saved_model)
-  os.rename(finished[0].saved_model, place / "old_model")
-  result = command("audio.export", "--run=whole", cwd=place)
-  assert result.stdout == "exported whole/saved_model\n"
+  os.rename(finished[0].saved_model, place / f"{system}_old_model")
+  result = command("audio.export", f"--run={system}-whole", cwd=place)
+  assert result.stdout == f"exported {system}-whole/saved_model\n"
   new = tf.saved_model.load(finished[0].saved_model)
   after, before = (model.embed(noise(1)[None])["embedding"] for model in (new, old))
   assert_close(after, before, atol=1e-5 * float(np.abs(before).max()))
 
 
-def refused(*options, cwd):
+def refused(*options, cwd, system):
   """Runs a command that must end in one line and without a traceback; returns that line."""
-  result = train(*options, cwd=cwd, check=False)
+  result = train(*options, cwd=cwd, check=False, system=system)
   assert result.returncode == 1, result.stderr
   assert "Traceback" not in result.stderr
   (line,) = [x for x in result.stderr.splitlines() if x and not x.startswith("decoding:")][-1:]
   return line
 
 
-def test_other_options_on_the_same_folder_are_refused_naming_the_fields(finished, place):
-  line = refused(*arguments("whole", "--batch_size=6", "--similarity=cosine"), cwd=place)
-  assert line.startswith("error: 'whole' holds a run with other settings")
+def test_other_options_on_the_same_folder_are_refused_naming_the_fields(finished, place, system):
+  changed = {"cola": ("similarity", "bilinear", "cosine"), "mixback": ("mix", "batch", "none")}
+  field, old, new = changed[system]
+  options = arguments(system, "whole", "--batch_size=6", f"--{field}={new}")
+  line = refused(*options, cwd=place, system=system)
+  assert line.startswith(f"error: '{system}-whole' holds a run with other settings")
   assert "batch_size was 4 and is now 6" in line
-  assert "similarity was 'bilinear' and is now 'cosine'" in line
+  assert f"{field} was {old!r} and is now {new!r}" in line
   assert "seed" not in line
 
 
@@ -156,20 +174,22 @@ def write_oddities(folder):
   os.symlink(folder, low / "loop")
 
 
-def test_a_folder_of_oddities_trains_and_lists_what_is_no_audio(place):
-  write_oddities(place / "odd")
-  options = ["--dataset=folder:odd", "--store_dir=stores", "--run=odd run", "--steps=2"]
-  assert "4 of 49 clips could not be used" in refused(*options, "--batch_size=40", cwd=place)
-  result = train(*options, "--batch_size=40", "--max_bad_fraction=0.1", cwd=place)
+def test_a_folder_of_oddities_trains_and_lists_what_is_no_audio(place, system):
+  folder = f"{system} odd"
+  write_oddities(place / folder)
+  options = [f"--dataset=folder:{folder}", "--store_dir=stores", f"--run={system} odd run"]
+  options += ["--steps=2", "--batch_size=40", *MORE[system]]
+  assert "4 of 49 clips could not be used" in refused(*options, cwd=place, system=system)
+  result = train(*options, "--max_bad_fraction=0.1", cwd=place, system=system)
   assert "data       49 audio files in 2 classes" in result.stdout
   assert "store      45 clips" in result.stdout
   assert "skipped    4 unusable clips" in result.stdout
   assert "silent     1 clips hold nothing but zeros; they are kept" in result.stdout
-  listed = (place / "odd run" / "skipped.csv").read_text().splitlines()
+  listed = (place / f"{system} odd run" / "skipped.csv").read_text().splitlines()
   names = ["file", *(f"low/{name}.wav" for name in ("bad", "cut", "empty", "nan"))]
   assert [line.split(",")[0] for line in listed] == names
   assert "quick (the default for 45 clips" in result.stdout
-  losses = Run.open(str(place / "odd run")).metrics("loss")[1]
+  losses = Run.open(str(place / f"{system} odd run")).metrics("loss")[1]
   assert np.isfinite(losses).all()
 
 
@@ -182,21 +202,24 @@ def test_a_folder_of_oddities_trains_and_lists_what_is_no_audio(place):
     (["10"], "error: unexpected argument '10'"),
   ],
 )
-def test_a_mistake_is_one_line_without_a_traceback(place, options, message):
-  assert refused(*options, "--store_dir=stores", cwd=place).startswith(message)
+def test_a_mistake_is_one_line_without_a_traceback(place, options, message, system):
+  line = refused(*options, "--store_dir=stores", cwd=place, system=system)
+  assert line.startswith(message)
 
 
-def test_help_names_every_flag_that_others_build_on(place):
-  result = train("--help", cwd=place, check=False)
+def test_help_names_every_flag_that_others_build_on(place, system):
+  result = train("--help", cwd=place, check=False, system=system)
   names = "dataset data_dir manual_dir run recipe steps batch_size seed monitor_every deterministic"
-  for name in [*names.split(), "max_bad_fraction", "views_on", "similarity", "store_dir", "split"]:
+  own = {"cola": ["similarity"], "mixback": ["encoder", "positives", "mix", "mix_alpha", "augment"]}
+  names = [*names.split(), "max_bad_fraction", "views_on", "store_dir", "split", *own[system]]
+  for name in names:
     assert f"--{name}" in result.stdout or f"--[no]{name}" in result.stdout
   assert result.stderr == ""
 
 
 @pytest.mark.parametrize("option", ["--recipe=fast", "--steps=-1", "--stepz=1"])
-def test_a_wrong_flag_is_explained_by_the_flag_parser(place, option):
-  result = train(option, cwd=place, check=False)
+def test_a_wrong_flag_is_explained_by_the_flag_parser(place, option, system):
+  result = train(option, cwd=place, check=False, system=system)
   assert result.returncode == 1
   assert "Traceback" not in result.stderr
   assert option.split("=")[0].strip("-") in result.stderr

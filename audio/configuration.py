@@ -1,0 +1,55 @@
+"""What the configurations of all systems share: how a run is run, recipes, flags -> fields."""
+
+import dataclasses
+
+from audio.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig:
+  """Fields that every system has; not one of them is a number of a paper."""
+
+  split: str | None = None  # None: train, where the data set has splits
+  max_bad_fraction: float = 0.05  # share of clips that may be unusable
+  steps: int | None = None  # None: epochs * (clips // batch_size)
+  seed: int = 0
+  monitor_every: int = 0  # steps between kNN checks; 0: before the first and after the last step
+  checkpoint_every: int = 100  # steps
+  deterministic: bool = False
+  views_on: str = "device"  # or "host": the same numbers
+
+  def __post_init__(self):
+    self.require("views_on", ("device", "host"))
+
+  def require(self, field, allowed):
+    """Raises a UserError unless the field has one of the allowed values."""
+    if getattr(self, field) not in allowed:
+      known = ", ".join(map(str, allowed))
+      raise UserError(f"{field}={getattr(self, field)!r}: it can be {known}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Deviation:
+  """A field that a recipe changes, with the reason and what it was measured to do."""
+
+  value: object
+  reason: str
+
+
+def configure(config_class, recipe, flag_values, num_clips):
+  """Returns the configuration of a recipe, with the fields that flags set by name.
+
+  Args:
+    config_class: a RunConfig.
+    recipe: dictionary, field -> Deviation.
+    flag_values: dictionary of flags; None means: not set.
+    num_clips: clips of the data set, to turn epochs into steps.
+  """
+  fields = {field.name for field in dataclasses.fields(config_class)}
+  given = {k: v for k, v in flag_values.items() if k in fields and v is not None}
+  changed = {field: deviation.value for field, deviation in recipe.items()}
+  config = config_class(**(changed | given))
+  if config.steps is None:
+    steps = config.epochs * max(1, num_clips // config.batch_size)
+    config = dataclasses.replace(config, steps=steps)
+  return config

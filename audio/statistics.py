@@ -1,0 +1,79 @@
+"""Mean and standard deviation of the log-mels of a whole data set, computed once."""
+
+import hashlib
+import json
+import os
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from audio import progress_bar
+
+FRAMES_AT_ONCE = 4096  # bounds the memory of a long clip
+
+
+def log_mel_statistics(store, windows):
+  """Returns mean and standard deviation over all frames and bands of all clips.
+
+  The result is kept beside the store, so that the next run on it does not wait.
+
+  Args:
+    store: a store.Store.
+    windows: a LogMelWindows; its own mean and std play no part.
+
+  Returns:
+    (mean, std), floats.
+  """
+  path = os.path.join(store.folder, f"statistics-{_identity(windows)}.json")
+  if os.path.exists(path):
+    with open(path, encoding="utf-8") as file:
+      kept = json.load(file)
+    return kept["mean"], kept["std"]
+  mean, std = _measure(store, windows)
+  with open(f"{path}.{os.getpid()}", "w", encoding="utf-8") as file:
+    json.dump({"mean": mean, "std": std}, file)
+  os.replace(f"{path}.{os.getpid()}", path)
+  return mean, std
+
+
+def _measure(store, windows):
+  sums = tf.function(
+    lambda laid_out: _sums(windows.log_mel, laid_out),
+    input_signature=[tf.TensorSpec([1, None], tf.float32)],
+  )
+  lay_out = tf.function(windows.lay_out, input_signature=[tf.TensorSpec([1, None], tf.float32)])
+  totals = np.zeros(3)
+  with progress_bar.make(store.num_clips, "statistics", "clip") as bar:
+    for clip_id in range(store.num_clips):
+      for block in _blocks(windows.log_mel, lay_out(store.wave(clip_id)[None])):
+        totals += sums(block).numpy()
+      bar.update()
+  count, total, squares = totals
+  mean = total / count
+  return float(mean), float(np.sqrt(max(0.0, squares / count - mean**2)))
+
+
+def _blocks(log_mel, laid_out):
+  """Cuts `[1, n]` so that each frame is computed once."""
+  first_samples, hop = log_mel.num_samples(1), log_mel.hop_samples
+  num_frames = 1 + (laid_out.shape[1] - first_samples) // hop
+  for first in range(0, num_frames, FRAMES_AT_ONCE):
+    frames = min(FRAMES_AT_ONCE, num_frames - first)
+    yield laid_out[:, first * hop : first * hop + log_mel.num_samples(frames)]
+
+
+def _sums(log_mel, laid_out):
+  """Returns float64 [number, sum, sum of squares] of the log-mels."""
+  values = tf.cast(log_mel.compress(log_mel.mel_of(laid_out)), tf.float64)
+  count = tf.cast(tf.size(values), tf.float64)
+  return tf.stack([count, tf.reduce_sum(values), tf.reduce_sum(tf.square(values))])
+
+
+def _identity(windows):
+  """A short digest of everything that the log-mels of a clip depend on."""
+  described = keras.saving.serialize_keras_object(windows)["config"]
+  names = ("level", "short_clips", "shortest_samples")
+  parts = {name: described[name] for name in names} | {"log_mel": described["log_mel"]}
+  parts["log_mel"] = {k: v for k, v in parts["log_mel"].items() if k not in ("name", "dtype")}
+  return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]

@@ -1,0 +1,146 @@
+"""Every number of mix-back; defaults of the paper (P) or its released configuration (C)."""
+
+import dataclasses
+
+from audio import excerpts, layout
+from audio.configuration import Deviation, RunConfig
+from audio.errors import UserError
+from audio.excerpts import ExcerptPairs
+from audio.frontend import LogMel
+from audio.windows import LogMelWindows
+from mixback import augment
+
+ENCODERS = ("resnet18", "vgg_like", "crnn")
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(RunConfig):
+  """A training of mix-back."""
+
+  dataset: str = "fsdnoisy18k"  # P
+
+  # Front end (C)
+  sample_rate_hz: int = 22_050
+  frame_samples: int = 660  # 30 ms
+  hop_samples: int = 220  # 10 ms
+  fft_samples: int = 2048
+  num_mels: int = 96
+  fmin_hz: float = 50.0
+  fmax_hz: float = 10_500.0
+  frames: int = 101  # 1 s; 24,048 samples of the mirrored clip
+  short_clips: str = "repeat"  # clips shorter than 1 s, up to exactly 1 s; or "zeros", "tile"
+  patch_hop_frames: int = 50  # between the patches by which a clip is judged
+  mean: float | None = None  # of the log-mels of the training set; None: measured
+  std: float | None = None  # likewise; the published code has it too small by sqrt(N), see README
+
+  # Positives and mix-back (P 2)
+  positives: str = "random"  # P; or "same", "separated"
+  separation_frames: int = 101  # of "separated": just not overlapping
+  mix: str = "batch"  # P: other clips; or "within_clip", "none"
+  mix_alpha: float = 0.05  # C: lambda ~ U(0, alpha)
+
+  # Augmentations, in this order (C)
+  augment: str = "rrc,compress,noise"  # C; SpecAugment is named by its README and switched off
+  crop_scale_min: float = 0.8  # rrc: share of the area, up to 1
+  crop_ratio_max: float = 4 / 3  # rrc: bands to frames of the crop, down to its inverse
+  compress_gain_min: float = 0.75  # compress: gain on the log-mel, up to 1
+  noise_std_max: float = 0.01  # noise: standard deviation on the log-mel, from 0
+  mask_frames_max: int = 20  # specaugment: T, exclusive
+  mask_bands_max: int = 20  # specaugment: F, exclusive
+  masks: int = 2  # specaugment: of each kind
+  shift_frames_max: int = 30  # time_shift, exclusive
+  shift_bands_max: int = 10  # frequency_shift, exclusive
+
+  # Encoder and head (C)
+  encoder: str = "resnet18"  # or "vgg_like", "crnn"
+  batchnorm_momentum: float = 0.9  # PyTorch's 0.1
+  hidden_units: int = 512
+  projection_units: int = 512
+  temperature: float = 0.2
+
+  # Training (C): SGD
+  learning_rate: float = 0.03
+  momentum: float = 0.9
+  weight_decay: float = 1e-4
+  first_drop: float = 0.65  # share of training after which the rate is a tenth: 325 of 500 epochs
+  second_drop: float = 0.85  # and a hundredth: 425 of 500
+  batch_size: int = 128
+  epochs: int = 500
+
+  def __post_init__(self):
+    super().__post_init__()
+    self.require("encoder", ENCODERS)
+    self.require("positives", excerpts.POSITIVES)
+    self.require("mix", ("batch", "within_clip", "none"))
+    self.require("short_clips", layout.SHORT_CLIPS)
+    augment.parse(self.augment)
+    if self.mix == "batch" and self.batch_size < 3:
+      raise UserError("mix=batch needs two other clips for each: pass --batch_size=3 or more")
+    if not 0 <= self.mix_alpha <= 1:
+      raise UserError(f"mix_alpha={self.mix_alpha:g}: it lies between 0 and 1")
+
+  def log_mel(self):
+    """Returns the configured LogMel layer."""
+    return LogMel(
+      sample_rate_hz=self.sample_rate_hz,
+      window="hamming",
+      frame_samples=self.frame_samples,
+      hop_samples=self.hop_samples,
+      fft_samples=self.fft_samples,
+      padding="reflect",
+      power=2,
+      mel_scale="slaney",
+      num_mels=self.num_mels,
+      fmin_hz=self.fmin_hz,
+      fmax_hz=self.fmax_hz,
+      log_base="10",
+      floor_mode="add",
+      floor=1.1e-8,
+      wave_epsilon=1.1e-8,
+    )
+
+  def windows(self):
+    """Returns the front end of training, monitor and export; raw without mean and std."""
+    return LogMelWindows(
+      self.log_mel(),
+      self.frames,
+      "clip_peak",
+      self.short_clips,
+      shortest_samples=self.sample_rate_hz,
+      hop_frames=self.patch_hop_frames,
+      mean=0.0 if self.mean is None else self.mean,
+      std=1.0 if self.std is None else self.std,
+    )
+
+  def pairs(self, store):
+    """Returns the ExcerptPairs."""
+    return ExcerptPairs(
+      store,
+      self.batch_size,
+      self.windows().layout,
+      self.seed,
+      self.positives,
+      self.separation_frames,
+      backgrounds=self.mix == "within_clip",
+    )
+
+
+RECIPES = {
+  "paper": {},
+  "all": {
+    "augment": Deviation("all", "SpecAugment, which the paper considers and its code leaves off"),
+  },
+  "quick": {
+    "encoder": Deviation("vgg_like", "a small network learns more in few steps"),
+    "batch_size": Deviation(16, "small sets lack clips, two cores lack time"),
+    "steps": Deviation(100, "minutes on two cores"),
+    "monitor_every": Deviation(50, "a curve to look at"),
+  },
+}
+
+SMALL_DATA_SET_CLIPS = 5_000  # below, `quick` is the default; the paper's own set has 15,813
+
+
+def default_recipe(num_clips):
+  """Returns the name of the recipe for a data set of this size."""
+  return "quick" if num_clips < SMALL_DATA_SET_CLIPS else "paper"

@@ -1,0 +1,59 @@
+"""kNN by the paper's protocol, on the projection as the paper, and on the embedding."""
+
+import numpy as np
+import tensorflow as tf
+
+from audio import knn
+from audio.embedding import ClipEmbedder
+from audio.monitor import Monitor
+from audio.windows import hop_windows
+
+NEIGHBOURS = 200  # released configuration
+
+
+class PatchKnnMonitor(Monitor):
+  """Patches vote: each for the class of its K nearest patches of other clips, then for its clip's.
+
+  All patches of a clip (a patch every 50 frames), K = 200 or, in a small set, half as many as a
+  class has on average; the mean over classes of the share of clips that are right.
+  """
+
+  def __init__(self, run, store, windows, model):
+    """Takes a Run, a Store, the LogMelWindows and the ContrastiveModel that is being trained."""
+    super().__init__(run, store)
+    self._embedding_size = model.encoder.output_shape[-1]
+
+    def embed_and_project(log_mels, training):
+      embeddings = model.encoder(log_mels, training=training)
+      return tf.concat([embeddings, model.head(embeddings, training=training)], axis=1)
+
+    self._embedder = ClipEmbedder(windows, embed_and_project, hop_windows)
+
+  def judge(self, waves, labels, groups):
+    by_clip = list(self._embedder.embed_windows(waves))
+    clips = np.repeat(np.arange(len(by_clip)), [len(patches) for patches in by_clip])
+    patches = np.concatenate(by_clip)
+    k = neighbours(clips, len(set(labels)))
+    parts = np.split(patches, [self._embedding_size], axis=1)
+    embedding, projection = (
+      knn.macro_accuracy(knn.leave_one_clip_out(part, clips, labels, k), labels) for part in parts
+    )
+    return {
+      "knn_accuracy": embedding,
+      "knn_projection_accuracy": projection,
+      "knn_neighbours": k,
+      "knn_patches": len(patches),
+    }
+
+  def line(self, results):
+    few = " (a small set)" if results["knn_neighbours"] < NEIGHBOURS else ""
+    return (
+      f"kNN of the embedding {100 * results['knn_accuracy']:.1f} %, of the projection "
+      f"{100 * results['knn_projection_accuracy']:.1f} %, K = {results['knn_neighbours']}{few}"
+    )
+
+
+def neighbours(clips, num_classes):
+  """Returns K for patches of the given clips: 200, less where a class has few patches."""
+  others = len(clips) - np.bincount(clips).max()
+  return int(max(1, min(NEIGHBOURS, len(clips) // (2 * num_classes), others)))

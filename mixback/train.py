@@ -1,0 +1,58 @@
+"""python -m mixback.train: from a data set to a trained mix-back encoder in a SavedModel."""
+
+import dataclasses
+import os
+
+from absl import flags
+
+from audio import commands, pretraining, report
+from audio.configuration import configure
+from audio.excerpts import POSITIVES
+from audio.runs import Run
+from audio.statistics import log_mel_statistics
+from mixback.config import ENCODERS, RECIPES, Config, default_recipe
+from mixback.model import build_model
+from mixback.monitor import PatchKnnMonitor
+
+FLAGS = flags.FLAGS
+commands.define_training_flags(list(RECIPES))
+flags.adopt_module_key_flags(commands)  # so that --help shows them
+flags.DEFINE_enum("encoder", None, ENCODERS, "Network; default: the recipe's.")
+flags.DEFINE_enum("positives", None, POSITIVES, "How the two patches of a clip are chosen.")
+flags.DEFINE_integer("separation_frames", None, "Distance of --positives=separated.", lower_bound=0)
+flags.DEFINE_enum("mix", None, ["batch", "within_clip", "none"], "Backgrounds of mix-back.")
+flags.DEFINE_float("mix_alpha", None, "Largest share of the background.", 0.0, 1.0)
+flags.DEFINE_string(
+  "augment", None, "rrc, compress, noise, specaugment, time_shift, frequency_shift; or all, none."
+)
+flags.DEFINE_float("learning_rate", None, "Of SGD; default: the recipe's.", lower_bound=0.0)
+
+
+def main(_):
+  values = FLAGS.flag_values_dict()
+  store = commands.open_store(values, Config().sample_rate_hz)
+  recipe = FLAGS.recipe or default_recipe(store.num_clips)
+  config = configure(Config, RECIPES[recipe], values, store.num_clips)
+  report.recipe(recipe, chosen=FLAGS.recipe is not None, config=config, num_clips=store.num_clips)
+  pairs = config.pairs(store)
+  config = with_statistics(config, store, commands.run_folder("mixback", values))
+  run = commands.start_or_resume("mixback", recipe, config, store, values)
+  pretraining.seed_everything(config.seed, config.deterministic)
+  model = build_model(config)
+  monitor = PatchKnnMonitor(run, store, config.windows(), model)
+  outcome = pretraining.pretrain(run, config, pairs, model, monitor)
+  report.outcome(run, outcome, config, store, model)
+
+
+def with_statistics(config, store, run_folder):
+  """Returns the configuration with mean and std of the training set: the run's, or measured."""
+  if os.path.exists(os.path.join(run_folder, "config.json")):
+    known = Run.open(run_folder).config["config"]
+    mean, std = known.get("mean"), known.get("std")
+  else:
+    mean, std = log_mel_statistics(store, config.windows())
+  return dataclasses.replace(config, mean=mean, std=std)
+
+
+if __name__ == "__main__":
+  commands.run(main)

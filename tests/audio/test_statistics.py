@@ -1,0 +1,42 @@
+"""Statistics of the log-mels of a data set."""
+
+import dataclasses
+import json
+import pathlib
+
+import numpy as np
+
+from audio import statistics
+from mixback.config import Config
+from tests.support import assert_close
+
+
+def by_hand(store, windows):
+  values = []
+  for clip_id in range(store.num_clips):
+    wave = store.wave(clip_id).astype(float)
+    wave = wave - wave.mean()
+    wave = wave / (np.abs(wave).max() + 0.005)
+    values.append(np.asarray(windows.log_mel(wave[None].astype("f")), float).ravel())
+  values = np.concatenate(values)
+  return values.mean(), values.std()
+
+
+def test_they_are_those_of_all_frames_of_all_whole_clips(clip_store, monkeypatch):
+  windows = Config(sample_rate_hz=16_000, fmax_hz=7_800.0).windows()
+  desired = by_hand(clip_store, windows)
+  assert_close(statistics._measure(clip_store, windows), desired, rtol=1e-5)
+  monkeypatch.setattr(statistics, "FRAMES_AT_ONCE", 7)  # blocks meet without a gap
+  assert_close(statistics._measure(clip_store, windows), desired, rtol=1e-5)
+
+
+def test_they_are_computed_once_and_kept_for_each_front_end(clip_store, monkeypatch):
+  config = Config(sample_rate_hz=16_000, fmax_hz=7_900.0)
+  first = statistics.log_mel_statistics(clip_store, config.windows())
+  monkeypatch.setattr(statistics, "_measure", lambda *_: (9.0, 9.0))
+  known = dataclasses.replace(config, mean=1.0, std=2.0)  # does not change what is measured
+  assert statistics.log_mel_statistics(clip_store, known.windows()) == first
+  other = dataclasses.replace(config, fmin_hz=60.0)
+  assert statistics.log_mel_statistics(clip_store, other.windows()) == (9.0, 9.0)
+  kept = [json.loads(p.read_text()) for p in pathlib.Path(clip_store.folder).glob("statistics-*")]
+  assert {"mean": first[0], "std": first[1]} in kept

@@ -1,0 +1,64 @@
+"""The numbers of the paper and its released configuration, and the recipes that deviate."""
+
+import dataclasses
+
+import pytest
+
+from audio.configuration import configure
+from audio.errors import UserError
+from mixback import augment
+from mixback import config as mixback_config
+from mixback.config import RECIPES, Config
+
+FIELDS = {field.name for field in dataclasses.fields(Config)}
+
+
+def test_the_defaults_are_the_released_configuration():
+  config = Config()
+  assert (config.dataset, config.encoder, config.positives) == ("fsdnoisy18k", "resnet18", "random")
+  assert (config.mix, config.mix_alpha, config.temperature) == ("batch", 0.05, 0.2)
+  assert augment.parse(config.augment) == ["rrc", "compress", "noise"]
+  assert (config.learning_rate, config.momentum, config.weight_decay) == (0.03, 0.9, 1e-4)
+  assert (config.batch_size, config.epochs) == (128, 500)
+  assert (config.first_drop, config.second_drop) == (325 / 500, 425 / 500)
+  assert (config.hidden_units, config.projection_units) == (512, 512)
+  assert (config.num_mels, config.fmin_hz, config.fmax_hz, config.frames) == (96, 50, 10_500, 101)
+
+
+def test_the_paper_has_no_deviation_and_every_other_recipe_has_reasons():
+  assert RECIPES["paper"] == {}
+  assert configure(Config, {}, {}, 15_813) == dataclasses.replace(Config(), steps=500 * 123)
+  for name, recipe in RECIPES.items():
+    assert set(recipe) <= FIELDS
+    for field, deviation in recipe.items():
+      assert deviation.reason
+      assert deviation.value != getattr(Config(), field), name
+  assert configure(Config, RECIPES["all"], {}, 1000).augment == "all"
+
+
+def test_small_data_sets_get_the_quick_recipe_by_default():
+  assert mixback_config.default_recipe(400) == "quick"
+  assert mixback_config.default_recipe(15_813) == "paper"
+
+
+@pytest.mark.parametrize(
+  ("field", "value"),
+  [("encoder", "vgg"), ("positives", "near"), ("mix", "all"), ("short_clips", "cut")],
+)
+def test_an_unknown_choice_is_refused_with_the_known_ones(field, value):
+  with pytest.raises(UserError, match=f"{field}={value!r}: it can be"):
+    Config(**{field: value})
+
+
+def test_backgrounds_need_three_clips_and_alpha_is_a_share():
+  with pytest.raises(UserError, match="two other clips"):
+    Config(batch_size=2)
+  assert Config(batch_size=2, mix="none").batch_size == 2
+  with pytest.raises(UserError, match="mix_alpha=1.5: it lies between 0 and 1"):
+    Config(mix_alpha=1.5)
+
+
+def test_recipes_and_flags_reach_the_excerpts(clip_store):
+  pairs = Config(batch_size=4, positives="separated", separation_frames=7).pairs(clip_store)
+  assert (pairs.positives, pairs.separation, pairs.excerpts_per_clip) == ("separated", 7, 2)
+  assert Config(batch_size=4, mix="within_clip").pairs(clip_store).excerpts_per_clip == 4

@@ -1,0 +1,181 @@
+"""Released PyTorch encoders: golden embeddings, clear refusals."""
+
+import os
+import pathlib
+
+import numpy as np
+import pytest
+import soundfile
+import tensorflow as tf
+
+from audio import encoders
+from audio.errors import UserError
+from audio.runs import Run
+from mixback.import_weights import assign, read_state_dict, recognise
+from tests.support import GOLDEN, ROOT, assert_close, command, shared_data
+
+ARRAYS = np.load(GOLDEN / "encoders.npz")
+INPUT = ARRAYS["input"][..., None]
+
+
+def published(name):
+  """Returns the path of a released state dict (ResNet-18: a made one), or skips the test."""
+  pytest.importorskip("torch", reason="PyTorch is absent: pip install -e '.[torch]'")
+  if name == "resnet18":
+    return shared_data("..", "golden", "resnet18.pth")
+  return shared_data("pretrained", {"vgg_like": "VGG_best.pth", "crnn": "CRNN_best.pth"}[name])
+
+
+def shapes_of_pytorch(encoder):
+  """Random arrays under the names and in the layout of PyTorch, for an encoder of ours."""
+  rng, arrays = np.random.default_rng(0), {}
+  names = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean"}
+  names |= {"moving_variance": "running_var", "kernel": "weight", "bias": "bias"}
+  for weight in encoder.weights:
+    layer, name = weight.path.split("/")[-2:]
+    value = rng.normal(size=weight.shape).astype("f")
+    value = value.transpose(3, 2, 0, 1) if value.ndim == 4 else value.T
+    arrays[f"{layer}.{names[name]}"] = value
+  return arrays
+
+
+@pytest.mark.parametrize("name", ["vgg_like", "crnn", "resnet18"])
+def test_released_weights_give_the_golden_embeddings(name):
+  arrays = read_state_dict(str(published(name)))
+  assert recognise(arrays, "file") == name
+  encoder = getattr(encoders, name)(96)
+  assign(encoder, arrays)
+  scale = float(ARRAYS.get(f"{name}_input_scale", 1.0))
+  embeddings = encoder(INPUT * scale)
+  assert_close(embeddings, ARRAYS[name], atol=1e-4 * np.abs(ARRAYS[name]).max())
+  if scale > 1:  # without the factor the stored BatchNorm statistics do not fit
+    assert np.abs(encoder(INPUT) - ARRAYS[name]).max() > 0.1 * np.abs(ARRAYS[name]).max()
+
+
+@pytest.mark.parametrize("name", ["vgg_like", "resnet18"])
+def test_arrays_of_pytorch_land_in_their_layers(name):
+  encoder = getattr(encoders, name)(96)
+  arrays = shapes_of_pytorch(encoder)
+  assign(encoder, arrays)
+  again = shapes_of_pytorch(encoder)
+  assert again.keys() == arrays.keys()
+  layer = "conv4.conv" if name == "vgg_like" else "layer3.0.downsample.0"
+  kernel = encoder.get_layer(layer).kernel.numpy()
+  assert_close(kernel[0, 0, 3, 5], arrays[f"{layer}.weight"][5, 3, 0, 0])
+  statistics = "conv4.bn" if name == "vgg_like" else "layer3.0.downsample.1"
+  variance = encoder.get_layer(statistics).moving_variance
+  assert_close(variance, arrays[f"{statistics}.running_var"])
+
+
+def test_a_gru_of_pytorch_equals_one_written_out():
+  rng = np.random.default_rng(0)
+  encoder = encoders.crnn(96)
+  arrays = {
+    f"rnn1.{part}_l0{suffix}": rng.normal(0, 0.3, shape).astype("f")
+    for suffix in ("", "_reverse")
+    for part, shape in {
+      "weight_ih": [192, 256], "weight_hh": [192, 64], "bias_ih": [192], "bias_hh": [192]
+    }.items()
+  }  # fmt: skip
+  convolutions = {k: v for k, v in shapes_of_pytorch_crnn(encoder).items() if "conv" in k}
+  assign(encoder, convolutions | arrays)
+  steps = rng.normal(0, 1, [5, 256]).astype("f")
+  forward, backward = (encoder.get_layer(f"rnn1.{d}") for d in ("forward", "backward"))
+  assert_close(forward(steps[None])[0], written_out(steps, arrays, ""), atol=1e-5)
+  assert_close(
+    backward(steps[None, -1:])[0], written_out(steps[-1:], arrays, "_reverse"), atol=1e-5
+  )
+
+
+def shapes_of_pytorch_crnn(encoder):
+  convolutional = tf.keras.Model(encoder.input, encoder.get_layer("conv3.bn").output)
+  return shapes_of_pytorch(convolutional)
+
+
+def written_out(steps, arrays, suffix):
+  """The equations of torch.nn.GRU."""
+  w_i, w_h, b_i, b_h = (
+    arrays[f"rnn1.{part}_l0{suffix}"] for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+  )
+  state = np.zeros(64)
+  for step in steps:
+    (r_i, z_i, n_i), (r_h, z_h, n_h) = np.split(w_i @ step + b_i, 3), np.split(w_h @ state + b_h, 3)
+    reset, update = 1 / (1 + np.exp(-r_i - r_h)), 1 / (1 + np.exp(-z_i - z_h))
+    state = (1 - update) * np.tanh(n_i + reset * n_h) + update * state
+  return state
+
+
+def test_a_layer_that_does_not_match_is_named():
+  encoder = encoders.vgg_like(96)
+  arrays = shapes_of_pytorch(encoder)
+  with pytest.raises(UserError, match=r"lacks 'conv3.bn.running_mean', which the layer conv3.bn"):
+    assign(encoder, {k: v for k, v in arrays.items() if k != "conv3.bn.running_mean"})
+  with pytest.raises(UserError, match=r"layer conv5.conv: .* \(3, 3, 64, 99\)"):
+    assign(encoder, arrays | {"conv5.conv.weight": np.zeros([99, 64, 3, 3])})
+  with pytest.raises(UserError, match=r"has layers this vgg_like lacks: conv6.conv.weight"):
+    assign(encoder, arrays | {"conv6.conv.weight": np.zeros([1])})
+  with pytest.raises(UserError, match="'f' is none of resnet18, vgg_like, crnn: .* features.0"):
+    recognise({"features.0.weight": 0}, "f")
+
+
+@pytest.mark.slow
+def test_the_command_makes_a_run_with_a_saved_model_that_needs_only_tensorflow(tmp_path):
+  wave = np.random.default_rng(0).normal(0, 0.1, 44_100).astype("f")
+  soundfile.write(tmp_path / "a.wav", wave, 22_050)
+  checkpoint = f"--checkpoint={published('vgg_like')}"
+  by_hand = ["--statistics=-4.5,1.5", "--run=vgg"]
+  result = command("mixback.import_weights", checkpoint, *by_hand, cwd=tmp_path)
+  assert "imported   vgg_like, 0.28 M weights, 512-d embeddings" in result.stdout
+  assert "statistics mean -4.5000, std 1.5000 / 36670 (input scale)" in result.stdout
+  run = Run.open(str(tmp_path / "vgg"))
+  assert_close(run.encoder()(INPUT * 36670), ARRAYS["vgg_like"], atol=1e-3)
+  assert_close([run.windows().mean, run.windows().std * 36670], [-4.5, 1.5], rtol=1e-6)
+  model = tf.saved_model.load(run.saved_model)
+  assert model.embed(wave[None])["embedding"].shape == (1, 512)
+  measured = [f"--dataset=folder:{tmp_path}", "--run=measured", "--store_dir=stores"]
+  result = command("mixback.import_weights", checkpoint, *measured, cwd=tmp_path)
+  assert "store      1 clips" in result.stdout
+  assert "import_weights" in Run.open(str(tmp_path / "measured")).config["command"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+  ("content", "options", "message"),
+  [
+    (None, ["--statistics=1,2"], "error: cannot read 'weights.pth': No such file"),
+    (b"no state dict", ["--statistics=1,2"], "error: 'weights.pth' is no PyTorch state dict"),
+  ],
+)
+def test_a_mistake_is_one_line(tmp_path, content, options, message):
+  pytest.importorskip("torch", reason="PyTorch is absent: pip install -e '.[torch]'")
+  if content is not None:
+    (tmp_path / "weights.pth").write_bytes(content)
+  arguments = ["--checkpoint=weights.pth", "--run=run", *options]
+  result = command("mixback.import_weights", *arguments, cwd=tmp_path, check=False)
+  assert result.returncode == 1
+  assert result.stderr.startswith(message), result.stderr
+  assert result.stderr.count("\n") == 1
+  assert not (tmp_path / "run").exists()
+
+
+def test_nothing_in_a_file_is_executed(tmp_path):
+  torch = pytest.importorskip("torch", reason="PyTorch is absent: pip install -e '.[torch]'")
+
+  class Evil:
+    def __reduce__(self):
+      return os.mkdir, (str(tmp_path / "executed"),)
+
+  torch.save({"conv1.weight": Evil()}, tmp_path / "evil.pth")
+  with pytest.raises(UserError, match="no PyTorch state dict of plain tensors"):
+    read_state_dict(str(tmp_path / "evil.pth"))
+  assert not (tmp_path / "executed").exists()
+
+
+def test_without_pytorch_the_extra_is_named(monkeypatch):
+  monkeypatch.setitem(__import__("sys").modules, "torch", None)
+  with pytest.raises(UserError, match=r'pip install -e "\.\[torch\]"'):
+    read_state_dict("x.pth")
+
+
+def test_the_scale_is_explained_where_people_look():
+  assert "sqrt(N)" in (pathlib.Path(ROOT) / "README.md").read_text()

@@ -1,0 +1,37 @@
+"""kNN by the paper's protocol, on a model that is known to be good or bad."""
+
+import types
+
+import keras
+import numpy as np
+
+from audio.runs import Run
+from mixback.config import Config
+from mixback.monitor import PatchKnnMonitor, neighbours
+from tests.support import assert_close
+
+
+def test_k_is_200_where_the_set_is_large_and_half_a_class_where_it_is_small():
+  assert neighbours(np.repeat(np.arange(1000), 9), 20) == 200
+  assert neighbours(np.repeat(np.arange(400), 9), 10) == 180
+  assert neighbours(np.array([0, 0, 0, 1]), 2) == 1
+
+
+def test_embedding_and_projection_are_judged_apart(clip_store, tmp_path):
+  """The embedding tells low from high tones, the projection is constant."""
+  config = Config(sample_rate_hz=16_000, fmax_hz=7_800.0)
+  log_mel = keras.Input([None, 96, 1])
+  spectrum = keras.layers.Flatten()(keras.ops.mean(log_mel, axis=1)) + 4.0
+  encoder = keras.Model(log_mel, spectrum)
+  head = keras.Sequential([keras.Input([96]), keras.layers.Dense(2, kernel_initializer="zeros")])
+  model = types.SimpleNamespace(encoder=encoder, head=head)
+  run = Run.start_or_resume(str(tmp_path / "run"), "mixback", {}, {}, config.windows())
+  monitor = PatchKnnMonitor(run, clip_store, config.windows(), model)
+  monitor.check(0)
+  monitor.check(0)  # is not repeated
+  (accuracy,) = run.metrics("knn_accuracy")[1]
+  assert accuracy == 1
+  assert run.metrics("knn_projection_accuracy")[1] < 0.7
+  assert_close(run.metrics("knn_chance")[1], [0.5])
+  # Twelve clips of 1.5 s, 110 frames of 220 samples at 16 kHz: a patch of 101 frames each.
+  assert run.metrics("knn_patches")[1] == [12]
