@@ -71,7 +71,10 @@ def _training(run):
 def _knn(run):
   figure, axis = plt.subplots(figsize=(7, 4))
   steps, accuracy = run.metrics("knn_accuracy")
-  axis.plot(steps, 100 * accuracy, "o-", color=_BLUE, label="kNN, leaving one clip out")
+  axis.plot(steps, 100 * accuracy, "o-", color=_BLUE, label="kNN on the embedding")
+  steps, accuracy = run.metrics("knn_projection_accuracy")
+  if len(steps):
+    axis.plot(steps, 100 * accuracy, "s--", color=_ORANGE, label="kNN on the projection")
   chance = 100 * run.metrics("knn_chance")[1][0]
   axis.axhline(chance, color=_GREY, linestyle=":", label=f"chance ({chance:.1f} %)")
   axis.set_ylim(0, 100)

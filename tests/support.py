@@ -68,4 +68,5 @@ def command(module, *arguments, cwd, check=True, env=None, **kwargs):
 
 def environment():
   """The environment of a command under test: the project importable from any folder."""
-  return os.environ | {"PYTHONPATH": str(ROOT)}
+  paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+  return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
