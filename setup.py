@@ -23,7 +23,7 @@ REQUIREMENTS = [
   "tqdm>=4.66",
 ]
 
-TEST = ["pytest>=8.0", "ruff>=0.9"]
+TEST = ["pytest>=8.0", "pytest-xdist>=3.6", "ruff>=0.9"]
 
 TORCH = ["torch>=2.6"]  # reads published weights; from 2.6 on nothing else in a file is run
 

@@ -8,6 +8,7 @@ import tensorflow as tf
 from absl import app, flags, logging
 
 from audio import datasets, preparation, report
+from audio.configuration import configure
 from audio.errors import UserError, disk_reason
 from audio.runs import Run
 
@@ -94,6 +95,26 @@ def open_store(flag_values, sample_rate_hz):
   store = preparation.prepare(source, sample_rate_hz, store_dir, max_bad)
   report.store(store)
   return store
+
+
+def plan(config_class, recipes, default_recipe, flag_values):
+  """Opens the data set and makes the configuration that the flags ask for; prints both.
+
+  Args:
+    config_class: a configuration.RunConfig.
+    recipes: name -> dictionary, field -> configuration.Deviation.
+    default_recipe: number of clips -> name of the recipe if none is chosen.
+    flag_values: dictionary of the flags of `define_training_flags`.
+
+  Returns:
+    (store.Store, name of the recipe, configuration).
+  """
+  store = open_store(flag_values, config_class.sample_rate_hz)
+  name = flag_values["recipe"] or default_recipe(store.num_clips)
+  config = configure(config_class, recipes[name], flag_values, store.num_clips)
+  chosen = flag_values["recipe"] is not None
+  report.recipe(name, chosen=chosen, config=config, num_clips=store.num_clips)
+  return store, name, config
 
 
 def start_or_resume(system, recipe, config, store, flag_values):

@@ -86,7 +86,7 @@ class ExcerptPairs:
       for column in range(start_words.shape[1]):
         phase, out = start_words[row, column] / 2**32, excerpts[row, column]
         self.layout.copy(self.store, clip_id, starts[row, column], phase, out)
-    too_short = clip_samples < ENOUGH_FOR_BACKGROUND * self.layout.num_samples
+    too_short = clip_samples < ENOUGH_FOR_BACKGROUND * self.layout.span_samples
     excerpts[too_short, 2:] = 0
     return excerpts
 

@@ -40,6 +40,11 @@ class ClipLayout:
     filled = np.maximum(clip_samples, self.shortest_samples)
     return 1 + (filled + 2 * self.mirrored_samples - self.num_samples) // self.grid_samples
 
+  @property
+  def span_samples(self):
+    """How much of the clip itself an excerpt takes, its mirrored margins apart."""
+    return self.num_samples - 2 * self.mirrored_samples
+
   def copy(self, store, clip_id, start_index, phase, out):
     """Writes one excerpt.
 
@@ -53,12 +58,22 @@ class ClipLayout:
     clip_samples = int(store.num_samples[clip_id])
     first = start_index * self.grid_samples - self.mirrored_samples
     if first >= 0 and first + self.num_samples <= clip_samples:
-      store.copy_excerpt(clip_id, first, out)
-      self._scale(store, clip_id, out)
+      self._read(store, clip_id, first, out)
       return
-    wave = self._scale(store, clip_id, store.wave(clip_id))
-    wave = self._fill(wave, phase)
-    out[:] = wave[_mirror(np.arange(first, first + self.num_samples), len(wave))]
+    indices = np.arange(first, first + self.num_samples)
+    if clip_samples >= self.shortest_samples:
+      indices = _mirror(indices, clip_samples)
+      lowest = int(indices.min())
+      wave = np.empty(int(indices.max()) + 1 - lowest, np.float32)
+      self._read(store, clip_id, lowest, wave)  # of a long clip only what is needed
+      out[:] = wave[indices - lowest]
+    else:
+      wave = self._fill(self._scale(store, clip_id, store.wave(clip_id)), phase)
+      out[:] = wave[_mirror(indices, len(wave))]
+
+  def _read(self, store, clip_id, first, out):
+    store.copy_excerpt(clip_id, first, out)
+    self._scale(store, clip_id, out)
 
   def _scale(self, store, clip_id, wave):
     """Brings samples of a clip to its level, in place."""
@@ -69,8 +84,6 @@ class ClipLayout:
 
   def _fill(self, wave, phase):
     missing = self.shortest_samples - len(wave)
-    if missing <= 0:
-      return wave
     if self.short_clips == "zeros":
       return np.pad(wave, (missing // 2, missing - missing // 2))
     first = int(phase * len(wave)) if self.short_clips == "tile" else 0

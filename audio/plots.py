@@ -52,7 +52,7 @@ def positive_pairs(folder, pairs, windows, make_views, seed):
     axis.set_xlabel("time in the excerpt (s)")
   figure.supylabel("mel band, low to high", fontsize=9)
   figure.tight_layout()
-  figure.colorbar(image, ax=axes, label="log mel", fraction=0.04, pad=0.02)
+  figure.colorbar(image, ax=axes, label="log mel, as the network sees it", fraction=0.04, pad=0.02)
   _save(figure, os.path.join(folder, "pairs.png"))
 
 

@@ -3,7 +3,6 @@
 from absl import flags
 
 from audio import commands, pretraining, report
-from audio.configuration import configure
 from audio.monitor import KnnMonitor
 from cola.config import RECIPES, Config, default_recipe
 from cola.model import build_model
@@ -17,10 +16,7 @@ flags.DEFINE_float("learning_rate", None, "Of Adam; default: the recipe's.", low
 
 def main(_):
   values = FLAGS.flag_values_dict()
-  store = commands.open_store(values, Config().sample_rate_hz)
-  recipe = FLAGS.recipe or default_recipe(store.num_clips)
-  config = configure(Config, RECIPES[recipe], values, store.num_clips)
-  report.recipe(recipe, chosen=FLAGS.recipe is not None, config=config, num_clips=store.num_clips)
+  store, recipe, config = commands.plan(Config, RECIPES, default_recipe, values)
   pairs = config.pairs(store)
   run = commands.start_or_resume("cola", recipe, config, store, values)
   pretraining.seed_everything(config.seed, config.deterministic)

@@ -6,7 +6,6 @@ import os
 from absl import flags
 
 from audio import commands, pretraining, report
-from audio.configuration import configure
 from audio.excerpts import POSITIVES
 from audio.runs import Run
 from audio.statistics import log_mel_statistics
@@ -30,10 +29,7 @@ flags.DEFINE_float("learning_rate", None, "Of SGD; default: the recipe's.", lowe
 
 def main(_):
   values = FLAGS.flag_values_dict()
-  store = commands.open_store(values, Config().sample_rate_hz)
-  recipe = FLAGS.recipe or default_recipe(store.num_clips)
-  config = configure(Config, RECIPES[recipe], values, store.num_clips)
-  report.recipe(recipe, chosen=FLAGS.recipe is not None, config=config, num_clips=store.num_clips)
+  store, recipe, config = commands.plan(Config, RECIPES, default_recipe, values)
   pairs = config.pairs(store)
   config = with_statistics(config, store, commands.run_folder("mixback", values))
   run = commands.start_or_resume("mixback", recipe, config, store, values)

@@ -8,26 +8,10 @@ import tensorflow as tf
 from audio import frontend
 from audio.frontend import LogMel
 from cola.config import Config
+from mixback import config as mixback_config
 from tests.support import GOLDEN, assert_close
 
-MIX_BACK = {
-  "sample_rate_hz": 22_050,
-  "window": "hamming",
-  "frame_samples": 660,
-  "hop_samples": 220,
-  "fft_samples": 2048,
-  "padding": "reflect",
-  "power": 2,
-  "mel_scale": "slaney",
-  "num_mels": 96,
-  "fmin_hz": 50,
-  "fmax_hz": 10_500,
-  "log_base": "10",
-  "floor_mode": "add",
-  "floor": 1.1e-8,
-  "wave_epsilon": 1.1e-8,
-}
-LAYERS = {"cola": lambda: Config().log_mel(), "mix-back": lambda: LogMel(**MIX_BACK)}
+LAYERS = {"cola": lambda: Config().log_mel(), "mix-back": lambda: mixback_config.Config().log_mel()}
 each_layer = pytest.mark.parametrize("name", LAYERS)
 
 
@@ -52,7 +36,7 @@ def test_a_slightly_different_front_end_misses_the_golden_array():
 
 def test_mix_back_meets_the_golden_array():
   golden = np.load(GOLDEN / "mixback_log_mel.npz")
-  assert_close(LogMel(**MIX_BACK)(golden["waveform"]), golden["log_mel"], atol=1e-3)
+  assert_close(LAYERS["mix-back"]()(golden["waveform"]), golden["log_mel"], atol=1e-3)
 
 
 @each_layer
@@ -103,7 +87,7 @@ def test_the_shape_is_known_beforehand(name):
 
 def test_the_excerpt_lengths_of_the_papers():
   assert Config().log_mel().num_samples(96) == 15_600
-  assert LogMel(**MIX_BACK).num_samples(101) == 24_048
+  assert LAYERS["mix-back"]().num_samples(101) == 24_048
   layer = Config().log_mel()
   assert layer(np.zeros([1, 15_600], "f")).shape == (1, 96, 64)
   assert layer(np.zeros([1, 15_599], "f")).shape == (1, 95, 64)
@@ -151,4 +135,4 @@ def test_slaney_filters_peak_at_one_where_the_scale_says():
 )
 def test_an_unknown_convention_is_refused_with_the_known_ones(field, value):
   with pytest.raises(ValueError, match=f"{field}={value!r}: it can be"):
-    LogMel(**(MIX_BACK | {field: value}))
+    LogMel(**(LAYERS["mix-back"]().get_config() | {field: value}))
