@@ -47,6 +47,7 @@ def with_statistics(config, store, run_folder):
     mean, std = known.get("mean"), known.get("std")
   else:
     mean, std = log_mel_statistics(store, config.windows())
+    print(f"statistics mean {mean:.3f}, standard deviation {std:.3f} of the log-mels", flush=True)
   return dataclasses.replace(config, mean=mean, std=std)
 
 

@@ -106,6 +106,7 @@ def test_the_summary_says_what_was_trained_and_where_it_is(finished, system):
     assert part in output
   assert f"model      {system}-whole/saved_model" in output
   assert "\nnext       " in output
+  assert ("\nstatistics mean " in output) == (system == "mixback")
 
 
 def test_the_terminal_shows_progress_and_results_and_no_noise(finished):

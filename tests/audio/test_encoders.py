@@ -140,6 +140,10 @@ def test_resnet_is_padded_as_in_pytorch():
   batch[0, 0] = 1  # frame 0 is seen by outputs whose window, 2 t - 3 to 2 t + 3, holds it: t = 0, 1
   touched = np.abs(stem(batch)).max(axis=(0, 2, 3)) > 0
   assert np.flatnonzero(touched).tolist() == [0, 1]
+  paddings = [x.padding for x in encoder.layers if isinstance(x, keras.layers.ZeroPadding2D)]
+  assert paddings == [((3, 3), (3, 3))] + 9 * [((1, 1), (1, 1))]
+  strided = [x for x in encoder.layers if getattr(x, "strides", None) == (2, 2)]
+  assert {x.padding for x in strided} == {"valid"}  # "same" would pad one side only
 
 
 @each_mix_back

@@ -110,6 +110,13 @@ def test_views_depend_on_the_seed_and_compile_to_the_same():
   assert_close(next(iter(mapped)), direct, atol=1e-3)
 
 
+def test_the_two_views_of_a_clip_are_augmented_apart():
+  twice = np.repeat(excerpts(4, 1), 2, axis=1)
+  for name in ("rrc", "compress", "noise", "specaugment", "time_shift"):
+    views = make_views(Config(mix="none", augment=name))(twice, SEED).numpy()
+    assert all((pair[0] != pair[1]).any() for pair in views), name
+
+
 def test_silent_clips_make_finite_views():
   waves = excerpts()
   waves[1:3] = 0
@@ -156,6 +163,7 @@ def test_batchnorm_sees_the_two_views_one_after_the_other():
   for separate in (True, False):
     keras.utils.set_random_seed(0)
     model = build_model(config)
+    assert model.separate_passes  # as the published code has it
     model.separate_passes = separate
     model.train_step(tf.constant(waves))
     moving.append(model.encoder.get_layer("conv0.bn").moving_mean.numpy())
