@@ -50,7 +50,7 @@ def make_parts(batch_size):
 
   from mixback import augment
   from mixback.config import Config
-  from mixback.model import make_views, mix
+  from mixback.model import make_views, mel_energies, mix
 
   config = Config(augment="all")
   windows = config.windows()
@@ -59,7 +59,7 @@ def make_parts(batch_size):
   energies = windows.energies(waves)
   log_mels = tf.reshape(windows.log_mel.compress(energies), [-1, config.frames, config.num_mels])
   parts = {
-    "mel energies (STFT, filters)": (lambda x, seed: windows.energies(x), waves),
+    "mel energies (STFT, filters)": (lambda x, seed: mel_energies(windows, x), waves),
     "mix-back": (lambda x, seed: mix(config, x, seed), energies),
     "logarithm": (lambda x, seed: windows.log_mel.compress(x), energies),
   }
@@ -79,9 +79,11 @@ def on_the_device(function, batch):
 def on_the_host(function, batch):
   import tensorflow as tf
 
-  seeds = tf.data.Dataset.from_tensors(0).repeat()
-  dataset = seeds.map(lambda turn: function(batch, tf.stack([0, turn])))
-  iterator = iter(dataset)
+  turns = tf.data.Dataset.range(1 << 30)
+  dataset = turns.map(lambda turn: function(batch, tf.stack([0, tf.cast(turn, tf.int32)])))
+  options = tf.data.Options()
+  options.experimental_optimization.apply_default_optimizations = False  # nothing is made ahead
+  iterator = iter(dataset.with_options(options))
   return lambda turn: next(iterator).numpy()
 
 

@@ -24,13 +24,24 @@ def make_views(config):
   apply = augment.compose(config)
 
   def views(excerpts, seed):
-    energies = mix(config, windows.energies(excerpts), seed)  # [B, 2, T, F]
+    energies = mix(config, mel_energies(windows, excerpts), seed)  # [B, 2, T, F]
     log_mels = windows.log_mel.compress(energies)
     seeds = [randomness.fold(seed, stream) for stream in (_FIRST_VIEW, _SECOND_VIEW)]
     pair = [apply(log_mels[:, view], seeds[view]) for view in (0, 1)]
     return windows.standardise(tf.stack(pair, axis=1))
 
   return views
+
+
+def mel_energies(windows, excerpts):
+  """Excerpts `[B, E, N]` -> mel energies `[B, E, T, F]`; on a CPU clip by clip.
+
+  The spectra of a whole batch (200 MB) do not fit into the caches of a processor, those of a clip
+  do: that is four times faster.
+  """
+  if tf.config.list_physical_devices("GPU"):
+    return windows.energies(excerpts)
+  return tf.map_fn(windows.energies, excerpts, parallel_iterations=10)
 
 
 def mix(config, energies, seed):
