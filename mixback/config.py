@@ -131,7 +131,7 @@ RECIPES = {
     "augment": Deviation("all", "SpecAugment, which the paper considers and its code leaves off"),
   },
   "quick": {
-    "encoder": Deviation("vgg_like", "a small network learns more in few steps"),
+    "encoder": Deviation("vgg_like", "a small network for a small set"),
     "batch_size": Deviation(16, "small sets lack clips, two cores lack time"),
     "steps": Deviation(100, "minutes on two cores"),
     "monitor_every": Deviation(50, "a curve to look at"),
