@@ -59,7 +59,7 @@ def test_a_training_patch_equals_the_frames_of_the_whole_clip_also_at_both_ends(
   assert whole.shape[0] == last + 101  # the last frame has its turn
   for start in sorted({0, min(1, last), last // 2, max(0, last - 3), last}):
     patch = WINDOWS(excerpt(store, name, start))
-    assert_close(patch, whole[start : start + 101], atol=2e-5)
+    assert_close(patch, whole[start : start + 101], atol=1e-5)
 
 
 @pytest.mark.parametrize("name", LENGTHS)
