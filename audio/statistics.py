@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from audio import progress_bar
+from audio.errors import UserError
 
 FRAMES_AT_ONCE = 4096  # bounds the memory of a long clip
 
@@ -24,6 +25,9 @@ def log_mel_statistics(store, windows):
 
   Returns:
     (mean, std), floats.
+
+  Raises:
+    UserError: the data set is silent.
   """
   path = os.path.join(store.folder, f"statistics-{_identity(windows)}.json")
   if os.path.exists(path):
@@ -31,6 +35,11 @@ def log_mel_statistics(store, windows):
       kept = json.load(file)
     return kept["mean"], kept["std"]
   mean, std = _measure(store, windows)
+  if std < 1e-5:
+    raise UserError(
+      f"all log-mels of the {store.num_clips} clips are the same (standard deviation {std:.1g}): "
+      "they hold nothing but silence, and nothing can be learnt from them"
+    )
   with open(f"{path}.{os.getpid()}", "w", encoding="utf-8") as file:
     json.dump({"mean": mean, "std": std}, file)
   os.replace(f"{path}.{os.getpid()}", path)

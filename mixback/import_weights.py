@@ -180,7 +180,7 @@ def _define_flags():
     "input_scale",
     RELEASED_INPUT_SCALE,
     "By how much larger than standardised the inputs of its training were; 1: not at all.",
-    lower_bound=0.0,
+    lower_bound=1e-9,
   )
   commands.define_data_flags(None)
 

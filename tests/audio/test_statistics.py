@@ -5,8 +5,11 @@ import json
 import pathlib
 
 import numpy as np
+import pytest
+import soundfile
 
-from audio import statistics
+from audio import datasets, preparation, statistics
+from audio.errors import UserError
 from mixback.config import Config
 from tests.support import assert_close
 
@@ -40,3 +43,12 @@ def test_they_are_computed_once_and_kept_for_each_front_end(clip_store, monkeypa
   assert statistics.log_mel_statistics(clip_store, other.windows()) == (9.0, 9.0)
   kept = [json.loads(p.read_text()) for p in pathlib.Path(clip_store.folder).glob("statistics-*")]
   assert {"mean": first[0], "std": first[1]} in kept
+
+
+def test_a_silent_data_set_is_refused_in_one_line(tmp_path):
+  for number in range(2):
+    soundfile.write(tmp_path / f"{number}.wav", np.zeros(22_050), 22_050)
+  source = datasets.open_source(f"folder:{tmp_path}")
+  store = preparation.prepare(source, 22_050, str(tmp_path / "stores"))
+  with pytest.raises(UserError, match="the 2 clips are the same .* nothing but silence"):
+    statistics.log_mel_statistics(store, Config().windows())
