@@ -11,6 +11,7 @@ from audio import datasets, preparation, report
 from audio.configuration import configure
 from audio.errors import UserError, disk_reason
 from audio.runs import Run
+from audio.store import Store
 
 
 def run(main):
@@ -63,11 +64,13 @@ def define_training_flags(recipes):
 
 def define_data_flags(default):
   """Defines the flags that choose a data set, `default` if none is chosen."""
-  flags.DEFINE_string(
+  flags.DEFINE_multi_string(
     "dataset",
     default,
-    "synthetic, folder:PATH (a folder or a CSV), or an audio data set of tensorflow-datasets.",
+    "synthetic, folder:PATH (a folder or a CSV), or an audio data set of tensorflow-datasets; "
+    "several of these flags are one data set.",
   )
+  flags.DEFINE_string("keys", None, "File with the keys of the clips to use, one a line.")
   flags.DEFINE_string(
     "split", None, "Part of the data set; default: train if there is one, else all."
   )
@@ -87,14 +90,37 @@ def open_store(flag_values, sample_rate_hz):
   Returns:
     A store.Store.
   """
-  source = datasets.open_source(
-    *(flag_values[name] for name in ("dataset", "split", "data_dir", "manual_dir"))
-  )
-  print(f"data       {source.summary}", flush=True)
-  store_dir, max_bad = flag_values["store_dir"], flag_values["max_bad_fraction"]
-  store = preparation.prepare(source, sample_rate_hz, store_dir, max_bad)
+  stores = [_prepare(name, flag_values, sample_rate_hz) for name in flag_values["dataset"]]
+  store = Store.join(stores)
+  if flag_values["keys"]:
+    store = store.select(_ids_of_keys(store, flag_values["keys"]))
   report.store(store)
   return store
+
+
+def _prepare(dataset, flag_values, sample_rate_hz):
+  """Opens one data set, decoded."""
+  options = [flag_values[name] for name in ("split", "data_dir", "manual_dir")]
+  source = datasets.open_source(dataset, *options)
+  print(f"data       {source.summary}", flush=True)
+  store_dir, max_bad = flag_values["store_dir"], flag_values["max_bad_fraction"]
+  return preparation.prepare(source, sample_rate_hz, store_dir, max_bad)
+
+
+def _ids_of_keys(store, path):
+  """Returns the clips that a file names, in the order of the store."""
+  try:
+    with open(path, encoding="utf-8") as file:
+      wanted = set(file.read().splitlines()) - {""}
+  except (OSError, UnicodeDecodeError) as error:
+    raise UserError(f"cannot read --keys={path}: {error}") from error
+  keys = store.keys()
+  if missing := wanted - set(keys):
+    raise UserError(
+      f"--keys={path}: {len(missing)} of {len(wanted)} keys are no clips of the data set, "
+      f"{min(missing)!r} among them"
+    )
+  return [clip_id for clip_id, key in enumerate(keys) if key in wanted]
 
 
 def plan(config_class, recipes, default_recipe, flag_values):
@@ -111,7 +137,8 @@ def plan(config_class, recipes, default_recipe, flag_values):
   """
   store = open_store(flag_values, config_class.sample_rate_hz)
   name = flag_values["recipe"] or default_recipe(store.num_clips)
-  config = configure(config_class, recipes[name], flag_values, store.num_clips)
+  named = flag_values | {"dataset": " + ".join(flag_values["dataset"])}
+  config = configure(config_class, recipes[name], named, store.num_clips)
   chosen = flag_values["recipe"] is not None
   report.recipe(name, chosen=chosen, config=config, num_clips=store.num_clips)
   return store, name, config
@@ -141,9 +168,10 @@ def run_folder(system, flag_values):
   return flag_values["run"] or default_run_folder(system, flag_values["dataset"])
 
 
-def default_run_folder(system, dataset):
-  """Returns runs/SYSTEM-DATASET with a name that is safe as a folder."""
-  name = os.path.basename(dataset.removeprefix("folder:").rstrip("/\\")) or "audio"
+def default_run_folder(system, datasets):
+  """Returns runs/SYSTEM-DATASET with a name that is safe as a folder, of one or several sets."""
+  paths = [name.removeprefix("folder:").rstrip("/\\") for name in datasets]
+  name = "-".join(os.path.basename(path) or "audio" for path in paths)
   safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
   return os.path.join("runs", f"{system}-{safe}")
 

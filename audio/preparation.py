@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
 
 import filelock
 import numpy as np
@@ -68,7 +67,7 @@ def prepare(source, sample_rate_hz, store_dir=None, max_bad_fraction=0.05, worke
       _decode_chunks(source, folder, sample_rate_hz, max_bad_fraction, workers or os.cpu_count())
       _finish(source, folder, sample_rate_hz, fingerprint)
   store = Store(folder)
-  _require_few_bad(store.manifest["num_skipped"], source.num_clips, max_bad_fraction, folder)
+  _require_few_bad(store.num_skipped, source.num_clips, max_bad_fraction, folder)
   if not store.num_clips:
     raise UserError(f"no usable clip in {source.summary}: see {os.path.join(folder, SKIPPED)}")
   return store
@@ -295,17 +294,28 @@ def _require_few_bad(num_bad, num_clips, max_bad_fraction, folder):
 
 
 def _write_skipped(folder):
-  path = os.path.join(folder, SKIPPED)
+  rows = (row for chunk in _finished_chunks(folder) for row in chunk["skipped"])
+  _write_table(os.path.join(folder, SKIPPED), rows)
+
+
+def _write_table(path, rows):
   with open(path + ".part", "w", newline="", encoding="utf-8") as file:
     writer = csv.writer(file)
     writer.writerow(["file", "reason"])
-    writer.writerows(row for chunk in _finished_chunks(folder) for row in chunk["skipped"])
+    writer.writerows(rows)
   os.replace(path + ".part", path)
 
 
 def copy_skipped(store, folder):
-  """Copies the list of skipped clips into a run folder."""
-  shutil.copyfile(os.path.join(store.folder, SKIPPED), os.path.join(folder, SKIPPED))
+  """Copies the list of skipped clips, or several as one, into a run folder."""
+  rows = [row for source in store.folders for row in skipped_clips(source)]
+  _write_table(os.path.join(folder, SKIPPED), rows)
+
+
+def skipped_clips(store_folder):
+  """Returns [file, reason] of each clip that could not be used."""
+  with open(os.path.join(store_folder, SKIPPED), newline="", encoding="utf-8") as file:
+    return list(csv.reader(file))[1:]
 
 
 def _chunk_path(folder, number):

@@ -7,9 +7,11 @@ from audio.store import SKIPPED
 
 def store(opened):
   """Prints what the store holds, and what is odd about it."""
-  print(f"store      {opened.num_clips} clips, {_duration(opened.hours)}, in {opened.folder}")
-  if num_skipped := opened.manifest["num_skipped"]:
-    print(f"skipped    {num_skipped} unusable clips, see {os.path.join(opened.folder, SKIPPED)}")
+  folders = ", ".join(opened.folders)
+  print(f"store      {opened.num_clips} clips, {_duration(opened.hours)}, in {folders}")
+  if opened.num_skipped:
+    lists = ", ".join(os.path.join(folder, SKIPPED) for folder in opened.folders)
+    print(f"skipped    {opened.num_skipped} unusable clips, see {lists}")
   if opened.num_silent:
     print(f"silent     {opened.num_silent} clips hold nothing but zeros; they are kept")
 

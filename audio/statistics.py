@@ -29,7 +29,8 @@ def log_mel_statistics(store, windows):
   Raises:
     UserError: the data set is silent.
   """
-  path = os.path.join(store.folder, f"statistics-{_identity(windows)}.json")
+  name = f"statistics-{store.digest[:16]}-{_identity(windows)}.json"
+  path = os.path.join(store.folders[0], name)
   if os.path.exists(path):
     with open(path, encoding="utf-8") as file:
       kept = json.load(file)

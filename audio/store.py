@@ -9,6 +9,8 @@ A wave is `pcm * gain`. The gain is a power of two, as small as the clip allows:
 stay bit-exact, quiet ones of more bits keep theirs, and floats beyond full scale are not clipped.
 """
 
+import copy
+import hashlib
 import json
 import os
 
@@ -61,17 +63,17 @@ def quantise(wave):
 
 
 class Store:
-  """An opened store.
+  """An opened store, several joined, or a selection of their clips.
 
   Attributes:
-    folder: where it is.
+    folders: where it is; several, if stores were joined.
+    num_skipped: how many clips could not be used.
     sample_rate_hz: rate of all clips.
     num_clips: number of usable clips.
     num_samples: int64 `[num_clips]`, length of each clip.
     mean: float32 `[num_clips]`, mean of each clip.
     centred_peak: float32 `[num_clips]`, largest absolute value of each clip without its mean.
     digest: hex digest of the content; equal digests mean equal clips in equal order.
-    manifest: the content of store.json.
   """
 
   def __init__(self, folder):
@@ -80,22 +82,61 @@ class Store:
     Raises:
       UserError: if the folder holds no finished store of this version.
     """
-    self.folder = folder
-    self.manifest = read_manifest(folder)
-    if self.manifest is None:
+    manifest = read_manifest(folder)
+    if manifest is None:
       raise UserError(f"{folder!r} holds no finished store (version {VERSION})")
-    self.sample_rate_hz = self.manifest["sample_rate_hz"]
-    self.digest = self.manifest["digest"]
+    self.folders = [folder]
+    self.num_skipped = manifest["num_skipped"]
+    self.sample_rate_hz = manifest["sample_rate_hz"]
+    self._shard_paths = [os.path.join(folder, name) for name, _ in manifest["shards"]]
     with pa.memory_map(os.path.join(folder, INDEX)) as file:
-      self._index = pa.ipc.open_file(file).read_all()
-    self.num_clips = self._index.num_rows
-    self.num_samples = self._index["num_samples"].to_numpy()
-    self.mean = self._index["mean"].to_numpy()
-    self.centred_peak = self._index["centred_peak"].to_numpy()
-    self._gain = self._index["gain"].to_numpy()
-    self._shard = self._index["shard"].to_numpy()
-    self._first_sample = self._index["byte_offset"].to_numpy() // 2
-    self._shards = _map_shards(folder, [name for name, _ in self.manifest["shards"]])
+      self._set_index(pa.ipc.open_file(file).read_all(), manifest["digest"])
+    self.unmap()
+
+  def _set_index(self, index, digest):
+    self.digest = digest
+    self._index = index
+    self.num_clips = index.num_rows
+    self.num_samples = index["num_samples"].to_numpy()
+    self.mean = index["mean"].to_numpy()
+    self.centred_peak = index["centred_peak"].to_numpy()
+    self._gain = index["gain"].to_numpy()
+    self._shard = index["shard"].to_numpy()
+    self._first_sample = index["byte_offset"].to_numpy() // 2
+
+  def unmap(self):
+    """Gives memory back that the system holds for what was read; reading goes on as before."""
+    self._shards = _map_shards(self._shard_paths)
+
+  @classmethod
+  def join(cls, stores):
+    """Returns one store with the clips of several, in order; nothing is copied.
+
+    Args:
+      stores: Stores of one sample rate, at least one.
+    """
+    if len(stores) == 1:
+      return stores[0]
+    joined, tables, shards = copy.copy(stores[0]), [], 0
+    for store in stores:
+      shard = pa.array(store._shard + shards, pa.int32())
+      position = INDEX_SCHEMA.get_field_index("shard")
+      tables.append(store._index.set_column(position, INDEX_SCHEMA.field(position), shard))
+      shards += len(store._shard_paths)
+    joined.folders = [folder for store in stores for folder in store.folders]
+    joined.num_skipped = sum(store.num_skipped for store in stores)
+    joined._shard_paths = [path for store in stores for path in store._shard_paths]
+    joined._set_index(pa.concat_tables(tables), _digest_of([store.digest for store in stores]))
+    joined.unmap()
+    return joined
+
+  def select(self, clip_ids):
+    """Returns a store with some of the clips, in the given order; nothing is copied."""
+    clip_ids = np.asarray(clip_ids, np.int64)
+    selected = copy.copy(self)
+    digest = _digest_of([self.digest, hashlib.sha256(clip_ids.tobytes()).hexdigest()])
+    selected._set_index(self._index.take(pa.array(clip_ids)), digest)
+    return selected
 
   def keys(self, clip_ids=None):
     """Returns the names of the given clips (all, if None) as a list of str."""
@@ -163,12 +204,14 @@ def are_whole(folder, listing):
   return sizes == [size for _, size in listing["shards"]]
 
 
-def _map_shards(folder, names):
+def _digest_of(digests):
+  return hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+def _map_shards(paths):
   """Maps every shard as one int16 array."""
-  _allow_open_files(len(names) + 1024)
-  return [
-    np.memmap(os.path.join(folder, name), np.int16, mode="r").view(np.ndarray) for name in names
-  ]
+  _allow_open_files(len(paths) + 1024)
+  return [np.memmap(path, np.int16, mode="r").view(np.ndarray) for path in paths]
 
 
 def _allow_open_files(wanted):

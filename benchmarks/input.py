@@ -80,7 +80,7 @@ def write_clips(folder):
   source = datasets.open_source(f"folder:{wavs}")
   store = preparation.prepare(source, RATE_HZ, os.path.join(folder, "stores"))
   with open(os.path.join(folder, "store.txt"), "w") as file:
-    file.write(store.folder)
+    file.write(store.folders[0])
 
 
 def in_own_process(way, folder):

@@ -31,7 +31,7 @@ _TELLTALES = {"layer4.0.conv1": "resnet18", "dense1": "vgg_like", "rnn1": "crnn"
 def main(_):
   arrays = read_state_dict(FLAGS.checkpoint)
   name = recognise(arrays, FLAGS.checkpoint)
-  config = Config(encoder=name, dataset=FLAGS.dataset or Config.dataset)
+  config = Config(encoder=name, dataset=" + ".join(FLAGS.dataset or [Config.dataset]))
   encoder = getattr(encoders, name)(config.num_mels, config.batchnorm_momentum)
   assign(encoder, arrays)
   mean, std, digest = statistics(config)

@@ -201,9 +201,12 @@ def test_a_folder_of_oddities_trains_and_lists_what_is_no_audio(place, system):
     (["--dataset=spoken_digt"], "error: unknown data set 'spoken_digt'. Did you mean spoken_digit"),
     (["--dataset=folder:my clips", "--batch_size=13"], "error: a batch of 13 pairs needs as many"),
     (["10"], "error: unexpected argument '10'"),
+    (["--dataset=folder:my clips", "--keys=no file"], "error: cannot read --keys=no file: "),
+    (["--dataset=folder:my clips", "--keys=keys"], "error: --keys=keys: 1 of 2 keys are no clips"),
   ],
 )
 def test_a_mistake_is_one_line_without_a_traceback(place, options, message, system):
+  (place / "keys").write_text("low/0.wav\nlow/nowhere.wav\n")
   line = refused(*options, "--store_dir=stores", cwd=place, system=system)
   assert line.startswith(message)
 
@@ -216,6 +219,20 @@ def test_help_names_every_flag_that_others_build_on(place, system):
   for name in names:
     assert f"--{name}" in result.stdout or f"--[no]{name}" in result.stdout
   assert result.stderr == ""
+
+
+def test_several_data_sets_are_one_and_keys_choose_the_clips(place, system, tmp_path):
+  write_clips(tmp_path / "others", classes=["other"], clips=3)
+  (tmp_path / "keys").write_text(
+    "".join(f"{n}/{i}.wav\n" for n in ("low", "other") for i in (0, 1))
+  )
+  data = [f"--dataset=folder:{place / 'my clips'}", f"--dataset=folder:{tmp_path / 'others'}"]
+  options = ["--steps=1", "--batch_size=4", "--run=joined", f"--keys={tmp_path / 'keys'}"]
+  result = train(*data, *options, cwd=tmp_path, system=system)
+  assert "store      4 clips, " in result.stdout
+  config = Run.open(str(tmp_path / "joined")).config
+  assert config["data"]["clips"] == 4
+  assert config["config"]["dataset"].endswith("my clips + " + data[1].removeprefix("--dataset="))
 
 
 @pytest.mark.parametrize("option", ["--recipe=fast", "--steps=-1", "--stepz=1"])

@@ -41,7 +41,9 @@ def test_they_are_computed_once_and_kept_for_each_front_end(clip_store, monkeypa
   assert statistics.log_mel_statistics(clip_store, known.windows()) == first
   other = dataclasses.replace(config, fmin_hz=60.0)
   assert statistics.log_mel_statistics(clip_store, other.windows()) == (9.0, 9.0)
-  kept = [json.loads(p.read_text()) for p in pathlib.Path(clip_store.folder).glob("statistics-*")]
+  kept = [
+    json.loads(p.read_text()) for p in pathlib.Path(clip_store.folders[0]).glob("statistics-*")
+  ]
   assert {"mean": first[0], "std": first[1]} in kept
 
 

@@ -7,7 +7,8 @@ import soundfile
 
 from audio import datasets, preparation, store
 from audio.errors import UserError
-from tests.support import assert_close
+from audio.store import Store
+from tests.support import assert_close, write_clips
 
 
 def make_store(folder, waves, stores, rate_hz=16_000, subtype="FLOAT"):
@@ -62,7 +63,7 @@ def test_waves_columns_and_statistics_come_back(tmp_path):
 
 
 def test_shards_open_in_any_arrow_reader(clip_store):
-  path = f"{clip_store.folder}/{clip_store.manifest['shards'][0][0]}"
+  path = f"{clip_store.folders[0]}/shard-00000-00.arrow"
   table = pa.ipc.open_file(pa.memory_map(path)).read_all()
   assert table.num_rows == clip_store.num_clips
   assert table["label"].to_pylist() == clip_store.labels()
@@ -78,3 +79,24 @@ def test_pcm_is_a_view_of_the_file(clip_store):
 def test_a_folder_without_a_manifest_is_no_store(tmp_path):
   with pytest.raises(UserError, match="no finished store"):
     store.Store(str(tmp_path))
+
+
+def test_joined_stores_hold_all_clips_and_selections_some_without_a_copy(clip_store, tmp_path):
+  write_clips(tmp_path / "more", classes=["other"], clips=3)
+  source = datasets.open_source(f"folder:{tmp_path / 'more'}")
+  other = preparation.prepare(source, 16_000, str(tmp_path / "stores"))
+  joined = Store.join([clip_store, other, clip_store])
+  assert joined.keys() == clip_store.keys() + other.keys() + clip_store.keys()
+  assert joined.labels()[12:15] == ["other"] * 3
+  assert joined.folders == clip_store.folders + other.folders + clip_store.folders
+  for clip_id, wave in {3: clip_store.wave(3), 13: other.wave(1), 20: clip_store.wave(5)}.items():
+    assert_close(joined.wave(clip_id), wave)
+  some = joined.select([13, 3])
+  some.unmap()
+  assert (some.num_clips, some.keys()) == (2, [other.keys()[1], clip_store.keys()[3]])
+  assert_close(some.wave(0), other.wave(1))
+  assert_close(some.mean, joined.mean[[13, 3]])
+  digests = {store.digest for store in (clip_store, joined, some, joined.select([3, 13]))}
+  assert len(digests) == 4
+  assert joined.select([13, 3]).digest == some.digest
+  assert Store.join([clip_store]) is clip_store
