@@ -6,7 +6,7 @@ import tensorflow as tf
 import tqdm
 
 from audio import knn
-from audio.embedding import ClipEmbedder
+from audio.embedding import ClipEmbedder, ClipEncoder
 
 MAX_CLIPS = 500
 NEIGHBOURS = 10
@@ -52,7 +52,7 @@ class KnnMonitor(Monitor):
   def __init__(self, run, store, windows, encoder):
     """Takes a Run, a Store, the LogMelWindows and the encoder that is being trained."""
     super().__init__(run, store)
-    self._embedder = ClipEmbedder(windows, encoder)
+    self._embedder = ClipEmbedder(ClipEncoder(windows, encoder))
 
   def judge(self, waves, labels, groups):
     num_groups = len(set(groups) - {None})

@@ -60,6 +60,7 @@ class LogMelWindows(keras.layers.Layer):
     self.mean = mean
     self.std = std
     self.num_samples = log_mel.num_samples(frames)
+    self.num_mels = log_mel.num_mels
     self.sample_rate_hz = log_mel.sample_rate_hz
     self.layout = self._layout()
     self.built = True  # there are no weights
@@ -134,15 +135,19 @@ class LogMelWindows(keras.layers.Layer):
     hop = self.hop_frames * self.log_mel.hop_samples
     return tf.range(0, num_samples - self.num_samples + 1, hop)
 
-  def cut_covering(self, waves):
-    """Cuts clips `[B, n]` -> excerpts `[B, W, N]` that cover them."""
-    waves = self.lay_out(waves)
-    return self.cut(waves, self.covering_starts(tf.shape(waves)[1]))
+  def covering(self, waves):
+    """Lays out clips `[B, n]` and finds where to cut windows that cover them.
 
-  def cut_hop(self, waves):
-    """Cuts clips `[B, n]` -> excerpts `[B, W, N]`, one every `hop_frames`."""
-    waves = self.lay_out(waves)
-    return self.cut(waves, self.hop_starts(tf.shape(waves)[1]))
+    Returns:
+      (`[B, n']`, int32 starts `[W]`).
+    """
+    laid_out = self.lay_out(waves)
+    return laid_out, self.covering_starts(tf.shape(laid_out)[1])
+
+  def hopping(self, waves):
+    """The same with a window every `hop_frames`."""
+    laid_out = self.lay_out(waves)
+    return laid_out, self.hop_starts(tf.shape(laid_out)[1])
 
   def centred(self, waves):
     """Prepares windows centred on 0, 50, 100 ... ms, up to the end of the clip.
@@ -173,13 +178,3 @@ class LogMelWindows(keras.layers.Layer):
   @classmethod
   def from_config(cls, config):
     return cls(**(config | {"log_mel": LogMel(**config["log_mel"])}))
-
-
-def covering_windows(layer, wave):
-  """Returns the log-mel windows `[W, T, F]` of a clip `[n]`, as `embed` of the export sees them."""
-  return layer(layer.cut_covering(wave[None])[0])
-
-
-def hop_windows(layer, wave):
-  """Returns the log-mel windows `[W, T, F]` of a clip `[n]`, one every `hop_frames`."""
-  return layer(layer.cut_hop(wave[None])[0])

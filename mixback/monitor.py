@@ -1,12 +1,12 @@
 """kNN by the paper's protocol, on the projection as the paper, and on the embedding."""
 
+import keras
 import numpy as np
-import tensorflow as tf
 
 from audio import knn
-from audio.embedding import ClipEmbedder
+from audio.embedding import ClipEmbedder, ClipEncoder
 from audio.monitor import Monitor
-from audio.windows import hop_windows
+from audio.windows import LogMelWindows
 
 NEIGHBOURS = 200  # released configuration
 
@@ -22,12 +22,10 @@ class PatchKnnMonitor(Monitor):
     """Takes a Run, a Store, the LogMelWindows and the ContrastiveModel that is being trained."""
     super().__init__(run, store)
     self._embedding_size = model.encoder.output_shape[-1]
-
-    def embed_and_project(log_mels, training):
-      embeddings = model.encoder(log_mels, training=training)
-      return tf.concat([embeddings, model.head(embeddings, training=training)], axis=1)
-
-    self._embedder = ClipEmbedder(windows, embed_and_project, hop_windows)
+    embedding = model.encoder.output
+    both = keras.layers.Concatenate()([embedding, model.head(embedding)])
+    network = keras.Model(model.encoder.input, both)
+    self._embedder = ClipEmbedder(ClipEncoder(windows, network, LogMelWindows.hopping))
 
   def judge(self, waves, labels, groups):
     by_clip = list(self._embedder.embed_windows(waves))

@@ -70,3 +70,9 @@ def environment():
   """The environment of a command under test: the project importable from any folder."""
   paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
   return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+
+
+def cut_log_mels(windows, wave, cut="covering"):
+  """The log-mel windows `[W, T, F]` of a clip `[n]`, cut by a method of LogMelWindows."""
+  laid_out, starts = getattr(windows, cut)(wave[None])
+  return windows(windows.cut(laid_out, starts)[0])

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 import tensorflow as tf
 
-from audio.embedding import ClipEmbedder
+from audio.embedding import ClipEmbedder, ClipEncoder
 from audio.runs import Run
 from tests.audio.test_embedding import noise, run_only_tensorflow
 from tests.support import assert_close, command, environment, tone, train, write_clips
@@ -122,7 +122,7 @@ def test_its_saved_model_embeds_any_length_with_only_tensorflow(finished, place,
   _, rate_hz, size = ENCODERS[system]
   waves = {str(seconds): noise(seconds * rate_hz / 16_000) for seconds in (0.1, 1, 60)}
   results = run_only_tensorflow(place / f"{system}-whole", waves)
-  desired = ClipEmbedder(run.windows(), run.encoder()).embed(waves.values())
+  desired = ClipEmbedder(ClipEncoder(run.windows(), run.encoder())).embed(waves.values())
   for name, embedding in zip(waves, desired, strict=True):
     assert embedding.shape == (size,)
     assert_close(results[name], embedding, atol=1e-5 * max(1, np.abs(embedding).max()))

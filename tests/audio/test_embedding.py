@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from audio import embedding, reading
-from audio.embedding import ClipEmbedder, ClipEncoder
+from audio.embedding import ClipEmbedder, ClipEncoder, frame_times_s
 from audio.export import export_saved_model
 from tests import tiny
 from tests.support import assert_close, shared_data
@@ -74,9 +74,9 @@ def test_how_many_windows_are_encoded_at_once_does_not_matter(
 def test_clips_of_mixed_lengths_share_batches_and_come_back_in_order(clip_encoder, model, windows):
   waves = [noise(seconds, i) for i, seconds in enumerate([0.1, 70, 1, 2.5, 130, 0.97, 0.98])]
   desired = [clip_encoder.embed(wave[None])["embedding"][0] for wave in waves]
-  embedded = list(ClipEmbedder(windows, model.encoder).embed(iter(waves)))
+  embedded = list(ClipEmbedder(ClipEncoder(windows, model.encoder)).embed(iter(waves)))
   assert_close(np.stack(embedded), np.stack(desired), atol=1e-5)
-  assert list(ClipEmbedder(windows, model.encoder).embed([])) == []
+  assert list(ClipEmbedder(ClipEncoder(windows, model.encoder)).embed([])) == []
 
 
 def test_frames_come_every_50_ms_up_to_the_end(clip_encoder):
@@ -91,6 +91,15 @@ def test_a_frame_is_the_window_around_its_time(clip_encoder, model, windows):
   start = int(1.5 * RATE_HZ) - windows.num_samples // 2
   excerpt = wave[start : start + windows.num_samples]
   assert_close(frames[30], by_hand(windows, model.encoder, excerpt), atol=1e-4)
+
+
+def test_frames_of_many_clips_are_those_of_each(clip_encoder):
+  waves = [noise(seconds, i) for i, seconds in enumerate([0.1, 4, 1.23])]
+  together = list(ClipEmbedder(clip_encoder).embed_frames(iter(waves)))
+  for wave, frames in zip(waves, together):
+    desired = clip_encoder.embed_frames(wave[None])
+    assert_close(frames, desired["embedding"][0], atol=1e-5)
+    assert_close(frame_times_s(len(frames)), desired["time_ms"][0] / 1000, atol=1e-4)
 
 
 def test_silence_has_a_finite_embedding(clip_encoder):
@@ -123,11 +132,13 @@ def run_only_tensorflow(folder, waves):
 
 def test_the_saved_model_needs_only_tensorflow_and_agrees(model, windows, tmp_path):
   export_saved_model(windows, model.encoder, str(tmp_path / "saved_model"))
+  loaded = tf.saved_model.load(str(tmp_path / "saved_model"))
   waves = {str(seconds): noise(seconds) for seconds in (0.1, 1, 60)}
   results = run_only_tensorflow(tmp_path, waves)
   for name, wave in waves.items():
-    (desired,) = ClipEmbedder(windows, model.encoder).embed([wave])
+    (desired,) = ClipEmbedder(ClipEncoder(windows, model.encoder)).embed([wave])
     assert_close(results[name], desired, atol=1e-5)
+    assert_close(next(ClipEmbedder(loaded).embed([wave])), desired, atol=1e-5)
   assert (results["rate"], results["size"]) == (16_000, 4)
   assert results["frames"].shape == (1, 21, 4)
   assert_close(results["times"][0, :3], [0, 50, 100], atol=1e-3)
@@ -140,7 +151,8 @@ def test_real_audio_agrees_from_tf_data_to_saved_model(model, windows, tmp_path)
   loaded = tf.saved_model.load(str(tmp_path / "saved_model"))
   for wave in waves:
     saved = loaded.embed(wave[None])["embedding"][0]
-    mapped = tf.data.Dataset.from_tensors(wave[None]).map(windows.cut_covering).map(windows)
+    laid_out = tf.data.Dataset.from_tensors(wave[None]).map(windows.covering)
+    mapped = laid_out.map(windows.cut).map(windows)
     log_mels = next(iter(mapped))[0][..., None]
     assert_close(saved, by_hand(windows, model.encoder, wave), atol=1e-4)
     assert_close(saved, tf.reduce_mean(model.encoder(log_mels), 0), atol=1e-4)

@@ -7,9 +7,8 @@ import soundfile
 from audio import datasets, preparation
 from audio.excerpts import ExcerptPairs
 from audio.layout import ClipLayout
-from audio.windows import covering_windows, hop_windows
 from mixback.config import Config
-from tests.support import assert_close
+from tests.support import assert_close, cut_log_mels
 
 RATE_HZ = 22_050
 LENGTHS = {"long": 3 * RATE_HZ + 77, "just": RATE_HZ, "short": 6_000, "tiny": 30}
@@ -80,13 +79,13 @@ def test_covering_windows_overlap_by_half_and_reach_both_ends(store):
   assert (starts[0], starts[-1]) == (0, last)
   assert np.diff(starts).max() <= 50
   assert len(starts) == 1 + -(-last // 50)
-  assert covering_windows(WINDOWS, wave).shape == (len(starts), 101, 96)
+  assert cut_log_mels(WINDOWS, wave).shape == (len(starts), 101, 96)
 
 
 def test_patches_of_the_papers_protocol_come_every_50_frames(store):
   wave = store.wave(clip_id(store, "long"))
   last = int(WINDOWS.layout.num_starts(len(wave))) - 1
-  patches = hop_windows(WINDOWS, wave)
+  patches = cut_log_mels(WINDOWS, wave, "hopping")
   assert patches.shape == (1 + last // 50, 101, 96)
   for row in range(len(patches)):
     assert_close(patches[row], WINDOWS(excerpt(store, "long", 50 * row)), atol=1e-4)
