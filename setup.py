@@ -15,11 +15,13 @@ REQUIREMENTS = [
   'etils<1.14; python_version < "3.11"',
   "pyarrow>=15.0",
   "pydub>=0.25.1",  # likewise
+  "scikit-learn>=1.5",
   "soundfile>=0.13",
   "soxr>=0.5",
   "tensorboard>=2.16",  # TensorFlow 2.21 no longer brings the implementation of tf.summary
   "tensorflow>=2.16",
   "tensorflow-datasets>=4.9.7",
+  "threadpoolctl>=3.1",
   "tqdm>=4.66",
 ]
 
@@ -38,7 +40,7 @@ setuptools.setup(
   long_description_content_type="text/markdown",
   license="MIT",
   python_requires=">=3.10,<3.13",
-  packages=setuptools.find_packages(include=["audio", "audio.*", "cola", "mixback"]),
+  packages=setuptools.find_packages(include=["audio", "audio.*", "cola", "downstream", "mixback"]),
   install_requires=REQUIREMENTS,
   extras_require={"test": TEST, "tfio": TFIO, "torch": TORCH},
 )

@@ -70,14 +70,26 @@ def define_data_flags(default):
     "synthetic, folder:PATH (a folder or a CSV), or an audio data set of tensorflow-datasets; "
     "several of these flags are one data set.",
   )
+  define_selection_flags()
+  define_location_flags()
+
+
+def define_selection_flags():
+  """Defines the flags that choose some clips of a data set."""
   flags.DEFINE_string("keys", None, "File with the keys of the clips to use, one a line.")
   flags.DEFINE_string(
     "split", None, "Part of the data set; default: train if there is one, else all."
   )
+
+
+def define_location_flags(max_bad_fraction=0.05):
+  """Defines the flags that say where data sets are, and how many bad clips they may have."""
   flags.DEFINE_string("data_dir", None, "Where prepared data sets are; default: the library's own.")
   flags.DEFINE_string("manual_dir", None, "Folder with archives of a data set downloaded by hand.")
   flags.DEFINE_string("store_dir", None, "Where decoded audio is kept; default: the user's cache.")
-  flags.DEFINE_float("max_bad_fraction", 0.05, "Largest share of unusable clips.", 0.0, 1.0)
+  flags.DEFINE_float(
+    "max_bad_fraction", max_bad_fraction, "Largest share of unusable clips.", 0.0, 1.0
+  )
 
 
 def open_store(flag_values, sample_rate_hz):

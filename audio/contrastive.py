@@ -35,7 +35,7 @@ class ContrastiveModel(keras.Model):
     self.objective = objective
     self.seed = seed
     self.separate_passes = separate_passes
-    self._drop_states = _seed_states(encoder) + _seed_states(head)
+    self._drop_states = drop_states(encoder) + drop_states(head)
 
   def call(self, log_mels, training=False):
     """Log-mels `[B, T, F, 1]` -> projections `[B, P]`."""
@@ -45,7 +45,7 @@ class ContrastiveModel(keras.Model):
     """One step of gradient descent; returns this step's measurements, each a scalar."""
     replica = tf.distribute.get_replica_context()
     seed = step_seed(self.seed, self.optimizer.iterations, replica.replica_id_in_sync_group)
-    self._set_drop_states(seed)
+    set_drop_states(self._drop_states, seed)
     views = self.views(batch, seed) if batch.shape.rank == 3 else batch  # [B, 2, T, F]
     with tf.GradientTape() as tape:
       embeddings, anchors, positives = self._embed_both(views)
@@ -72,18 +72,29 @@ class ContrastiveModel(keras.Model):
     anchors, positives = tf.split(tf.cast(tf.concat(projections, 0), tf.float32), 2)
     return tf.concat(embeddings, 0), anchors, positives
 
-  def _set_drop_states(self, seed):
-    """Makes drop-connect a function of the step, so that a resume lacks no random state."""
-    for index, state in enumerate(self._drop_states):
-      folded = randomness.fold(seed, index)
-      state.assign(tf.cast(tf.bitcast(folded, tf.uint32), state.dtype))
-
 
 def step_seed(seed, step, replica=0):
   """Returns int32 `[2]`, the seed of one step on one replica."""
   step = tf.cast(tf.convert_to_tensor(step), tf.int32)
   key = randomness.fold(tf.constant([seed, 0], tf.int32), step)
   return randomness.fold(key, replica)
+
+
+def drop_states(model):
+  """Returns the variables of a keras.Model that its dropout and drop-connect draw from."""
+  return [variable for variable in model.variables if "seed_generator_state" in variable.path]
+
+
+def set_drop_states(states, seed):
+  """Makes drop-connect a function of the step, so that a resume lacks no random state.
+
+  Args:
+    states: variables, from `drop_states`.
+    seed: int32 `[2]`, from `step_seed`.
+  """
+  for index, state in enumerate(states):
+    folded = randomness.fold(seed, index)
+    state.assign(tf.cast(tf.bitcast(folded, tf.uint32), state.dtype))
 
 
 def diagonal_cross_entropy(logits, first_column=0):
@@ -119,7 +130,3 @@ def spread(embeddings):
   normalised = tf.math.l2_normalize(tf.cast(embeddings, tf.float32), axis=1)
   deviations = tf.math.reduce_std(normalised, axis=0)
   return tf.reduce_mean(deviations) * tf.sqrt(tf.cast(tf.shape(embeddings)[1], tf.float32))
-
-
-def _seed_states(model):
-  return [variable for variable in model.variables if "seed_generator_state" in variable.path]

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+PATCH_NEIGHBOURS = 200  # mix-back, released configuration
 _PATCHES_AT_ONCE = 1024  # bounds the memory of all similarities
 
 
@@ -63,6 +64,30 @@ def leave_one_clip_out(patches, clips, labels, k):
     winners = [np.bincount(row).argmax() for row in classes[clips[nearest]]]
     np.add.at(votes, (clips[block], winners), 1)
   return names[votes.argmax(axis=1)].astype(object)
+
+
+def patch_neighbours(clips, num_classes):
+  """Returns K for patches of the given clips: 200, less where a class has few patches."""
+  others = len(clips) - np.bincount(clips).max()
+  return int(max(1, min(PATCH_NEIGHBOURS, len(clips) // (2 * num_classes), others)))
+
+
+def votes_of_gallery(rows, gallery, targets, k):
+  """Lets the k nearest rows of a gallery vote, by cosine similarity.
+
+  Args:
+    rows: float `[m, D]`.
+    gallery: float `[n, D]`.
+    targets: float `[n, C]`, one-hot.
+    k: number of neighbours.
+
+  Returns:
+    float `[m, C]`, votes; similarities decide between equal numbers of them.
+  """
+  similarities = _normalised(rows) @ _normalised(gallery).T
+  nearest = np.argsort(-similarities, axis=1, kind="stable")[:, :k]
+  near = np.take_along_axis(similarities, nearest, axis=1)
+  return np.einsum("mkc,mk->mc", targets[nearest], 1 + near / (4 * k))
 
 
 def macro_accuracy(predicted, labels):

@@ -1,6 +1,7 @@
 """Figures of a run: curves, kNN, and pairs as the network sees them."""
 
 import os
+import warnings
 
 import matplotlib
 
@@ -11,7 +12,7 @@ from matplotlib import pyplot as plt
 
 _PAIRS_SHOWN = 5
 # Okabe and Ito's colours, told apart by everyone; line styles carry the same in black and white.
-_BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#666666"
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
 
 
 def curves(run):
@@ -53,35 +54,50 @@ def positive_pairs(folder, pairs, windows, make_views, seed):
   figure.supylabel("mel band, low to high", fontsize=9)
   figure.tight_layout()
   figure.colorbar(image, ax=axes, label="log mel, as the network sees it", fraction=0.04, pad=0.02)
-  _save(figure, os.path.join(folder, "pairs.png"))
+  save(figure, os.path.join(folder, "pairs.png"))
+
+
+def save(figure, path):
+  """Writes a figure as PNG, whole or not at all, and closes it.
+
+  Args:
+    figure: a matplotlib figure.
+    path: file to write, `.png`.
+  """
+  unfinished = f"{os.fspath(path)}.part"
+  with warnings.catch_warnings():
+    warnings.filterwarnings("ignore", "Glyph .* missing")  # a name in a script the font lacks
+    figure.savefig(unfinished, format="png", dpi=120, bbox_inches="tight")
+  plt.close(figure)
+  os.replace(unfinished, path)
 
 
 def _training(run):
   figure, (top, bottom) = plt.subplots(2, 1, figsize=(7, 6), sharex=True)
-  _plot(top, run, "loss", _BLUE, "-", "contrastive loss (nats)")
-  _plot(bottom, run, "contrastive_accuracy", _BLUE, "-", "contrastive accuracy")
-  _plot(bottom, run, "embedding_spread", _ORANGE, "--", "embedding spread (0: collapse)")
+  _plot(top, run, "loss", BLUE, "-", "contrastive loss (nats)")
+  _plot(bottom, run, "contrastive_accuracy", BLUE, "-", "contrastive accuracy")
+  _plot(bottom, run, "embedding_spread", ORANGE, "--", "embedding spread (0: collapse)")
   bottom.set_ylim(0, None)
   bottom.set_xlabel("training step")
   bottom.set_ylabel("share")
   top.set_ylabel("loss (nats)")
-  _save(figure, run.path("plots", "training.png"))
+  save(figure, run.path("plots", "training.png"))
 
 
 def _knn(run):
   figure, axis = plt.subplots(figsize=(7, 4))
   steps, accuracy = run.metrics("knn_accuracy")
-  axis.plot(steps, 100 * accuracy, "o-", color=_BLUE, label="kNN on the embedding")
+  axis.plot(steps, 100 * accuracy, "o-", color=BLUE, label="kNN on the embedding")
   steps, accuracy = run.metrics("knn_projection_accuracy")
   if len(steps):
-    axis.plot(steps, 100 * accuracy, "s--", color=_ORANGE, label="kNN on the projection")
+    axis.plot(steps, 100 * accuracy, "s--", color=ORANGE, label="kNN on the projection")
   chance = 100 * run.metrics("knn_chance")[1][0]
-  axis.axhline(chance, color=_GREY, linestyle=":", label=f"chance ({chance:.1f} %)")
+  axis.axhline(chance, color=GREY, linestyle=":", label=f"chance ({chance:.1f} %)")
   axis.set_ylim(0, 100)
   axis.set_xlabel("training step (0: random weights)")
   axis.set_ylabel("macro accuracy (%)")
   axis.legend(frameon=False)
-  _save(figure, run.path("plots", "knn.png"))
+  save(figure, run.path("plots", "knn.png"))
 
 
 def _plot(axis, run, name, colour, style, label):
@@ -90,10 +106,3 @@ def _plot(axis, run, name, colour, style, label):
   axis.plot(steps, values, style, color=colour, marker=marker, label=label)
   axis.legend(frameon=False)
   axis.grid(alpha=0.3)
-
-
-def _save(figure, path):
-  unfinished = path.replace(".png", ".part.png")
-  figure.savefig(unfinished, dpi=120, bbox_inches="tight")
-  plt.close(figure)
-  os.replace(unfinished, path)

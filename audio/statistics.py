@@ -56,7 +56,7 @@ def _measure(store, windows):
   totals = np.zeros(3)
   with progress_bar.make(store.num_clips, "statistics", "clip") as bar:
     for clip_id in range(store.num_clips):
-      for block in _blocks(windows.log_mel, lay_out(store.wave(clip_id)[None])):
+      for block in frame_blocks(windows.log_mel, lay_out(store.wave(clip_id)[None])):
         totals += sums(block).numpy()
       bar.update()
   count, total, squares = totals
@@ -64,8 +64,8 @@ def _measure(store, windows):
   return float(mean), float(np.sqrt(max(0.0, squares / count - mean**2)))
 
 
-def _blocks(log_mel, laid_out):
-  """Cuts `[1, n]` so that each frame is computed once."""
+def frame_blocks(log_mel, laid_out):
+  """Yields parts of a padded wave `[1, n]`, so that each frame is computed once."""
   first_samples, hop = log_mel.num_samples(1), log_mel.hop_samples
   num_frames = 1 + (laid_out.shape[1] - first_samples) // hop
   for first in range(0, num_frames, FRAMES_AT_ONCE):

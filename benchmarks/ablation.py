@@ -10,9 +10,8 @@ import sys
 
 from absl import flags
 
-from audio import commands
+from audio import commands, table
 from audio.runs import Run
-from benchmarks import table
 
 _DATASET = flags.DEFINE_string("dataset", None, "As of mixback.train.", required=True)
 _FOLDER = flags.DEFINE_string("folder", "runs/ablation", "Where the runs and the plot go.")

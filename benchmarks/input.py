@@ -20,8 +20,7 @@ import soundfile
 import tqdm
 from absl import flags
 
-from audio import commands
-from benchmarks import table
+from audio import commands, table
 
 _CLIPS = flags.DEFINE_integer("clips", 1000, "Clips of 10 s.")
 _ROUNDS = flags.DEFINE_integer("rounds", 3, "Turns of each way; medians are printed.")

@@ -19,8 +19,7 @@ import types
 
 from absl import flags
 
-from audio import commands
-from benchmarks import table
+from audio import commands, table
 
 _SYSTEM = flags.DEFINE_enum("system", "cola", ["cola", "mixback"], "Whose loop.")
 _BATCH = flags.DEFINE_integer("batch_size", 32, "Pairs of a step.")

@@ -10,8 +10,7 @@ import time
 
 from absl import flags
 
-from audio import commands
-from benchmarks import table
+from audio import commands, table
 
 _BATCH = flags.DEFINE_integer("batch_size", 128, "Clips of a batch.")
 _ROUNDS = flags.DEFINE_integer("rounds", 7, "Turns of each part; medians are printed.")

@@ -8,8 +8,6 @@ from audio.embedding import ClipEmbedder, ClipEncoder
 from audio.monitor import Monitor
 from audio.windows import LogMelWindows
 
-NEIGHBOURS = 200  # released configuration
-
 
 class PatchKnnMonitor(Monitor):
   """Patches vote: each for the class of its K nearest patches of other clips, then for its clip's.
@@ -31,7 +29,7 @@ class PatchKnnMonitor(Monitor):
     by_clip = list(self._embedder.embed_windows(waves))
     clips = np.repeat(np.arange(len(by_clip)), [len(patches) for patches in by_clip])
     patches = np.concatenate(by_clip)
-    k = neighbours(clips, len(set(labels)))
+    k = knn.patch_neighbours(clips, len(set(labels)))
     parts = np.split(patches, [self._embedding_size], axis=1)
     embedding, projection = (
       knn.macro_accuracy(knn.leave_one_clip_out(part, clips, labels, k), labels) for part in parts
@@ -44,14 +42,8 @@ class PatchKnnMonitor(Monitor):
     }
 
   def line(self, results):
-    few = " (a small set)" if results["knn_neighbours"] < NEIGHBOURS else ""
+    few = " (a small set)" if results["knn_neighbours"] < knn.PATCH_NEIGHBOURS else ""
     return (
       f"kNN of the embedding {100 * results['knn_accuracy']:.1f} %, of the projection "
       f"{100 * results['knn_projection_accuracy']:.1f} %, K = {results['knn_neighbours']}{few}"
     )
-
-
-def neighbours(clips, num_classes):
-  """Returns K for patches of the given clips: 200, less where a class has few patches."""
-  others = len(clips) - np.bincount(clips).max()
-  return int(max(1, min(NEIGHBOURS, len(clips) // (2 * num_classes), others)))

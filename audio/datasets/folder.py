@@ -56,14 +56,15 @@ class FolderSource(ClipSource):
 
 
 def open_folder(path, split=None):
-  """Opens a folder (recursive) or a CSV with the columns `file,label[,group,split]`.
+  """Opens a folder (recursive), a CSV with the columns `file,label[,group,split]`, or one file.
 
   In a folder the first sub-folder is the class if every file lies in one; otherwise the clips have
   no labels. Symbolic links are followed once. In a CSV, paths are relative to its folder.
 
   Args:
-    path: a folder, or a file ending in .csv.
-    split: for a CSV with a `split` column: which part; None: "train" if there is one, else all.
+    path: a folder, a file ending in .csv, or an audio file.
+    split: for a CSV with a `split` column: which part; "all"; None: "train" if there is one, else
+      all.
 
   Returns:
     A FolderSource.
@@ -82,6 +83,9 @@ def open_folder(path, split=None):
 
 
 def _open_tree(root):
+  if os.path.isfile(root) and os.path.splitext(root)[1].lower() in reading.EXTENSIONS:
+    folder, file = os.path.split(root)
+    return FolderSource(f"folder:{root}", folder, [file], [None], [None], f"the file {root}")
   if not os.path.isdir(root):
     raise UserError(f"no such folder: {root!r} (from --dataset=folder:{root})")
   paths, num_others = _walk(root)
@@ -129,17 +133,21 @@ def _open_csv(path, split):
   names = sorted({row["split"] for row in rows if row["split"]})
   if split is None and "train" in names:
     split = "train"
-  if split is not None:
+  if split not in (None, "all"):
     rows = [row for row in rows if row["split"] == split]
     if not rows:
       raise UserError(f"{path}: no row with split {split!r}; it has {', '.join(names) or 'none'}")
   labels = [row["label"] for row in rows]
   summary = f"{len(rows)} rows{_in_classes(labels)} of {path}" + (
-    f", split {split}" if split else ""
+    f", split {split}" if split not in (None, "all") else ""
   )
   root = os.path.dirname(path) or "."
   files, groups = [row["file"] for row in rows], [row["group"] for row in rows]
-  return FolderSource(f"folder:{path}", root, files, labels, groups, summary)
+  source = FolderSource(f"folder:{path}", root, files, labels, groups, summary)
+  source.splits = {
+    _printable(os.fsencode(row["file"])): row["split"] for row in rows if row["split"]
+  }
+  return source
 
 
 def _read_csv(path):

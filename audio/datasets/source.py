@@ -31,11 +31,15 @@ class ClipSource(abc.ABC):
     name: as the user wrote it.
     num_clips: how many clips there are, readable or not.
     summary: one line for people.
+    splits: key -> name of its part of the data set, where single clips say so.
+    split_names: parts that can be opened on their own.
   """
 
   name: str
   num_clips: int
   summary: str
+  splits: dict[str, str] = {}
+  split_names: tuple[str, ...] = ()
 
   @abc.abstractmethod
   def clips(self, start, stop):

@@ -70,6 +70,7 @@ class TfdsSource(ClipSource):
     features = builder.info.features
     self.name = name
     self.num_clips = num_clips
+    self.split_names = tuple(builder.info.splits)
     self._builder = builder
     self._split = split
     self._audio_path = audio_path

@@ -5,16 +5,17 @@ import types
 import keras
 import numpy as np
 
+from audio import knn
 from audio.runs import Run
 from mixback.config import Config
-from mixback.monitor import PatchKnnMonitor, neighbours
+from mixback.monitor import PatchKnnMonitor
 from tests.support import assert_close
 
 
 def test_k_is_200_where_the_set_is_large_and_half_a_class_where_it_is_small():
-  assert neighbours(np.repeat(np.arange(1000), 9), 20) == 200
-  assert neighbours(np.repeat(np.arange(400), 9), 10) == 180
-  assert neighbours(np.array([0, 0, 0, 1]), 2) == 1
+  assert knn.patch_neighbours(np.repeat(np.arange(1000), 9), 20) == 200
+  assert knn.patch_neighbours(np.repeat(np.arange(400), 9), 10) == 180
+  assert knn.patch_neighbours(np.array([0, 0, 0, 1]), 2) == 1
 
 
 def test_embedding_and_projection_are_judged_apart(clip_store, tmp_path):

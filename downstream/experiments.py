@@ -1,0 +1,210 @@
+"""Pre-trainings and measurements that are done once: what is there is taken, what is not is made.
+
+runs/           a run folder for each pre-training and seed
+results/        a JSON file for each measurement
+training/       the state of a fine-tuning that has not ended
+embeddings/     see embeddings.Embeddings
+keys-*.txt      the clips of pre-training
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+from audio import places
+from audio.errors import UserError
+from downstream import finetune, judging, knn, linear, models, tasks
+from downstream.judging import Condition
+from downstream.training import Options
+
+# Suite -> tasks whose training clips are used to pre-train; their labels play no part.
+PRETRAINING = {"small": ("digit", "esc10_fold5", "instrument")}
+
+
+@dataclasses.dataclass(frozen=True)
+class Pretraining:
+  """A run to be made by `python -m SYSTEM.train`.
+
+  Attributes:
+    system: "cola" or "mixback".
+    options: flags, (name, value) pairs.
+    random: take its network and front end with random weights.
+  """
+
+  system: str
+  options: tuple = ()
+  random: bool = False
+
+  def name(self, seed):
+    """Name of the run folder."""
+    values = "-".join(str(value) for _, value in self.options)
+    return f"{self.system}-{values}-{seed}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Measurement:
+  """A number to be measured for each seed.
+
+  Attributes:
+    model: a Pretraining, or what `--model` takes; `{seed}` in it stands for the seed.
+    method: one of METHODS.
+    task: as `--task` has it.
+    condition: a judging.Condition.
+  """
+
+  model: object
+  method: str
+  task: str
+  condition: Condition
+
+
+class Laboratory:
+  """A folder of pre-trainings and results, and what is needed to make them.
+
+  Args:
+    folder: where everything is.
+    suite: "small" or "papers".
+    flag_values: dictionary of the flags of `tables`.
+  """
+
+  def __init__(self, folder, suite, flag_values):
+    self.folder, self._suite, self._flags = folder, suite, flag_values
+    self._opened = {}  # models and tasks are used by several measurements in a row
+    for part in ("runs", "results", "embeddings"):
+      places.make_folder(os.path.join(folder, part))
+
+  def measure(self, measurement, seed):
+    """Returns the score in %, measured now or before."""
+    model = self.model(measurement.model, seed)
+    described = dataclasses.asdict(measurement) | {"model": model, "seed": seed}
+    if measurement.method == "finetune":
+      described["epochs"] = self._flags["epochs"]
+    described["weights"] = _weights(model)
+    path = os.path.join(self.folder, "results", _name(described))
+    if (score := _known(path, described)) is not None:
+      return score
+    state = os.path.join(self.folder, "training", os.path.basename(path).removesuffix(".json"))
+    result = self._judge(measurement, model, seed, state)
+    result.pop("predictions")
+    with open(path + ".part", "w", encoding="utf-8") as file:
+      json.dump(described | {"result": result}, file, indent=1)
+    os.replace(path + ".part", path)
+    shutil.rmtree(state, ignore_errors=True)
+    print(f"measured   {measurement.method} {measurement.task} {model}: {result['score']:.1f} %")
+    return result["score"]
+
+  def model(self, model, seed):
+    """Returns what `--model` takes, pre-trained if need be."""
+    if not isinstance(model, Pretraining):
+      return model.replace("{seed}", str(seed))
+    folder = os.path.join(self.folder, "runs", model.name(seed))
+    if not os.path.exists(os.path.join(folder, "saved_model")):
+      self._pretrain(model, folder, seed)
+    return f"random:{folder}" if model.random else folder
+
+  def _judge(self, measurement, name, seed, state):
+    cache = self._cache
+    methods = {
+      "linear": lambda: linear.cached(cache=cache),
+      "knn": lambda: knn.make_method(cache=cache),
+      "knn_patches": lambda: knn.make_method("patches", cache=cache),
+      "finetune": lambda: finetune.make_method(
+        Options(frozen=False, epochs=self._flags["epochs"], patience=10, seed=seed)
+      ),
+    }
+    model = self._open(("model", name, seed), lambda: models.open_model(name, seed))
+    data = self._open_task(measurement.task, model.sample_rate_hz)
+    method = methods[measurement.method]()(data, model)
+    return judging.judge(method, data, model, measurement.condition, seed, state)
+
+  def _cache(self, model, store):
+    name = f"{model.identity[:16]}-{store.digest[:16]}"
+    return os.path.join(self.folder, "embeddings", name)
+
+  def _open_task(self, task, sample_rate_hz):
+    key = ("task", task, sample_rate_hz)
+    return self._open(key, lambda: tasks.open_task(task, sample_rate_hz, self._flags))
+
+  def _open(self, key, make):
+    """Keeps the last model and all tasks."""
+    if key not in self._opened:
+      if key[0] == "model":
+        self._opened = {k: v for k, v in self._opened.items() if k[0] != "model"}
+      self._opened[key] = make()
+    return self._opened[key]
+
+  def _pretrain(self, model, folder, seed):
+    """Trains in a process of its own; a run that was cut goes on."""
+    options = [f"--{name}={value}" for name, value in model.options]
+    options += [f"--seed={seed}", f"--run={folder}", "--monitor_every=0", *self._data_options()]
+    print(f"pre-train  python -m {model.system}.train {' '.join(options)}", flush=True)
+    done = subprocess.run([sys.executable, "-m", f"{model.system}.train", *options], check=False)
+    if done.returncode or not os.path.exists(os.path.join(folder, "saved_model")):
+      raise UserError(
+        f"the pre-training in {folder} did not end (see above); what is finished is kept, and the "
+        "same command goes on"
+      )
+
+  def _data_options(self):
+    """Flags that choose the clips of pre-training."""
+    names = ("data_dir", "manual_dir", "store_dir", "max_bad_fraction")
+    shared = [f"--{name}={self._flags[name]}" for name in names if self._flags[name] is not None]
+    if self._suite == "papers":
+      return [f"--dataset={self._flags['pretraining_dataset']}", *shared]
+    root = self._flags["audio_root"] or ""
+    cards = [tasks.CARDS[name] for name in self._pretraining_tasks()]
+    datasets = dict.fromkeys(card.dataset.replace(tasks.AUDIO_ROOT, root) for card in cards)
+    return [*(f"--dataset={name}" for name in datasets), f"--keys={self._write_keys()}", *shared]
+
+  def _pretraining_tasks(self):
+    chosen = self._flags["pretraining_tasks"] or PRETRAINING[self._suite]
+    if unknown := [name for name in chosen if name not in tasks.CARDS]:
+      raise UserError(f"--pretraining_tasks: there is no card {unknown[0]!r}")
+    return chosen
+
+  def _write_keys(self):
+    """Names the clips of pre-training in a file: the training clips of its tasks."""
+    path = os.path.join(self.folder, f"keys-{self._suite}.txt")
+    keys = []
+    for task in self._pretraining_tasks():
+      data = self._open_task(task, 16_000)
+      keys += [data.clips.keys[i] for i in data.splits(0)[0].train]
+    with open(path + ".part", "w", encoding="utf-8") as file:
+      file.write("".join(f"{key}\n" for key in keys))
+    os.replace(path + ".part", path)
+    return path
+
+
+def _weights(model):
+  """Something that changes when a run is trained anew."""
+  path = os.path.join(model.removeprefix("random:"), "encoder.keras")
+  if not os.path.exists(path):
+    return None
+  with open(path, "rb") as file:
+    return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def _name(described):
+  digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:12]
+  model = os.path.basename(described["model"].rstrip("/"))
+  text = f"{described['method']}-{described['task']}-{model}-{described['seed']}"
+  return "".join(c if c.isalnum() or c in "-_." else "_" for c in text) + f"-{digest}.json"
+
+
+def _known(path, described):
+  """Returns the score in a file of results; None if there is none, or it cannot be read."""
+  if not os.path.exists(path):
+    return None
+  try:
+    with open(path, encoding="utf-8") as file:
+      found = json.load(file)
+    if {name: found.get(name) for name in described} == json.loads(json.dumps(described)):
+      return float(found["result"]["score"])
+  except (OSError, ValueError, KeyError, TypeError):
+    pass
+  print(f"damaged    {path}: measured again", flush=True)
+  return None

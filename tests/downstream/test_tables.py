@@ -1,0 +1,165 @@
+"""Tables: the papers' numbers, resumed runs, and nothing measured twice."""
+
+import csv
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from audio import table as markdown
+from audio.errors import UserError
+from downstream import paper_tables, published, tables, tasks
+from downstream.experiments import Laboratory, Measurement, Pretraining
+from downstream.judging import Condition
+from tests.support import assert_close, command, write_clips
+
+PLACES = {"data_dir": None, "manual_dir": None, "audio_root": None, "max_bad_fraction": 0.05}
+PLACES |= {"store_dir": None, "pretraining_dataset": "nonsense", "pretraining_tasks": None}
+VALUES = PLACES | {"suite": "small", "steps": None, "batch_size": None, "epochs": 2}
+VALUES |= {"models": ["a=x-{seed}", "b"]}
+
+
+def test_published_averages_are_those_of_their_columns():
+  tasks_of_paper = list(published.PAPER_TASKS)
+  for numbers in (published.COLA_DOWNSTREAM, published.COLA_SIMILARITY, published.COLA_BATCH_SIZE):
+    for column in {column for column, _ in numbers}:
+      average = np.mean([numbers[column, task] for task in tasks_of_paper])
+      assert abs(average - numbers[column, published.AVERAGE]) < 0.1  # cut off in the paper
+
+
+def test_tables_that_share_a_column_print_the_same_numbers():
+  for task in published.PAPER_TASKS:
+    frozen = published.COLA_DOWNSTREAM["frozen", task]
+    assert frozen == published.COLA_SIMILARITY["bilinear", task]
+    assert frozen == published.COLA_BATCH_SIZE["batch_1024", task]
+
+
+@pytest.mark.parametrize("suite", ["small", "papers"])
+@pytest.mark.parametrize("name", paper_tables.MAKERS)
+def test_every_table_has_variants_tasks_and_its_own_published_columns(name, suite):
+  table = paper_tables.MAKERS[name](VALUES | {"suite": suite})
+  assert len(table.variants) >= 2
+  assert len({variant.name for variant in table.variants}) == len(table.variants)
+  columns, titles = tables._columns(table, None)
+  assert len(columns) == len(titles) == len(table.tasks) * len(table.conditions)
+  if suite == "small":
+    assert set(table.tasks) <= set(tasks.CARDS)
+  known = {column for column, _ in table.published}
+  assert {v.column for v in table.variants} - {None} <= known or suite == "small"
+
+
+def test_a_table_of_published_numbers_shows_them_all():
+  table = paper_tables.MAKERS["cola_baselines"](VALUES | {"suite": "papers"})
+  numbers = tables.known(table, tables._columns(table, None)[0])
+  assert np.isfinite(numbers).sum() == len(published.COLA_BASELINES)
+
+
+def test_tables_share_their_pre_trainings():
+  sampling, mix = (paper_tables.MAKERS[f"mixback_{n}"](VALUES) for n in ("sampling", "mix"))
+  shared = {v.model for v in sampling.variants} & {v.model for v in mix.variants}
+  assert len(shared) == 1
+
+
+def test_mean_and_spread_are_over_seeds_and_the_average_over_tasks():
+  scores = np.array([[[50.0, 60.0], [70.0, 90.0]], [[10.0, 10.0], [np.nan, np.nan]]])
+  known = np.full([2, 3], np.nan)
+  known[0, 2] = 67.2
+  results = tables.Results(["a", "b"], ["x", "y"], scores, known)
+  assert results.columns == ["x", "y", "average"]
+  assert_close(results.mean()[0], [55, 80, 67.5])
+  assert_close(results.spread()[0], np.sqrt([50, 200, 112.5]), atol=1e-9)
+  assert results.cells()[0][2] == "67.5 ± 10.6 (published 67.2)"
+  assert results.cells()[1][1:] == ["", ""]
+
+
+class CountingLaboratory(Laboratory):
+  """Measures without models."""
+
+  def __init__(self, *arguments):
+    super().__init__(*arguments)
+    self.judged = []
+
+  def _judge(self, measurement, model, seed, state):
+    self.judged.append((measurement.task, seed))
+    return {"score": 10.0 * len(self.judged), "predictions": []}
+
+
+def test_what_was_measured_is_not_measured_again_and_what_is_damaged_is(tmp_path, capsys):
+  measurement = Measurement("logmel_stats", "linear", "digit", Condition())
+  first = CountingLaboratory(str(tmp_path), "small", VALUES)
+  assert [first.measure(measurement, seed) for seed in (0, 1)] == [10.0, 20.0]
+  again = CountingLaboratory(str(tmp_path), "small", VALUES)
+  assert [again.measure(measurement, seed) for seed in (0, 1)] == [10.0, 20.0]
+  assert again.judged == []
+  other = dataclasses.replace(measurement, condition=Condition(5))
+  assert again.measure(other, 0) == 10.0
+  capsys.readouterr()
+  for path in (tmp_path / "results").iterdir():
+    path.write_text(path.read_text()[:40])
+  assert again.measure(measurement, 0) == 20.0
+  printed = capsys.readouterr().out
+  assert printed.startswith("damaged    ")
+  assert "measured again" in printed
+
+
+def test_a_run_that_was_trained_anew_is_measured_anew(tmp_path):
+  run = tmp_path / "run"
+  run.mkdir()
+  (run / "encoder.keras").write_bytes(b"one")
+  laboratory = CountingLaboratory(str(tmp_path / "l"), "small", VALUES)
+  measurement = Measurement(str(run), "linear", "digit", Condition())
+  laboratory.measure(measurement, 0)
+  (run / "encoder.keras").write_bytes(b"two")
+  laboratory.measure(measurement, 0)
+  assert len(laboratory.judged) == 2
+
+
+def test_a_pre_training_that_fails_is_said_in_one_line(tmp_path, monkeypatch, capfd):
+  laboratory = Laboratory(str(tmp_path), "papers", VALUES)
+  pretraining = Pretraining("cola", (("recipe", "quick"), ("steps", 1)))
+  with pytest.raises(UserError, match="did not end .see above.; what is finished is kept"):
+    laboratory.model(pretraining, 0)
+  assert "unknown data set 'nonsense'" in capfd.readouterr().err
+
+
+def test_lines_are_markdown():
+  assert markdown.lines(["a", "bb"], [["x", 1]]) == ["| a | bb |", "| - | -- |", "| x | 1  |"]
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+  """A folder that looks like the audio of two cards: ESC-10 and Philharmonia."""
+  folder = tmp_path_factory.mktemp("root")
+  write_clips(folder / "philharmonia", clips=6)
+  write_clips(folder / "esc10", clips=10, seconds=1)
+  for name in ("high", "low"):
+    for index in range(10):
+      path = folder / "esc10" / name / f"{index}.wav"
+      path.rename(path.with_name(f"{1 + index % 5}-{name}{index}-A.wav"))
+  return folder
+
+
+@pytest.mark.slow
+def test_a_table_is_trained_measured_interrupted_and_printed(root, tmp_path):
+  options = ["--table=cola_similarity", "--seeds=0,1", "--steps=2", "--batch_size=4"]
+  options += [f"--audio_root={root}", "--tasks=esc10_fold5,instrument", "--store_dir=stores"]
+  options += ["--pretraining_tasks=esc10_fold5,instrument", "--runs_dir=t"]
+  first = command("downstream.tables", *options, cwd=tmp_path)
+  assert first.stdout.count("pre-train  python -m cola.train") == 4
+  assert first.stdout.count("measured   ") == 8
+  keys = (tmp_path / "t" / "keys-small.txt").read_text().splitlines()
+  assert len(keys) == 16 + 8  # folds 1 to 4, and two of three
+  assert not [key for key in keys if key.split("/")[1].startswith("5-")]
+  results = sorted((tmp_path / "t" / "results").iterdir())
+  results[0].unlink()
+  again = command("downstream.tables", *options, cwd=tmp_path)
+  assert "pre-train" not in again.stdout
+  assert again.stdout.count("measured   ") == 1
+  assert again.stdout[again.stdout.index("| task") :] in first.stdout
+  with open(tmp_path / "t" / "cola_similarity-small.csv", newline="") as file:
+    rows = list(csv.DictReader(file))
+  assert [row["task"] for row in rows[:3]] == ["esc10_fold5", "instrument", "average"]
+  assert rows[2]["published"] == "67.20"
+  assert (tmp_path / "t" / "cola_similarity-small.png").exists()
+  assert json.loads(results[1].read_text())["result"]["num_test"] == 4
