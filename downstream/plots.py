@@ -20,9 +20,11 @@ from audio import plots
 from audio.errors import UserError
 
 # The rest of Okabe and Ito's colours, but yellow, which vanishes on white.
-_COLOURS = (plots.BLUE, plots.ORANGE, plots.GREEN, "#CC79A7", "#000000", "#56B4E9", "#E69F00")
+_SKY = "#56B4E9"
+_COLOURS = (plots.BLUE, plots.ORANGE, plots.GREEN, "#CC79A7", "#000000", _SKY, "#E69F00")
 _SHAPES = "os^DvX"
 _HATCHES = ("", "///", "...", "xxx", "\\\\\\", "---", "+++", "ooo")
+_PUBLISHED = "published"
 _LONGEST_NAME = 32  # characters
 _COUNTED_CLASSES = 20  # beyond, a count no longer fits its cell
 _NAME_INCHES = 0.11  # the least that a name needs to be read
@@ -142,9 +144,9 @@ def per_class_accuracy(path, labels, predicted, title):
   inches = np.clip(0.24 * len(names), 1.5, max(12, min(72, _NAME_INCHES * len(names))))
   figure, axis = plt.subplots(figsize=(7, inches))
   positions = np.arange(len(names))
-  axis.barh(positions, 100 * accuracies, color=plots.BLUE, height=0.75)
+  axis.barh(positions, 100 * accuracies, color=_SKY, height=0.75)
   mean = 100 * accuracies.mean()
-  axis.axvline(mean, color=plots.ORANGE, linestyle="--")
+  axis.axvline(mean, color="black", linestyle="--")
   ticks = positions[:: _thinning(len(names), inches)]
   shown = [f"{_shown(names[tick])} ({clips[tick]:,})" for tick in ticks]
   axis.set_yticks(ticks, shown, fontsize=np.clip(0.75 * 72 * inches / len(names), 5, 9))
@@ -222,13 +224,13 @@ def _scatter(axis, points, labels):
   """Marks points `[n, 2]` by class, the most frequent classes each by a marker of its own."""
   frequent = collections.Counter(labels.tolist()).most_common()
   shown = sorted(name for name, _ in frequent[:_MAP_CLASSES])
-  size = 30 if len(points) <= 500 else 14
+  size = 36 if len(points) <= 1000 else 20
+  for number, name in enumerate(shown):
+    axis.scatter(*points[labels == name].T, s=size, label=_shown(str(name)), **_marker(number))
   others = ~np.isin(labels, shown)
   if others.any():
     name = f"{len(frequent) - len(shown)} other classes"
-    axis.scatter(*points[others].T, s=4, marker=".", color="#AAAAAA", label=name)
-  for number, name in enumerate(shown):
-    axis.scatter(*points[labels == name].T, s=size, label=_shown(str(name)), **_marker(number))
+    axis.scatter(*points[others].T, s=4, marker=".", color="#AAAAAA", label=name, zorder=0)
   columns = -(-len(shown) // 24)
   axis.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=8, ncols=columns)
 
@@ -241,7 +243,7 @@ def _marker(number):
     "marker": _SHAPES[number % len(_SHAPES)],
     "facecolors": colour if filled else "none",
     "edgecolors": "white" if filled else colour,
-    "linewidths": 0.4 if filled else 1.2,
+    "linewidths": 0.3 if filled else 1.2,
   }
 
 
@@ -273,12 +275,17 @@ def bars(path, rows, columns, means, spreads, published=None, ylabel="accuracy (
   axis.set_title(_plain(title), fontsize=11)
   axis.grid(axis="y", alpha=0.3)
   axis.set_axisbelow(True)
-  handles, names = axis.get_legend_handles_labels()
-  unique = dict(zip(names, handles))  # the diamonds of all columns are one entry
-  axis.legend(
-    unique.values(), unique, loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=9
-  )
+  _legend(axis)
   plots.save(figure, path)
+
+
+def _legend(axis):
+  """Writes a legend outside, with one entry, the last, for the diamonds of all columns."""
+  handles, names = axis.get_legend_handles_labels()
+  entries = dict(sorted(zip(names, handles), key=lambda entry: entry[0] == _PUBLISHED))
+  axis.legend(
+    entries.values(), entries, loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=9
+  )
 
 
 def _column(axis, number, num_columns, name, means, spreads, published):
@@ -301,7 +308,7 @@ def _column(axis, number, num_columns, name, means, spreads, published):
   axis.errorbar(places[spread], means[spread], spreads[spread], fmt="none", ecolor="k", capsize=3)
   if known.any():
     diamond = {"marker": "D", "s": 36, "facecolors": "white", "edgecolors": "black", "zorder": 3}
-    axis.scatter(places[known], published[known], label="published", **diamond)
+    axis.scatter(places[known], published[known], label=_PUBLISHED, **diamond)
 
 
 def _shown(name):

@@ -13,6 +13,9 @@ README = (ROOT / "README.md").read_text()
 COMMANDS = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
 EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 TINY = ["--steps=2", "--batch_size=4"]
+# What makes a command small, by the end of its module's name.
+SMALL = {"train": TINY, "finetune": ["--epochs=1"]}
+SMALL["tables"] = [*TINY, "--seeds=0", "--tasks=instrument", "--pretraining_tasks=instrument"]
 
 
 def pieces():
@@ -23,7 +26,7 @@ def pieces():
 
 
 def test_the_blocks_are_found():
-  assert len(pieces()) == 10
+  assert len(pieces()) == 16
   assert len(EXAMPLES) == 1
 
 
@@ -44,11 +47,13 @@ def test_installing_and_testing_is_what_ci_does():
 @pytest.mark.slow
 def test_every_command_and_the_example_run(tmp_path):
   write_clips(tmp_path / "audio")
+  write_clips(tmp_path / "root" / "philharmonia")
   for piece in pieces():
-    arguments = shlex.split(piece.replace("/path/to/your/audio", str(tmp_path / "audio")))
+    piece = piece.replace("/path/to/your/audio", str(tmp_path / "audio"))
+    arguments = shlex.split(piece.replace("/path/to/audio_root", str(tmp_path / "root")))
     if arguments[:2] != ["python", "-m"] or "spoken_digit" in piece or "import" in piece:
       continue  # CI runs pip and pytest; the others: test_real_audio.py, test_import_weights.py
-    small = TINY if arguments[2].endswith(".train") else []
+    small = SMALL.get(arguments[2].rpartition(".")[2], [])
     command(*arguments[2:], *small, cwd=tmp_path)
   code = EXAMPLES[0].replace("runs/mine", str(tmp_path / "runs" / "mine"))
   values = {}

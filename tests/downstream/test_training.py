@@ -424,9 +424,13 @@ def test_a_loss_that_is_not_finite_ends_the_training(
   assert (tmp_path / "epoch-1.index").exists()
 
 
-def test_a_gradient_that_is_not_finite_ends_it_too(model, clip_store, targets, monkeypatch):
-  monkeypatch.setattr(training._Step, "run", lambda *_: (0.5, float("nan")))
-  with pytest.raises(UserError, match="epoch 1, step 1: loss 0.5, gradient norm nan"):
+@pytest.mark.parametrize("measured", [(0.5, float("nan")), (float("inf"), 0.5)])
+def test_either_of_loss_and_gradient_is_enough_to_end_it(
+  model, clip_store, targets, monkeypatch, measured
+):
+  monkeypatch.setattr(training._Step, "run", lambda *_: measured)
+  message = "epoch 1, step 1: loss {:g}, gradient norm {:g}".format(*measured)
+  with pytest.raises(UserError, match=message):
     training.train(model, clip_store, ALL, targets, options())
 
 
