@@ -266,7 +266,7 @@ def bars(path, rows, columns, means, spreads, published=None, ylabel="accuracy (
   figure, axis = plt.subplots(figsize=(np.clip(0.3 * shape[0] * (shape[1] + 1), 4, 40), 4.2))
   for number, name in enumerate(columns):
     _column(axis, number, shape[1], _shown(str(name)), *(table[:, number] for table in tables))
-  wrapped = [_plain(textwrap.fill(str(name), 16)) for name in rows]
+  wrapped = [_plain(textwrap.fill(str(name).replace("_", " "), 12)) for name in rows]
   tilted = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if len(rows) > 8 else {}
   axis.set_xticks(range(len(rows)), wrapped, fontsize=9, **tilted)
   axis.set_xlim(-0.6, len(rows) - 0.4)

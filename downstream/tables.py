@@ -86,14 +86,15 @@ def known(table, columns):
   return np.array(values, float)
 
 
-def show(table, results, seeds, stream_path):
+def show(table, results, seeds, path, draw_published):
   """Prints a table as Markdown, and writes it as .md, .csv and .png.
 
   Args:
     table: a paper_tables.Table.
     results: Results.
     seeds: ints.
-    stream_path: path of the files, without their endings.
+    path: of the files, without their endings.
+    draw_published: whether the published numbers are of the same tasks, and belong into the figure.
   """
   cells = results.cells()
   if table.tasks_are_rows:
@@ -105,12 +106,13 @@ def show(table, results, seeds, stream_path):
   lines = markdown.lines(headings, rows)
   print(f"\n{table.title}; %, mean ± standard deviation of {len(seeds)} seeds\n", flush=True)
   print("\n".join(lines))
-  with open(f"{stream_path}.md", "w", encoding="utf-8") as file:
+  with open(f"{path}.md", "w", encoding="utf-8") as file:
     file.write("\n".join(lines) + "\n")
-  _write_csv(f"{stream_path}.csv", results, seeds)
-  if np.isfinite(results.mean()).any():
-    _draw(f"{stream_path}.png", table, results)
-  print(f"\nfiles      {stream_path}.md, .csv, .png")
+  _write_csv(f"{path}.csv", results, seeds)
+  is_measured = np.isfinite(results.mean()).any()
+  if is_measured:
+    _draw(f"{path}.png", table, results, draw_published)
+  print(f"\nfiles      {path}.md, .csv{', .png' if is_measured else ''}")
 
 
 def _cell(mean, spread, known_value):
@@ -133,9 +135,10 @@ def _write_csv(path, results, seeds):
         writer.writerow([variant, task, *shown])
 
 
-def _draw(path, table, results):
+def _draw(path, table, results, draw_published):
   """Groups of bars: tasks, and in each a bar for each variant."""
-  parts = results.mean().T, results.spread().T, results.published.T
+  known_values = results.published.T if draw_published else None
+  parts = results.mean().T, results.spread().T, known_values
   plots.bars(path, results.columns, results.variants, *parts, title=table.title)
 
 
@@ -158,11 +161,11 @@ def main(_):
   scores = measure(table, columns, laboratory, seeds)
   results = Results([v.name for v in table.variants], titles, scores, known(table, columns))
   path = os.path.join(values["runs_dir"], f"{values['table']}-{values['suite']}")
-  show(table, results, seeds, path)
+  show(table, results, seeds, path, draw_published=values["suite"] == "papers")
   if values["suite"] == "small" and np.isfinite(results.published).any():
     print("published  averages are over the nine tasks of the paper")
   if missing := [task for task, _ in columns if task not in tasks.CARDS]:
-    print(f"no data    for {', '.join(missing)}: only published numbers are shown")
+    print(f"no data    for {', '.join(missing)}: there is no card yet, nothing was measured")
 
 
 def _define_flags():
