@@ -13,6 +13,7 @@ REQUIREMENTS = [
   "numpy>=1.26",
   # 1.14 needs Python 3.11; without this the pip that comes with 3.10 searches without end.
   'etils<1.14; python_version < "3.11"',
+  "pillow>=10.0",
   "pyarrow>=15.0",
   "pydub>=0.25.1",  # likewise
   "scikit-learn>=1.5",

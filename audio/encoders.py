@@ -106,6 +106,20 @@ def crnn(num_mels, batchnorm_momentum=0.9):
   return _model(log_mels, layers.Multiply()([forward, backward]), "crnn")
 
 
+def use_fast_kernels(model):
+  """Gives an encoder that was loaded or cloned the kernels it was built with, see audio.kernels.
+
+  Args:
+    model: a keras.Model; changed in place.
+
+  Returns:
+    The same model.
+  """
+  if model.name == "efficientnet_b0":
+    return use_matrix_products(model)
+  return use_fused_normalisation(model)
+
+
 def _input(num_mels):
   return keras.Input([None, num_mels, 1], name="log_mel")
 

@@ -184,8 +184,7 @@ def _weights(model):
   path = os.path.join(model.removeprefix("random:"), "encoder.keras")
   if not os.path.exists(path):
     return None
-  with open(path, "rb") as file:
-    return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+  return models.digest_of_file(path)[:16]
 
 
 def _name(described):

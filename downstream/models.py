@@ -14,7 +14,7 @@ import os
 import keras
 import tensorflow as tf
 
-from audio import encoders, kernels
+from audio import encoders
 from audio.embedding import ClipEmbedder, ClipEncoder
 from audio.errors import UserError
 from audio.frontend import LogMel
@@ -117,7 +117,7 @@ def _open_random(name, seed):
 def _of_keras(name, digest, windows, encoder):
   front_end = json.dumps(_without_names(windows.get_config()), sort_keys=True)
   identity = hashlib.sha256(f"{encoder.name} {digest} {front_end}".encode()).hexdigest()
-  kernels.use_matrix_products(encoder)
+  encoders.use_fast_kernels(encoder)
   return _of_clip_encoder(name, identity, ClipEncoder(windows, encoder), windows, encoder)
 
 
@@ -166,8 +166,13 @@ def _open_saved_model(folder):
 
 
 def _digest_of_files(paths):
+  return hashlib.sha256("".join(map(digest_of_file, paths)).encode()).hexdigest()
+
+
+def digest_of_file(path):
+  """Returns the hex digest of a file's content."""
   digest = hashlib.sha256()
-  for path in paths:
-    with open(path, "rb") as file:
-      digest.update(hashlib.file_digest(file, "sha256").digest())
+  with open(path, "rb") as file:
+    while block := file.read(1 << 20):
+      digest.update(block)
   return digest.hexdigest()

@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 from google.protobuf import text_format
-from matplotlib import image
+from PIL import Image
 from tensorboard.plugins.projector import ProjectorConfig
 
 from audio import places
@@ -29,7 +29,7 @@ def write(folder, embeddings, keys, labels, thumbnails):
   with open(os.path.join(folder, _METADATA), "w", encoding="utf-8") as file:
     file.write("\n".join(["key\tlabel", *rows]) + "\n")
   picture, side = sprite(np.asarray(thumbnails))
-  image.imsave(os.path.join(folder, _SPRITE), picture, cmap="gray", vmin=0, vmax=255)
+  Image.fromarray(picture).save(os.path.join(folder, _SPRITE))
   config = ProjectorConfig()
   entry = config.embeddings.add(tensor_name="clips", tensor_path=_TENSORS, metadata_path=_METADATA)
   entry.sprite.image_path = _SPRITE

@@ -7,6 +7,7 @@ small suite of tasks, in place of the papers' data sets.
 """
 
 import csv
+import dataclasses
 import os
 
 import numpy as np
@@ -142,6 +143,15 @@ def _draw(path, table, results, draw_published):
   plots.bars(path, results.columns, results.variants, *parts, title=table.title)
 
 
+def _chosen(table, names):
+  """Returns the table with the variants of the given names only; None: all."""
+  known_names = [variant.name for variant in table.variants]
+  if unknown := [name for name in names or () if name not in known_names]:
+    raise UserError(f"--variants: there is no {unknown[0]!r}; there are {', '.join(known_names)}")
+  variants = [v for v in table.variants if names is None or v.name in names]
+  return dataclasses.replace(table, variants=variants)
+
+
 def _columns(table, chosen):
   """Returns (task, name of a condition) pairs and the names of the columns."""
   pairs = [(task, name) for task in chosen or table.tasks for name in table.conditions]
@@ -155,7 +165,7 @@ def main(_):
     seeds = [int(seed) for seed in values["seeds"]]
   except ValueError as error:
     raise UserError(f"--seeds={','.join(values['seeds'])}: write numbers, as 0,1,2") from error
-  table = paper_tables.MAKERS[values["table"]](values)
+  table = _chosen(paper_tables.MAKERS[values["table"]](values), values["variants"])
   columns, titles = _columns(table, values["tasks"])
   laboratory = Laboratory(values["runs_dir"], values["suite"], values)
   scores = measure(table, columns, laboratory, seeds)
@@ -174,6 +184,7 @@ def _define_flags():
   flags.DEFINE_enum("suite", "small", SUITES, "Tasks of the rows, and clips of pre-training.")
   flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds.")
   flags.DEFINE_list("tasks", None, "Tasks; default: those of the suite.")
+  flags.DEFINE_list("variants", None, "Names of what is compared; default: all of the table.")
   flags.DEFINE_list("models", None, "Of --table=suite: NAME=MODEL; {seed} stands for the seed.")
   flags.DEFINE_integer("steps", None, "Budget of a pre-training in steps.", lower_bound=1)
   flags.DEFINE_integer("batch_size", None, "Pairs of a step of a pre-training.", lower_bound=2)

@@ -19,7 +19,7 @@ import numpy as np
 import sklearn.metrics
 import tensorflow as tf
 
-from audio import kernels, places, progress_bar
+from audio import encoders, places, progress_bar
 from audio.contrastive import drop_states, set_drop_states, step_seed
 from audio.embedding import ClipEmbedder, ClipEncoder
 from audio.errors import UserError, disk_reason
@@ -191,7 +191,7 @@ def _copy(encoder):
   """Returns a new encoder with the same weights."""
   copy = keras.models.clone_model(encoder)
   copy.set_weights(encoder.get_weights())
-  return kernels.use_matrix_products(copy)
+  return encoders.use_fast_kernels(copy)
 
 
 class _Step:

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 from matplotlib import image
+from matplotlib import pyplot as plt
+from matplotlib.collections import PathCollection
 
 from audio.errors import UserError
 from downstream import plots
@@ -78,3 +80,69 @@ def test_bars_leave_out_what_is_missing(tmp_path):
   path = str(tmp_path / "bars.png")
   plots.bars(path, ["x", "y $"], ["a", "b", "c"], means, 0.1 * means, published, title="t")
   assert min(size(path)) > 150
+
+
+@pytest.fixture
+def axis(monkeypatch):
+  """Returns the axis of the figure that a function draws."""
+  figures = []
+  monkeypatch.setattr(plots.plots, "save", lambda figure, path: figures.append(figure))
+  yield lambda: figures[0].axes[0]
+  plt.close("all")
+
+
+def test_bars_error_bars_and_diamonds_stand_where_their_numbers_are(axis):
+  means = np.array([[50.0, np.nan, 70], [20, 30, np.nan]])
+  spreads = np.array([[1.0, 2, np.nan], [3, 4, 5]])
+  published = np.array([[np.nan, 60, 80], [np.nan] * 3])
+  plots.bars("", ["x", "y"], ["a", "b", "c"], means, spreads, published)
+  drawn = axis()
+  middles = [round(bar.get_x() + bar.get_width() / 2, 2) for bar in drawn.patches]
+  assert middles == [-0.27, 0.73, 1.0, 0.27]
+  assert [bar.get_height() for bar in drawn.patches] == [50, 20, 30, 70]
+  assert len({bar.get_hatch() for bar in drawn.patches}) == 3
+  diamonds = [c for c in drawn.collections if isinstance(c, PathCollection)]
+  found = np.concatenate([diamond.get_offsets() for diamond in diamonds])
+  assert_close(found, [[0, 60], [4 / 15, 80]], atol=1e-9)
+  lines = [line for c in drawn.collections if c not in diamonds for line in c.get_segments()]
+  assert_close([line[:, 1] for line in lines], [[49, 51], [17, 23], [26, 34]])
+  assert drawn.get_ylim()[0] == 0
+  assert [text.get_text() for text in drawn.get_legend().texts] == ["a", "b", "c", "published"]
+
+
+def test_counts_are_written_in_white_on_dark_and_only_where_there_is_room(axis):
+  plots.confusion_matrix("", LABELS, PREDICTED, "t")
+  written = {text.get_position(): (text.get_text(), text.get_color()) for text in axis().texts}
+  dark = {(0, 0): ("2", "white"), (1, 1): ("2", "white"), (3, 2): ("1", "white")}
+  assert written == dark | {(1, 0): ("1", "black")}
+
+
+def test_counts_of_many_classes_are_left_out_and_so_are_names_that_do_not_fit(axis):
+  names = [f"{number:03}" for number in range(600)]
+  plots.confusion_matrix("", names, names, "t")
+  assert not axis().texts
+  assert [text.get_text() for text in axis().get_yticklabels()] == names[::5]
+
+
+def test_classes_are_drawn_from_the_best_with_their_clips_and_the_mean(axis):
+  plots.per_class_accuracy("", LABELS, PREDICTED, "t")
+  drawn = axis()
+  assert [text.get_text() for text in drawn.get_yticklabels()] == ["b (2)", "a (3)", "c (1)"]
+  assert_close([bar.get_width() for bar in drawn.patches], [100, 200 / 3, 0], atol=1e-9)
+  assert drawn.get_ylim()[0] > drawn.get_ylim()[1]
+  assert_close(drawn.lines[0].get_xdata(), [500 / 9] * 2, atol=1e-9)
+  assert "55.6 %" in drawn.get_xlabel()
+
+
+def test_a_map_of_many_clips_shows_some_and_of_many_classes_the_frequent_ones(axis, monkeypatch):
+  seen = []
+  monkeypatch.setattr(plots, "positions", lambda rows, seed: seen.append(rows) or rows)
+  rows = np.arange(5000.0).reshape(2500, 2)
+  labels = np.minimum(np.arange(2500) // 50, 45)  # the last class has 250 clips, others 50
+  plots.embedding_map("", rows, labels, "t", seed=3)
+  assert len(np.unique(seen[0][:, 0])) == 2000
+  legend = [text.get_text() for text in axis().get_legend().texts]
+  assert len(legend) == 37
+  assert {"45", "10 other classes"} <= set(legend)
+  assert sum(len(drawn.get_offsets()) for drawn in axis().collections) == 2000
+  assert "2,000 of 2,500 clips" in axis().get_xlabel()

@@ -61,6 +61,15 @@ def test_tables_share_their_pre_trainings():
   assert len(shared) == 1
 
 
+def test_some_variants_of_a_table_can_be_chosen():
+  table = paper_tables.MAKERS["mixback_mix"](VALUES)
+  assert tables._chosen(table, None) == table
+  some = tables._chosen(table, ["other clips", "no mix-back"])
+  assert [variant.name for variant in some.variants] == ["no mix-back", "other clips"]
+  with pytest.raises(UserError, match="there is no 'x'; there are no mix-back, within the clip, o"):
+    tables._chosen(table, ["x"])
+
+
 def test_mean_and_spread_are_over_seeds_and_the_average_over_tasks():
   scores = np.array([[[50.0, 60.0], [70.0, 90.0]], [[10.0, 10.0], [np.nan, np.nan]]])
   known = np.full([2, 3], np.nan)
