@@ -164,7 +164,7 @@ class LogMelWindows(keras.layers.Layer):
     hop_samples = FRAME_HOP_S * self.sample_rate_hz
     count = 1 + tf.cast(tf.cast(tf.shape(waves)[1], tf.float32) / hop_samples, tf.int32)
     indices = tf.cast(tf.range(count), tf.float32)
-    return padded, tf.cast(tf.round(indices * hop_samples), tf.int32), indices * FRAME_HOP_S * 1000
+    return padded, tf.cast(tf.round(indices * hop_samples), tf.int32), indices * (1000 * FRAME_HOP_S)
 
   def cut(self, waves, starts):
     """Cuts `[B, n]` at `starts` `[W]` -> excerpts `[B, W, N]`."""
