@@ -11,7 +11,7 @@ from downstream import judging, models, tasks
 from downstream import knn as downstream_knn
 from downstream.embeddings import Embeddings
 from downstream.judging import Condition
-from tests.support import GOLDEN, assert_close, command, write_clips
+from tests.support import assert_close, command, write_clips
 
 PLACES = {"data_dir": None, "manual_dir": None, "audio_root": None, "max_bad_fraction": 0.05}
 
@@ -129,11 +129,29 @@ def test_knn_by_split_equals_a_naive_loop(data, baseline, tmp_path):
     assert scores[row].argmax() == votes.argmax()
 
 
-def test_votes_of_patches_are_the_golden_ones_of_the_published_code():
-  golden = np.load(GOLDEN / "knn.npz")
-  names = {name.split("_")[0] for name in golden.files}
-  assert names  # tests/audio/test_knn.py compares them; here the command uses the same function
-  assert downstream_knn.knn.leave_one_clip_out is knn.leave_one_clip_out
+def test_patches_of_the_test_clips_vote_for_each_other_as_in_a_naive_loop(data, tiny_run, tmp_path):
+  model = models.open_model(str(tiny_run))
+  cache = lambda model, store: str(tmp_path / store.digest[:8])  # noqa: E731
+  method = downstream_knn.make_method("patches", cache=cache)(data, model)
+  seen = []
+
+  def spy(problem):
+    seen.append((problem, method(problem)))
+    return seen[-1][1]
+
+  judging.judge(spy, data, model, Condition(), seed=0)
+  ((problem, scores),) = seen
+  windows = list(model.embedder.embed_windows(map(data.store.wave, problem.test)))
+  unit = [w / np.linalg.norm(w, axis=1, keepdims=True) for w in windows]
+  classes = data.targets()[problem.test].argmax(axis=1)
+  k = knn.patch_neighbours(np.repeat(np.arange(len(unit)), list(map(len, unit))), 2)
+  for clip, patches in enumerate(unit):
+    others = [(p, classes[i]) for i, ps in enumerate(unit) if i != clip for p in ps]
+    votes = []
+    for patch in patches:
+      nearest = sorted(others, key=lambda other: -(patch @ other[0]))[:k]
+      votes.append(np.bincount([c for _, c in nearest], minlength=2).argmax())
+    assert scores[clip].argmax() == np.bincount(votes, minlength=2).argmax()
 
 
 @pytest.mark.parametrize(
