@@ -164,7 +164,8 @@ class LogMelWindows(keras.layers.Layer):
     hop_samples = FRAME_HOP_S * self.sample_rate_hz
     count = 1 + tf.cast(tf.cast(tf.shape(waves)[1], tf.float32) / hop_samples, tf.int32)
     indices = tf.cast(tf.range(count), tf.float32)
-    return padded, tf.cast(tf.round(indices * hop_samples), tf.int32), indices * (1000 * FRAME_HOP_S)
+    starts = tf.cast(tf.round(indices * hop_samples), tf.int32)
+    return padded, starts, indices * (1000 * FRAME_HOP_S)  # in this order exact multiples
 
   def cut(self, waves, starts):
     """Cuts `[B, n]` at `starts` `[W]` -> excerpts `[B, W, N]`."""

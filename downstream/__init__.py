@@ -1,14 +1,14 @@
-"""What an encoder is worth: judges run folders, SavedModels and baselines; knows no paper's package.
+"""What an encoder is worth: judges run folders, SavedModels and baselines; knows no paper.
 
-  models              what --model may be
-  tasks, splits       what it is judged on: cards, data sets of your own, which clips test
-  knn, linear         commands: neighbours; a linear classifier on the frozen encoder
-  finetune            command: encoder and classifier trained together
-  judging, scores     what the three share
-  training            a classifier trained on random excerpts
-  embed               command: embeddings of any audio in a file
-  embeddings, outputs parts on disk, and the file made of them
-  tables              command: the papers' tables; paper_tables, published, experiments
-  hear                the HEAR 2021 API
-  plots, projector    figures; files for TensorBoard's embedding projector
+models              what --model may be
+tasks, splits       what it is judged on: cards, data sets of your own, which clips test
+knn, linear         commands: neighbours; a linear classifier on the frozen encoder
+finetune            command: encoder and classifier trained together
+judging, scores     what the three share
+training            a classifier trained on random excerpts
+embed               command: embeddings of any audio in a file
+embeddings, outputs parts on disk, and the file made of them
+tables              command: the papers' tables; paper_tables, published, experiments
+hear                the HEAR 2021 API
+plots, projector    figures; files for TensorBoard's embedding projector
 """
