@@ -200,6 +200,9 @@ def write(folder, content, data, results):
 def _draw_map(folder, data, model, seed):
   """Draws the test clips of the first split by their embeddings, which are there already."""
   test = data.splits(seed)[0].test
+  if len(test) < plots.FEWEST_MAP_CLIPS:
+    print(f"no map     of {len(test)} test clips: it needs {plots.FEWEST_MAP_CLIPS}")
+    return
   rows = Embeddings(model, data.store).make().of_clips()[test]
   labels = [data.clips.labels[i] for i in test]
   path = os.path.join(folder, "plots", "embedding_map.png")

@@ -28,6 +28,7 @@ _PUBLISHED = "published"
 _LONGEST_NAME = 32  # characters
 _COUNTED_CLASSES = 20  # beyond, a count no longer fits its cell
 _NAME_INCHES = 0.11  # the least that a name needs to be read
+FEWEST_MAP_CLIPS = 5
 _MAP_CLIPS = 2000
 _MAP_CLASSES = 36  # beyond, nobody tells them apart
 
@@ -199,7 +200,7 @@ def embedding_map(path, embeddings, labels, title, seed=0):
     UserError: there are fewer than 5 clips.
   """
   embeddings, labels = np.asarray(embeddings), np.asarray(labels)
-  if len(embeddings) < 5:
+  if len(embeddings) < FEWEST_MAP_CLIPS:
     raise UserError(f"a map needs 5 clips at least, there are {len(embeddings)}: leave it out")
   chosen = _some(len(embeddings), seed)
   figure, axis = plt.subplots(figsize=(7, 6.5))
