@@ -2,9 +2,11 @@
 
 import abc
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
+
+LABEL_SEPARATOR = ";"  # between the labels of a clip that has several
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,7 +16,7 @@ class Clip:
   Attributes:
     key: its name inside the data set, unique, printable.
     load: sample rate in Hz -> float32 `[n]` mono; raises UnusableAudio.
-    label: name of its class, or None.
+    label: name of its class, or None; of a clip with several, joined by LABEL_SEPARATOR.
     group: what must not be divided between training and test (speaker, recording), or None.
   """
 
@@ -31,15 +33,19 @@ class ClipSource(abc.ABC):
     name: as the user wrote it.
     num_clips: how many clips there are, readable or not.
     summary: one line for people.
-    splits: key -> name of its part of the data set, where single clips say so.
     split_names: parts that can be opened on their own.
+    classes: names of all classes in the official order; empty where the data set has no such order.
+    several_labels: whether a clip may have several labels.
+    missing: keys of clips that the data set lists and that are not there.
   """
 
   name: str
   num_clips: int
   summary: str
-  splits: dict[str, str] = {}
   split_names: tuple[str, ...] = ()
+  classes: tuple[str, ...] = ()
+  several_labels: bool = False
+  missing: Sequence[str] = ()
 
   @abc.abstractmethod
   def clips(self, start, stop):
@@ -48,3 +54,7 @@ class ClipSource(abc.ABC):
   @abc.abstractmethod
   def fingerprint(self):
     """Returns a hex digest that changes whenever any clip, label or group may have changed."""
+
+  def splits(self):
+    """Returns key -> name of its part of the data set, of clips for which it says so."""
+    return {}

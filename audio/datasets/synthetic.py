@@ -12,7 +12,8 @@ import numpy as np
 import soundfile
 
 from audio import places
-from audio.datasets.folder import FolderSource, open_folder
+from audio.datasets.files import FilesSource
+from audio.datasets.folder import open_folder
 
 SAMPLE_RATE_HZ = 22_050
 VERSION = 1  # raise it whenever a sound changes: the files are made once and kept
@@ -27,14 +28,14 @@ def open_synthetic(data_dir=None, clips_per_class=32, seed=0):
     seed: int; the same seed gives the same clips on every machine.
 
   Returns:
-    A FolderSource named "synthetic".
+    A FilesSource named "synthetic".
   """
   parent = os.path.join(data_dir or places.cache(), "synthetic")
   root = os.path.join(parent, f"v{VERSION}-seed{seed}-{clips_per_class}")
   if not os.path.isdir(root):
     places.make_folder(parent)
     _write(parent, root, clips_per_class, seed)
-  source: FolderSource = open_folder(root)
+  source: FilesSource = open_folder(root)
   source.name = "synthetic"
   return source
 

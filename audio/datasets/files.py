@@ -1,0 +1,228 @@
+"""Audio in files -> clips, held as columns, so that millions of them stay small.
+
+A clip is a file, a member of an archive (see containers.py), or a piece of either.
+"""
+
+import csv
+import dataclasses
+import functools
+import hashlib
+import itertools
+import os
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from audio import reading
+from audio.datasets import containers
+from audio.datasets.source import Clip, ClipSource
+from audio.errors import UserError
+
+SCHEMA = pa.schema(
+  [
+    pa.field("key", pa.large_string()),
+    pa.field("path", pa.large_binary()),  # relative to the root
+    pa.field("member", pa.large_string()),  # where in the file, see containers.py
+    pa.field("label", pa.large_string()),
+    pa.field("group", pa.large_string()),
+    pa.field("split", pa.large_string()),
+    pa.field("start_s", pa.float64()),
+    pa.field("stop_s", pa.float64()),
+  ]
+)
+_BATCH_ROWS = 1 << 16
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+  """One clip in a file.
+
+  Attributes:
+    path: of its file, relative to the root of the data set, str as `os.fsdecode` makes it.
+    label: see source.Clip.
+    group: see source.Clip.
+    split: name of its part of the data set, or None.
+    key: see source.Clip; None: the path.
+    member: where in the file, see containers.py; None: all of it.
+    start_s, stop_s: the piece of the recording that is the clip, see reading.read; None: all of it.
+  """
+
+  path: str
+  label: str | None = None
+  group: str | None = None
+  split: str | None = None
+  key: str | None = None
+  member: str | None = None
+  start_s: float | None = None
+  stop_s: float | None = None
+
+
+def table_of(rows):
+  """Returns the pyarrow table (SCHEMA) of an iterable of Rows, in its order."""
+  batches, rows = [], iter(rows)
+  while some := list(itertools.islice(rows, _BATCH_ROWS)):
+    columns = {name: [getattr(row, name) for row in some] for name in SCHEMA.names}
+    columns["path"] = [os.fsencode(row.path) for row in some]
+    columns["key"] = [printable(row.path) if row.key is None else row.key for row in some]
+    batches.append(pa.record_batch(columns, SCHEMA))
+  return pa.Table.from_batches(batches, SCHEMA)
+
+
+class FilesSource(ClipSource):
+  """Clips in files below one folder."""
+
+  def __init__(self, name, root, table, summary):
+    """Takes the clips in their final order.
+
+    Args:
+      name: as the user wrote it.
+      root: folder to which the paths are relative.
+      table: a pyarrow table (SCHEMA).
+      summary: one line for people.
+    """
+    self.name = name
+    self.num_clips = table.num_rows
+    self.summary = summary
+    self._root = root
+    self._table = table
+
+  def clips(self, start, stop):
+    for row in self._table.slice(start, stop - start).to_pylist():
+      path = os.path.join(self._root, os.fsdecode(row["path"]))
+      load = functools.partial(_load, path, row["member"], row["start_s"], row["stop_s"])
+      yield Clip(row["key"], load, row["label"], row["group"])
+
+  def fingerprint(self):
+    digest = hashlib.sha256(os.fsencode(os.path.realpath(self._root)))
+    size_and_time = functools.lru_cache(maxsize=1)(_size_and_time)  # one archive, many members
+    for batch in self._table.to_batches(max_chunksize=4096):
+      for row in batch.to_pylist():
+        path = os.path.join(self._root, os.fsdecode(row["path"]))
+        digest.update(repr((row, size_and_time(path))).encode())
+    digest.update(repr(list(self.missing)).encode())
+    return digest.hexdigest()
+
+  def splits(self):
+    named = self._table.filter(pc.is_valid(self._table["split"]))
+    return dict(zip(named["key"].to_pylist(), named["split"].to_pylist()))
+
+
+def select_split(table, split, what):
+  """Returns the rows of one part of a data set.
+
+  Args:
+    table: a pyarrow table (SCHEMA).
+    split: a name in the column `split`, several joined by "+", "all", or None: "train" where there
+      is one, otherwise all.
+    what: the data set, for people.
+
+  Returns:
+    (table, names of the chosen parts; empty if all).
+
+  Raises:
+    UserError: there is no such part.
+  """
+  names = sorted(set(pc.unique(table["split"]).to_pylist()) - {None})
+  if split is None:
+    split = "train" if "train" in names else "all"
+  if split == "all":
+    return table, ()
+  wanted = split.split("+")
+  for name in wanted:
+    if name not in names:
+      known = ", ".join(names) or "none"
+      raise UserError(f"{what}: no clip with split {name!r}; it has {known}")
+  return table.filter(pc.is_in(table["split"], pa.array(wanted, pa.large_string()))), tuple(wanted)
+
+
+def printable(path):
+  """Returns a path as a string that any terminal and any UTF-8 column can hold."""
+  return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def walk(root, endings):
+  """Finds files below a folder; symbolic links are followed once.
+
+  Args:
+    root: a folder.
+    endings: which file names count, in small letters, with the dot.
+
+  Returns:
+    (relative paths, sorted; number of other files).
+
+  Raises:
+    UserError: a folder cannot be listed.
+  """
+  paths, num_others, seen = [], 0, set()
+  endings = tuple(endings)
+  for folder, folders, names in os.walk(root, followlinks=True, onerror=_refuse_folder):
+    status = os.stat(folder)
+    if (status.st_dev, status.st_ino) in seen:  # reached again through a symbolic link
+      folders.clear()
+      continue
+    seen.add((status.st_dev, status.st_ino))
+    folders.sort()
+    found = [n for n in names if not n.startswith(".") and n.lower().endswith(endings)]
+    num_others += len(names) - len(found)
+    prefix = os.path.relpath(folder, root)
+    paths += found if prefix == os.curdir else [os.path.join(prefix, name) for name in found]
+  return sorted(paths), num_others
+
+
+def read_table(path, columns, what, delimiter=",", header=True):
+  """Reads a CSV or TSV file that a data set is published with.
+
+  Args:
+    path: the file.
+    columns: names that the first line must hold (others may be there, too), or, without a header,
+      of the columns in their order.
+    what: the file and where to get it, for people.
+    delimiter: between the cells.
+    header: whether the first line names the columns.
+
+  Returns:
+    A list of dictionaries, name -> text; each has a "line", its number in the file.
+
+  Raises:
+    UserError: not readable, another header, too few cells, no row.
+  """
+  try:
+    with open(path, newline="", encoding="utf-8-sig") as file:
+      lines = list(csv.reader(file, delimiter=delimiter))
+  except (OSError, UnicodeDecodeError, csv.Error) as error:
+    reason = getattr(error, "strerror", None) or str(error)
+    raise UserError(f"cannot read {path!r}: {reason.lower()}; it should be {what}") from error
+  names = [name.strip() for name in lines[0]] if header and lines else list(columns)
+  if missing := [name for name in columns if name not in names]:
+    found = delimiter.join(names)[:80]
+    raise UserError(
+      f"{path}: the first line must name the columns {', '.join(columns)}; {', '.join(missing)} "
+      f"is missing, it reads {found!r}: it should be {what}"
+    )
+  rows = []
+  for number, cells in enumerate(lines[1:] if header else lines, start=2 if header else 1):
+    if not any(cells):
+      continue
+    if len(cells) < len(columns):
+      raise UserError(f"{path}, line {number}: {len(cells)} cells, expected {len(names)}: {what}")
+    rows.append(dict(zip(names, map(str.strip, cells))) | {"line": number})
+  if not rows:
+    raise UserError(f"{path}: the file lists no clips; it should be {what}")
+  return rows
+
+
+def _load(path, member, start_s, stop_s, sample_rate_hz):
+  source = path if member is None else containers.read_member(path, member)
+  return reading.read(source, sample_rate_hz, start_s=start_s, stop_s=stop_s)
+
+
+def _refuse_folder(error):
+  raise UserError(f"cannot list the folder {error.filename!r}: {(error.strerror or '').lower()}")
+
+
+def _size_and_time(path):
+  try:
+    status = os.stat(path)
+  except OSError:
+    return None
+  return status.st_size, status.st_mtime_ns
