@@ -6,6 +6,7 @@ import setuptools
 
 REQUIREMENTS = [
   "absl-py>=2.0",
+  "av>=13.0",  # ffmpeg for what libsndfile does not open: m4a, mp4, webm, ...
   "filelock>=3.12",
   "importlib_resources>=6.0",  # tensorflow-datasets prepares audio with it and does not name it
   "keras>=3.5",

@@ -1,11 +1,13 @@
-"""A file or an array -> mono float32 at one sample rate.
+"""A file, its bytes or an array -> mono float32 at one sample rate.
 
-libsndfile (by soundfile) reads every format; where the ops of tensorflow-io run, they decode the
-formats on which both agree. soxr resamples. A file whose header promises more than the file holds
-is refused, because half a clip is not the clip.
+libsndfile (by soundfile) reads most formats; what it does not open is left to ffmpeg; where the ops
+of tensorflow-io run, they decode the formats on which both agree. soxr resamples. A file whose
+header promises more than the file holds is refused, because half a clip is not the clip.
 """
 
+import contextlib
 import functools
+import io
 import os
 import re
 import stat
@@ -14,14 +16,13 @@ import numpy as np
 import soundfile
 import soxr
 
+from audio import ffmpeg
 from audio.errors import UnusableAudio
 
-# What soundfile 0.13 opens, by extension.
-EXTENSIONS = frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".aifc"})
-# Audio that nobody here can decode: such a file is reported, never overlooked.
-UNSUPPORTED_EXTENSIONS = frozenset(
-  {".m4a", ".mp4", ".aac", ".wma", ".webm", ".amr", ".ape", ".wv", ".mka", ".ac3"}
-)
+# Names of audio files: what soundfile 0.13 opens, and what ffmpeg does.
+EXTENSIONS = ffmpeg.EXTENSIONS | {
+  *(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".aifc")
+}
 FULL_SCALE = 32768.0  # of 16-bit PCM
 
 _BLOCK_FRAMES = 1 << 20  # 24 s at 44.1 kHz: bounds the memory of decoding, not its result
@@ -42,13 +43,18 @@ _TFIO_FORMATS = {
 _CHUNK_SHORTER_THAN_PROMISED = re.compile(r"(?:data|SSND)\s*:\s*(\d+) \(should be (\d+)\)")
 
 
-def read(path, sample_rate_hz, decoder="auto"):
-  """Reads a whole file as mono at the wanted sample rate.
+def read(source, sample_rate_hz, decoder="auto", start_s=None, stop_s=None, slack_s=None):
+  """Reads a recording, or a piece of it, as mono at the wanted sample rate.
 
   Args:
-    path: str, bytes or path-like; WAV, FLAC, OGG, MP3 or AIFF.
+    source: a path (str, bytes decoded by `os.fsdecode`, path-like), or the content of a file
+      (memoryview, bytearray or io.BytesIO); WAV, FLAC, OGG, MP3, AIFF, or what ffmpeg opens.
     sample_rate_hz: rate of the result; the file is resampled (soxr, high quality) if it differs.
     decoder: "soundfile", "tensorflow-io", or "auto": the latter where its ops run.
+    start_s, stop_s: the piece that is wanted; None: all.
+    slack_s: for segments of longer recordings, of which the file may hold either: None: the file is
+      the recording. Otherwise a file at most this much longer than the segment is the segment; one
+      that reaches to its end is the recording; any other begins with the segment.
 
   Returns:
     float32 `[n]`, n >= 1, nominally in [-1, 1] (float files may exceed it and are not clipped).
@@ -56,15 +62,19 @@ def read(path, sample_rate_hz, decoder="auto"):
   Raises:
     UnusableAudio: with the reason, if the file cannot be decoded in full.
   """
-  path = os.fsdecode(path)
-  _require_content(path)
+  source = _checked(source)
+  piece = None if start_s is None else (start_s, stop_s, slack_s)
   try:
-    with soundfile.SoundFile(os.fsencode(path)) as file:
-      _require_complete(file, path)
-      blocks = _blocks(file, path, decoder)
+    with soundfile.SoundFile(_as_soundfile_takes_it(source)) as file:
+      _require_complete(file, source)
+      span_s = piece and _span(file.frames / file.samplerate, *piece)
+      blocks = _blocks(file, source, decoder, span_s)
       samples = _resample_stream(blocks, file.samplerate, sample_rate_hz)
   except soundfile.LibsndfileError as error:
-    raise UnusableAudio(f"cannot be decoded: {error.error_string.strip()}") from error
+    reason = error.error_string.strip()
+    if "not recognised" not in reason and "nimplemented" not in reason:
+      raise UnusableAudio(f"cannot be decoded: {reason}") from error
+    samples = _read_by_ffmpeg(source, sample_rate_hz, piece)
   return _require_samples(samples)
 
 
@@ -99,7 +109,14 @@ def tensorflow_io_runs():
   return True
 
 
-def _require_content(path):
+def _checked(source):
+  """Returns a path as str, or content as io.BytesIO."""
+  if isinstance(source, (memoryview, bytearray, io.BytesIO)):
+    content = source if isinstance(source, io.BytesIO) else io.BytesIO(source)
+    if not content.getbuffer().nbytes:
+      raise UnusableAudio("empty file (0 bytes)")
+    return content
+  path = os.fsdecode(source)
   try:
     status = os.stat(path)
     if not stat.S_ISREG(status.st_mode):
@@ -109,12 +126,53 @@ def _require_content(path):
     raise UnusableAudio((error.strerror or str(error)).lower()) from error
   if status.st_size == 0:
     raise UnusableAudio("empty file (0 bytes)")
-  extension = os.path.splitext(path)[1].lower()
-  if extension in UNSUPPORTED_EXTENSIONS:
-    raise UnusableAudio(f"format {extension} is not supported: convert it to WAV or FLAC")
+  return path
 
 
-def _require_complete(file, path):
+def _as_soundfile_takes_it(source):
+  if isinstance(source, str):
+    return os.fsencode(source)
+  source.seek(0)
+  return source
+
+
+@contextlib.contextmanager
+def _raw(source):
+  """Opens a path for reading; takes content as it is, from its beginning."""
+  if isinstance(source, str):
+    with open(source, "rb") as file:
+      yield file
+  else:
+    position = source.tell()  # a decoder may be reading from the same object
+    source.seek(0)
+    try:
+      yield source
+    finally:
+      source.seek(position)
+
+
+def _read_by_ffmpeg(source, sample_rate_hz, piece):
+  target = source if isinstance(source, str) else io.BytesIO(source.getbuffer())
+  with ffmpeg.open_recording(target) as recording:
+    span_s = piece and _span(recording.duration_s or piece[1], *piece)
+    blocks = map(_mix, recording.blocks(span_s))
+    return _resample_stream(blocks, recording.rate_hz, sample_rate_hz)
+
+
+def _span(duration_s, start_s, stop_s, slack_s):
+  """Returns which seconds of a file hold the piece; None: all of them. See `read`."""
+  if slack_s is not None:
+    length_s = stop_s - start_s
+    if duration_s <= length_s + slack_s:
+      return None
+    if duration_s < stop_s - slack_s:
+      return 0.0, length_s
+  if start_s >= duration_s:
+    raise UnusableAudio(f"it ends after {duration_s:.1f} s, the clip begins at {start_s:.1f} s")
+  return start_s, stop_s
+
+
+def _require_complete(file, source):
   """Refuses a file that holds less than its header promises.
 
   WAV and AIFF say it by the size of a chunk, OGG by its last page; FLAC and MP3 show it while they
@@ -124,27 +182,38 @@ def _require_complete(file, path):
     promised, present = map(int, match.groups())
     if promised > present:
       raise UnusableAudio(f"truncated: header promises {promised} bytes, file holds {present}")
-  if file.format == "OGG" and not _ogg_has_last_page(path):
+  if file.format == "OGG" and not _ogg_has_last_page(source):
     raise UnusableAudio("truncated: the stream has no last page")
 
 
-def _ogg_has_last_page(path):
-  with open(path, "rb") as raw:
-    raw.seek(max(0, os.path.getsize(path) - 65_307))  # the largest page there can be
+def _ogg_has_last_page(source):
+  with _raw(source) as raw:
+    size = raw.seek(0, os.SEEK_END)
+    raw.seek(max(0, size - 65_307))  # the largest page there can be
     tail = raw.read()
   page = tail.rfind(b"OggS")
   return page >= 0 and len(tail) > page + 5 and bool(tail[page + 5] & 4)  # end-of-stream flag
 
 
-def _blocks(file, path, decoder):
+def _blocks(file, source, decoder, span_s):
   """Yields mono float32 blocks, by whichever decoder serves this format."""
   wanted = decoder != "soundfile" and (file.format, file.subtype) in _TFIO_FORMATS
-  if wanted and tensorflow_io_runs():
-    yield _mix(_decode_by_tensorflow_io(path))
+  if wanted and isinstance(source, str) and span_s is None and tensorflow_io_runs():
+    yield _mix(_decode_by_tensorflow_io(source))
     return
   if decoder == "tensorflow-io":
     raise UnusableAudio(f"tensorflow-io does not decode {file.format} {file.subtype} here")
-  promised_frames = _promised_mp3_frames(file, path)
+  if span_s is None:
+    yield from _all_blocks(file, source)
+    return
+  first, last = (round(seconds * file.samplerate) for seconds in span_s)
+  file.seek(first)
+  for start in range(first, last, _BLOCK_FRAMES):
+    yield _mix(file.read(min(_BLOCK_FRAMES, last - start), dtype="float32", always_2d=True))
+
+
+def _all_blocks(file, source):
+  promised_frames = _promised_mp3_frames(file, source)
   frames = 0
   while len(block := file.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)):
     frames += len(block)
@@ -163,11 +232,11 @@ def _decode_by_tensorflow_io(path):
     raise UnusableAudio(f"cannot be decoded: {error.message.splitlines()[0]}") from error
 
 
-def _promised_mp3_frames(file, path):
+def _promised_mp3_frames(file, source):
   """Sample frames named by an MP3's Xing or Info tag; 0 where there is none."""
   if file.subtype != "MPEG_LAYER_III":
     return 0
-  with open(path, "rb") as raw:
+  with _raw(source) as raw:
     head = raw.read(10)
     if head[:3] == b"ID3":  # its size is four bytes of seven bits
       raw.seek(10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0))))

@@ -28,6 +28,7 @@ SCHEMA = pa.schema(
     pa.field("split", pa.large_string()),
     pa.field("start_s", pa.float64()),
     pa.field("stop_s", pa.float64()),
+    pa.field("slack_s", pa.float64()),
   ]
 )
 _BATCH_ROWS = 1 << 16
@@ -44,7 +45,8 @@ class Row:
     split: name of its part of the data set, or None.
     key: see source.Clip; None: the path.
     member: where in the file, see containers.py; None: all of it.
-    start_s, stop_s: the piece of the recording that is the clip, see reading.read; None: all of it.
+    start_s, stop_s, slack_s: the piece of the recording that is the clip, see reading.read; None:
+      all of it.
   """
 
   path: str
@@ -55,6 +57,7 @@ class Row:
   member: str | None = None
   start_s: float | None = None
   stop_s: float | None = None
+  slack_s: float | None = None
 
 
 def table_of(rows):
@@ -89,7 +92,8 @@ class FilesSource(ClipSource):
   def clips(self, start, stop):
     for row in self._table.slice(start, stop - start).to_pylist():
       path = os.path.join(self._root, os.fsdecode(row["path"]))
-      load = functools.partial(_load, path, row["member"], row["start_s"], row["stop_s"])
+      piece = {name: row[name] for name in ("start_s", "stop_s", "slack_s")}
+      load = functools.partial(_load, path, row["member"], piece)
       yield Clip(row["key"], load, row["label"], row["group"])
 
   def fingerprint(self):
@@ -107,7 +111,7 @@ class FilesSource(ClipSource):
     return dict(zip(named["key"].to_pylist(), named["split"].to_pylist()))
 
 
-def select_split(table, split, what):
+def select_split(table, split, what, unions=None):
   """Returns the rows of one part of a data set.
 
   Args:
@@ -115,6 +119,7 @@ def select_split(table, split, what):
     split: a name in the column `split`, several joined by "+", "all", or None: "train" where there
       is one, otherwise all.
     what: the data set, for people.
+    unions: further names -> the names in the column `split` that they stand for, see source.
 
   Returns:
     (table, names of the chosen parts; empty if all).
@@ -122,17 +127,19 @@ def select_split(table, split, what):
   Raises:
     UserError: there is no such part.
   """
-  names = sorted(set(pc.unique(table["split"]).to_pylist()) - {None})
+  present = set(pc.unique(table["split"]).to_pylist()) - {None}
+  parts = {name: {name} for name in present}
+  parts |= {name: present & set(members) for name, members in (unions or {}).items()}
   if split is None:
-    split = "train" if "train" in names else "all"
+    split = "train" if "train" in parts else "all"
   if split == "all":
     return table, ()
-  wanted = split.split("+")
-  for name in wanted:
-    if name not in names:
-      known = ", ".join(names) or "none"
+  for name in (wanted := split.split("+")):
+    if not parts.get(name):
+      known = ", ".join(sorted(filter(parts.get, parts))) or "none"
       raise UserError(f"{what}: no clip with split {name!r}; it has {known}")
-  return table.filter(pc.is_in(table["split"], pa.array(wanted, pa.large_string()))), tuple(wanted)
+  chosen = pa.array(sorted(set().union(*map(parts.get, wanted))), pa.large_string())
+  return table.filter(pc.is_in(table["split"], chosen)), tuple(wanted)
 
 
 def printable(path):
@@ -211,9 +218,9 @@ def read_table(path, columns, what, delimiter=",", header=True):
   return rows
 
 
-def _load(path, member, start_s, stop_s, sample_rate_hz):
+def _load(path, member, piece, sample_rate_hz):
   source = path if member is None else containers.read_member(path, member)
-  return reading.read(source, sample_rate_hz, start_s=start_s, stop_s=stop_s)
+  return reading.read(source, sample_rate_hz, **piece)
 
 
 def _refuse_folder(error):

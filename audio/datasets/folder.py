@@ -45,7 +45,7 @@ def _open_tree(root):
     return FilesSource(name, folder, files.table_of([Row(file)]), f"the file {root}")
   if not os.path.isdir(root):
     raise UserError(f"no such folder: {root!r} (from --dataset={name})")
-  paths, num_others = files.walk(root, reading.EXTENSIONS | reading.UNSUPPORTED_EXTENSIONS)
+  paths, num_others = files.walk(root, reading.EXTENSIONS)
   if not paths:
     raise UserError(
       f"no audio in {root!r} ({num_others} other files): "

@@ -2,7 +2,8 @@
 
 import abc
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 
@@ -34,6 +35,7 @@ class ClipSource(abc.ABC):
     num_clips: how many clips there are, readable or not.
     summary: one line for people.
     split_names: parts that can be opened on their own.
+    unions: names among them -> the parts, as `splits` has them, that they stand for.
     classes: names of all classes in the official order; empty where the data set has no such order.
     several_labels: whether a clip may have several labels.
     missing: keys of clips that the data set lists and that are not there.
@@ -43,6 +45,7 @@ class ClipSource(abc.ABC):
   num_clips: int
   summary: str
   split_names: tuple[str, ...] = ()
+  unions: Mapping[str, tuple[str, ...]] = MappingProxyType({})
   classes: tuple[str, ...] = ()
   several_labels: bool = False
   missing: Sequence[str] = ()

@@ -50,7 +50,7 @@ def test_a_loop_of_links_ends_and_doubles_nothing(tmp_path):
   assert open_folder(tmp_path).num_clips == 4
 
 
-def test_other_files_are_counted_and_unsupported_audio_is_not_overlooked(tmp_path):
+def test_other_files_are_counted_and_broken_audio_is_not_overlooked(tmp_path):
   write_clips(tmp_path, clips=1)
   (tmp_path / "high" / "notes.txt").write_text("x")
   (tmp_path / "high" / "._0.wav").write_text("x")
@@ -58,7 +58,7 @@ def test_other_files_are_counted_and_unsupported_audio_is_not_overlooked(tmp_pat
   source = open_folder(tmp_path)
   assert source.num_clips == 3
   assert "(2 other files ignored)" in source.summary
-  with pytest.raises(UnusableAudio, match="m4a is not supported"):
+  with pytest.raises(UnusableAudio, match="cannot be decoded"):
     all_clips(source)[-1].load(16_000)
 
 
@@ -140,7 +140,7 @@ def test_a_malformed_csv_is_one_clear_line(tmp_path, text, message):
 
 def test_a_split_that_is_not_there_names_those_that_are(tmp_path):
   path = write_csv(tmp_path, "file,split\na/0.wav,one\n")
-  with pytest.raises(UserError, match="no row with split 'two'; it has one"):
+  with pytest.raises(UserError, match="no clip with split 'two'; it has one"):
     open_folder(path, split="two")
   with pytest.raises(UserError, match="has no splits"):
     open_folder(tmp_path, split="two")

@@ -132,7 +132,8 @@ DAMAGED = {
   "NaN": (make_float([0, np.nan, 0]), "NaN or Inf"),
   "Inf": (make_float([0, np.inf, 0]), "NaN or Inf"),
   "no samples": (make_float([]), "no samples"),
-  "m4a": (make_file("x.m4a", b"\0" * 99), "not supported: convert"),
+  "m4a": (make_file("x.m4a", b"\0" * 99), "cannot be decoded"),
+  "text": (make_file("x.wav", b"no sound"), "cannot be decoded|format not recognised"),
   "folder": (lambda folder: folder, "not a regular file"),
   "missing": (lambda folder: folder / "none.wav", "no such file"),
 }
@@ -191,3 +192,45 @@ def test_arrays_of_32_bits_and_several_channels_are_understood():
   wave = tone(440, 0.1)
   samples = np.stack([np.rint(wave * 2.0**31).astype("int64")] * 2, axis=1)
   assert_close(reading.to_mono(samples, RATE_HZ, RATE_HZ), wave, atol=1e-6)
+
+
+@pytest.mark.parametrize("extension", ["wav", "flac", "ogg", "mp3"])
+def test_the_content_of_a_file_is_read_as_the_file(tmp_path, extension):
+  soundfile.write(path := tmp_path / f"x.{extension}", tone(440, 0.5), RATE_HZ)
+  content = memoryview(path.read_bytes())
+  assert_close(reading.read(content, RATE_HZ), reading.read(path, RATE_HZ))
+  with pytest.raises(UnusableAudio, match="empty file"):
+    reading.read(memoryview(b""), RATE_HZ)
+  if extension in ("wav", "ogg"):
+    with pytest.raises(UnusableAudio, match="truncated|malformed"):
+      reading.read(content[: len(content) // 2], RATE_HZ)
+
+
+def test_a_piece_is_the_same_samples_as_in_the_whole(tmp_path):
+  wave = np.linspace(-0.5, 0.5, 5 * RATE_HZ, dtype="f")
+  soundfile.write(path := tmp_path / "x.wav", wave, RATE_HZ, subtype="FLOAT")
+  piece = reading.read(path, RATE_HZ, start_s=1.25, stop_s=3.5)
+  assert_close(piece, wave[20_000:56_000])
+  assert_close(reading.read(path, RATE_HZ, start_s=4, stop_s=9), wave[64_000:])
+  with pytest.raises(UnusableAudio, match=r"it ends after 5.0 s, the clip begins at 5.0 s"):
+    reading.read(path, RATE_HZ, start_s=5, stop_s=6)
+
+
+@pytest.mark.parametrize(
+  ("seconds", "first_s", "length_s"),
+  [
+    (10.0, 0, 10),  # the segment
+    (10.9, 0, 10.9),  # the segment, cut a little late
+    (60.0, 30, 10),  # the recording
+    (39.5, 30, 9.5),  # a recording that ends within the segment
+    (12.0, 0, 10),  # begins with the segment
+    (6.0, 0, 6),  # what there is of the segment
+  ],
+)
+def test_a_file_of_a_segment_may_be_the_segment_or_the_recording(
+  tmp_path, seconds, first_s, length_s
+):
+  wave = np.linspace(-0.5, 0.5, round(seconds * 1000), dtype="f")
+  soundfile.write(path := tmp_path / "x.wav", wave, 1000, subtype="FLOAT")
+  found = reading.read(path, 1000, start_s=30.0, stop_s=40.0, slack_s=1.0)
+  assert_close(found, wave[1000 * first_s : round(1000 * (first_s + length_s))])

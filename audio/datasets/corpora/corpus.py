@@ -2,7 +2,8 @@
 
 import dataclasses
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import pyarrow as pa
 
@@ -62,6 +63,8 @@ class Corpus:
     archives: what it is published in.
     sample_rate_hz: of most recordings, as published.
     split_names: parts that can be opened on their own; "train", where there is one, is the default.
+    unions: names among them -> the names in the column `split` that they stand for, for parts that
+      are inside others: `{"train": ("noisy_small", "noisy_rest")}`.
     builder: the builder of tensorflow-datasets that prepares it from its archives: the library's,
       or ours of the same name; None: there is none.
   """
@@ -75,6 +78,7 @@ class Corpus:
   sample_rate_hz: int
   archives: tuple[Archive, ...] = ()
   split_names: tuple[str, ...] = ()
+  unions: Mapping[str, tuple[str, ...]] = MappingProxyType({})
   builder: str | None = None
 
 
@@ -133,12 +137,13 @@ def holding(*relative_paths):
 
 def _open_files(corpus, root, split):
   contents = corpus.read(root)
-  table, chosen = files.select_split(contents.table, split, f"{corpus.name} in {root}")
+  what = f"{corpus.name} in {root}"
+  table, chosen = files.select_split(contents.table, split, what, corpus.unions)
   part = f", split {'+'.join(chosen)}" if chosen else ""
   remarks = "".join(f"; {remark}" for remark in contents.remarks)
-  summary = f"{table.num_rows} clips{part} of {corpus.name} in {root}{remarks}"
+  summary = f"{table.num_rows} clips{part} of {what}{remarks}"
   source = files.FilesSource(corpus.name, root, table, summary)
-  source.split_names = corpus.split_names
+  source.split_names, source.unions = corpus.split_names, corpus.unions
   source.classes, source.several_labels = contents.classes, contents.several_labels
   source.missing = contents.missing
   return source
