@@ -1,4 +1,4 @@
-"""Formats that libsndfile does not open (m4a, mp4, webm, aac, wma, ...), by ffmpeg's libraries (PyAV)."""
+"""What libsndfile does not open (m4a, mp4, webm, aac, wma, ...), by ffmpeg's libraries (PyAV)."""
 
 import contextlib
 
@@ -11,6 +11,7 @@ EXTENSIONS = frozenset(
   {".m4a", ".mp4", ".aac", ".wma", ".webm", ".mkv", ".mka", ".mov", ".3gp", ".amr", ".ape", ".wv"}
   | {".ac3", ".asf", ".ts", ".flv", ".m4b"}
 )
+FILMS = (".mp4", ".mkv", ".webm", ".mov", ".flv")  # those that usually hold pictures
 # ffmpeg guesses at anything, text included; these are recognised by what their files begin with.
 _FORMATS = frozenset(
   {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "aac", "asf", "amr", "ape", "wv", "ac3", "eac3"}

@@ -31,6 +31,7 @@ SCHEMA = pa.schema(
     pa.field("slack_s", pa.float64()),
   ]
 )
+MISSING_SCHEMA = pa.schema([pa.field(name, pa.large_string()) for name in ("key", "split")])
 _BATCH_ROWS = 1 << 16
 
 
@@ -69,6 +70,12 @@ def table_of(rows):
     columns["key"] = [printable(row.path) if row.key is None else row.key for row in some]
     batches.append(pa.record_batch(columns, SCHEMA))
   return pa.Table.from_batches(batches, SCHEMA)
+
+
+def missing_table(pairs):
+  """Returns the pyarrow table (MISSING_SCHEMA) of (key, split) pairs: clips that are not there."""
+  columns = zip(*pairs) if pairs else ((), ())
+  return pa.table([pa.array(cells, pa.large_string()) for cells in columns], MISSING_SCHEMA)
 
 
 class FilesSource(ClipSource):
@@ -111,35 +118,44 @@ class FilesSource(ClipSource):
     return dict(zip(named["key"].to_pylist(), named["split"].to_pylist()))
 
 
-def select_split(table, split, what, unions=None):
-  """Returns the rows of one part of a data set.
+class Parts:
+  """The parts of a data set, as its clips name them, and unions of them."""
 
-  Args:
-    table: a pyarrow table (SCHEMA).
-    split: a name in the column `split`, several joined by "+", "all", or None: "train" where there
-      is one, otherwise all.
-    what: the data set, for people.
-    unions: further names -> the names in the column `split` that they stand for, see source.
+  def __init__(self, table, unions=None):
+    """Takes a table with a column `split`, and unions, see source.ClipSource."""
+    present = set(pc.unique(table["split"]).to_pylist()) - {None}
+    self._members = {name: {name} for name in present}
+    self._members |= {name: present & set(parts) for name, parts in (unions or {}).items()}
 
-  Returns:
-    (table, names of the chosen parts; empty if all).
+  def choose(self, split, what):
+    """Returns the names that a choice stands for; None: all clips.
 
-  Raises:
-    UserError: there is no such part.
-  """
-  present = set(pc.unique(table["split"]).to_pylist()) - {None}
-  parts = {name: {name} for name in present}
-  parts |= {name: present & set(members) for name, members in (unions or {}).items()}
-  if split is None:
-    split = "train" if "train" in parts else "all"
-  if split == "all":
-    return table, ()
-  for name in (wanted := split.split("+")):
-    if not parts.get(name):
-      known = ", ".join(sorted(filter(parts.get, parts))) or "none"
-      raise UserError(f"{what}: no clip with split {name!r}; it has {known}")
-  chosen = pa.array(sorted(set().union(*map(parts.get, wanted))), pa.large_string())
-  return table.filter(pc.is_in(table["split"], chosen)), tuple(wanted)
+    Args:
+      split: a name, several joined by "+", "all", or None: "train" where there is one, else all.
+      what: the data set, for people.
+
+    Returns:
+      A list of names in the column `split`, sorted, or None.
+
+    Raises:
+      UserError: there is no such part.
+    """
+    if split is None:
+      split = "train" if self._members.get("train") else "all"
+    if split == "all":
+      return None
+    for name in (wanted := split.split("+")):
+      if not self._members.get(name):
+        known = ", ".join(sorted(filter(self._members.get, self._members))) or "none"
+        raise UserError(f"{what}: no clip with split {name!r}; it has {known}")
+    return sorted(set().union(*map(self._members.get, wanted)))
+
+
+def of_parts(table, names):
+  """Returns the rows of a table whose `split` is among the names; all, if None."""
+  if names is None:
+    return table
+  return table.filter(pc.is_in(table["split"], pa.array(names, pa.large_string())))
 
 
 def printable(path):

@@ -62,7 +62,9 @@ def _open_tree(root):
 
 def _open_csv(path, split):
   rows = [Row(row["file"], row["label"], row["group"], row["split"]) for row in _read_csv(path)]
-  table, chosen = files.select_split(files.table_of(rows), split, path)
+  table = files.table_of(rows)
+  chosen = files.Parts(table).choose(split, path)
+  table = files.of_parts(table, chosen)
   summary = f"{table.num_rows} rows{_in_classes(table['label'].to_pylist())} of {path}"
   summary += f", split {'+'.join(chosen)}" if chosen else ""
   return FilesSource(f"folder:{path}", os.path.dirname(path) or ".", table, summary)

@@ -3,11 +3,10 @@
 import dataclasses
 import os
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 
 import pyarrow as pa
 
-from audio.datasets import files, tfds
+from audio.datasets import builders, files, tfds
 from audio.errors import UserError
 
 
@@ -21,6 +20,8 @@ class Archive:
     md5: hex digest, where it is published.
     sha256: likewise.
     num_bytes: size, where it is published.
+    folder: in the folder of the data set, where it is to be unpacked; empty: there.
+    optional: whether nothing in it is read: documentation.
   """
 
   name: str
@@ -28,6 +29,8 @@ class Archive:
   md5: str | None = None
   sha256: str | None = None
   num_bytes: int | None = None
+  folder: str = ""
+  optional: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,14 +41,14 @@ class Contents:
     table: the clips, a pyarrow table (files.SCHEMA), all parts together, in their final order.
     classes: see source.ClipSource.
     several_labels: see source.ClipSource.
-    missing: see source.ClipSource.
+    missing: clips that lists name and that are not there, a pyarrow table (files.MISSING_SCHEMA).
     remarks: what a person should know of this copy, for the summary.
   """
 
   table: pa.Table
   classes: tuple[str, ...] = ()
   several_labels: bool = False
-  missing: tuple[str, ...] = ()
+  missing: pa.Table = dataclasses.field(default_factory=lambda: files.missing_table(()))
   remarks: tuple[str, ...] = ()
 
 
@@ -78,7 +81,7 @@ class Corpus:
   sample_rate_hz: int
   archives: tuple[Archive, ...] = ()
   split_names: tuple[str, ...] = ()
-  unions: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+  unions: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
   builder: str | None = None
 
 
@@ -104,7 +107,10 @@ def open_corpus(corpus, split=None, data_dir=None, manual_dir=None):
   if corpus.builder is None or (data_dir and not manual_dir and not _may_prepare(corpus, data_dir)):
     raise UserError(_not_there(corpus, data_dir))
   archives = manual_dir or (data_dir if _has_archives(corpus, data_dir) else None)
-  source = tfds.open_builder(corpus.builder, split, data_dir, archives, ours=_is_ours(corpus))
+  split = split or ("train" if "train" in corpus.split_names else "all")
+  source = tfds.open_builder(
+    corpus.builder, split, data_dir, archives, _is_ours(corpus), corpus.unions
+  )
   source.name = corpus.name
   return source
 
@@ -118,17 +124,18 @@ def find(corpus, data_dir):
   return next(filter(None, found), None)
 
 
-def holding(*relative_paths):
-  """Returns a Corpus.find: the first folder, among the given and its children, that holds all.
+def holding(*relative_paths, enough=all):
+  """Returns a Corpus.find: the first folder, among the given and its children, that holds them.
 
   Args:
     relative_paths: of files and folders of the layout.
+    enough: `all` or `any` of them.
   """
 
   def search(folder):
     children = (entry.path for entry in sorted(os.scandir(folder), key=lambda e: e.name))
     for candidate in [folder, *filter(os.path.isdir, children)]:
-      if all(os.path.exists(os.path.join(candidate, path)) for path in relative_paths):
+      if enough(os.path.exists(os.path.join(candidate, path)) for path in relative_paths):
         return candidate
     return None
 
@@ -136,21 +143,24 @@ def holding(*relative_paths):
 
 
 def _open_files(corpus, root, split):
-  contents = corpus.read(root)
-  what = f"{corpus.name} in {root}"
-  table, chosen = files.select_split(contents.table, split, what, corpus.unions)
-  part = f", split {'+'.join(chosen)}" if chosen else ""
-  remarks = "".join(f"; {remark}" for remark in contents.remarks)
-  summary = f"{table.num_rows} clips{part} of {what}{remarks}"
+  contents, what = corpus.read(root), f"{corpus.name} in {root}"
+  chosen = files.Parts(contents.table, corpus.unions).choose(split, what)
+  table = files.of_parts(contents.table, chosen)
+  missing = files.of_parts(contents.missing, chosen)["key"].to_pylist()
+  remarks = list(contents.remarks)
+  if missing:
+    remarks.insert(0, f"{len(missing)} of {len(missing) + table.num_rows} listed are not there")
+  part = f", {'+'.join(chosen)}" if chosen else ""
+  summary = "; ".join([f"{table.num_rows} clips{part} of {what}", *remarks])
   source = files.FilesSource(corpus.name, root, table, summary)
   source.split_names, source.unions = corpus.split_names, corpus.unions
   source.classes, source.several_labels = contents.classes, contents.several_labels
-  source.missing = contents.missing
+  source.missing = missing
   return source
 
 
 def _is_ours(corpus):
-  return corpus.builder == corpus.name and not tfds.has_builder(corpus.builder)
+  return corpus.builder.split("/")[0] in builders.NAMES
 
 
 def _has_archives(corpus, folder):
@@ -159,7 +169,7 @@ def _has_archives(corpus, folder):
 
 
 def _may_prepare(corpus, data_dir):
-  """Whether tensorflow-datasets may write here: a folder of its own, a new one, or the archives'."""
+  """Whether tensorflow-datasets may write here: its own folder, a new one, or that of archives."""
   if not os.path.isdir(data_dir) or not os.listdir(data_dir):
     return True
   builder = corpus.builder.split("/")[0].split(":")[0]
