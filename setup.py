@@ -1,4 +1,4 @@
-"""Packaging: `pip install -e .`, with the extras [test], [tfio] and [torch]."""
+"""Packaging: `pip install -e .`, with the extras [beam], [test], [tfio] and [torch]."""
 
 import pathlib
 
@@ -27,7 +27,9 @@ REQUIREMENTS = [
   "tqdm>=4.66",
 ]
 
-TEST = ["pytest>=8.0", "pytest-xdist>=3.6", "ruff>=0.9"]
+BEAM = ["apache-beam>=2.60"]  # shares the preparation of large data sets among machines
+
+TEST = ["pytest>=8.0", "pytest-xdist>=3.6", "ruff>=0.9", *BEAM]
 
 TORCH = ["torch>=2.6"]  # reads published weights; from 2.6 on nothing else in a file is run
 
@@ -44,5 +46,5 @@ setuptools.setup(
   python_requires=">=3.10,<3.13",
   packages=setuptools.find_packages(include=["audio", "audio.*", "cola", "downstream", "mixback"]),
   install_requires=REQUIREMENTS,
-  extras_require={"test": TEST, "tfio": TFIO, "torch": TORCH},
+  extras_require={"beam": BEAM, "test": TEST, "tfio": TFIO, "torch": TORCH},
 )

@@ -13,6 +13,8 @@ from audio.errors import UserError, disk_reason
 from audio.runs import Run
 from audio.store import Store
 
+_STORE = "store:"
+
 
 def run(main):
   """Runs `main(argv)` under absl; a UserError becomes one line and exit code 1."""
@@ -67,8 +69,9 @@ def define_data_flags(default):
   flags.DEFINE_multi_string(
     "dataset",
     default,
-    "synthetic, folder:PATH (a folder or a CSV), or an audio data set of tensorflow-datasets; "
-    "several of these flags are one data set.",
+    "synthetic, folder:PATH (a folder or a CSV), store:PATH (decoded by audio.prepare), audioset, "
+    "fsdnoisy18k, ... (see README), or an audio data set of tensorflow-datasets; several of these "
+    "flags are one data set.",
   )
   define_selection_flags()
   define_location_flags()
@@ -84,7 +87,7 @@ def define_selection_flags():
 
 def define_location_flags(max_bad_fraction=0.05):
   """Defines the flags that say where data sets are, and how many bad clips they may have."""
-  flags.DEFINE_string("data_dir", None, "Where prepared data sets are; default: the library's own.")
+  flags.DEFINE_string("data_dir", None, "Folder that holds data sets, or where they are prepared.")
   flags.DEFINE_string("manual_dir", None, "Folder with archives of a data set downloaded by hand.")
   flags.DEFINE_string("store_dir", None, "Where decoded audio is kept; default: the user's cache.")
   flags.DEFINE_float(
@@ -112,11 +115,26 @@ def open_store(flag_values, sample_rate_hz):
 
 def _prepare(dataset, flag_values, sample_rate_hz):
   """Opens one data set, decoded."""
+  if dataset.startswith(_STORE):
+    return _open_finished(dataset.removeprefix(_STORE), sample_rate_hz, flag_values["split"])
   options = [flag_values[name] for name in ("split", "data_dir", "manual_dir")]
   source = datasets.open_source(dataset, *options)
   print(f"data       {source.summary}", flush=True)
   store_dir, max_bad = flag_values["store_dir"], flag_values["max_bad_fraction"]
   return preparation.prepare(source, sample_rate_hz, store_dir, max_bad)
+
+
+def _open_finished(folder, sample_rate_hz, split):
+  """Opens a store that audio.prepare has made."""
+  store = Store(os.path.expanduser(folder))
+  if store.sample_rate_hz != sample_rate_hz:
+    raise UserError(
+      f"--dataset={_STORE}{folder}: it holds {store.sample_rate_hz} Hz, and {sample_rate_hz} Hz "
+      f"are needed: prepare it again with --sample_rate_hz={sample_rate_hz}"
+    )
+  if split is not None:
+    raise UserError(f"--split={split}: a store has no splits; prepare the one you need, or --keys")
+  return store
 
 
 def _ids_of_keys(store, path):

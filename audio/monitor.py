@@ -6,6 +6,7 @@ import tensorflow as tf
 import tqdm
 
 from audio import knn
+from audio.datasets import LABEL_SEPARATOR
 from audio.embedding import ClipEmbedder, ClipEncoder
 
 MAX_CLIPS = 500
@@ -15,7 +16,8 @@ NEIGHBOURS = 10
 class Monitor(abc.ABC):
   """Judges by a fixed sample of the clips; their labels are used here and nowhere else.
 
-  Inference mode, clean excerpts. Without labels it does nothing.
+  Inference mode, clean excerpts. Without labels it does nothing; where clips have several, it
+  looks at those that have one.
   """
 
   def __init__(self, run, store):
@@ -69,4 +71,6 @@ def _sample(store):
   last = tf.constant(store.num_clips - 1, tf.int64)
   ids = tf.random.experimental.index_shuffle(positions, seed, last).numpy()
   labels = store.labels(ids)
-  return [int(clip) for clip, label in zip(ids, labels) if label is not None][:MAX_CLIPS]
+  several = LABEL_SEPARATOR if store.several_labels else None
+  usable = [label is not None and not (several and several in label) for label in labels]
+  return ids[usable][:MAX_CLIPS].tolist()

@@ -10,12 +10,11 @@ import os
 import keras
 import tensorflow as tf
 
-from audio import callbacks, plots, progress_bar
+from audio import callbacks, lists, plots, progress_bar
 from audio.contrastive import step_seed
 from audio.errors import UserError, disk_reason
 from audio.excerpts import map_in_order
 from audio.export import export_saved_model
-from audio.preparation import copy_skipped
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +55,7 @@ def pretrain(run, config, pairs, model, monitor):
     UserError: loss not finite, another process in the run, no space on disk.
   """
   with run.locked(), callbacks.StopRequest() as stop:
-    copy_skipped(pairs.store, run.folder)
+    lists.copy(pairs.store, run.folder)
     windows = config.windows()
     checkpoints = Checkpoints(run, model)
     first_step = checkpoints.restore()

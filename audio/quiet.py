@@ -35,9 +35,9 @@ def native_stderr(log_path=None):
     finally:
       sys.stderr.flush()
       os.dup2(terminal_fd, 2)
-    if log_path and (text := _text(captured)):
-      with open(log_path, "a", encoding="utf-8") as log:
-        log.write(text)
+      if log_path and (text := _text(captured)):
+        with open(log_path, "a", encoding="utf-8") as log:
+          log.write(text)
 
 
 def _writes_to_fd_2(stream):

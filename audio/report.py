@@ -2,7 +2,7 @@
 
 import os
 
-from audio.store import SKIPPED
+from audio.store import MISSING, SKIPPED
 
 
 def store(opened):
@@ -10,10 +10,20 @@ def store(opened):
   folders = ", ".join(opened.folders)
   print(f"store      {opened.num_clips} clips, {_duration(opened.hours)}, in {folders}")
   if opened.num_skipped:
-    lists = ", ".join(os.path.join(folder, SKIPPED) for folder in opened.folders)
-    print(f"skipped    {opened.num_skipped} unusable clips, see {lists}")
+    print(f"skipped    {opened.num_skipped} unusable clips, see {_lists(opened, SKIPPED)}")
+  if opened.num_missing:
+    listed = opened.num_missing + opened.num_skipped + opened.num_clips
+    print(
+      f"missing    {opened.num_missing} of {listed} listed clips are not there, see "
+      f"{_lists(opened, MISSING)}"
+    )
   if opened.num_silent:
     print(f"silent     {opened.num_silent} clips hold nothing but zeros; they are kept")
+
+
+def _lists(opened, name):
+  paths = (os.path.join(folder, name) for folder in opened.folders)
+  return ", ".join(filter(os.path.exists, paths))
 
 
 def recipe(name, chosen, config, num_clips):

@@ -4,6 +4,7 @@
   index.arrow        a row per clip: everything but the PCM, and where the PCM lies
   shard-*.arrow      Arrow IPC files with the PCM and all columns; any Arrow reader opens them
   skipped.csv        clips that could not be used, with the reason
+  missing.csv        clips that the data set lists and that are not there, if there are such
 
 A wave is `pcm * gain`. The gain is a power of two, as small as the clip allows: 16-bit recordings
 stay bit-exact, quiet ones of more bits keep theirs, and floats beyond full scale are not clipped.
@@ -20,7 +21,8 @@ import pyarrow as pa
 from audio.errors import UserError
 
 VERSION = 2
-MANIFEST, INDEX, SKIPPED = "store.json", "index.arrow", "skipped.csv"
+MANIFEST, INDEX = "store.json", "index.arrow"
+SKIPPED, MISSING = "skipped.csv", "missing.csv"
 
 CLIP_FIELDS = [
   pa.field("key", pa.string()),
@@ -68,6 +70,8 @@ class Store:
   Attributes:
     folders: where it is; several, if stores were joined.
     num_skipped: how many clips could not be used.
+    num_missing: how many clips the data set lists that are not there.
+    several_labels: whether a clip may have several, joined by datasets.LABEL_SEPARATOR.
     sample_rate_hz: rate of all clips.
     num_clips: number of usable clips.
     num_samples: int64 `[num_clips]`, length of each clip.
@@ -87,6 +91,8 @@ class Store:
       raise UserError(f"{folder!r} holds no finished store (version {VERSION})")
     self.folders = [folder]
     self.num_skipped = manifest["num_skipped"]
+    self.num_missing = manifest.get("num_missing", 0)
+    self.several_labels = manifest.get("several_labels", False)
     self.sample_rate_hz = manifest["sample_rate_hz"]
     self._shard_paths = [os.path.join(folder, name) for name, _ in manifest["shards"]]
     with pa.memory_map(os.path.join(folder, INDEX)) as file:
@@ -125,6 +131,8 @@ class Store:
       shards += len(store._shard_paths)
     joined.folders = [folder for store in stores for folder in store.folders]
     joined.num_skipped = sum(store.num_skipped for store in stores)
+    joined.num_missing = sum(store.num_missing for store in stores)
+    joined.several_labels = any(store.several_labels for store in stores)
     joined._shard_paths = [path for store in stores for path in store._shard_paths]
     joined._set_index(pa.concat_tables(tables), _digest_of([store.digest for store in stores]))
     joined.unmap()

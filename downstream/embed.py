@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 from absl import flags
 
-from audio import commands, preparation
+from audio import commands, lists
 from audio.errors import UserError
 from audio.store import SKIPPED
 from downstream import models, outputs, projector
@@ -29,7 +29,7 @@ def main(_):
   if values["projector"]:
     project(values["projector"], embeddings, model, store)
   if store.num_skipped:
-    preparation.copy_skipped(store, parts)
+    lists.copy(store, parts)
     os.replace(os.path.join(parts, SKIPPED), f"{values['output']}.{SKIPPED}")
   outputs.write(values["output"], embeddings, store, model, values["frames"])
   shutil.rmtree(parts)

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 import soundfile
 
-from audio import datasets, preparation
+from audio import chunks, datasets, preparation
 from audio.errors import UserError
 from tests.support import ROOT, environment, tone, write_clips
 
@@ -39,7 +39,7 @@ def test_an_unchanged_source_is_decoded_once_and_a_changed_one_again(tmp_path, m
   folder = write_clips(tmp_path / "clips", clips=2)
   first = prepare(folder, tmp_path / "stores")
   with monkeypatch.context() as patch:
-    patch.setattr(preparation, "_decode_chunks", lambda *_: pytest.fail("decoded again"))
+    patch.setattr(chunks, "write", lambda *_: pytest.fail("decoded again"))
     assert prepare(folder, tmp_path / "stores").digest == first.digest
   soundfile.write(folder / "high" / "0.wav", tone(999, 1), 16_000)
   again = prepare(folder, tmp_path / "stores")
@@ -56,9 +56,9 @@ def test_the_number_of_threads_does_not_change_a_byte(tmp_path):
 def test_chunks_and_shards_are_of_bounded_size_and_give_the_same_clips(tmp_path, monkeypatch):
   folder = write_clips(tmp_path / "clips")
   whole = prepare(folder, tmp_path / "one")
-  monkeypatch.setattr(preparation, "CHUNK_CLIPS", 5)
-  monkeypatch.setattr(preparation, "BATCH_BYTES", 60_000)
-  monkeypatch.setattr(preparation, "SHARD_BYTES", 100_000)
+  monkeypatch.setattr(chunks, "CHUNK_CLIPS", 5)
+  monkeypatch.setattr(chunks, "BATCH_BYTES", 60_000)
+  monkeypatch.setattr(chunks, "SHARD_BYTES", 100_000)
   parts = prepare(folder, tmp_path / "many")
   assert len(list(pathlib.Path(parts.folders[0]).glob("shard-*"))) >= 5
   assert parts.digest == whole.digest
@@ -69,11 +69,11 @@ def test_chunks_and_shards_are_of_bounded_size_and_give_the_same_clips(tmp_path,
 @pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(b"")])
 def test_a_store_that_lost_a_shard_is_made_again_and_only_that_part(tmp_path, monkeypatch, damage):
   folder = write_clips(tmp_path / "clips")
-  monkeypatch.setattr(preparation, "CHUNK_CLIPS", 5)
+  monkeypatch.setattr(chunks, "CHUNK_CLIPS", 5)
   before = files_of(prepare(folder, tmp_path / "stores"))
   damage(next((tmp_path / "stores").rglob("shard-00001-00.arrow")))
-  loaded, load = [], preparation._load
-  monkeypatch.setattr(preparation, "_load", lambda *a: loaded.append(a[0].key) or load(*a))
+  loaded, load = [], chunks._load
+  monkeypatch.setattr(chunks, "_load", lambda *a: loaded.append(a[0].key) or load(*a))
   assert files_of(prepare(folder, tmp_path / "stores")) == before
   assert len(loaded) == 5
 
@@ -104,8 +104,8 @@ def test_no_usable_clip_is_an_error_even_if_all_may_be_bad(tmp_path):
 
 def test_a_full_disk_is_one_clear_line_and_the_next_call_goes_on(tmp_path, monkeypatch):
   folder = write_clips(tmp_path / "clips")
-  monkeypatch.setattr(preparation, "CHUNK_CLIPS", 5)
-  write, calls = preparation._write_json, []
+  monkeypatch.setattr(chunks, "CHUNK_CLIPS", 5)
+  write, calls = chunks.write_json, []
 
   def full_after_one(path, value):
     calls.append(path)
@@ -114,12 +114,12 @@ def test_a_full_disk_is_one_clear_line_and_the_next_call_goes_on(tmp_path, monke
     write(path, value)
 
   with monkeypatch.context() as patch:
-    patch.setattr(preparation, "_write_json", full_after_one)
+    patch.setattr(chunks, "write_json", full_after_one)
     with pytest.raises(UserError, match=r"no space left on device.*--store_dir"):
       prepare(folder, tmp_path / "stores")
   loaded = []
-  load = preparation._load
-  monkeypatch.setattr(preparation, "_load", lambda *a: loaded.append(a[0].key) or load(*a))
+  load = chunks._load
+  monkeypatch.setattr(chunks, "_load", lambda *a: loaded.append(a[0].key) or load(*a))
   store = prepare(folder, tmp_path / "stores")
   assert store.num_clips == 12
   assert len(loaded) == 7  # the first chunk was kept
@@ -137,13 +137,13 @@ def in_a_process(folder, stores, delay_s=0.0, chunk=3):
   """Starts the preparation in a process of its own, each clip taking `delay_s` longer."""
   code = f"""
 import time
-from audio import datasets, preparation
-preparation.CHUNK_CLIPS = {chunk}
-load = preparation._load
+from audio import chunks, datasets, preparation
+chunks.CHUNK_CLIPS = {chunk}
+load = chunks._load
 def slow(*arguments):
   time.sleep({delay_s})
   return load(*arguments)
-preparation._load = slow
+chunks._load = slow
 print("ready", flush=True)
 store = preparation.prepare(datasets.open_source({f"folder:{folder}"!r}), 16_000, {str(stores)!r})
 print(store.digest)
@@ -163,7 +163,7 @@ def test_a_killed_preparation_goes_on_and_gives_the_same_store(tmp_path, monkeyp
   killed.send_signal(signal.SIGKILL)
   killed.communicate()
   assert not list((tmp_path / "stores").rglob("store.json"))
-  monkeypatch.setattr(preparation, "CHUNK_CLIPS", 3)
+  monkeypatch.setattr(chunks, "CHUNK_CLIPS", 3)
   resumed, fresh = prepare(folder, tmp_path / "stores"), prepare(folder, tmp_path / "fresh")
   assert files_of(resumed) == files_of(fresh)
 
