@@ -1,10 +1,14 @@
-"""A store: all clips of a data set as 16-bit PCM on disk, read without a copy.
+"""A store: all clips of a data set as 16-bit PCM on disk, read where and when it is needed.
 
   store.json         written last: sample rate, counts, digests. Without it there is no store
   index.arrow        a row per clip: everything but the PCM, and where the PCM lies
   shard-*.arrow      Arrow IPC files with the PCM and all columns; any Arrow reader opens them
   skipped.csv        clips that could not be used, with the reason
   missing.csv        clips that the data set lists and that are not there, if there are such
+
+The index is memory-mapped. Excerpts are read by their place (pread), not through a mapping: where a
+store is larger than memory, a mapping reads ahead at every random access (measured on 2,000,000
+clips: 7 ms an excerpt, against 0.02 ms), and a shard that is cut off would end the process.
 
 A wave is `pcm * gain`. The gain is a power of two, as small as the clip allows: 16-bit recordings
 stay bit-exact, quiet ones of more bits keep theirs, and floats beyond full scale are not clipped.
@@ -14,6 +18,8 @@ import copy
 import hashlib
 import json
 import os
+import threading
+import weakref
 
 import numpy as np
 import pyarrow as pa
@@ -97,7 +103,7 @@ class Store:
     self._shard_paths = [os.path.join(folder, name) for name, _ in manifest["shards"]]
     with pa.memory_map(os.path.join(folder, INDEX)) as file:
       self._set_index(pa.ipc.open_file(file).read_all(), manifest["digest"])
-    self.unmap()
+    self._shards = ShardFiles(self._shard_paths)
 
   def _set_index(self, index, digest):
     self.digest = digest
@@ -109,10 +115,6 @@ class Store:
     self._gain = index["gain"].to_numpy()
     self._shard = index["shard"].to_numpy()
     self._first_sample = index["byte_offset"].to_numpy() // 2
-
-  def unmap(self):
-    """Gives memory back that the system holds for what was read; reading goes on as before."""
-    self._shards = _map_shards(self._shard_paths)
 
   @classmethod
   def join(cls, stores):
@@ -135,7 +137,7 @@ class Store:
     joined.several_labels = any(store.several_labels for store in stores)
     joined._shard_paths = [path for store in stores for path in store._shard_paths]
     joined._set_index(pa.concat_tables(tables), _digest_of([store.digest for store in stores]))
-    joined.unmap()
+    joined._shards = ShardFiles(joined._shard_paths)
     return joined
 
   def select(self, clip_ids):
@@ -161,7 +163,12 @@ class Store:
   @property
   def has_labels(self):
     """Whether at least two classes are named."""
-    return len(self._index["label"].drop_null().unique()) >= 2
+    found = set()
+    for chunk in self._index["label"].iterchunks():  # of millions of clips only the first few
+      found |= set(chunk.drop_null().unique().to_pylist())
+      if len(found) >= 2:
+        return True
+    return False
 
   @property
   def num_silent(self):
@@ -174,9 +181,8 @@ class Store:
     return float(self.num_samples.sum()) / self.sample_rate_hz / 3600
 
   def pcm(self, clip_id):
-    """Returns int16 `[n]`, a view of the file."""
-    first = self._first_sample[clip_id]
-    return self._shards[self._shard[clip_id]][first : first + self.num_samples[clip_id]]
+    """Returns int16 `[n]`, the clip as it is stored."""
+    return self._read(clip_id, 0, int(self.num_samples[clip_id]))
 
   def wave(self, clip_id):
     """Returns float32 `[n]`, the clip as it was read."""
@@ -184,9 +190,13 @@ class Store:
 
   def copy_excerpt(self, clip_id, start, out):
     """Writes float32 samples from `start` into `out`; both ends lie inside the clip."""
-    first = self._first_sample[clip_id] + start
-    pcm = self._shards[self._shard[clip_id]][first : first + len(out)]
-    np.multiply(pcm, self._gain[clip_id], out=out)
+    np.multiply(self._read(clip_id, start, len(out)), self._gain[clip_id], out=out)
+
+  def _read(self, clip_id, start, num_samples):
+    pcm = np.empty(num_samples, np.int16)
+    first_byte = 2 * (int(self._first_sample[clip_id]) + int(start))
+    self._shards.read(int(self._shard[clip_id]), first_byte, pcm)
+    return pcm
 
   def _column(self, name, clip_ids):
     column = self._index[name]
@@ -216,14 +226,51 @@ def _digest_of(digests):
   return hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
-def _map_shards(paths):
-  """Maps every shard as one int16 array."""
-  _allow_open_files(len(paths) + 1024)
-  return [np.memmap(path, np.int16, mode="r").view(np.ndarray) for path in paths]
+class ShardFiles:
+  """The shards of a store, open for reading by any number of threads until it is let go."""
+
+  def __init__(self, paths):
+    """Takes their paths."""
+    self._paths = paths
+    _allow_open_files(len(paths) + 1024)
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+    self._descriptors = [os.open(path, flags) for path in paths]
+    weakref.finalize(self, _close, self._descriptors)
+
+  def read(self, number, first_byte, out):
+    """Fills an array with the bytes of a shard from `first_byte` on."""
+    memory, done = memoryview(out).cast("B"), 0
+    while done < len(memory):
+      count = _read_at(self._descriptors[number], first_byte + done, memory[done:])
+      if not count:
+        raise UserError(
+          f"{self._paths[number]} has been cut off since it was opened: delete the folder "
+          f"{os.path.dirname(self._paths[number])!r}, it is made again by the next command"
+        )
+      done += count
+
+
+def _close(descriptors):
+  for descriptor in descriptors:
+    os.close(descriptor)
+
+
+def _read_at(descriptor, position, memory):
+  """Reads into memory what there is from a position on; returns how many bytes."""
+  if hasattr(os, "preadv"):
+    return os.preadv(descriptor, [memory], position)
+  with _seek_lock:  # Windows
+    os.lseek(descriptor, position, os.SEEK_SET)
+    content = os.read(descriptor, len(memory))
+  memory[: len(content)] = content
+  return len(content)
+
+
+_seek_lock = threading.Lock()
 
 
 def _allow_open_files(wanted):
-  """Raises this process's limit of open files, since a mapped file counts as one."""
+  """Raises this process's limit of open files, since every shard is one."""
   try:
     import resource
   except ImportError:  # not on Windows, which has no such limit

@@ -84,7 +84,6 @@ class Embeddings:
     with progress_bar.make(self._store.num_clips, "embedding", "clip", initial=initial) as bar:
       for part in missing:
         self._make_part(part, bar)
-        self._store.unmap()
 
   def _make_part(self, part, bar):
     clip_ids = range(self._bounds[part], self._bounds[part + 1])

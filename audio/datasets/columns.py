@@ -21,11 +21,12 @@ class Columns:
       self._flush()
 
   def finish(self):
-    """Returns the columns: NumPy arrays and pyarrow arrays."""
+    """Returns the columns: NumPy arrays, and chunked arrays of pyarrow."""
     self._flush()
+    columns = [list(column) for column in zip(*self._batches)]
+    self._batches = []
     return tuple(
-      pa.concat_arrays(c) if isinstance(c[0], pa.Array) else np.concatenate(c)
-      for c in zip(*self._batches)
+      pa.chunked_array(c) if isinstance(c[0], pa.Array) else np.concatenate(c) for c in columns
     )
 
   def _flush(self):

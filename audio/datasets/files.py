@@ -79,7 +79,7 @@ def missing_table(pairs):
 
 
 class FilesSource(ClipSource):
-  """Clips in files below one folder."""
+  """Clips in files below one folder; columns of text may be dictionary-encoded."""
 
   def __init__(self, name, root, table, summary):
     """Takes the clips in their final order.
@@ -176,20 +176,32 @@ def walk(root, endings):
   Raises:
     UserError: a folder cannot be listed.
   """
-  paths, num_others, seen = [], 0, set()
-  endings = tuple(endings)
-  for folder, folders, names in os.walk(root, followlinks=True, onerror=_refuse_folder):
-    status = os.stat(folder)
-    if (status.st_dev, status.st_ino) in seen:  # reached again through a symbolic link
-      folders.clear()
-      continue
-    seen.add((status.st_dev, status.st_ino))
-    folders.sort()
+  paths, num_others, endings = [], 0, tuple(endings)
+  for folder, names in folders(root):
     found = [n for n in names if not n.startswith(".") and n.lower().endswith(endings)]
     num_others += len(names) - len(found)
-    prefix = os.path.relpath(folder, root)
-    paths += found if prefix == os.curdir else [os.path.join(prefix, name) for name in found]
+    paths += [os.path.join(folder, name) for name in found]
   return sorted(paths), num_others
+
+
+def folders(root):
+  """Yields (relative folder, "" for the root; names of the files in it, sorted), in order.
+
+  Symbolic links are followed once. Only one folder is held in memory at a time.
+
+  Raises:
+    UserError: a folder cannot be listed.
+  """
+  seen = set()
+  for folder, below, names in os.walk(root, followlinks=True, onerror=_refuse_folder):
+    status = os.stat(folder)
+    if (status.st_dev, status.st_ino) in seen:  # reached again through a symbolic link
+      below.clear()
+      continue
+    seen.add((status.st_dev, status.st_ino))
+    below.sort()
+    relative = os.path.relpath(folder, root)
+    yield "" if relative == os.curdir else relative, sorted(names)
 
 
 def read_table(path, columns, what, delimiter=",", header=True):

@@ -1,5 +1,7 @@
 """The store: exact, memory-mapped, open to other readers."""
 
+import os
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -71,9 +73,25 @@ def test_shards_open_in_any_arrow_reader(clip_store):
   assert_close(np.array(row["pcm"], "f") * np.float32(row["gain"]), clip_store.wave(3))
 
 
-def test_pcm_is_a_view_of_the_file(clip_store):
-  assert clip_store.pcm(2).base is not None
-  assert not clip_store.pcm(2).flags.writeable
+@pytest.mark.parametrize("has_preadv", [True, False])
+def test_any_part_of_any_clip_is_read_by_its_place(clip_store, monkeypatch, has_preadv):
+  if not has_preadv:
+    monkeypatch.delattr(os, "preadv")
+  for clip_id in (0, 5, 11):
+    whole = clip_store.wave(clip_id)
+    out = np.empty(1000, np.float32)
+    clip_store.copy_excerpt(clip_id, len(whole) - 1000, out)
+    assert_close(out, whole[-1000:])
+
+
+def test_a_shard_that_is_cut_off_while_it_is_open_is_one_line_and_no_crash(tmp_path):
+  source = datasets.open_source(f"folder:{write_clips(tmp_path / 'clips')}")
+  opened = preparation.prepare(source, 16_000, str(tmp_path / "stores"))
+  (shard,) = (tmp_path / "stores").rglob("shard-*")
+  os.truncate(shard, 100_000)
+  assert len(opened.wave(0)) == 24_000
+  with pytest.raises(UserError, match="has been cut off since it was opened: delete the folder"):
+    opened.wave(11)
 
 
 def test_a_folder_without_a_manifest_is_no_store(tmp_path):
@@ -92,7 +110,6 @@ def test_joined_stores_hold_all_clips_and_selections_some_without_a_copy(clip_st
   for clip_id, wave in {3: clip_store.wave(3), 13: other.wave(1), 20: clip_store.wave(5)}.items():
     assert_close(joined.wave(clip_id), wave)
   some = joined.select([13, 3])
-  some.unmap()
   assert (some.num_clips, some.keys()) == (2, [other.keys()[1], clip_store.keys()[3]])
   assert_close(some.wave(0), other.wave(1))
   assert_close(some.mean, joined.mean[[13, 3]])

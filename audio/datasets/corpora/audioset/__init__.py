@@ -32,10 +32,8 @@ def find(folder):
 
 def read(root):
   """Reads a folder in any of the known layouts."""
-  paths, _ = files.walk(root, (*recordings.ENDINGS, ".csv"))
-  tables = [path for path in paths if path.lower().endswith(".csv")]
-  others = (path for path in paths if not path.lower().endswith(".csv"))
-  found = recordings.of_paths(root, others)
+  tables, _ = files.walk(root, (".csv",))
+  found = recordings.of_paths(root, recordings.paths_below(root))
   if not len(found.ids):
     raise UserError(f"no recording of AudioSet in {root!r}: expected {LAYOUT}")
   classes = lists.read_classes(root, tables)

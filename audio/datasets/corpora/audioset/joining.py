@@ -82,7 +82,7 @@ def _part_names(parts):
 
 def _table(recordings, segments, chosen, segment_of):
   """Returns the clips as files.SCHEMA has them."""
-  listed, taken = segment_of >= 0, pa.array(chosen)
+  listed = segment_of >= 0
   parts = recordings.parts[chosen].copy()
   parts[listed] = segments.parts[segment_of[listed]]
   # Times are those of the video; a file whose name says so begins later than that.
@@ -95,8 +95,8 @@ def _table(recordings, segments, chosen, segment_of):
   labels = segments.labels.take(pa.array(segment_of, mask=~listed)) if listed.any() else none
   columns = {
     "key": pa.array(recordings.ids[chosen]).cast(pa.large_string()),
-    "path": recordings.paths.take(taken),
-    "member": recordings.members.take(taken),
+    "path": _taken(recordings.paths, chosen),
+    "member": _taken(recordings.members, chosen),
     "label": labels,
     "group": none,
     "split": _part_names(parts),
@@ -104,7 +104,12 @@ def _table(recordings, segments, chosen, segment_of):
     "stop_s": pa.array(stops_s[row_of] - begins_s, mask=~listed),
     "slack_s": pa.array(np.full(len(chosen), SLACK_S), mask=~listed),
   }
-  return pa.table(columns, schema=files.SCHEMA)
+  return pa.table(columns)  # as files.SCHEMA, but for the labels, which are dictionary-encoded
+
+
+def _taken(column, chosen):
+  """Returns the chosen rows; all of them without a copy."""
+  return column if len(chosen) == len(column) else column.take(pa.array(chosen))
 
 
 def _remarks(recordings, segments, classes, num_copies, num_unlisted):

@@ -37,7 +37,8 @@ class Segments:
     starts_s: float64 `[n]`, in the video.
     stops_s: float64 `[n]`, in the video.
     parts: uint8 `[n]`, an index into PARTS.
-    labels: large_string `[n]`, names joined by LABEL_SEPARATOR; null without a class file.
+    labels: large_string `[n]`, dictionary-encoded, names joined by LABEL_SEPARATOR; null without a
+      class file.
     files: names of the lists.
     destroyed: (what is left of an id, part) of each row whose id was destroyed.
     num_repeated: rows whose id an earlier row has.
@@ -47,7 +48,7 @@ class Segments:
   starts_s: np.ndarray
   stops_s: np.ndarray
   parts: np.ndarray
-  labels: pa.Array
+  labels: pa.DictionaryArray
   files: tuple = ()
   destroyed: tuple = ()
   num_repeated: int = 0
@@ -120,15 +121,19 @@ def read_segments(root, paths, classes):
   Raises:
     UserError: a list cannot be read, is none of AudioSet, or names unknown classes.
   """
-  rows, destroyed = Columns("S11", "f8", "f8", "u1", pa.large_string()), []
+  rows, destroyed, codes = Columns("S11", "f8", "f8", "u1", "i4"), [], {}
   chosen = _lists(paths)
   for path in chosen:
-    _read_list(os.path.join(root, path), PARTS.index(part_of_list(path)), classes, rows, destroyed)
-  ids, starts_s, stops_s, parts, labels = rows.finish()
-  _, first = np.unique(ids, return_index=True)  # sorted; of equals the first
-  kept = (column[first] for column in (ids, starts_s, stops_s, parts))
-  repeated = len(ids) - len(first)
-  return Segments(*kept, labels.take(pa.array(first)), tuple(chosen), tuple(destroyed), repeated)
+    part = PARTS.index(part_of_list(path))
+    _read_list(os.path.join(root, path), part, classes, codes, rows, destroyed)
+  columns = rows.finish()
+  _, first = np.unique(columns[0], return_index=True)  # sorted; of equals the first
+  repeated = len(columns[0]) - len(first)
+  *kept, labels = (column[first] for column in columns)
+  labels = pa.DictionaryArray.from_arrays(
+    pa.array(labels, mask=labels < 0), pa.array(codes, pa.large_string())
+  )
+  return Segments(*kept, labels, tuple(chosen), tuple(destroyed), repeated)
 
 
 def _lists(paths):
@@ -141,8 +146,8 @@ def _lists(paths):
   return chosen
 
 
-def _read_list(path, part, classes, rows, destroyed):
-  """Adds the rows of one list."""
+def _read_list(path, part, classes, codes, rows, destroyed):
+  """Adds the rows of one list; `codes` numbers the combinations of labels as they come."""
   num_rows, lost = 0, []
   with _opened(path) as file:
     for number, cells in enumerate(csv.reader(file, skipinitialspace=True), start=1):
@@ -152,9 +157,9 @@ def _read_list(path, part, classes, rows, destroyed):
       if not _ID.match(cells[0]):
         lost.append((f"{cells[0]} ({os.path.basename(path)}, line {number})", PARTS[part]))
         continue
-      rows.add(
-        cells[0].encode(), *_times(path, number, cells), part, _labels(path, number, cells, classes)
-      )
+      times, labels = _times(path, number, cells), _labels(path, number, cells, classes)
+      code = -1 if labels is None else codes.setdefault(labels, len(codes))
+      rows.add(cells[0].encode(), *times, part, code)
   if 2 * len(lost) >= num_rows:
     raise UserError(
       f"{path}: {len(lost)} of {num_rows} rows begin with no YouTube id; it should be AudioSet's "

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from audio import ffmpeg, reading
-from audio.datasets import containers
+from audio.datasets import containers, files
 from audio.datasets.columns import Columns
 from audio.datasets.corpora.audioset import lists, names
 from audio.errors import UnusableAudio, UserError
@@ -24,8 +24,8 @@ class Recordings:
 
   Attributes:
     ids: bytes `[n]`, "S11".
-    paths: large_binary `[n]`, relative to the root.
-    members: large_string `[n]`, where in the file; null: all of it.
+    paths: large_binary `[n]`, chunked, relative to the root.
+    members: large_string `[n]`, chunked, where in the file; null: all of it.
     starts_s: float64 `[n]`, where in the video the file begins; NaN where its name does not say.
     parts: uint8 `[n]`, an index into lists.PARTS, by the name of the folder, or NO_PART.
     is_film: uint8 `[n]`, 1 where the file is one that usually holds pictures.
@@ -34,8 +34,8 @@ class Recordings:
   """
 
   ids: np.ndarray
-  paths: pa.Array
-  members: pa.Array
+  paths: pa.ChunkedArray
+  members: pa.ChunkedArray
   starts_s: np.ndarray
   parts: np.ndarray
   is_film: np.ndarray
@@ -48,6 +48,14 @@ def may_hold_ids(name):
   if not name.lower().endswith(ENDINGS):
     return False
   return name.lower().endswith(_ARCHIVES_OF_MANY) or names.parse(name) is not None
+
+
+def paths_below(root):
+  """Yields the relative paths of recordings and archives below a folder, in order."""
+  for folder, found in files.folders(root):
+    for name in found:
+      if name.lower().endswith(ENDINGS) and not name.startswith("."):
+        yield os.path.join(folder, name)
 
 
 def of_paths(root, paths):
