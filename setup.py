@@ -29,7 +29,10 @@ REQUIREMENTS = [
 
 BEAM = ["apache-beam>=2.60"]  # shares the preparation of large data sets among machines
 
-TEST = ["pytest>=8.0", "pytest-xdist>=3.6", "ruff>=0.9", *BEAM]
+# The command `tfds` imports mlcroissant, the library's test of builders dill; neither is named.
+TFDS = ["dill", "mlcroissant>=1.0.9"]
+
+TEST = ["pytest>=8.0", "pytest-xdist>=3.6", "ruff>=0.9", *BEAM, *TFDS]
 
 TORCH = ["torch>=2.6"]  # reads published weights; from 2.6 on nothing else in a file is run
 
@@ -45,6 +48,7 @@ setuptools.setup(
   license="MIT",
   python_requires=">=3.10,<3.13",
   packages=setuptools.find_packages(include=["audio", "audio.*", "cola", "downstream", "mixback"]),
+  package_data={"audio.datasets.builders": ["*/README.md", "*/*.bib", "*/*.txt", "*/*.tsv"]},
   install_requires=REQUIREMENTS,
   extras_require={"beam": BEAM, "test": TEST, "tfio": TFIO, "torch": TORCH},
 )

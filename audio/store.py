@@ -101,20 +101,20 @@ class Store:
     self.several_labels = manifest.get("several_labels", False)
     self.sample_rate_hz = manifest["sample_rate_hz"]
     self._shard_paths = [os.path.join(folder, name) for name, _ in manifest["shards"]]
-    with pa.memory_map(os.path.join(folder, INDEX)) as file:
-      self._set_index(pa.ipc.open_file(file).read_all(), manifest["digest"])
+    path = os.path.join(folder, INDEX)
+    self._set_index(_Index(path), manifest["digest"])
     self._shards = ShardFiles(self._shard_paths)
 
   def _set_index(self, index, digest):
     self.digest = digest
     self._index = index
-    self.num_clips = index.num_rows
-    self.num_samples = index["num_samples"].to_numpy()
-    self.mean = index["mean"].to_numpy()
-    self.centred_peak = index["centred_peak"].to_numpy()
-    self._gain = index["gain"].to_numpy()
-    self._shard = index["shard"].to_numpy()
-    self._first_sample = index["byte_offset"].to_numpy() // 2
+    self.num_samples = index.numbers("num_samples")
+    self.num_clips = len(self.num_samples)
+    self.mean = index.numbers("mean")
+    self.centred_peak = index.numbers("centred_peak")
+    self._gain = index.numbers("gain")
+    self._shard = index.numbers("shard")
+    self._first_byte = index.numbers("byte_offset")
 
   @classmethod
   def join(cls, stores):
@@ -129,14 +129,16 @@ class Store:
     for store in stores:
       shard = pa.array(store._shard + shards, pa.int32())
       position = INDEX_SCHEMA.get_field_index("shard")
-      tables.append(store._index.set_column(position, INDEX_SCHEMA.field(position), shard))
+      table = store._index.table()
+      tables.append(table.set_column(position, INDEX_SCHEMA.field(position), shard))
       shards += len(store._shard_paths)
     joined.folders = [folder for store in stores for folder in store.folders]
     joined.num_skipped = sum(store.num_skipped for store in stores)
     joined.num_missing = sum(store.num_missing for store in stores)
     joined.several_labels = any(store.several_labels for store in stores)
     joined._shard_paths = [path for store in stores for path in store._shard_paths]
-    joined._set_index(pa.concat_tables(tables), _digest_of([store.digest for store in stores]))
+    digest = _digest_of([store.digest for store in stores])
+    joined._set_index(_Index(table=pa.concat_tables(tables)), digest)
     joined._shards = ShardFiles(joined._shard_paths)
     return joined
 
@@ -145,7 +147,7 @@ class Store:
     clip_ids = np.asarray(clip_ids, np.int64)
     selected = copy.copy(self)
     digest = _digest_of([self.digest, hashlib.sha256(clip_ids.tobytes()).hexdigest()])
-    selected._set_index(self._index.take(pa.array(clip_ids)), digest)
+    selected._set_index(_Index(table=self._index.table().take(pa.array(clip_ids))), digest)
     return selected
 
   def keys(self, clip_ids=None):
@@ -164,7 +166,9 @@ class Store:
   def has_labels(self):
     """Whether at least two classes are named."""
     found = set()
-    for chunk in self._index["label"].iterchunks():  # of millions of clips only the first few
+    for chunk in self._index.table()[
+      "label"
+    ].iterchunks():  # of millions of clips only the first few
       found |= set(chunk.drop_null().unique().to_pylist())
       if len(found) >= 2:
         return True
@@ -173,7 +177,7 @@ class Store:
   @property
   def num_silent(self):
     """How many clips hold nothing but zeros."""
-    return int((self._index["peak"].to_numpy() == 0).sum())
+    return int((self._index.numbers("peak") == 0).sum())
 
   @property
   def hours(self):
@@ -194,12 +198,12 @@ class Store:
 
   def _read(self, clip_id, start, num_samples):
     pcm = np.empty(num_samples, np.int16)
-    first_byte = 2 * (int(self._first_sample[clip_id]) + int(start))
+    first_byte = int(self._first_byte[clip_id]) + 2 * int(start)
     self._shards.read(int(self._shard[clip_id]), first_byte, pcm)
     return pcm
 
   def _column(self, name, clip_ids):
-    column = self._index[name]
+    column = self._index.table()[name]
     return (column if clip_ids is None else column.take(pa.array(clip_ids))).to_pylist()
 
 
@@ -226,6 +230,28 @@ def _digest_of(digests):
   return hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
+class _Index:
+  """The rows of all clips: numbers are read into memory, names are mapped once they are wanted."""
+
+  def __init__(self, path=None, table=None):
+    """Takes the path of its file, or a pyarrow table."""
+    self._path, self._table = path, table
+
+  def table(self):
+    """Returns all columns."""
+    if self._table is None:
+      with pa.memory_map(self._path) as file:
+        self._table = pa.ipc.open_file(file).read_all()
+    return self._table
+
+  def numbers(self, name):
+    """Returns a column as an array."""
+    if self._table is not None:
+      return self._table[name].to_numpy()
+    with pa.memory_map(self._path) as file:  # let go again: what was mapped counts as memory
+      return np.array(pa.ipc.open_file(file).read_all()[name].to_numpy())
+
+
 class ShardFiles:
   """The shards of a store, open for reading by any number of threads until it is let go."""
 
@@ -235,6 +261,9 @@ class ShardFiles:
     _allow_open_files(len(paths) + 1024)
     flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
     self._descriptors = [os.open(path, flags) for path in paths]
+    if hasattr(os, "posix_fadvise"):
+      for descriptor in self._descriptors:  # nothing beside an excerpt will be wanted soon
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_RANDOM)
     weakref.finalize(self, _close, self._descriptors)
 
   def read(self, number, first_byte, out):

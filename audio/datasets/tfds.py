@@ -1,33 +1,26 @@
 """Any audio builder of tensorflow-datasets -> clips.
 
-Features are found by their type. Integers are 16-bit PCM, whatever their dtype: `features.Audio`
-says int64 by default; floats are taken as they are.
+Features are found by their type, see tfds_features.py. Integers are 16-bit PCM, whatever their
+dtype: `features.Audio` says int64 by default; floats are taken as they are. Recordings that a
+builder keeps as files (`lazy_decode`) are decoded as all other files are.
 """
 
 import functools
 import hashlib
-import logging
 import os
-import re
-import sys
-import warnings
 
 import tensorflow as tf
 
 from audio import reading
+from audio.datasets import builders, tfds_features
 from audio.datasets.source import Clip, ClipSource
+from audio.datasets.tfds_features import library as _library
 from audio.errors import UserError
-
-# Where a builder has several classes per clip: the one that the papers judge (COLA, Table 1).
-_LABEL_OF = {"nsynth": "instrument/family"}
-# Who is heard, where only the file name tells it.
-_GROUP_IN_FILE_NAME = {"spoken_digit": re.compile(r"^\d+_([a-z]+)_\d+")}
-_GROUP_FEATURES = ("speaker_id", "speaker", "client_id")
 
 
 def has_builder(name):
   """Whether tensorflow-datasets knows a builder of this name (`name/config:version`)."""
-  return name.split("/")[0].split(":")[0] in _library().list_builders()
+  return tfds_features.plain(name) in _library().list_builders()
 
 
 def audio_builders():
@@ -35,7 +28,7 @@ def audio_builders():
   return _library().list_builders()
 
 
-def open_builder(name, split=None, data_dir=None, manual_dir=None):
+def open_builder(name, split=None, data_dir=None, manual_dir=None, ours=False, unions=None):
   """Prepares the data set, unless it is prepared, and opens it.
 
   Args:
@@ -43,6 +36,8 @@ def open_builder(name, split=None, data_dir=None, manual_dir=None):
     split: any split expression of tensorflow-datasets; None: "train" if there is one, else "all".
     data_dir: where it is or will be prepared; None: ~/tensorflow_datasets.
     manual_dir: folder that holds archives downloaded by hand, by their original names.
+    ours: whether the builder is one of audio.datasets.builders.
+    unions: names of splits -> those of the builder that they stand for, see source.ClipSource.
 
   Returns:
     A TfdsSource.
@@ -50,56 +45,86 @@ def open_builder(name, split=None, data_dir=None, manual_dir=None):
   Raises:
     UserError: not an audio set, cannot be prepared, no such split.
   """
+  if ours:
+    builders.register(tfds_features.plain(name))
   builder = _library().builder(name, data_dir=data_dir and os.path.expanduser(data_dir))
-  audio = _audio_feature(name, builder.info.features)
+  tfds_features.find(name, builder.info.features)  # before anything is downloaded
   _prepare(name, builder, manual_dir)
-  split = split or ("train" if "train" in builder.info.splits else "all")
+  known = builder.info.splits
+  unions = {union: [p for p in parts if p in known] for union, parts in (unions or {}).items()}
+  unions = {union: tuple(parts) for union, parts in unions.items() if parts and union not in known}
+  split = split or ("train" if "train" in {*known, *unions} else "all")
+  chosen = "+".join(part for name in split.split("+") for part in unions.get(name, (name,)))
   try:
-    num_clips = builder.info.splits[split].num_examples
+    num_clips = known[chosen].num_examples
   except (KeyError, ValueError) as error:
-    known = ", ".join(builder.info.splits)
-    raise UserError(f"{name} has no split {split!r}; it has {known}") from error
-  return TfdsSource(name, builder, split, num_clips, audio)
+    names = ", ".join([*known, *unions])
+    raise UserError(f"{name} has no split {split!r}; it has {names}") from error
+  source = TfdsSource(name, builder, chosen, num_clips)
+  source.split_names, source.unions = (*unions, *known), unions
+  return source
 
 
 class TfdsSource(ClipSource):
   """Clips of one split, in the order in which they are stored."""
 
-  def __init__(self, name, builder, split, num_clips, audio_path):
-    """Takes a prepared builder; `audio_path` names its Audio feature (`a/b` when nested)."""
-    features = builder.info.features
+  def __init__(self, name, builder, split, num_clips):
+    """Takes a prepared builder and a split expression of it."""
     self.name = name
     self.num_clips = num_clips
-    self.split_names = tuple(builder.info.splits)
     self._builder = builder
     self._split = split
-    self._audio_path = audio_path
-    self._sample_rate_hz = _feature(features, audio_path).sample_rate
-    self._label_path = _label_feature(name, features)
-    self._group_path = next((path for path in _GROUP_FEATURES if path in features), None)
-    self.summary = f"{num_clips} clips, split {split} of {builder.info.full_name}"
-    if self._sample_rate_hz is None:
+    self._features = tfds_features.find(name, builder.info.features)
+    self.classes = self._features.classes
+    self.several_labels = self._features.several_labels
+    if self._features.audio.sample_rate is None and not self._features.is_file:
       raise UserError(f"{name} does not say its sample rate: save it as files, use folder:PATH")
+    told = builder.info.metadata or {}  # our builders tell what they did not find
+    parts = (None, *(builder.info.splits if split == "all" else split.split("+")))
+    self.missing = [entry["key"] for entry in told.get("missing", ()) if entry["split"] in parts]
+    remarks = [f"{len(self.missing)} that are listed are not there"] if self.missing else []
+    start = f"{num_clips} clips, split {split} of {builder.info.full_name}"
+    self.summary = "; ".join([start, *remarks, *told.get("remarks", ())])
 
   def clips(self, start, stop):
-    read_config = _library().ReadConfig(add_tfds_id=True, interleave_cycle_length=1)
-    records = self._builder.as_dataset(
-      split=self._split, shuffle_files=False, read_config=read_config
-    )
+    path, decoders = self._features.audio_path, None
+    if self._features.is_file:
+      decoders = tfds_features.nested(path, _library().decode.SkipDecoding())
+    records = self._records(self._split, decoders)
     for record in self._readable(records.skip(start).take(stop - start)):
-      samples = _value(record, self._audio_path)
-      load = functools.partial(reading.to_mono, samples, self._sample_rate_hz)
-      file_name = self._file_name(record)
       yield Clip(
-        file_name or record["tfds_id"].decode(),
-        load,
-        self._label(record),
-        self._group(record, file_name),
+        self._features.key(record),
+        self._load(tfds_features.value(record, path)),
+        self._features.label(record),
+        self._features.group(record),
       )
 
+  def splits(self):
+    names = tuple(self._builder.info.splits)
+    chosen = names if self._split == "all" else tuple(self._split.split("+"))
+    if len(names) == 1 or not set(chosen) <= set(names):  # one that says nothing, or slices
+      return {}
+    names_only = _library().decode.PartialDecoding(dict.fromkeys(self._features.of_keys(), True))
+    return {
+      self._features.key(record): name
+      for name in chosen
+      for record in self._readable(self._records(name, names_only))
+    }
+
   def fingerprint(self):
-    parts = (self._builder.info.full_name, self._split, self.num_clips, self._label_path)
+    parts = (self._builder.info.full_name, self._split, self.num_clips, self._features.label_path)
     return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+  def _records(self, split, decoders):
+    config = _library().ReadConfig(add_tfds_id=True, interleave_cycle_length=1)
+    return self._builder.as_dataset(
+      split=split, shuffle_files=False, read_config=config, decoders=decoders
+    )
+
+  def _load(self, audio):
+    if self._features.is_file:
+      return functools.partial(reading.read, memoryview(audio))
+    return functools.partial(reading.to_mono, audio, self._features.audio.sample_rate)
 
   def _readable(self, records):
     try:
@@ -110,38 +135,6 @@ class TfdsSource(ClipSource):
         f"{self._builder.data_dir} and run the same command, it will be prepared anew"
       ) from error
 
-  def _label(self, record):
-    if self._label_path is None:
-      return None
-    value = int(_value(record, self._label_path))
-    names = _feature(self._builder.info.features, self._label_path)
-    return names.int2str(value) if value >= 0 else None  # -1: unknown
-
-  def _file_name(self, record):
-    name = record.get(f"{self._audio_path}/filename")
-    return name.decode() if name else None
-
-  def _group(self, record, file_name):
-    if self._group_path is not None:
-      value = record[self._group_path]
-      return value.decode() if isinstance(value, bytes) else str(value)
-    pattern = _GROUP_IN_FILE_NAME.get(self.name.split(":")[0])
-    match = pattern and file_name and pattern.match(file_name)
-    return match and match[1]
-
-
-@functools.cache
-def _library():
-  """tensorflow-datasets, imported late (it is slow) and without pydub's remarks."""
-  with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    import pydub  # noqa: F401
-    import tensorflow_datasets
-  logging.getLogger("absl").setLevel(logging.ERROR)
-  if not sys.stderr.isatty():
-    tensorflow_datasets.disable_progress_bar()
-  return tensorflow_datasets
-
 
 def _prepare(name, builder, manual_dir):
   if builder.is_prepared():
@@ -151,48 +144,11 @@ def _prepare(name, builder, manual_dir):
   )
   try:
     builder.download_and_prepare(download_config=config)
+  except UserError:  # of a builder of ours
+    raise
   except Exception as error:  # any builder's own code, and the network
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     raise UserError(
       f"{name} could not be prepared in {builder.data_dir}: {reason}. If there is no network, put "
       "its archives, under their original names, into a folder and name it by --manual_dir=FOLDER"
     ) from error
-
-
-def _flatten(features, prefix=""):
-  """Yields (path, feature) of every leaf; paths join names by a slash."""
-  for key, feature in features.items():
-    if hasattr(feature, "items"):
-      yield from _flatten(feature, f"{prefix}{key}/")
-    else:
-      yield prefix + key, feature
-
-
-def _audio_feature(name, features):
-  found = [
-    path for path, feature in _flatten(features) if isinstance(feature, _library().features.Audio)
-  ]
-  if not found:
-    raise UserError(f"{name} is a data set of tensorflow-datasets, but it holds no audio")
-  return min(found, key=lambda path: path.count("/"))
-
-
-def _label_feature(name, features):
-  """The class feature to judge by: the one known for this builder, `label`, or the only one."""
-  classes = [
-    path
-    for path, feature in _flatten(features)
-    if isinstance(feature, _library().features.ClassLabel)
-  ]
-  for wanted in (_LABEL_OF.get(name.split("/")[0].split(":")[0]), "label"):
-    if wanted in classes:
-      return wanted
-  return classes[0] if len(classes) == 1 else None
-
-
-def _feature(features, path):
-  return functools.reduce(lambda node, key: node[key], path.split("/"), features)
-
-
-def _value(record, path):
-  return functools.reduce(lambda node, key: node[key], path.split("/"), record)

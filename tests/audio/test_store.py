@@ -56,7 +56,7 @@ def test_waves_columns_and_statistics_come_back(tmp_path):
     out = np.zeros(100, "f")
     opened.copy_excerpt(clip_id, len(wave) - 100, out)
     assert_close(out, opened.wave(clip_id)[-100:])
-  row = opened._index.to_pylist()[-1]
+  row = opened._index.table().to_pylist()[-1]
   wave = opened.wave(5).astype(float)
   assert_close([row["mean"], row["peak"]], [wave.mean(), np.abs(wave).max()], atol=1e-6)
   assert_close(row["centred_peak"], np.abs(wave - wave.mean()).max(), rtol=1e-6)

@@ -11,6 +11,7 @@ from audio.errors import UserError
 CLASSES = ("music", "noise", "speech")
 PIECE_S = 10.0
 SHORTEST_PIECE_S = 1.0  # a shorter rest belongs to the piece before it
+_HOMEPAGE = "https://www.openslr.org/17"
 _LAYOUT = "musan/{music,speech,noise}/SOURCE/*.wav"
 
 
@@ -19,10 +20,8 @@ def read(root):
   paths, _ = files.walk(root, (".wav",))
   paths = [path for path in paths if path.split(os.sep)[0] in CLASSES]
   if not paths:
-    raise UserError(f"no recordings in {root!r}: expected {_LAYOUT}")
-  return Contents(
-    files.table_of(piece for path in paths for piece in _pieces(root, path)), CLASSES
-  )
+    raise UserError(f"no recordings in {root!r}: expected {_LAYOUT}, as in {_HOMEPAGE}")
+  return Contents(files.table_of(piece for path in paths for piece in _pieces(root, path)), CLASSES)
 
 
 def _pieces(root, path):
@@ -47,7 +46,7 @@ CORPORA = {
   "musan": Corpus(
     "musan",
     "MUSAN: 109 h of music, speech and noise, in pieces of 10 s",
-    "https://www.openslr.org/17",
+    _HOMEPAGE,
     _LAYOUT,
     holding(*CLASSES),
     read,

@@ -1,0 +1,1 @@
+"""Published data sets, on small but faithful copies."""
