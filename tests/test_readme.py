@@ -1,4 +1,4 @@
-"""Every command and example of the README is run, made small."""
+"""Every command and example of the README and of docs is run, made small."""
 
 import re
 import shlex
@@ -7,15 +7,20 @@ import pytest
 
 import cola.config
 import mixback.config
+from tests.audio.corpora import fake_audioset
 from tests.support import ROOT, command, write_clips
 
 README = (ROOT / "README.md").read_text()
-COMMANDS = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
+DOCUMENTS = [README, *(path.read_text() for path in sorted((ROOT / "docs").glob("*.md")))]
+COMMANDS = re.findall(r"```bash\n(.*?)```", "".join(DOCUMENTS), re.DOTALL)
 EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 TINY = ["--steps=2", "--batch_size=4"]
 # What makes a command small, by the end of its module's name.
 SMALL = {"train": TINY, "finetune": ["--epochs=1"]}
 SMALL["tables"] = [*TINY, "--seeds=0", "--tasks=instrument", "--pretraining_tasks=instrument"]
+PLACES = {"your/audio": "audio", "audio_root": "root", "audioset": "audioset"}
+# Commands that other tests run: test_real_audio, test_import_weights, test_prepare, test_builders.
+ELSEWHERE = ("spoken_digit", "import_weights", "beam_pipeline_options", "tfds build")
 
 
 def pieces():
@@ -26,7 +31,7 @@ def pieces():
 
 
 def test_the_blocks_are_found():
-  assert len(pieces()) == 16
+  assert len(pieces()) == 22
   assert len(EXAMPLES) == 1
 
 
@@ -48,11 +53,13 @@ def test_installing_and_testing_is_what_ci_does():
 def test_every_command_and_the_example_run(tmp_path):
   write_clips(tmp_path / "audio")
   write_clips(tmp_path / "root" / "philharmonia")
+  fake_audioset.LAYOUTS["1 PANNs"](tmp_path / "audioset")
   for piece in pieces():
-    piece = piece.replace("/path/to/your/audio", str(tmp_path / "audio"))
-    arguments = shlex.split(piece.replace("/path/to/audio_root", str(tmp_path / "root")))
-    if arguments[:2] != ["python", "-m"] or "spoken_digit" in piece or "import" in piece:
-      continue  # CI runs pip and pytest; the others: test_real_audio.py, test_import_weights.py
+    for name, folder in PLACES.items():
+      piece = piece.replace(f"/path/to/{name}", str(tmp_path / folder))
+    arguments = shlex.split(piece)
+    if arguments[:2] != ["python", "-m"] or any(name in piece for name in ELSEWHERE):
+      continue  # CI runs pip and pytest
     small = SMALL.get(arguments[2].rpartition(".")[2], [])
     command(*arguments[2:], *small, cwd=tmp_path)
   code = EXAMPLES[0].replace("runs/mine", str(tmp_path / "runs" / "mine"))

@@ -112,15 +112,11 @@ def test_two_workers_of_beam_give_the_same_bytes(tmp_path):
   assert bytes_of(made) == whole(folder, tmp_path / "alone")
 
 
-@pytest.mark.slow
-def test_the_commands_of_workers_and_a_merge_make_a_store_that_trainings_open(tmp_path):
-  folder = write_clips(tmp_path / "clips")
-  options = [f"--dataset=folder:{folder}", "--store_dir=stores", "--num_workers=2"]
-  result = command("audio.prepare", *options, "--worker=0", cwd=tmp_path)
-  assert "share      1 of 1 chunks are in" in result.stdout
-  result = command("audio.prepare", *options, "--merge", cwd=tmp_path)
-  name = result.stdout.split("--dataset=store:")[1].strip()
-  values = {"dataset": [f"store:{tmp_path / name}"], "keys": None, "split": None}
+def test_a_training_opens_a_store_by_its_folder(tmp_path):
+  plan = plan_of(write_clips(tmp_path / "clips"), tmp_path / "stores")
+  preparation.decode_share(plan, 0, 1)
+  preparation.merge_shares(plan, 1)
+  values = {"dataset": [f"store:{plan.folder}"], "keys": None, "split": None}
   assert commands.open_store(values, 16_000).num_clips == NUM_CLIPS
   with pytest.raises(UserError, match=r"it holds 16000 Hz, and 22050 Hz are needed: prepare it"):
     commands.open_store(values, 22_050)
