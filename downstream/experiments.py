@@ -8,21 +8,24 @@ keys-*.txt      the clips of pre-training
 """
 
 import dataclasses
-import hashlib
-import json
+import math
 import os
+import re
 import shutil
 import subprocess
 import sys
 
-from audio import places
+from audio import datasets, places
 from audio.errors import UserError
-from downstream import finetune, judging, knn, linear, models, tasks
+from downstream import finetune, judging, knn, linear, models, result_files, tasks
 from downstream.judging import Condition
+from downstream.obstacles import Obstacles, TaskUnusable
 from downstream.training import Options
 
 # Suite -> tasks whose training clips are used to pre-train; their labels play no part.
 PRETRAINING = {"small": ("digit", "esc10_fold5", "instrument")}
+# System -> what its paper pre-trains on.
+PAPER_DATASETS = {"cola": "audioset", "mixback": "fsdnoisy18k"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,16 +36,19 @@ class Pretraining:
     system: "cola" or "mixback".
     options: flags, (name, value) pairs.
     random: take its network and front end with random weights.
+    dataset: as `--dataset` has it; None: the training clips of tasks.
   """
 
   system: str
   options: tuple = ()
   random: bool = False
+  dataset: str | None = None
 
   def name(self, seed):
     """Name of the run folder."""
-    values = "-".join(str(value) for _, value in self.options)
-    return f"{self.system}-{values}-{seed}"
+    data = [re.sub(r"[^\w.-]+", "_", self.dataset)] if self.dataset else []
+    values = [str(value) for _, value in self.options]
+    return "-".join([self.system, *data, *values, str(seed)])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,37 +80,78 @@ class Laboratory:
   def __init__(self, folder, suite, flag_values):
     self.folder, self._suite, self._flags = folder, suite, flag_values
     self._opened = {}  # models and tasks are used by several measurements in a row
+    self._obstacles = Obstacles()
     for part in ("runs", "results", "embeddings"):
       places.make_folder(os.path.join(folder, part))
 
   def measure(self, measurement, seed):
-    """Returns the score in %, measured now or before."""
-    model = self.model(measurement.model, seed)
-    described = dataclasses.asdict(measurement) | {"model": model, "seed": seed}
-    if measurement.method == "finetune":
-      described["epochs"] = self._flags["epochs"]
-    described["weights"] = _weights(model)
-    path = os.path.join(self.folder, "results", _name(described))
-    if (score := _known(path, described)) is not None:
+    """Returns the score in %, measured now or before.
+
+    In the suite "papers" it is NaN where data is missing, which is said once.
+    """
+    path, described = self._result(measurement, seed)
+    if (score := result_files.known(path, described)) is not None:
       return score
+    if self._suite != "papers":
+      return self._measure(measurement, seed)
+    if self._is_blocked(measurement, seed):
+      return math.nan
+    try:
+      return self._measure(measurement, seed)
+    except TaskUnusable as error:
+      self._obstacles.add(measurement.task, str(error))
+      return math.nan
+
+  def _measure(self, measurement, seed):
+    model = self.model(measurement.model, seed)
+    path, described = self._result(measurement, seed)
     state = os.path.join(self.folder, "training", os.path.basename(path).removesuffix(".json"))
     result = self._judge(measurement, model, seed, state)
     result.pop("predictions")
-    with open(path + ".part", "w", encoding="utf-8") as file:
-      json.dump(described | {"result": result}, file, indent=1)
-    os.replace(path + ".part", path)
+    result_files.save(path, described | {"result": result})
     shutil.rmtree(state, ignore_errors=True)
     print(f"measured   {measurement.method} {measurement.task} {model}: {result['score']:.1f} %")
     return result["score"]
 
+  def _result(self, measurement, seed):
+    """Returns (path, content) of the file that says what was measured."""
+    model = self._model_name(measurement.model, seed)
+    described = dataclasses.asdict(measurement) | {"model": model, "seed": seed}
+    if measurement.method == "finetune":
+      described["epochs"] = self._flags["epochs"]
+    described["weights"] = _weights(model)
+    return os.path.join(self.folder, "results", result_files.name(described)), described
+
+  def _is_blocked(self, measurement, seed):
+    """Whether the task, or the data of a pre-training that is still to be done, is missing."""
+    task, model = measurement.task, measurement.model
+    if self._obstacles.found(task, lambda: tasks.require_data(task, self._flags)):
+      return True
+    if not isinstance(model, Pretraining) or self._is_trained(model, seed):
+      return False
+    locations = self._flags["data_dir"], self._flags["manual_dir"]
+    return self._obstacles.found(
+      f"pre-training of {model.system}",
+      lambda: datasets.open_source(self._dataset(model), None, *locations),
+    )
+
   def model(self, model, seed):
     """Returns what `--model` takes, pre-trained if need be."""
+    if isinstance(model, Pretraining) and not self._is_trained(model, seed):
+      self._pretrain(model, self._run_folder(model, seed), seed)
+    return self._model_name(model, seed)
+
+  def _model_name(self, model, seed):
     if not isinstance(model, Pretraining):
       return model.replace("{seed}", str(seed))
-    folder = os.path.join(self.folder, "runs", model.name(seed))
-    if not os.path.exists(os.path.join(folder, "saved_model")):
-      self._pretrain(model, folder, seed)
+    folder = self._run_folder(model, seed)
     return f"random:{folder}" if model.random else folder
+
+  def _run_folder(self, model, seed):
+    return os.path.join(self.folder, "runs", model.name(seed))
+
+  def _is_trained(self, model, seed):
+    return os.path.exists(os.path.join(self._run_folder(model, seed), "saved_model"))
 
   def _judge(self, measurement, name, seed, state):
     cache = self._cache
@@ -117,13 +164,21 @@ class Laboratory:
       ),
     }
     model = self._open(("model", name, seed), lambda: models.open_model(name, seed))
-    data = self._open_task(measurement.task, model.sample_rate_hz)
+    data = self._usable_task(measurement.task, model.sample_rate_hz, seed)
     method = methods[measurement.method]()(data, model)
     return judging.judge(method, data, model, measurement.condition, seed, state)
 
   def _cache(self, model, store):
     name = f"{model.identity[:16]}-{store.digest[:16]}"
     return os.path.join(self.folder, "embeddings", name)
+
+  def _usable_task(self, task, sample_rate_hz, seed):
+    try:
+      data = self._open_task(task, sample_rate_hz)
+      data.splits(seed)
+    except UserError as error:
+      raise TaskUnusable(str(error)) from error
+    return data
 
   def _open_task(self, task, sample_rate_hz):
     key = ("task", task, sample_rate_hz)
@@ -140,7 +195,12 @@ class Laboratory:
   def _pretrain(self, model, folder, seed):
     """Trains in a process of its own; a run that was cut goes on."""
     options = [f"--{name}={value}" for name, value in model.options]
-    options += [f"--seed={seed}", f"--run={folder}", "--monitor_every=0", *self._data_options()]
+    options += [
+      f"--seed={seed}",
+      f"--run={folder}",
+      "--monitor_every=0",
+      *self._data_options(model),
+    ]
     print(f"pre-train  python -m {model.system}.train {' '.join(options)}", flush=True)
     done = subprocess.run([sys.executable, "-m", f"{model.system}.train", *options], check=False)
     if done.returncode or not os.path.exists(os.path.join(folder, "saved_model")):
@@ -149,16 +209,19 @@ class Laboratory:
         "same command goes on"
       )
 
-  def _data_options(self):
+  def _dataset(self, model):
+    return model.dataset or self._flags["pretraining_dataset"] or PAPER_DATASETS[model.system]
+
+  def _data_options(self, model):
     """Flags that choose the clips of pre-training."""
     names = ("data_dir", "manual_dir", "store_dir", "max_bad_fraction")
     shared = [f"--{name}={self._flags[name]}" for name in names if self._flags[name] is not None]
     if self._suite == "papers":
-      return [f"--dataset={self._flags['pretraining_dataset']}", *shared]
+      return [f"--dataset={self._dataset(model)}", *shared]
     root = self._flags["audio_root"] or ""
     cards = [tasks.CARDS[name] for name in self._pretraining_tasks()]
-    datasets = dict.fromkeys(card.dataset.replace(tasks.AUDIO_ROOT, root) for card in cards)
-    return [*(f"--dataset={name}" for name in datasets), f"--keys={self._write_keys()}", *shared]
+    sources = dict.fromkeys(card.dataset.replace(tasks.AUDIO_ROOT, root) for card in cards)
+    return [*(f"--dataset={name}" for name in sources), f"--keys={self._write_keys()}", *shared]
 
   def _pretraining_tasks(self):
     chosen = self._flags["pretraining_tasks"] or PRETRAINING[self._suite]
@@ -185,25 +248,3 @@ def _weights(model):
   if not os.path.exists(path):
     return None
   return models.digest_of_file(path)[:16]
-
-
-def _name(described):
-  digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:12]
-  model = os.path.basename(described["model"].rstrip("/"))
-  text = f"{described['method']}-{described['task']}-{model}-{described['seed']}"
-  return "".join(c if c.isalnum() or c in "-_." else "_" for c in text) + f"-{digest}.json"
-
-
-def _known(path, described):
-  """Returns the score in a file of results; None if there is none, or it cannot be read."""
-  if not os.path.exists(path):
-    return None
-  try:
-    with open(path, encoding="utf-8") as file:
-      found = json.load(file)
-    if {name: found.get(name) for name in described} == json.loads(json.dumps(described)):
-      return float(found["result"]["score"])
-  except (OSError, ValueError, KeyError, TypeError):
-    pass
-  print(f"damaged    {path}: measured again", flush=True)
-  return None

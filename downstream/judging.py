@@ -26,12 +26,13 @@ class Problem:
   Attributes:
     data: tasks.TaskData.
     model: models.Model.
-    train: int `[n]`, clips to fit on; with `validation` all training clips of the split.
+    train: int `[n]`, clips to fit on.
     validation: int `[v]`, clips to choose by; may be empty.
     test: int `[m]`, clips to score.
     targets: float32 `[clips of the data set, C]`; training labels may be flipped, test labels not.
     seed: int.
     folder: where the method may keep its state, or None.
+    refit: whether the validation clips train, too, once something has been chosen by them.
   """
 
   data: tasks.TaskData
@@ -42,10 +43,13 @@ class Problem:
   targets: np.ndarray
   seed: int
   folder: str | None
+  refit: bool = True
 
   @property
   def fitted_and_chosen(self):
-    """All training clips, those of the validation part included."""
+    """What trains once all is chosen: the validation part, too, unless it is for nothing else."""
+    if not self.refit:
+      return self.train
     return np.sort(np.concatenate([self.train, self.validation]))
 
 
@@ -103,6 +107,7 @@ def judge(method, data, model, condition, seed, folder=None):
 
 def _problem(data, model, split, condition, seed, folder):
   labels, train, validation = data.clips.labels, split.train, split.validation
+  refit = split.refit or bool(condition.labels_per_class)  # then it is cut from the few
   if condition.labels_per_class:
     _require_single_label(data, "--labels_per_class")
     train, validation = splits.few_labels(train, labels, condition.labels_per_class, seed), None
@@ -113,7 +118,8 @@ def _problem(data, model, split, condition, seed, folder):
   if validation is None:
     train, validation = splits.validation_part(split, train, data.strata(), seed)
   folder = folder and os.path.join(folder, "".join(c if c.isalnum() else "_" for c in split.name))
-  return Problem(data, model, train, validation, split.test, data.targets(labels), seed, folder)
+  targets = data.targets(labels)
+  return Problem(data, model, train, validation, split.test, targets, seed, folder, refit)
 
 
 def _require_single_label(data, flag):
@@ -170,6 +176,7 @@ def describe(data, seed):
   print(
     f"task       {data.task.name}: {data.store.num_clips} clips, {len(data.class_names)} classes, "
     f"{len(split.train)} train and {len(split.test)} test"
+    + ("" if split.validation is None else f", {len(split.validation)} validation")
     + (f", the first of {count} splits" if count > 1 else ""),
     flush=True,
   )

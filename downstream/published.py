@@ -4,6 +4,9 @@ Every table maps (column, task) to a value; tasks are the papers', see PAPER_TAS
 """
 
 COLA = "COLA, ICASSP 2021"
+_BYOL_A = "BYOL-A paper, Table I"
+_M2D = "README of nttcslab/m2d"
+_ICASSP = f"{COLA}, Table 1"
 
 # Task card -> the name in COLA's tables, in their order.
 PAPER_TASKS = {
@@ -18,6 +21,37 @@ PAPER_TASKS = {
   "nsynth_instrument": "Music instrument",
 }
 AVERAGE = "average"
+# Column of COLA's Table 1 -> what it is.
+_SYSTEMS = {
+  "random": "linear on random weights",
+  "supervised": "supervised from scratch",
+  "frozen": "COLA, linear on frozen",
+  "fine_tuned": "COLA, fine-tuned",
+}
+# Task card -> (system, value, source): linear classifiers on frozen encoders of later papers, where
+# classes and clips are those of the card. COLA' is the objective of COLA with BYOL-A's encoder.
+_LATER = {
+  "speech_commands_v2": (
+    ("COLA', 2048-d", 76.8, _BYOL_A),
+    ("BYOL-A, 2048-d", 92.2, _BYOL_A),
+    ("MSM-MAE", 94.5, _M2D),
+    ("M2D, ratio 0.6", 95.4, _M2D),
+  ),
+  "nsynth_instrument": (
+    ("COLA', 2048-d", 70.2, _BYOL_A),
+    ("BYOL-A, 2048-d", 74.1, _BYOL_A),
+    ("MSM-MAE", 75.9, _M2D),
+    ("M2D, ratio 0.6", 75.3, _M2D),
+  ),
+  "voxforge_language": (
+    ("COLA', 2048-d", 79.5, _BYOL_A),
+    ("BYOL-A, 2048-d", 90.2, _BYOL_A),
+    ("MSM-MAE", 97.5, _M2D),
+    ("M2D, ratio 0.6", 97.9, _M2D),
+  ),
+  "voxceleb_speaker": (("MSM-MAE", 72.2, _M2D), ("M2D, ratio 0.6", 73.1, _M2D)),
+  "esc50": (("MSM-MAE", 88.6, _M2D), ("M2D, ratio 0.6", 89.7, _M2D)),
+}
 
 
 def _columns(**columns):
@@ -60,3 +94,13 @@ COLA_BATCH_SIZE = _columns(
   batch_1024=[100.0, 71.7, 62.4, 94.1, 29.9, 77.0, 99.1, 71.3, 63.4, 74.3],
   batch_2048=[99.9, 72.9, 64.2, 90.2, 22.8, 76.4, 98.8, 68.4, 56.6, 72.2],
 )
+
+
+def of_task(name):
+  """Returns (system, value in %, source) of all that is published on a task card."""
+  cola = tuple(
+    (system, COLA_DOWNSTREAM[column, name], _ICASSP)
+    for column, system in _SYSTEMS.items()
+    if (column, name) in COLA_DOWNSTREAM
+  )
+  return cola + _LATER.get(name, ())

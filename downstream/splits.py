@@ -7,6 +7,7 @@ A rule is a callable `(clips, seed) -> list of Splits`; its docstring of one lin
 import collections
 import dataclasses
 import re
+from collections.abc import Callable
 
 import numpy as np
 from sklearn import model_selection
@@ -43,12 +44,16 @@ class Split:
     train: int `[n]`, clip numbers.
     test: int `[m]`, clip numbers.
     validation: int `[v]`, where the data set gives such a part; None: to be cut from train.
+    refit: whether the validation clips train, too, once something has been chosen by them.
+    cut: `(clip ids, Clips, fraction, seed) -> two parts`, how validation is cut; None: hold_out.
   """
 
   name: str
   train: np.ndarray
   test: np.ndarray
   validation: np.ndarray | None = None
+  refit: bool = True
+  cut: Callable | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +78,7 @@ class FoldsByKey:
   describe: str
 
   def __call__(self, clips, seed):
-    return _leave_one_out([_match(self.pattern, key) for key in clips.keys], "fold")
+    return leave_one_out([_match(self.pattern, key) for key in clips.keys], "fold")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +88,7 @@ class LeaveOneGroupOut:
   describe: str
 
   def __call__(self, clips, seed):
-    return _leave_one_out(clips.groups, "group")
+    return leave_one_out(clips.groups, "group")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,7 +117,7 @@ class Given:
     if "train" in members and "test" in members:
       return [Split("given", members["train"], members["test"], validation)]
     if len(members) >= 2 and all(re.fullmatch(r"(fold)?[ _-]?\d+", name) for name in members):
-      return _leave_one_out(clips.parts, "fold")
+      return leave_one_out(clips.parts, "fold")
     names = ", ".join(sorted(map(str, members))) or "none"
     raise UserError(
       f"the data set has the parts {names}: a task needs train and test (validation is optional), "
@@ -166,6 +171,8 @@ def validation_part(split, train, clips, seed):
   Returns:
     (int `[n - v]`, int `[v]`); whole groups if the split divides no group, else within each class.
   """
+  if split.cut is not None:
+    return split.cut(train, clips, VALIDATION_FRACTION, seed)
   groups = clips.groups
   if {groups[i] for i in split.train} & {groups[i] for i in split.test}:
     groups = [None] * len(groups)
@@ -219,7 +226,16 @@ def _stratified(labels, fraction, seed):
   return np.setdiff1d(np.arange(len(labels)), second), np.array(sorted(second), int)
 
 
-def _leave_one_out(values, what):
+def leave_one_out(values, what):
+  """Returns a Split for each value: the clips that have it test, all others train.
+
+  Args:
+    values: one for each clip.
+    what: the values are, for people.
+
+  Raises:
+    UserError: a clip has none, or there are fewer than two.
+  """
   counts = collections.Counter(values)
   if None in counts or len(counts) < 2:
     raise UserError(

@@ -3,7 +3,8 @@
 `--table=NAME --runs_dir=FOLDER` pre-trains what is missing, measures what has not been measured,
 and prints mean and standard deviation over the seeds, with the published number beside ours where
 there is one. The same command goes on where it was stopped. `--suite=small` fills the rows with the
-small suite of tasks, in place of the papers' data sets.
+small suite of tasks, in place of the papers' data sets; `--suite=papers` with those, found below
+`--data_dir` by their names; cells whose data is missing stay empty, and are named.
 """
 
 import csv
@@ -159,6 +160,13 @@ def _columns(table, chosen):
   return pairs, [f"{title}, {name}" if name else title for title, name in titles]
 
 
+def _show_comparable(columns, scores):
+  """Prints of every measured task what can be compared with the published numbers."""
+  measured = {task: None for i, (task, _) in enumerate(columns) if np.isfinite(scores[:, i]).any()}
+  for name in measured:
+    print(f"comparable {name}: {tasks.CARDS[name].comparable}")
+
+
 def main(_):
   values = flags.FLAGS.flag_values_dict()
   try:
@@ -175,7 +183,9 @@ def main(_):
   if values["suite"] == "small" and np.isfinite(results.published).any():
     print("published  averages are over the nine tasks of the paper")
   if missing := [task for task, _ in columns if task not in tasks.CARDS]:
-    print(f"no data    for {', '.join(missing)}: there is no card yet, nothing was measured")
+    print(f"no data    for {', '.join(missing)}: there is no such card, nothing was measured")
+  if values["suite"] == "papers":
+    _show_comparable(columns, scores)
 
 
 def _define_flags():
@@ -189,7 +199,9 @@ def _define_flags():
   flags.DEFINE_integer("steps", None, "Budget of a pre-training in steps.", lower_bound=1)
   flags.DEFINE_integer("batch_size", None, "Pairs of a step of a pre-training.", lower_bound=2)
   flags.DEFINE_integer("epochs", 50, "Budget of a fine-tuning in epochs.", lower_bound=1)
-  flags.DEFINE_string("pretraining_dataset", "audioset", "Of --suite=papers.")
+  flags.DEFINE_string(
+    "pretraining_dataset", None, "Of --suite=papers; default: audioset, or fsdnoisy18k of mixback."
+  )
   flags.DEFINE_list(
     "pretraining_tasks", None, "Tasks whose training clips pre-train; default: the suite's."
   )

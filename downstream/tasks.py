@@ -5,163 +5,21 @@ a task, too: `--task=folder:PATH` (classes are sub-folders, or a CSV) or an audi
 tensorflow-datasets by its name.
 """
 
-import collections
-import dataclasses
+import glob
+import os
 
-import numpy as np
 from absl import flags
 
 from audio import commands, datasets, preparation
+from audio.datasets import LABEL_SEPARATOR, corpora
+from audio.datasets.corpora import corpus
 from audio.errors import UserError
 from audio.store import Store
-from downstream import splits
+from downstream.card import AUDIO_ROOT, METRICS, Task
+from downstream.cards import CARDS, SUITES
+from downstream.task_data import TaskData
 
-METRICS = ("accuracy", "macro_accuracy", "mAP")
-AUDIO_ROOT = "{audio_root}"
-LABEL_SEPARATOR = ";"  # between the labels of a clip, where the metric is mAP
-
-_DIGITS = r"^\d+_\w+_(\d+)\.wav$"
-_DIGITS_TEST = splits.ByKey(
-  _DIGITS, ("0", "1", "2", "3", "4"), "official: recordings 0 to 4 of each digit and speaker test"
-)
-_FOLD = r"(\d)-[^/\\]+$"
-
-
-@dataclasses.dataclass(frozen=True)
-class Task:
-  """A card.
-
-  Attributes:
-    name: as `--task` has it.
-    dataset: as `--dataset` has it; `{audio_root}` stands for that flag.
-    split: a rule of `splits`; None: parts named by the data set, otherwise a seeded split.
-    label: what of a clip is predicted: its "label" or its "group".
-    metric: one of METRICS, the mean over the splits.
-    about: source, size, licence.
-    published: (system, value in %, source), to be printed beside measured values.
-  """
-
-  name: str
-  dataset: str
-  split: object = None
-  label: str = "label"
-  metric: str = "accuracy"
-  about: str = "a data set of your own"
-  published: tuple = ()
-
-
-_SPOKEN_DIGIT = "Free Spoken Digit Dataset 1.0.9: 2,500 recordings, 5 speakers, CC BY-SA 4.0"
-_ESC10 = "ESC-10: 400 clips of 5 s, 10 classes of environmental sounds, CC BY 3.0"
-_PHILHARMONIA = "Philharmonia Orchestra: 960 notes of 12 instruments, CC BY-SA 3.0"
-
-CARDS = {
-  card.name: card
-  for card in (
-    Task("digit", "spoken_digit", _DIGITS_TEST, about=_SPOKEN_DIGIT),
-    Task("speaker", "spoken_digit", _DIGITS_TEST, "group", about=_SPOKEN_DIGIT),
-    Task(
-      "digit_unseen_speaker",
-      "spoken_digit",
-      splits.LeaveOneGroupOut("each speaker is tested once, trained on the others"),
-      about=_SPOKEN_DIGIT,
-    ),
-    Task(
-      "esc10",
-      "folder:{audio_root}/esc10",
-      splits.FoldsByKey(_FOLD, "official: five folds, each tested once"),
-      about=_ESC10,
-    ),
-    Task(
-      "esc10_fold5",
-      "folder:{audio_root}/esc10",
-      splits.ByKey(_FOLD, ("5",), "official fold 5 tests, folds 1 to 4 train"),
-      about=_ESC10,
-    ),
-    Task(
-      "instrument",
-      "folder:{audio_root}/philharmonia",
-      splits.EveryThird("file names sorted within each class: every third tests"),
-      about=_PHILHARMONIA,
-    ),
-  )
-}
-SUITES = {"small": ("digit", "speaker", "digit_unseen_speaker", "esc10", "instrument")}
-
-
-class TaskData:
-  """A task with its clips.
-
-  Attributes:
-    task: a Task.
-    store: a store.Store with all its clips, at the rate asked for.
-    clips: splits.Clips.
-    class_names: sorted.
-  """
-
-  def __init__(self, task, store, parts):
-    """Takes a Task, a Store, and for each clip its part of the data set or None.
-
-    Raises:
-      UserError: labels are missing, or there is one class only.
-    """
-    self.task, self.store = task, store
-    labels = store.groups() if task.label == "group" else store.labels()
-    self.clips = splits.Clips(store.keys(), labels, store.groups(), parts)
-    _require_labels(task, self.clips)
-    self.class_names = sorted({name for label in labels for name in self.names_of(label)})
-    if len(self.class_names) < 2:
-      raise UserError(
-        f"the task {task.name} has one class only, {self.class_names[0]!r}: nothing to tell apart"
-      )
-
-  @property
-  def multi_label(self):
-    """Whether a clip may have several labels."""
-    return self.task.metric == "mAP"
-
-  def names_of(self, label):
-    """Returns the classes that a label names: one, or several."""
-    return [part.strip() for part in label.split(LABEL_SEPARATOR)] if self.multi_label else [label]
-
-  def targets(self, labels=None):
-    """Returns float32 `[n, C]`, one-hot or multi-hot, of the given labels (the true, if None)."""
-    index = {name: column for column, name in enumerate(self.class_names)}
-    labels = self.clips.labels if labels is None else labels
-    targets = np.zeros([len(labels), len(index)], np.float32)
-    for row, label in enumerate(labels):
-      targets[row, [index[name] for name in self.names_of(label)]] = 1
-    return targets
-
-  def splits(self, seed):
-    """Returns the splits.Splits of the task.
-
-    Raises:
-      UserError: a class is tested that is not trained on.
-    """
-    rule = self.task.split
-    if rule is None:
-      rule = splits.Given() if any(self.clips.parts) else splits.Seeded()
-    return [self._checked(split) for split in rule(self.strata(), seed)]
-
-  def strata(self):
-    """Returns the clips as rules see them: where a clip has several labels, without any."""
-    if not self.multi_label:
-      return self.clips
-    return dataclasses.replace(self.clips, labels=["any"] * len(self.clips.labels))
-
-  def _checked(self, split):
-    trained, tested = (
-      {name for i in part for name in self.names_of(self.clips.labels[i])}
-      for part in (split.train, split.test)
-    )
-    if not len(split.test) or not len(split.train):
-      raise UserError(f"the task {self.task.name}, {split.name}: no clips to train or to test")
-    if unknown := sorted(tested - trained):
-      raise UserError(
-        f"the task {self.task.name}, {split.name}: the class {unknown[0]!r} is tested and never "
-        "trained on; leave it out, or give it more clips"
-      )
-    return split
+__all__ = ["AUDIO_ROOT", "CARDS", "METRICS", "SUITES", "Task", "TaskData", "open_task"]
 
 
 def open_task(name, sample_rate_hz, flag_values):
@@ -176,49 +34,95 @@ def open_task(name, sample_rate_hz, flag_values):
     A TaskData.
   """
   task = CARDS.get(name) or Task(name, name, metric=flag_values["metric"])
-  dataset = task.dataset
-  if AUDIO_ROOT in dataset:
-    if not flag_values["audio_root"]:
-      folder = dataset.partition(AUDIO_ROOT)[2].strip("/")
-      raise UserError(f"the task {name} needs --audio_root: the folder that holds {folder!r}")
-    dataset = dataset.replace(AUDIO_ROOT, flag_values["audio_root"])
-  store, parts = _open_parts(dataset, sample_rate_hz, flag_values)
-  return TaskData(task, store, parts)
-
-
-def _open_parts(dataset, sample_rate_hz, flag_values):
-  """Returns (store of all clips, the part of the data set that each belongs to, or None)."""
-  locations = flag_values["data_dir"], flag_values["manual_dir"]
+  dataset = _located(task, flag_values)
 
   def open_store(source):
     max_bad = flag_values["max_bad_fraction"]
     return preparation.prepare(source, sample_rate_hz, flag_values["store_dir"], max_bad)
 
+  stores, parts, classes = [], [], ()
+  for source, marks, part in _open_sources(task, dataset, flag_values):
+    stores.append(open_store(source))
+    classes = source.classes
+    # A part that the rule names may stand for several of the data set.
+    named = {member: name for name in task.parts for member in source.unions.get(name, ())}
+    marked = [marks.get(key, part) for key in stores[-1].keys()]  # noqa: SIM118, no dictionary
+    parts += [named.get(mark, mark) for mark in marked]
+  store, parts = _needed(task, Store.join(stores), parts)
+  return TaskData(task, store, parts, classes)
+
+
+def require_data(name, flag_values):
+  """Refuses a card whose data is not there; decodes nothing, and downloads nothing.
+
+  Args:
+    name: of a card.
+    flag_values: dictionary of the flags of `define_flags`.
+
+  Raises:
+    UserError: what is missing, and where to get it.
+  """
+  task = CARDS[name]
+  if task.corpus is not None and not _is_there(task.corpus, flag_values):
+    where = flag_values["data_dir"]
+    where = f"in {where!r}" if where else "without --data_dir=FOLDER, the folder that holds it"
+    raise UserError(
+      f"no {task.dataset} {where}: expected {task.corpus.layout}; get it from "
+      f"{task.corpus.homepage}"
+    )
+  _open_sources(task, _located(task, flag_values), flag_values)
+
+
+def _is_there(published, flag_values):
+  """Whether a Corpus lies on disk: unpacked, prepared, or as its archives."""
+  data_dir = os.path.expanduser(flag_values["data_dir"] or "")
+  if flag_values["manual_dir"] or corpus.find(published, data_dir):
+    return True
+  builder = (published.builder or published.name).split("/")[0]
+  prepared = [f"{builder}/*/dataset_info.json", f"{builder}/*/*/dataset_info.json"]
+  archives = [glob.escape(archive.name) for archive in published.archives]
+  found = (glob.glob(pattern, root_dir=data_dir) for pattern in prepared + archives)
+  return bool(data_dir) and any(found)
+
+
+def _located(task, flag_values):
+  """Returns the data set of a task with the folder of the user in place of `{audio_root}`."""
+  if AUDIO_ROOT not in task.dataset:
+    return task.dataset
+  if not flag_values["audio_root"]:
+    folder = task.dataset.partition(AUDIO_ROOT)[2].strip("/")
+    raise UserError(f"the task {task.name} needs --audio_root: the folder that holds {folder!r}")
+  return task.dataset.replace(AUDIO_ROOT, flag_values["audio_root"])
+
+
+def _open_sources(task, dataset, flag_values):
+  """Opens what a task needs, in one piece if that tells the part of each of its clips.
+
+  Returns:
+    [(ClipSource, key -> part where it says so, the part of all other clips or None)].
+  """
+  locations = flag_values["data_dir"], flag_values["manual_dir"]
   is_csv = dataset.startswith("folder:") and dataset.lower().endswith(".csv")
-  source = datasets.open_source(dataset, "all" if is_csv else None, *locations)
-  names = source.split_names
-  if {"train", "test"} <= set(names):
-    stores = [open_store(datasets.open_source(dataset, part, *locations)) for part in names]
-    parts = [part for part, store in zip(names, stores) for _ in range(store.num_clips)]
-    return Store.join(stores), parts
-  store = open_store(source)
-  return store, list(map(source.splits.get, store.keys()))
+  everything = "all" if is_csv or dataset in corpora.NAMES else None
+  wanted = task.opens or "+".join(task.parts) or everything
+  source = datasets.open_source(dataset, wanted, *locations)
+  marks = source.splits() if wanted else {}
+  names = () if marks else task.parts
+  if not wanted and {"train", "test"} <= set(source.split_names):
+    names = source.split_names
+  if not names:
+    return [(source, marks, None)]
+  return [(datasets.open_source(dataset, name, *locations), {}, name) for name in names]
 
 
-def _require_labels(task, clips):
-  missing = [key for key, label in zip(clips.keys, clips.labels) if label is None]
-  if missing:
-    raise UserError(
-      f"the task {task.name} has no {task.label} for {len(missing)} of {len(clips.keys)} clips, "
-      f"{missing[0]!r} among them: sub-folders or a CSV with the columns file,label name classes"
-    )
-  counts = collections.Counter(clips.labels)
-  name, count = min(counts.items(), key=lambda item: item[1])
-  if count == 1 and task.metric != "mAP":
-    raise UserError(
-      f"the task {task.name}: the class {name!r} has one clip, which cannot both train and test; "
-      "give it more clips, or leave it out"
-    )
+def _needed(task, store, parts):
+  """Returns the store and the parts without clips that the rule of the task does not look at."""
+  needed = [i for i, part in enumerate(parts) if not task.parts or part in task.parts]
+  if not needed:
+    raise UserError(f"the task {task.name}: no clip of the parts {', '.join(task.parts)}")
+  if len(needed) == len(parts):
+    return store, parts
+  return store.select(needed), [parts[i] for i in needed]
 
 
 def define_flags():
@@ -235,19 +139,8 @@ def define_flags():
 
 def show(task):
   """Prints a card."""
-  rule = task.split or splits.Given("parts named by the data set, otherwise a seeded fifth tests")
-  rows = {
-    "task": task.name,
-    "about": task.about,
-    "data set": task.dataset,
-    "predicts": task.label,
-    "split": rule.describe,
-    "metric": f"{task.metric}, the mean over the splits",
-  }
-  for title, text in rows.items():
+  for title, text in task.lines():
     print(f"{title:<10} {text}")
-  for system, value, source in task.published:
-    print(f"{'published':<10} {system}: {value} ({source})")
 
 
 def main(_):

@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from audio.errors import UserError
 from downstream import paper_tables, published, tables, tasks
 from downstream.experiments import Laboratory, Measurement, Pretraining
 from downstream.judging import Condition
+from tests.downstream import fake_corpora
 from tests.support import assert_close, command, write_clips
 
 PLACES = {"data_dir": None, "manual_dir": None, "audio_root": None, "max_bad_fraction": 0.05}
@@ -43,8 +45,7 @@ def test_every_table_has_variants_tasks_and_its_own_published_columns(name, suit
   assert len({variant.name for variant in table.variants}) == len(table.variants)
   columns, titles = tables._columns(table, None)
   assert len(columns) == len(titles) == len(table.tasks) * len(table.conditions)
-  if suite == "small":
-    assert set(table.tasks) <= set(tasks.CARDS)
+  assert set(table.tasks) <= set(tasks.CARDS)
   known = {column for column, _ in table.published}
   assert {v.column for v in table.variants} - {None} <= known or suite == "small"
 
@@ -132,6 +133,80 @@ def test_a_pre_training_that_fails_is_said_in_one_line(tmp_path, monkeypatch, ca
   assert "unknown data set 'nonsense'" in capfd.readouterr().err
 
 
+def test_each_system_pre_trains_on_the_data_of_its_paper_unless_told_otherwise():
+  values = VALUES | {"suite": "papers"}
+  for given, expected in ((None, ("audioset", "fsdnoisy18k")), ("voxceleb", ("voxceleb",) * 2)):
+    for name, dataset in zip(("cola_similarity", "mixback_mix"), expected):
+      table = paper_tables.MAKERS[name](values | {"pretraining_dataset": given})
+      assert {variant.model.dataset for variant in table.variants} == {dataset}
+      assert all(f"-{dataset}-" in variant.model.name(0) for variant in table.variants)
+  small = paper_tables.MAKERS["cola_similarity"](VALUES)
+  assert small.variants[0].model.name(3) == "cola-quick-100-cosine-3"
+  assert Pretraining("cola", (), dataset="folder:/a/b c").name(0) == "cola-folder_a_b_c-0"
+
+
+def test_the_second_paper_is_judged_as_its_code_does():
+  values = VALUES | {"suite": "papers", "pretraining_dataset": None}
+  mix = paper_tables.MAKERS["mixback_mix"](values)
+  assert mix.tasks == ("fsdnoisy18k_validation", "fsdnoisy18k")
+  assert {variant.method for variant in mix.variants} == {"knn_patches"}
+  fine = paper_tables.MAKERS["mixback_finetune"](values)
+  assert fine.tasks == ("fsdnoisy18k", "fsdnoisy18k_clean")
+  assert list(fine.conditions) == [""]
+
+
+@pytest.fixture
+def corpora(tmp_path):
+  """A folder with FSDnoisy18k and nothing else."""
+  fake_corpora.fsdnoisy18k(tmp_path / "corpora")
+  return tmp_path / "corpora"
+
+
+def papers(corpora, tmp_path, **changes):
+  values = VALUES | {"suite": "papers", "data_dir": str(corpora)} | changes
+  return CountingLaboratory(str(tmp_path / "papers"), "papers", values)
+
+
+def test_a_task_without_its_data_is_one_line_and_an_empty_cell(corpora, tmp_path, capsys):
+  laboratory = papers(corpora, tmp_path)
+  found, missing = (
+    Measurement("logmel_stats", "linear", task, Condition()) for task in ("fsdnoisy18k", "musan")
+  )
+  scores = [laboratory.measure(each, seed) for each in (missing, found) for seed in (0, 1)]
+  assert np.isnan(scores[:2]).all()
+  assert scores[2:] == [10.0, 20.0]
+  (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("no data")]
+  assert "musan: no musan in" in line
+  assert "get it from https://www.openslr.org/17" in line
+  shutil.rmtree(corpora)  # what was measured before needs no data
+  assert papers(corpora, tmp_path).measure(found, 1) == 20.0
+
+
+def test_a_pre_training_without_its_data_is_one_line_and_empty_cells(corpora, tmp_path, capsys):
+  laboratory = papers(corpora, tmp_path, pretraining_dataset="voxceleb")
+  for similarity in ("cosine", "bilinear"):
+    model = Pretraining("cola", (("similarity", similarity),), dataset="voxceleb")
+    measurement = Measurement(model, "linear", "fsdnoisy18k", Condition())
+    assert np.isnan(laboratory.measure(measurement, 0))
+  (line,) = capsys.readouterr().out.splitlines()
+  assert line.startswith("no data    pre-training of cola: no voxceleb in")
+
+
+def test_a_task_whose_data_is_not_whole_is_one_line_and_the_rest_is_measured(
+  corpora, tmp_path, capsys
+):
+  for path in (corpora / "fsdnoisy18k" / "FSDnoisy18k.audio_test").iterdir():
+    path.unlink()
+  values = VALUES | {"data_dir": str(corpora), "store_dir": str(tmp_path / "stores")}
+  laboratory = Laboratory(str(tmp_path / "papers"), "papers", values)
+  for task, is_whole in (("fsdnoisy18k", False), ("fsdnoisy18k_validation", True)):
+    measurement = Measurement("logmel_stats", "linear", task, Condition())
+    assert np.isfinite(laboratory.measure(measurement, 0)) == is_whole
+  lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("no data")]
+  assert len(lines) == 1
+  assert "fsdnoisy18k: no clip of the part test" in lines[0]
+
+
 def test_lines_are_markdown():
   assert markdown.lines(["a", "bb"], [["x", 1]]) == ["| a | bb |", "| - | -- |", "| x | 1  |"]
 
@@ -172,3 +247,34 @@ def test_a_table_is_trained_measured_interrupted_and_printed(root, tmp_path):
   assert rows[2]["published"] == "67.20"
   assert (tmp_path / "t" / "cola_similarity-small.png").exists()
   assert json.loads(results[1].read_text())["result"]["num_test"] == 4
+
+
+@pytest.mark.slow
+def test_the_papers_suite_measures_what_is_there_and_names_what_is_not(tmp_path):
+  corpora = tmp_path / "corpora"
+  fake_corpora.fsdnoisy18k(corpora, seconds=1.2)
+  options = ["--suite=papers", "--seeds=0", "--steps=2", "--batch_size=4", "--runs_dir=t"]
+  options += [f"--data_dir={corpora}", "--store_dir=stores"]
+  options += ["--table=mixback_mix", "--variants=other clips", "--tasks=musan,fsdnoisy18k"]
+  printed = command("downstream.tables", *options, cwd=tmp_path).stdout
+  assert printed.count("pre-train  python -m mixback.train") == 1
+  assert "--dataset=fsdnoisy18k --data_dir=" in printed
+  assert printed.count("measured   knn_patches fsdnoisy18k") == 1
+  (line,) = [line for line in printed.splitlines() if line.startswith("no data")]
+  assert line.startswith("no data    musan: no musan in ")
+  (row,) = [line for line in printed.splitlines() if line.startswith("| other clips")]
+  _, music, events, average = [cell.strip() for cell in row.split("|")[1:-1]]
+  assert "±" in events
+  assert not music + average  # nothing was measured, nothing is published
+  assert "comparable fsdnoisy18k: by protocol only" in printed
+  config = json.loads(next((tmp_path / "t" / "runs").glob("*/config.json")).read_text())
+  assert "fsdnoisy18k" in str(config)
+
+
+def test_published_numbers_stand_where_nothing_could_be_measured():
+  table = paper_tables.MAKERS["cola_baselines"](VALUES | {"suite": "papers"})
+  columns, titles = tables._columns(table, ["musan"])
+  scores = np.full([len(table.variants), 1, 1], np.nan)
+  known = tables.known(table, columns)
+  cells = tables.Results([v.name for v in table.variants], titles, scores, known).cells()
+  assert cells[[v.name for v in table.variants].index("COLA")] == ["(published 99.1)", ""]

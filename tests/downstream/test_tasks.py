@@ -173,7 +173,9 @@ def test_every_card_names_a_known_rule_and_metric():
 def test_parts_of_a_builder_are_opened_one_by_one(clip_folder, stores, monkeypatch):
   class Parts:
     split_names = ("train", "test")
-    splits = {}
+
+    def splits(self):
+      return {"of train": "train"}
 
   opened = []
 
