@@ -53,7 +53,7 @@ def define_training_flags(recipes):
     "recipe",
     None,
     recipes,
-    "Set of hyper-parameters; default: paper, or quick for a small data set.",
+    "Set of hyper-parameters; default: paper, or small for a small data set.",
   )
   flags.DEFINE_integer("steps", None, "Training steps; default: the recipe's.", lower_bound=1)
   flags.DEFINE_integer("batch_size", None, "Pairs of a step; default: the recipe's.", lower_bound=2)

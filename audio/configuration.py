@@ -15,6 +15,9 @@ class RunConfig:
   seed: int = 0
   monitor_every: int = 0  # steps between kNN checks; 0: before the first and after the last step
   checkpoint_every: int = 100  # steps
+  reestimate_batches: int = (
+    0  # clean batches that give BatchNorm its final statistics; 0: training's
+  )
   deterministic: bool = False
   views_on: str = "device"  # or "host": the same numbers
 
@@ -48,6 +51,8 @@ def configure(config_class, recipe, flag_values, num_clips):
   fields = {field.name for field in dataclasses.fields(config_class)}
   given = {k: v for k, v in flag_values.items() if k in fields and v is not None}
   changed = {field: deviation.value for field, deviation in recipe.items()}
+  if "batch_size" in changed:  # a recipe for small sets fits sets that are smaller still
+    changed["batch_size"] = min(changed["batch_size"], max(2, num_clips))
   config = config_class(**(changed | given))
   if config.steps is None:
     steps = config.epochs * max(1, num_clips // config.batch_size)

@@ -106,6 +106,54 @@ def crnn(num_mels, batchnorm_momentum=0.9):
   return _model(log_mels, layers.Multiply()([forward, backward]), "crnn")
 
 
+@keras.saving.register_keras_serializable("audio")
+class MeanAndDeviation(layers.Layer):
+  """Mean and standard deviation over time: `[B, T, C] -> [B, 2C]`."""
+
+  def call(self, inputs):
+    mean = keras.ops.mean(inputs, axis=1)
+    deviation = keras.ops.sqrt(keras.ops.var(inputs, axis=1) + 1e-5)  # its slope stays finite
+    return keras.ops.concatenate([mean, deviation], axis=-1)
+
+  def compute_output_shape(self, input_shape):
+    return (input_shape[0], 2 * input_shape[-1])
+
+
+def frame_cnn(num_mels, batchnorm_momentum=0.9, widths=(16, 32, 64), units=512):
+  """A small network for small data sets; frequency is never averaged away.
+
+  Blocks of 3x3 convolution, BatchNorm, ReLU and 2x2 maximum; then all channels and bands of a frame
+  make one vector, and one dense layer follows. The embedding is made of the mean and deviation over
+  time of what comes out of the later blocks, and, last, of the mean and maximum over time of the
+  dense layer, which alone the projection head sees (HEAD_UNITS). With 64 mels and the defaults:
+  0.3 M weights, D = 3072.
+
+  Args:
+    num_mels: F, at least 8.
+    batchnorm_momentum: of the moving averages.
+    widths: channels of the blocks; the first block's statistics are left out of the embedding.
+    units: of the dense layer.
+
+  Returns:
+    A keras.Model.
+  """
+  x = log_mels = _input(num_mels)
+  statistics = []
+  for number, width in enumerate(widths, start=1):
+    x = _convolution_block(x, f"block{number}", width, 3, batchnorm_momentum, "he_normal")
+    x = layers.MaxPooling2D(2)(x)
+    frames = layers.Reshape([-1, x.shape[2] * width])(x)
+    statistics += [MeanAndDeviation(name=f"statistics{number}")(frames)] if number > 1 else []
+  x = layers.Dense(units, use_bias=False, kernel_initializer="he_normal", name="frames")(frames)
+  x = layers.ReLU()(_normalisation("frames.bn", batchnorm_momentum)(x))
+  summary = [layers.GlobalAveragePooling1D()(x), layers.GlobalMaxPooling1D()(x)]
+  return _model(log_mels, layers.Concatenate()([*statistics, *summary]), "frame_cnn")
+
+
+# Encoder -> how many of the last units of its embedding the projection head sees; others: all.
+HEAD_UNITS = {"frame_cnn": 1024}
+
+
 def use_fast_kernels(model):
   """Gives an encoder that was loaded or cloned the kernels it was built with, see audio.kernels.
 
@@ -148,13 +196,13 @@ def _resnet_convolution(name, filters, size, stride, padding="valid"):
   )
 
 
-def _convolution_block(x, name, filters, size, momentum):
+def _convolution_block(x, name, filters, size, momentum, initializer=None):
   x = layers.Conv2D(
     filters,
     size,
     padding="same",
     use_bias=False,
-    kernel_initializer=_uniform_by_inputs(),
+    kernel_initializer=initializer or _uniform_by_inputs(),
     name=f"{name}.conv",
   )(x)
   return layers.ReLU()(_normalisation(f"{name}.bn", momentum)(x))

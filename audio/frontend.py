@@ -86,6 +86,11 @@ class LogMel(keras.layers.Layer):
       mel_scale, num_mels, 1 + fft_samples // 2, sample_rate_hz, fmin_hz, fmax_hz
     )
 
+  @property
+  def decibel(self):
+    """How much a log-mel grows with a wave that is one dB louder."""
+    return self.power * float(np.log(10.0)) / 20 / _LOGS[self.log_base]
+
   def num_samples(self, frames):
     """Returns the shortest excerpt with this many frames.
 

@@ -49,7 +49,8 @@ def _has_gpu():
 
 def _fused_normalisation(layer, inputs, training=None, mask=None):
   replicas = tf.distribute.get_strategy().num_replicas_in_sync
-  if not training or not layer.trainable or inputs.dtype != tf.float32 or replicas > 1:
+  fits = inputs.dtype == tf.float32 and len(inputs.shape) == 4
+  if not training or not layer.trainable or not fits or replicas > 1:
     return type(layer).call(layer, inputs, training=training, mask=mask)
   outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
     x=inputs,

@@ -1,4 +1,4 @@
-"""Adam in one operation per weight, and SGD as PyTorch has it."""
+"""Adam in one operation per weight, SGD as PyTorch has it, and a rate that rises and falls."""
 
 import keras
 import tensorflow as tf
@@ -60,3 +60,24 @@ class SGD(keras.optimizers.SGD):
 
   def get_config(self):
     return super().get_config() | {"weight_decay": self.decay_in_gradient}
+
+
+def decoupled_adam(learning_rate, weight_decay):
+  """Returns Adam whose weight decay spares what shifts and scales: biases and normalisation."""
+  optimizer = Adam(learning_rate, weight_decay=weight_decay)
+  optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+  return optimizer
+
+
+def warm_up_and_cosine(peak, steps, warm_up):
+  """Returns a schedule: from 0 to its peak, then along a half cosine to 0 at the last step.
+
+  Args:
+    peak: largest learning rate.
+    steps: of the whole training.
+    warm_up: share of the steps in which it rises.
+  """
+  rising = max(1, round(warm_up * steps))
+  return keras.optimizers.schedules.CosineDecay(
+    0.0, max(1, steps - rising), warmup_target=peak, warmup_steps=rising
+  )

@@ -10,7 +10,7 @@ import os
 import keras
 import tensorflow as tf
 
-from audio import callbacks, lists, plots, progress_bar
+from audio import callbacks, lists, normalisation, plots, progress_bar
 from audio.contrastive import step_seed
 from audio.errors import UserError, disk_reason
 from audio.excerpts import map_in_order
@@ -67,7 +67,7 @@ def pretrain(run, config, pairs, model, monitor):
     if first_step == 0:
       monitor.check(0)
     step = _fit(run, config, model, pairs, checkpoints, monitor, stop, first_step)
-    return _conclude(run, config, model, checkpoints, monitor, windows, step)
+    return _conclude(run, config, model, pairs, checkpoints, monitor, step)
 
 
 def _fit(run, config, model, pairs, checkpoints, monitor, stop, first_step):
@@ -110,15 +110,24 @@ def _batches(config, model, pairs, first_step):
   return map_in_order(tf.data.Dataset.zip((dataset, steps)), make_views, parallel)
 
 
-def _conclude(run, config, model, checkpoints, monitor, windows, step):
-  checkpoints.save(step)
+def _conclude(run, config, model, pairs, checkpoints, monitor, step):
+  windows, finished = config.windows(), step >= config.steps
+  checkpoints.save(step)  # before the statistics are changed: a resume goes on with training's
+  if config.reestimate_batches:
+    normalisation.reestimate(model.encoder, _clean_batches(config, pairs, windows))
   run.save_encoder(model.encoder)
-  finished = step >= config.steps
   if finished:
     monitor.check(step)
     export_saved_model(windows, model.encoder, run.saved_model)
   plots.curves(run)
   return Outcome(step, finished)
+
+
+def _clean_batches(config, pairs, windows):
+  """Yields log-mels of excerpts as they are judged, without any augmentation."""
+  for excerpts in pairs.dataset(0, config.reestimate_batches, not config.deterministic):
+    log_mels = windows(excerpts[:, :2])
+    yield tf.reshape(log_mels, [-1, *log_mels.shape[2:], 1])
 
 
 class Checkpoints:

@@ -47,9 +47,10 @@ def make_parts(batch_size):
   import numpy as np
   import tensorflow as tf
 
-  from mixback import augment
+  from audio import augment
+  from audio.windows import energies_by_clip
   from mixback.config import Config
-  from mixback.model import make_views, mel_energies, mix
+  from mixback.model import make_views, mix
 
   config = Config(augment="all")
   windows = config.windows()
@@ -58,7 +59,7 @@ def make_parts(batch_size):
   energies = windows.energies(waves)
   log_mels = tf.reshape(windows.log_mel.compress(energies), [-1, config.frames, config.num_mels])
   parts = {
-    "mel energies (STFT, filters)": (lambda x, seed: mel_energies(windows, x), waves),
+    "mel energies (STFT, filters)": (lambda x, seed: energies_by_clip(windows, x), waves),
     "mix-back": (lambda x, seed: mix(config, x, seed), energies),
     "logarithm": (lambda x, seed: windows.log_mel.compress(x), energies),
   }

@@ -3,14 +3,17 @@
 import dataclasses
 
 from audio import encoders, layout
-from audio.configuration import Deviation, RunConfig
+from audio.augment import AugmentConfig
+from audio.configuration import Deviation
 from audio.excerpts import ExcerptPairs
 from audio.frontend import LogMel
 from audio.windows import LogMelWindows
 
+ENCODERS = ("efficientnet_b0", "frame_cnn")
+
 
 @dataclasses.dataclass(frozen=True)
-class Config(RunConfig):
+class Config(AugmentConfig):
   """A training of COLA."""
 
   dataset: str = "audioset"  # P 3.1
@@ -25,24 +28,33 @@ class Config(RunConfig):
   fmax_hz: float = 7800.0  # P
   frames: int = 96  # P: T = 96, "960 ms"; 15,600 samples
   short_clips: str = "zeros"  # C: zeros on both sides; or "tile", "repeat"
+  mean: float | None = 0.0  # of the log-mels, subtracted (P: nothing is); None: measured
+  std: float | None = 1.0  # the log-mels are divided by it (P: they are not); None: measured
 
   # Encoder and head (P 2)
-  encoder: str = "efficientnet_b0"  # P
+  encoder: str = "efficientnet_b0"  # P; or "frame_cnn"
   pooling: str = "max"  # P: global max pooling, 1280-d
   input_scaling: str = "keras"  # C: Keras' EfficientNet divides its input by 255; "none" undoes it
   batchnorm_momentum: float = 0.99  # C: Keras' default
+  head: str = "dense"  # P: with LayerNorm and tanh for "bilinear"; or "mlp"
+  hidden_units: int = 512  # of "mlp"
   projection_units: int = 512  # P
   similarity: str = "bilinear"  # P; or "cosine"
   temperature: float = 0.2  # P, of "cosine"; "bilinear" has none
+  directions: int = 1  # P: anchors look for positives; 2: and the other way round
 
   # Training
   learning_rate: float = 1e-4  # P: Adam; the published flag says 1e-3
+  warm_up: float = 0.0  # P: a constant rate; share of steps that raise it, then a cosine to 0
+  weight_decay: float = 0.0  # P: none; decoupled, not of biases and normalisation
   batch_size: int = 1024  # P 3.3: best of 256 ... 2048
   epochs: int = 500  # P
 
   def __post_init__(self):
     super().__post_init__()
-    self.require("encoder", ("efficientnet_b0",))
+    self.require("encoder", ENCODERS)
+    self.require("head", ("dense", "mlp"))
+    self.require("directions", (1, 2))
     self.require("input_scaling", encoders.INPUT_SCALINGS)
     self.require("pooling", ("max", "avg"))
     self.require("short_clips", layout.SHORT_CLIPS)
@@ -73,7 +85,14 @@ class Config(RunConfig):
 
     The published code normalises in three different ways; here there is one.
     """
-    return LogMelWindows(self.log_mel(), self.frames, "excerpt_l2", self.short_clips)
+    return LogMelWindows(
+      self.log_mel(),
+      self.frames,
+      "excerpt_l2",
+      self.short_clips,
+      mean=0.0 if self.mean is None else self.mean,
+      std=1.0 if self.std is None else self.std,
+    )
 
   def pairs(self, store):
     """Returns the ExcerptPairs: two starts of each clip, uniformly at random (P 2)."""
@@ -99,9 +118,40 @@ RECIPES = {
   },
 }
 
-SMALL_DATA_SET_CLIPS = 20_000  # below, `quick` is the default: fewer than 20 batches of the paper
+# Effects: mean of the five tasks of the small suite in %, by linear evaluation inside the training
+# clips (no test clip chose anything), one seed, 300 to 400 steps; seeds differ by 0.4. Log-mel
+# statistics reach 82.1, this network with random weights 91.0, with this recipe 93.1.
+RECIPES["small"] = {
+  "encoder": Deviation(
+    "frame_cnn", "frequency is not averaged away: 78.4 -> 91.6 of its trained part; fast"
+  ),
+  "short_clips": Deviation("tile", "the silence around a short clip gives it away: 89.3 -> 93.2"),
+  "mean": Deviation(None, "measured: inputs of mean 0 and deviation 1"),
+  "std": Deviation(None, "likewise"),
+  "augment": Deviation(
+    "level,fader,equalise,specaugment", "level and colour give a recording away: 91.6 -> 93.2"
+  ),
+  "masks": Deviation(1, "weaker masks; all masks together 92.8 -> 93.2, within the spread"),
+  "mask_frames_max": Deviation(24, "up to a quarter of the frames"),
+  "mask_bands_max": Deviation(12, "up to a fifth of the bands"),
+  "mask_fill": Deviation("mean", "the minimum depends on the noise of the recording"),
+  "batchnorm_momentum": Deviation(0.9, "inference mode follows in few steps"),
+  "reestimate_batches": Deviation(24, "inference mode sees clean excerpts, not augmented ones"),
+  "head": Deviation("mlp", "what only the pretext needs stays in the head"),
+  "projection_units": Deviation(128, "enough for a batch of 64"),
+  "similarity": Deviation("cosine", "few steps, as in quick"),
+  "directions": Deviation(2, "twice the comparisons from the same batch"),
+  "learning_rate": Deviation(1e-3, "few steps"),
+  "warm_up": Deviation(0.1, "the first steps do no harm; the last ones settle"),
+  "weight_decay": Deviation(1e-4, "few clips"),
+  "batch_size": Deviation(64, "small sets lack 1024 clips"),
+  "steps": Deviation(400, "minutes on two cores; 200 and 800 give the same"),
+  "monitor_every": Deviation(100, "a curve to look at"),
+}
+
+SMALL_DATA_SET_CLIPS = 20_000  # below, `small` is the default: fewer than 20 batches of the paper
 
 
 def default_recipe(num_clips):
   """Returns the name of the recipe for a data set of this size."""
-  return "quick" if num_clips < SMALL_DATA_SET_CLIPS else "paper"
+  return "small" if num_clips < SMALL_DATA_SET_CLIPS else "paper"

@@ -6,8 +6,9 @@ Letters: B clips of this replica, G clips of all replicas, N samples, T frames, 
 import keras
 import tensorflow as tf
 
-from audio import encoders, optimizers
+from audio import augment, encoders, heads, optimizers, randomness
 from audio.contrastive import ContrastiveModel, diagonal_cross_entropy, gather_replicas
+from audio.windows import energies_by_clip
 
 
 class BilinearSimilarity(keras.layers.Layer):
@@ -43,17 +44,25 @@ class CosineSimilarity(keras.layers.Layer):
 class ColaObjective(keras.layers.Layer):
   """Each anchor has to find its positive among those of the whole batch (paper, eq. 2).
 
-  One direction: anchors are rows, positives columns; the other positives are the negatives.
+  One direction: anchors are rows, positives columns; the other positives are the negatives. With
+  two, positives look for their anchors, too, and loss and accuracy are the means of both.
   """
 
-  def __init__(self, similarity, **kwargs):
+  def __init__(self, similarity, directions=1, **kwargs):
     super().__init__(**kwargs)
     self.similarity = similarity
+    self.directions = directions
 
   def call(self, anchors, positives):
     """`[B, P]` twice -> (loss, contrastive accuracy), scalars."""
     all_positives, first = gather_replicas(positives)  # [G, P]
-    return diagonal_cross_entropy(self.similarity(anchors, all_positives), first)
+    forth = diagonal_cross_entropy(self.similarity(anchors, all_positives), first)
+    if self.directions == 1:
+      return forth
+    all_anchors, first = gather_replicas(anchors)
+    logits = tf.transpose(self.similarity(all_anchors, positives))
+    back = diagonal_cross_entropy(logits, first)
+    return tuple((one + other) / 2 for one, other in zip(forth, back))
 
 
 def build_model(config):
@@ -65,27 +74,59 @@ def build_model(config):
   Returns:
     A ContrastiveModel; its weights depend on Keras' global seed, see `pretraining`.
   """
-  windows = config.windows()
-  encoder = encoders.efficientnet_b0(
-    config.num_mels, config.pooling, config.input_scaling, config.batchnorm_momentum
-  )
-  head = projection_head(encoder.output_shape[-1], config)
-  objective = ColaObjective(_similarity(config))
+  encoder = make_encoder(config)
+  head = projection_head(encoder, config)
+  objective = ColaObjective(_similarity(config), config.directions)
   objective(tf.zeros([2, config.projection_units]), tf.zeros([2, config.projection_units]))
-  model = ContrastiveModel(
-    lambda excerpts, seed: windows(excerpts), encoder, head, objective, config.seed
-  )
+  model = ContrastiveModel(make_views(config), encoder, head, objective, config.seed)
   model.build((None, config.frames, config.num_mels, 1))
-  model.compile(optimizers.Adam(config.learning_rate))
+  model.compile(optimizer(config))
   return model
 
 
-def projection_head(size, config):
+def make_views(config):
+  """Returns the views: `(excerpts [B, 2, N], seed [2]) -> [B, 2, T, F]`; the paper has none."""
+  windows = config.windows()
+  if not augment.parse(config.augment):
+    return lambda excerpts, seed: windows(excerpts)
+  apply = augment.compose(config)
+
+  def views(excerpts, seed):
+    log_mels = windows.log_mel.compress(energies_by_clip(windows, excerpts))
+    pair = [apply(log_mels[:, view], randomness.fold(seed, view)) for view in (0, 1)]
+    return windows.standardise(tf.stack(pair, axis=1))
+
+  return views
+
+
+def make_encoder(config):
+  """Returns EfficientNet-B0 (paper, section 2), or the small network of the recipe `small`."""
+  if config.encoder == "frame_cnn":
+    return encoders.frame_cnn(config.num_mels, config.batchnorm_momentum)
+  return encoders.efficientnet_b0(
+    config.num_mels, config.pooling, config.input_scaling, config.batchnorm_momentum
+  )
+
+
+def projection_head(encoder, config):
   """Dense, LayerNorm, tanh (paper, section 2); only the dense layer for cosine (published code)."""
-  layers = [keras.Input([size]), keras.layers.Dense(config.projection_units)]
+  if config.head == "mlp":
+    units = config.projection_units, config.hidden_units
+    return heads.mlp(encoder, *units, config.batchnorm_momentum)
+  layers = [keras.Input(encoder.output_shape[1:]), keras.layers.Dense(config.projection_units)]
   if config.similarity == "bilinear":
     layers += [keras.layers.LayerNormalization(), keras.layers.Activation("tanh")]
   return keras.Sequential(layers, name="projection")
+
+
+def optimizer(config):
+  """Returns Adam with a constant rate (paper, section 3.1), or what the recipe makes of it."""
+  rate = config.learning_rate
+  if config.warm_up:
+    rate = optimizers.warm_up_and_cosine(rate, config.steps, config.warm_up)
+  if config.weight_decay:
+    return optimizers.decoupled_adam(rate, config.weight_decay)
+  return optimizers.Adam(rate)
 
 
 def _similarity(config):

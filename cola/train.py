@@ -4,13 +4,20 @@ from absl import flags
 
 from audio import commands, pretraining, report
 from audio.monitor import KnnMonitor
-from cola.config import RECIPES, Config, default_recipe
+from audio.statistics import with_statistics
+from cola.config import ENCODERS, RECIPES, Config, default_recipe
 from cola.model import build_model
 
 FLAGS = flags.FLAGS
 commands.define_training_flags(list(RECIPES))
 flags.adopt_module_key_flags(commands)  # so that --help shows them
 flags.DEFINE_enum("similarity", None, ["bilinear", "cosine"], "How two projections are compared.")
+flags.DEFINE_enum("encoder", None, ENCODERS, "Network; default: the recipe's.")
+flags.DEFINE_string(
+  "augment",
+  None,
+  "level, fader, equalise, specaugment, rrc, noise, ...; or none; see audio/augment.",
+)
 flags.DEFINE_float("learning_rate", None, "Of Adam; default: the recipe's.", lower_bound=0.0)
 
 
@@ -18,6 +25,7 @@ def main(_):
   values = FLAGS.flag_values_dict()
   store, recipe, config = commands.plan(Config, RECIPES, default_recipe, values)
   pairs = config.pairs(store)
+  config = with_statistics(config, store, commands.run_folder("cola", values))
   run = commands.start_or_resume("cola", recipe, config, store, values)
   pretraining.seed_everything(config.seed, config.deterministic)
   model = build_model(config)

@@ -7,10 +7,10 @@ T frames, F mel bands, P projection.
 import keras
 import tensorflow as tf
 
-from audio import encoders, randomness
+from audio import augment, encoders, heads, optimizers, randomness
 from audio.contrastive import ContrastiveModel, gather_replicas
-from audio.optimizers import SGD
-from mixback import augment
+from audio.windows import energies_by_clip
+from mixback import mixing
 
 _BACKGROUND, _LAMBDA, _FIRST_VIEW, _SECOND_VIEW = range(4)  # streams of randomness
 
@@ -24,24 +24,13 @@ def make_views(config):
   apply = augment.compose(config)
 
   def views(excerpts, seed):
-    energies = mix(config, mel_energies(windows, excerpts), seed)  # [B, 2, T, F]
+    energies = mix(config, energies_by_clip(windows, excerpts), seed)  # [B, 2, T, F]
     log_mels = windows.log_mel.compress(energies)
     seeds = [randomness.fold(seed, stream) for stream in (_FIRST_VIEW, _SECOND_VIEW)]
     pair = [apply(log_mels[:, view], seeds[view]) for view in (0, 1)]
     return windows.standardise(tf.stack(pair, axis=1))
 
   return views
-
-
-def mel_energies(windows, excerpts):
-  """Excerpts `[B, E, N]` -> mel energies `[B, E, T, F]`; on a CPU clip by clip.
-
-  The spectra of a whole batch (200 MB) do not fit into the caches of a processor, those of a clip
-  do: that is four times faster.
-  """
-  if tf.config.list_physical_devices("GPU"):
-    return windows.energies(excerpts)
-  return tf.map_fn(windows.energies, excerpts, parallel_iterations=10)
 
 
 def mix(config, energies, seed):
@@ -61,11 +50,11 @@ def mix(config, energies, seed):
   if config.mix == "within_clip":
     backgrounds = energies[:, 2:]
   else:
-    backgrounds = augment.pick_backgrounds(views, randomness.fold(seed, _BACKGROUND))
+    backgrounds = mixing.pick_backgrounds(views, randomness.fold(seed, _BACKGROUND))
   # One lambda for both views of a clip (published code; the paper's equation has one for each).
   shape, alpha = [tf.shape(views)[0]], config.mix_alpha
   lam = randomness.uniform(shape, randomness.fold(seed, _LAMBDA), 0.0, alpha)
-  return tf.stack([augment.mix_back(views[:, i], backgrounds[:, i], lam) for i in (0, 1)], axis=1)
+  return tf.stack([mixing.mix_back(views[:, i], backgrounds[:, i], lam) for i in (0, 1)], axis=1)
 
 
 class NTXent(keras.layers.Layer):
@@ -96,7 +85,7 @@ class NTXent(keras.layers.Layer):
 
 
 def build_model(config):
-  """Builds the whole model, with all its weights, compiled with SGD.
+  """Builds the whole model, with all its weights, compiled with its optimiser.
 
   Args:
     config: a mixback.config.Config.
@@ -105,34 +94,34 @@ def build_model(config):
     A ContrastiveModel; its weights depend on Keras' global seed, see `pretraining`.
   """
   encoder = getattr(encoders, config.encoder)(config.num_mels, config.batchnorm_momentum)
-  head = projection_head(encoder.output_shape[-1], config)
+  head = projection_head(encoder, config)
   objective = NTXent(config.temperature)
   model = ContrastiveModel(
     make_views(config), encoder, head, objective, config.seed, separate_passes=True
   )
   model.build((None, config.frames, config.num_mels, 1))
-  model.compile(SGD(learning_rate(config), config.momentum, config.weight_decay))
+  model.compile(optimizer(config))
   return model
 
 
-def projection_head(size, config):
+def projection_head(encoder, config):
   """Dense, BatchNorm, ReLU, Dense, l2-normalised (released configuration)."""
-  normalisation = keras.layers.BatchNormalization(momentum=config.batchnorm_momentum, epsilon=1e-5)
-  return keras.Sequential(
-    [
-      keras.Input([size]),
-      keras.layers.Dense(config.hidden_units),
-      normalisation,
-      keras.layers.ReLU(),
-      keras.layers.Dense(config.projection_units),
-      keras.layers.UnitNormalization(),
-    ],
-    name="projection",
-  )
+  units = config.projection_units, config.hidden_units
+  head = heads.mlp(encoder, *units, config.batchnorm_momentum)
+  outputs = keras.layers.UnitNormalization()(head.output)
+  return keras.Model(head.input, outputs, name="projection")
+
+
+def optimizer(config):
+  """Returns SGD with two drops of its rate (released configuration), or Adam with a cosine."""
+  if config.optimizer == "adam":
+    rate = optimizers.warm_up_and_cosine(config.learning_rate, config.steps, config.warm_up)
+    return optimizers.decoupled_adam(rate, config.weight_decay)
+  return optimizers.SGD(learning_rate(config), config.momentum, config.weight_decay)
 
 
 def learning_rate(config):
-  """Returns the schedule: a tenth after 65 %, a hundredth after 85 % of the steps."""
+  """Returns the schedule of SGD: a tenth after 65 %, a hundredth after 85 % of the steps."""
   # Keras takes the old rate at the boundary itself, hence the 1.
   drops = [round(share * config.steps) - 1 for share in (config.first_drop, config.second_drop)]
   rates = [config.learning_rate * factor for factor in (1.0, 0.1, 0.01)]

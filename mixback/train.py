@@ -1,14 +1,10 @@
 """python -m mixback.train: from a data set to a trained mix-back encoder in a SavedModel."""
 
-import dataclasses
-import os
-
 from absl import flags
 
 from audio import commands, pretraining, report
 from audio.excerpts import POSITIVES
-from audio.runs import Run
-from audio.statistics import log_mel_statistics
+from audio.statistics import with_statistics
 from mixback.config import ENCODERS, RECIPES, Config, default_recipe
 from mixback.model import build_model
 from mixback.monitor import PatchKnnMonitor
@@ -38,17 +34,6 @@ def main(_):
   monitor = PatchKnnMonitor(run, store, config.windows(), model)
   outcome = pretraining.pretrain(run, config, pairs, model, monitor)
   report.outcome(run, outcome, config, store, model)
-
-
-def with_statistics(config, store, run_folder):
-  """Returns the configuration with mean and std of the training set: the run's, or measured."""
-  if os.path.exists(os.path.join(run_folder, "config.json")):
-    known = Run.open(run_folder).config["config"]
-    mean, std = known.get("mean"), known.get("std")
-  else:
-    mean, std = log_mel_statistics(store, config.windows())
-    print(f"statistics mean {mean:.3f}, standard deviation {std:.3f} of the log-mels", flush=True)
-  return dataclasses.replace(config, mean=mean, std=std)
 
 
 if __name__ == "__main__":

@@ -36,8 +36,9 @@ def test_the_blocks_are_found():
 
 
 @pytest.mark.parametrize("system", [cola.config, mixback.config])
-def test_the_table_of_the_recipe_is_that_of_the_code(system):
-  for field, deviation in system.RECIPES["quick"].items():
+@pytest.mark.parametrize("recipe", ["quick", "small"])
+def test_the_table_of_the_recipe_is_that_of_the_code(system, recipe):
+  for field, deviation in system.RECIPES[recipe].items():
     paper = getattr(system.Config(), field)
     assert f"| `{field}` | {paper} | {deviation.value} | {deviation.reason} |" in README
 
@@ -65,5 +66,5 @@ def test_every_command_and_the_example_run(tmp_path):
   code = EXAMPLES[0].replace("runs/mine", str(tmp_path / "runs" / "mine"))
   values = {}
   exec(compile(code, "README.md", "exec"), values)
-  assert (values["rate_hz"], values["size"]) == (16_000, 1280)
-  assert values["embedding"].shape == (1, 1280)
+  assert (values["rate_hz"], values["size"]) == (16_000, 3072)
+  assert values["embedding"].shape == (1, 3072)

@@ -189,7 +189,7 @@ def test_a_folder_of_oddities_trains_and_lists_what_is_no_audio(place, system):
   listed = (place / f"{system} odd run" / "skipped.csv").read_text().splitlines()
   names = ["file", *(f"low/{name}.wav" for name in ("bad", "cut", "empty", "nan"))]
   assert [line.split(",")[0] for line in listed] == names
-  assert "quick (the default for 45 clips" in result.stdout
+  assert "small (the default for 45 clips" in result.stdout
   losses = Run.open(str(place / f"{system} odd run")).metrics("loss")[1]
   assert np.isfinite(losses).all()
 

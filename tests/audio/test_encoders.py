@@ -148,6 +148,7 @@ def test_resnet_is_padded_as_in_pytorch():
 
 @each_mix_back
 def test_fused_normalisation_changes_only_the_rounding(name):
+  keras.utils.set_random_seed(0)  # how far rounding goes depends on the weights
   encoder = getattr(encoders, name)(96)
   plain = keras.models.clone_model(encoder)
   plain.set_weights(encoder.get_weights())
@@ -165,3 +166,37 @@ def test_fused_normalisation_changes_only_the_rounding(name):
   before = encoder.get_weights()
   encoder(batch, training=True)
   assert all((a == b).all() for a, b in zip(before, encoder.get_weights(), strict=True))
+
+
+@pytest.fixture(scope="module")
+def frames_network():
+  keras.utils.set_random_seed(0)
+  return encoders.frame_cnn(64)
+
+
+def test_frame_cnn_is_small_and_encodes_any_number_of_frames(frames_network):
+  assert frames_network.count_params() == 287_824
+  for frames in (8, 96, 101, 300):
+    assert frames_network(log_mels(1, frames)).shape == (1, 3072)
+
+
+def test_frame_cnn_keeps_where_in_frequency_something_happens(frames_network):
+  low, high = np.zeros([2, 1, 96, 64, 1], "f")
+  low[0, :, 8:16] = high[0, :, 40:48] = 1
+  one, other = (frames_network(wave).numpy()[0] for wave in (low, high))
+  for part in np.split(np.arange(3072), 3):  # both statistics, and what is trained
+    assert np.linalg.norm(one[part] - other[part]) > 0.3 * np.linalg.norm(one[part])
+
+
+def test_frame_cnn_comes_back_from_its_file(frames_network, tmp_path):
+  frames_network.save(tmp_path / "encoder.keras")
+  again = keras.models.load_model(tmp_path / "encoder.keras")
+  assert_close(again(log_mels()), frames_network(log_mels()))
+
+
+def test_mean_and_deviation_are_those_of_numpy():
+  rows = np.random.default_rng(0).normal(2, 3, [4, 9, 5]).astype("f")
+  expected = np.concatenate([rows.mean(1), rows.std(1)], axis=1)
+  assert_close(encoders.MeanAndDeviation()(rows), expected, rtol=1e-5)
+  constant = np.ones([1, 9, 5], "f")
+  assert np.isfinite(encoders.MeanAndDeviation()(constant)).all()

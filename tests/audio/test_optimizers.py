@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from audio.optimizers import SGD, Adam
+from audio.optimizers import SGD, Adam, decoupled_adam, warm_up_and_cosine
 from tests.support import assert_close
 
 
@@ -62,3 +62,23 @@ def test_sgd_is_pytorchs_also_where_the_rate_drops(momentum):
 def test_sgd_comes_back_from_its_config():
   again = SGD.from_config(SGD(0.1, 0.9, weight_decay=0.05).get_config())
   assert (again.momentum, again.decay_in_gradient, again.weight_decay) == (0.9, 0.05, None)
+
+
+def test_the_rate_rises_evenly_and_falls_along_a_cosine():
+  schedule = warm_up_and_cosine(2.0, steps=100, warm_up=0.2)
+  rates = [float(schedule(step)) for step in (0, 10, 20, 60, 80, 100)]
+  assert_close(rates, [0, 1, 2, 1, 1 - np.cos(np.pi / 4), 0], atol=1e-6)
+
+
+def test_weight_decay_spares_what_shifts_and_scales():
+  layers = [keras.layers.Dense(3), keras.layers.BatchNormalization()]
+  model = keras.Sequential([keras.Input([2]), *layers])
+  for weight in model.trainable_variables:
+    weight.assign(np.ones(weight.shape))
+  optimizer = decoupled_adam(0.1, weight_decay=0.5)
+  optimizer.build(model.trainable_variables)
+  zeros = [tf.zeros(v.shape) for v in model.trainable_variables]
+  optimizer.apply(zeros, model.trainable_variables)
+  kernel, *others = [v.numpy() for v in model.trainable_variables]
+  assert_close(kernel, np.full([2, 3], 1 - 0.1 * 0.5), rtol=1e-6)
+  assert all((values == 1).all() for values in others)

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import soundfile
 
+import cola.config
 from audio import datasets, preparation, statistics
 from audio.errors import UserError
 from mixback.config import Config
-from tests.support import assert_close
+from tests.support import assert_close, cut_log_mels
 
 
 def by_hand(store, windows):
@@ -54,3 +55,14 @@ def test_a_silent_data_set_is_refused_in_one_line(tmp_path):
   store = preparation.prepare(source, 22_050, str(tmp_path / "stores"))
   with pytest.raises(UserError, match="the 2 clips are the same .* nothing but silence"):
     statistics.log_mel_statistics(store, Config().windows())
+
+
+def test_excerpts_that_are_brought_to_their_level_one_by_one_are_standardised(clip_store):
+  config = cola.config.Config(short_clips="tile", mean=None, std=None)
+  config = statistics.with_statistics(config, clip_store, "no run yet")
+  windows, values = config.windows(), []
+  for clip_id in range(clip_store.num_clips):
+    values.append(np.ravel(cut_log_mels(windows, clip_store.wave(clip_id))))
+  values = np.concatenate(values)
+  assert_close([values.mean(), values.std()], [0, 1], atol=1e-3)
+  assert statistics.with_statistics(config, None, None) is config

@@ -46,8 +46,8 @@ def test_epochs_become_steps_and_flags_override_the_recipe():
   assert configure("quick", {"batch_size": None}, 100).batch_size == quick == 32
 
 
-def test_small_data_sets_get_the_quick_recipe_by_default():
-  assert cola_config.default_recipe(400) == "quick"
+def test_small_data_sets_get_the_small_recipe_by_default():
+  assert cola_config.default_recipe(400) == "small"
   assert cola_config.default_recipe(2_000_000) == "paper"
 
 
@@ -57,3 +57,10 @@ def test_small_data_sets_get_the_quick_recipe_by_default():
 def test_an_unknown_choice_is_refused_with_the_known_ones(field, value):
   with pytest.raises(UserError, match=f"{field}={value!r}: it can be"):
     Config(**{field: value})
+
+
+def test_a_recipe_for_small_sets_fits_smaller_ones_and_a_flag_is_taken_as_it_is():
+  assert configure("small", {}, 50).batch_size == 50
+  assert configure("small", {}, 5000).batch_size == RECIPES["small"]["batch_size"].value
+  assert configure("small", {"batch_size": 60}, 50).batch_size == 60
+  assert configure("paper", {}, 50).batch_size == 1024

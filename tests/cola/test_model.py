@@ -1,21 +1,30 @@
 """COLA's own parts against independent values."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from cola.config import Config
+from audio.configuration import configure
+from cola.config import RECIPES, Config
 from cola.model import (
   BilinearSimilarity,
   ColaObjective,
   CosineSimilarity,
   build_model,
+  make_views,
   projection_head,
 )
 from tests.support import GOLDEN, assert_close
 
 LOSSES = np.load(GOLDEN / "losses.npz")
+
+
+def b0_like(size=1280):
+  """A stand-in for an encoder."""
+  return keras.Sequential([keras.Input([size]), keras.layers.Identity()])
 
 
 def bilinear(w):
@@ -73,7 +82,7 @@ def test_a_perfect_match_has_accuracy_one():
   [("bilinear", ["Dense", "LayerNormalization", "Activation"]), ("cosine", ["Dense"])],
 )
 def test_the_head_is_that_of_the_paper(similarity, layers):
-  head = projection_head(1280, Config(similarity=similarity))
+  head = projection_head(b0_like(), Config(similarity=similarity))
   assert [type(layer).__name__ for layer in head.layers] == layers
   assert head.output_shape == (None, 512)
   assert similarity == "cosine" or head.layers[-1].activation is keras.activations.tanh
@@ -89,3 +98,49 @@ def test_the_whole_model_is_seeded_and_complete():
   assert any((a != b).any() for a, b in zip(first, other, strict=True))
   trained = 4_006_972 + 1280 * 512 + 512 + 2 * 512 + 512 * 512
   assert sum(np.prod(v.shape) for v in models[0].trainable_variables) == trained
+
+
+@pytest.mark.parametrize("name", ["bilinear", "cosine"])
+def test_with_two_directions_loss_and_accuracy_are_the_means_of_both(name):
+  similarity = bilinear(LOSSES["cola_w"]) if name == "bilinear" else CosineSimilarity(0.2)
+  rows = [tf.constant(LOSSES[f"cola_{part}"]) for part in ("anchor", "positive")]
+  logits = similarity(*rows).numpy().astype(float)
+  expected = []
+  for one in (logits, logits.T):
+    log_softmax = one - np.log(np.exp(one).sum(axis=1, keepdims=True))
+    hits = (one.argmax(axis=1) == np.arange(len(one))).mean()
+    expected.append([-np.diag(log_softmax).mean(), hits])
+  assert_close(ColaObjective(similarity, 2)(*rows), np.mean(expected, axis=0), rtol=1e-5)
+
+
+SMALL = configure(Config, RECIPES["small"], {"steps": 20, "batch_size": 4}, 100)
+
+
+def test_the_views_of_the_small_recipe_are_augmented_apart_seeded_and_standardised():
+  config = dataclasses.replace(SMALL, mean=-5.0, std=2.0)
+  excerpts = np.random.default_rng(0).normal(0, 0.1, [4, 1, 15_600]).astype("f").repeat(2, axis=1)
+  views = make_views(config)
+  one, again, other = (
+    views(excerpts, tf.constant(seed)).numpy() for seed in ([1, 2], [1, 2], [1, 3])
+  )
+  assert one.shape == (4, 2, 96, 64)
+  assert_close(one, again)
+  assert np.abs(one - other).max() > 0.1
+  assert np.abs(one[:, 0] - one[:, 1]).max(axis=(1, 2)).min() > 0.1
+  clean = make_views(dataclasses.replace(config, augment="none"))(excerpts, tf.constant([1, 2]))
+  raw = make_views(Config())(excerpts, tf.constant([1, 2]))
+  assert_close(clean, (raw.numpy() + 5) / 2, atol=1e-4)
+
+
+def test_the_model_of_the_small_recipe_learns_to_tell_a_batch_apart():
+  config = dataclasses.replace(SMALL, mean=-8.0, std=2.0)
+  keras.utils.set_random_seed(0)
+  model = build_model(config)
+  excerpts = np.random.default_rng(0).normal(0, 0.1, [4, 2, 15_600]).astype("f").cumsum(-1)
+  history = model.fit(
+    tf.data.Dataset.from_tensors(excerpts).repeat(20), epochs=20, steps_per_epoch=1, verbose=0
+  )
+  losses = history.history["loss"]
+  assert np.isfinite(losses).all()
+  assert np.mean(losses[-5:]) < np.mean(losses[:5])
+  assert float(model.optimizer.learning_rate) < 1e-4  # the cosine has come down

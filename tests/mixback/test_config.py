@@ -4,9 +4,9 @@ import dataclasses
 
 import pytest
 
+from audio import augment
 from audio.configuration import configure
 from audio.errors import UserError
-from mixback import augment
 from mixback import config as mixback_config
 from mixback.config import RECIPES, Config
 
@@ -36,8 +36,8 @@ def test_the_paper_has_no_deviation_and_every_other_recipe_has_reasons():
   assert configure(Config, RECIPES["all"], {}, 1000).augment == "all"
 
 
-def test_small_data_sets_get_the_quick_recipe_by_default():
-  assert mixback_config.default_recipe(400) == "quick"
+def test_small_data_sets_get_the_small_recipe_by_default():
+  assert mixback_config.default_recipe(400) == "small"
   assert mixback_config.default_recipe(15_813) == "paper"
 
 

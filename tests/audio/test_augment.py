@@ -1,11 +1,12 @@
-"""Mix-back and each augmentation: golden arrays, ranges, independence, XLA."""
+"""Each augmentation: golden arrays, ranges, independence, XLA."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+import cola.config
+from audio import augment
 from audio.errors import UserError
-from mixback import augment
 from mixback.config import Config
 from tests.support import GOLDEN, assert_close
 
@@ -22,60 +23,8 @@ def patches(count=4, seed=0):
   return (noise.cumsum(1) / 10 + noise.cumsum(2) / 10).astype("f")
 
 
-def energies(count=4, seed=0):
-  return np.random.default_rng(seed).gamma(0.3, 2.0, [count, 101, 96]).astype("f")
-
-
 def draw(name, batch, seed=SEED):
   return augment.part(CONFIG, name)(tf.constant(batch), seed).numpy()
-
-
-def test_mix_back_meets_the_golden_array():
-  log_mel = CONFIG.log_mel()
-  patch, background = (log_mel.expand(ARRAYS[name][None]) for name in ("patch", "background"))
-  mixed = augment.mix_back(patch, background, tf.constant([ARRAYS["lam"]], tf.float32))
-  # The array adds the floor of both logarithms to the energies; here silence stays silence.
-  error = np.abs(log_mel.compress(mixed)[0] - ARRAYS["mix_back"])
-  assert error.mean() < 1e-3
-  assert np.median(error) < 1e-5
-
-
-def test_mix_back_equals_the_formula_of_the_paper():
-  x, b, lam = energies(3, 0), energies(3, 1), np.array([0.0, 0.03, 0.9], "f")
-  mixed = augment.mix_back(x, b, lam)
-  for row in range(3):
-    desired = (1 - lam[row]) * x[row] + lam[row] * x[row].sum() / b[row].sum() * b[row]
-    assert_close(mixed[row], desired, rtol=1e-4, atol=1e-6)
-  assert_close(mixed[0], x[0])
-  assert_close(tf.reduce_sum(mixed, [1, 2]), x.sum((1, 2)), rtol=1e-5)  # the energy stays
-
-
-def test_the_foreground_keeps_at_least_one_minus_lambda_of_the_energy_whatever_the_levels():
-  quiet, loud = 1e-8 * energies(1, 0), 1e8 * energies(1, 1)
-  mixed = augment.mix_back(quiet, loud, np.array([0.05], "f"))
-  assert ((mixed - 0.95 * quiet) >= -1e-14).numpy().all()
-  assert_close(tf.reduce_sum(mixed - 0.95 * quiet), 0.05 * quiet.sum(), rtol=1e-3)
-
-
-def test_silence_in_either_patch_is_finite_and_a_silent_background_adds_nothing():
-  x, silence = energies(1), np.zeros([1, 101, 96], "f")
-  lam = np.array([0.05], "f")
-  assert_close(augment.mix_back(x, silence, lam), 0.95 * x, rtol=1e-6)
-  assert_close(augment.mix_back(silence, x, lam), silence)
-  assert_close(augment.mix_back(silence, silence, lam), silence)
-
-
-@pytest.mark.parametrize("clips", [3, 4, 9])
-def test_a_clip_is_never_its_own_background_and_its_two_backgrounds_are_different_clips(clips):
-  views = tf.constant([[[clip, view] for view in (0, 1)] for clip in range(clips)])
-  seen = set()
-  for number in range(100):
-    picked = augment.pick_backgrounds(views, tf.constant([5, number])).numpy()
-    assert picked.shape == (clips, 2, 2)
-    first, second = picked[:, 0, 0], picked[:, 1, 0]
-    assert ((first != np.arange(clips)) & (second != np.arange(clips)) & (first != second)).all()
-    seen |= {(row, *other) for row in range(clips) for other in picked[row].reshape(-1, 2).tolist()}
-  assert len(seen) == clips * (clips - 1) * 2  # every other clip, either of its views
 
 
 def test_resized_crop_meets_the_golden_array():
@@ -212,3 +161,54 @@ def test_an_empty_composition_changes_nothing_and_a_full_one_is_its_parts_in_ord
 def test_an_unknown_augmentation_is_refused_with_the_known_ones():
   with pytest.raises(UserError, match=r"no augmentation is called blur; there are .*rrc, compress"):
     Config(augment="rrc,blur")
+
+
+@pytest.mark.parametrize(
+  "config", [CONFIG, cola.config.Config()], ids=["log10 power", "ln magnitude"]
+)
+def test_a_decibel_is_that_of_the_wave_whatever_the_logarithm(config):
+  log_mel = config.log_mel()
+  wave = np.random.default_rng(0).normal(0, 0.1, [1, 30_000]).astype("f")
+  louder = log_mel(wave * np.float32(10 ** (6 / 20))) - log_mel(wave)
+  assert_close(louder, np.full(louder.shape, 6 * log_mel.decibel), atol=1e-3)
+
+
+def gains_db(name, count=400):
+  """What a part adds, in dB of the wave."""
+  return draw(name, np.zeros([count, 101, 96], "f")) / CONFIG.log_mel().decibel
+
+
+def test_the_level_moves_the_whole_patch_within_its_range():
+  gains = gains_db("level")
+  assert_close(gains, np.broadcast_to(gains[:, :1, :1], gains.shape))
+  assert_close([gains.min(), gains.mean(), gains.max()], [-13, 0, 13], atol=1.2)
+  assert gains.min() >= -13
+  assert gains.max() <= 13
+
+
+def test_the_fader_goes_straight_from_one_level_to_another():
+  gains = gains_db("fader")
+  assert_close(gains, np.broadcast_to(gains[:, :, :1], gains.shape), atol=1e-5)
+  assert_close(np.diff(gains[:, :, 0], n=2, axis=1), np.zeros([400, 99]), atol=1e-4)
+  for end in (0, -1):
+    assert_close([gains[:, end].min(), gains[:, end].max()], [-9, 9], atol=0.3)
+  assert abs(np.corrcoef(gains[:, 0, 0], gains[:, -1, 0])[0, 1]) < 0.15
+
+
+def test_the_equaliser_is_the_same_in_all_frames_and_straight_between_its_knots():
+  gains = gains_db("equalise")
+  assert_close(gains, np.broadcast_to(gains[:, :1], gains.shape), atol=1e-5)
+  bends = np.abs(np.diff(gains[:, 0], n=2, axis=1)) > 1e-3
+  assert bends.any(axis=0).sum() <= 2 * 4  # around each of the four inner knots
+  assert_close([gains[:, 0, 0].std(), gains[:, 0, -1].std()], [4.5, 4.5], rtol=0.15)
+
+
+def test_masks_may_be_filled_with_the_mean():
+  batch = patches(20)
+  masked = augment.part(Config(mask_fill="mean"), "specaugment")(batch, SEED).numpy()
+  changed = masked != batch
+  expected = np.broadcast_to(batch.mean((1, 2), keepdims=True), batch.shape)
+  assert changed.any()
+  assert_close(masked[changed], expected[changed], rtol=1e-5)
+  with pytest.raises(UserError, match="mask_fill='zero': it can be minimum, mean"):
+    Config(mask_fill="zero")

@@ -1,58 +1,24 @@
-"""Mix-back and the augmentations of log-mel patches: batched, stateless, one draw per example.
+"""Augmentations of log-mel patches: batched, stateless, one draw per example.
 
 Every function maps patches float32 `[B, T, F]` and a seed `[2]` to patches of the same shape, and
 compiles with XLA. The same seed gives the same result; an example depends on its place in the
-batch, never on its batch mates (mix-back, whose point is the batch mates, apart).
+batch, never on its batch mates. Levels are in dB, and come out the same whatever the log-mels are
+logarithms of.
 
 Letters: B patches, T frames, F mel bands.
 """
 
+import dataclasses
 import functools
 import math
 
 import tensorflow as tf
 
 from audio import randomness
+from audio.configuration import RunConfig
 from audio.errors import UserError
 
 CROP_ATTEMPTS = 10  # published code
-
-
-def mix_back(energies, backgrounds, lam):
-  """Adds a little of a background: (1 - lambda) x + lambda (E(x) / E(b)) b (paper, eq. 1).
-
-  Args:
-    energies: mel energies (linear, not log) `[B, T, F]`.
-    backgrounds: mel energies `[B, T, F]`, brought to the energy E (sum) of the foreground here.
-    lam: lambda `[B]`.
-
-  Returns:
-    Mel energies `[B, T, F]`; a silent background adds nothing.
-  """
-  lam = tf.reshape(lam, [-1, 1, 1])
-  ratio = tf.math.divide_no_nan(_energy(energies), _energy(backgrounds))
-  return (1 - lam) * energies + lam * ratio * backgrounds
-
-
-def pick_backgrounds(views, seed):
-  """Gives each view of a clip a view of another clip, the two views different clips (C).
-
-  Args:
-    views: `[B, 2, ...]`, B at least 3.
-    seed: int32 `[2]`.
-
-  Returns:
-    `[B, 2, ...]`.
-  """
-  clips = tf.shape(views)[0]
-  seeds = _split(seed, 2)
-  # Two different offsets of 1 to B - 1: the second is drawn from B - 2, and steps over the first.
-  first = randomness.integers([clips], seeds[0], 1, clips)
-  second = randomness.integers([clips], seeds[1], 1, clips - 1)
-  second += tf.cast(second >= first, tf.int32)
-  others = (tf.range(clips)[:, None] + tf.stack([first, second], 1)) % clips  # [B, 2]
-  which = randomness.integers([clips, 2], randomness.fold(seed, 2), 0, 2)
-  return tf.gather_nd(views, tf.stack([others, which], -1))
 
 
 def random_resized_crop(patches, seed, scale_min, ratio_max):
@@ -86,14 +52,46 @@ def noise(patches, seed, std_max):
   return patches + std * randomness.normal(tf.shape(patches), seeds[1])
 
 
-def specaugment(patches, seed, mask_frames_max, mask_bands_max, masks):
-  """Sets bands, then frames, to the minimum of the patch: SpecAugment without time warping."""
+def level(patches, seed, db_max, decibel):
+  """Makes the patch louder or quieter, by U(-db_max, db_max)."""
+  gains_db = randomness.uniform([tf.shape(patches)[0], 1, 1], seed, -db_max, db_max)
+  return patches + decibel * gains_db
+
+
+def fader(patches, seed, db_max, decibel):
+  """Moves the level evenly in time, between two levels of U(-db_max, db_max) at its ends."""
   shape = tf.shape(patches)
-  lowest = tf.reduce_min(patches, axis=[1, 2], keepdims=True)
+  ends_db = randomness.uniform([shape[0], 2], seed, -db_max, db_max)
+  time = tf.linspace(0.0, 1.0, shape[1])
+  gains_db = ends_db[:, :1] * (1 - time) + ends_db[:, 1:] * time  # [B, T]
+  return patches + decibel * gains_db[:, :, None]
+
+
+def equalise(patches, seed, db_std, knots, decibel):
+  """Colours the spectrum, as another microphone or room would.
+
+  Gains of N(0, db_std) at points evenly spread over the bands, linear in between, the same in all
+  frames.
+  """
+  shape = tf.shape(patches)
+  gains_db = db_std * randomness.normal([shape[0], knots], seed)
+  position = tf.linspace(0.0, knots - 1.0, shape[2])
+  weights = tf.nn.relu(1 - tf.abs(position[None] - tf.range(knots, dtype=tf.float32)[:, None]))
+  return patches + decibel * tf.matmul(gains_db, weights)[:, None]
+
+
+def specaugment(patches, seed, mask_frames_max, mask_bands_max, masks, fill="minimum"):
+  """Hides bands and frames: SpecAugment without time warping.
+
+  What is hidden becomes the minimum (published code of mix-back) or the mean of the patch.
+  """
+  shape = tf.shape(patches)
+  summary = {"minimum": tf.reduce_min, "mean": tf.reduce_mean}[fill]
+  filling = summary(patches, axis=[1, 2], keepdims=True)
   seeds = _split(seed, 2)
   in_bands = _masked(shape[0], shape[2], seeds[0], mask_bands_max, masks)[:, None, :]
   in_frames = _masked(shape[0], shape[1], seeds[1], mask_frames_max, masks)[:, :, None]
-  return tf.where(in_bands | in_frames, lowest, patches)
+  return tf.where(in_bands | in_frames, filling, patches)
 
 
 def time_shift(patches, seed, shift_frames_max):
@@ -106,16 +104,50 @@ def frequency_shift(patches, seed, shift_bands_max):
   return _roll(patches, seed, shift_bands_max, axis=2)
 
 
-# name -> (function, the fields of the configuration it takes), in the order of the published code
+# name -> (function, argument -> field of the configuration), in the order they are applied: that of
+# the published code of mix-back, with level, fader and equalise before anything is hidden.
 PARTS = {
-  "time_shift": (time_shift, ["shift_frames_max"]),
-  "frequency_shift": (frequency_shift, ["shift_bands_max"]),
-  "rrc": (random_resized_crop, ["crop_scale_min", "crop_ratio_max"]),
-  "compress": (compress, ["compress_gain_min"]),
-  "specaugment": (specaugment, ["mask_frames_max", "mask_bands_max", "masks"]),
-  "noise": (noise, ["noise_std_max"]),
+  "time_shift": (time_shift, {"shift_frames_max": "shift_frames_max"}),
+  "frequency_shift": (frequency_shift, {"shift_bands_max": "shift_bands_max"}),
+  "rrc": (random_resized_crop, {"scale_min": "crop_scale_min", "ratio_max": "crop_ratio_max"}),
+  "compress": (compress, {"gain_min": "compress_gain_min"}),
+  "level": (level, {"db_max": "level_db_max"}),
+  "fader": (fader, {"db_max": "fader_db_max"}),
+  "equalise": (equalise, {"db_std": "equaliser_db_std", "knots": "equaliser_knots"}),
+  "specaugment": (
+    specaugment,
+    {name: name for name in ("mask_frames_max", "mask_bands_max", "masks")} | {"fill": "mask_fill"},
+  ),
+  "noise": (noise, {"std_max": "noise_std_max"}),
 }
-ALL = "rrc,compress,noise,specaugment"
+_IN_DECIBELS = ("level", "fader", "equalise")
+ALL = "rrc,compress,noise,specaugment"  # of mix-back's paper
+
+
+@dataclasses.dataclass(frozen=True)
+class AugmentConfig(RunConfig):
+  """The numbers of all augmentations; (C): of mix-back's released configuration."""
+
+  augment: str = "none"  # names, in any order
+  crop_scale_min: float = 0.8  # rrc: share of the area, up to 1 (C)
+  crop_ratio_max: float = 4 / 3  # rrc: bands to frames of the crop, down to its inverse (C)
+  compress_gain_min: float = 0.75  # compress: gain on the log-mel, up to 1 (C)
+  level_db_max: float = 13.0  # level
+  fader_db_max: float = 9.0  # fader
+  equaliser_db_std: float = 4.5  # equalise
+  equaliser_knots: int = 6  # equalise
+  noise_std_max: float = 0.01  # noise: standard deviation on the log-mel, from 0 (C)
+  mask_frames_max: int = 20  # specaugment: T, exclusive (C)
+  mask_bands_max: int = 20  # specaugment: F, exclusive (C)
+  masks: int = 2  # specaugment: of each kind (C)
+  mask_fill: str = "minimum"  # specaugment: of the patch (C); or "mean"
+  shift_frames_max: int = 30  # time_shift, exclusive (C)
+  shift_bands_max: int = 10  # frequency_shift, exclusive (C)
+
+  def __post_init__(self):
+    super().__post_init__()
+    self.require("mask_fill", ("minimum", "mean"))
+    parse(self.augment)
 
 
 def parse(text):
@@ -151,14 +183,10 @@ def compose(config):
 def part(config, name):
   """Returns one augmentation with the numbers of a configuration."""
   function, fields = PARTS[name]
-  names = {"crop_scale_min": "scale_min", "crop_ratio_max": "ratio_max"}
-  names |= {"compress_gain_min": "gain_min", "noise_std_max": "std_max"}
-  arguments = {names.get(field, field): getattr(config, field) for field in fields}
+  arguments = {argument: getattr(config, field) for argument, field in fields.items()}
+  if name in _IN_DECIBELS:
+    arguments["decibel"] = config.log_mel().decibel
   return functools.partial(function, **arguments)
-
-
-def _energy(energies):
-  return tf.reduce_sum(energies, axis=[1, 2], keepdims=True)
 
 
 def _crop_boxes(count, frames, bands, seed, scale_min, ratio_max):

@@ -1,0 +1,32 @@
+"""BatchNorm statistics measured on clean excerpts, instead of those that training left.
+
+Moving averages lag behind the weights, and are those of augmented views: an encoder that is judged
+and exported in inference mode sees clean excerpts.
+"""
+
+import keras
+import numpy as np
+
+
+def reestimate(encoder, batches):
+  """Replaces the moving statistics of an encoder by the mean over batches.
+
+  Args:
+    encoder: a keras.Model; changed in place.
+    batches: an iterable of standardised log-mels `[B, T, F, 1]`.
+  """
+  kind = keras.layers.BatchNormalization
+  found = [layer for layer in encoder.layers if isinstance(layer, kind)]
+  variables = [v for layer in found for v in (layer.moving_mean, layer.moving_variance)]
+  momenta, sums, count = [layer.momentum for layer in found], None, 0
+  for layer in found:
+    layer.momentum = 0.0  # the statistics of the last batch, nothing else
+  for log_mels in batches:
+    encoder(log_mels, training=True)
+    values = [variable.numpy().astype(np.float64) for variable in variables]
+    sums = values if sums is None else [a + b for a, b in zip(sums, values)]
+    count += 1
+  for layer, momentum in zip(found, momenta):
+    layer.momentum = momentum
+  for variable, total in zip(variables, sums or []):
+    variable.assign(total / count)
