@@ -8,7 +8,7 @@ import tensorflow as tf
 from absl import app, flags, logging
 
 from audio import datasets, preparation, report
-from audio.configuration import configure
+from audio.configuration import configure, parse_settings
 from audio.errors import UserError, disk_reason
 from audio.runs import Run
 from audio.store import Store
@@ -55,6 +55,7 @@ def define_training_flags(recipes):
     recipes,
     "Set of hyper-parameters; default: paper, or small for a small data set.",
   )
+  flags.DEFINE_multi_string("set", [], "FIELD=VALUE of the configuration, for any field.")
   flags.DEFINE_integer("steps", None, "Training steps; default: the recipe's.", lower_bound=1)
   flags.DEFINE_integer("batch_size", None, "Pairs of a step; default: the recipe's.", lower_bound=2)
   flags.DEFINE_integer("seed", 0, "Seed of weights, excerpts and views.", lower_bound=0)
@@ -168,6 +169,7 @@ def plan(config_class, recipes, default_recipe, flag_values):
   store = open_store(flag_values, config_class.sample_rate_hz)
   name = flag_values["recipe"] or default_recipe(store.num_clips)
   named = flag_values | {"dataset": " + ".join(flag_values["dataset"])}
+  named |= parse_settings(config_class, flag_values["set"])
   config = configure(config_class, recipes[name], named, store.num_clips)
   chosen = flag_values["recipe"] is not None
   report.recipe(name, chosen=chosen, config=config, num_clips=store.num_clips)

@@ -1,6 +1,8 @@
 """What the configurations of all systems share: how a run is run, recipes, flags -> fields."""
 
+import ast
 import dataclasses
+import difflib
 
 from audio.errors import UserError
 
@@ -37,6 +39,45 @@ class Deviation:
 
   value: object
   reason: str
+
+
+def parse_settings(config_class, settings):
+  """Reads "field=value" texts, for fields that have no flag of their own.
+
+  Args:
+    config_class: a RunConfig.
+    settings: list of str.
+
+  Returns:
+    A dictionary, field -> value of the type of its default.
+
+  Raises:
+    UserError: there is no such field, or it cannot hold that value.
+  """
+  defaults = {field.name: field.default for field in dataclasses.fields(config_class)}
+  values = {}
+  for setting in settings:
+    name, equals, text = setting.partition("=")
+    if not equals or name not in defaults:
+      near = difflib.get_close_matches(name, defaults, n=3) or sorted(defaults)
+      raise UserError(f"--set={setting}: write FIELD=VALUE, with a field such as {', '.join(near)}")
+    values[name] = _parsed(setting, text, defaults[name])
+  return values
+
+
+def _parsed(setting, text, default):
+  """A text as a value of the type of a default; fields whose default is None hold numbers."""
+  if isinstance(default, str):
+    return text
+  try:
+    value = ast.literal_eval(text)
+  except (ValueError, SyntaxError):
+    value = text
+  kinds = {bool: (bool,), int: (int,), float: (int, float)}.get(type(default), (int, float))
+  if not isinstance(value, kinds) or isinstance(value, bool) != isinstance(default, bool):
+    expected = "number" if default is None else type(default).__name__
+    raise UserError(f"--set={setting}: {text!r} is no {expected}, as {default!r} is")
+  return float(value) if isinstance(default, float) else value
 
 
 def configure(config_class, recipe, flag_values, num_clips):
