@@ -106,19 +106,6 @@ def crnn(num_mels, batchnorm_momentum=0.9):
   return _model(log_mels, layers.Multiply()([forward, backward]), "crnn")
 
 
-@keras.saving.register_keras_serializable("audio")
-class MeanAndDeviation(layers.Layer):
-  """Mean and standard deviation over time: `[B, T, C] -> [B, 2C]`."""
-
-  def call(self, inputs):
-    mean = keras.ops.mean(inputs, axis=1)
-    deviation = keras.ops.sqrt(keras.ops.var(inputs, axis=1) + 1e-5)  # its slope stays finite
-    return keras.ops.concatenate([mean, deviation], axis=-1)
-
-  def compute_output_shape(self, input_shape):
-    return (input_shape[0], 2 * input_shape[-1])
-
-
 def frame_cnn(num_mels, batchnorm_momentum=0.9, widths=(16, 32, 64), units=512):
   """A small network for small data sets; frequency is never averaged away.
 
@@ -143,11 +130,18 @@ def frame_cnn(num_mels, batchnorm_momentum=0.9, widths=(16, 32, 64), units=512):
     x = _convolution_block(x, f"block{number}", width, 3, batchnorm_momentum, "he_normal")
     x = layers.MaxPooling2D(2)(x)
     frames = layers.Reshape([-1, x.shape[2] * width])(x)
-    statistics += [MeanAndDeviation(name=f"statistics{number}")(frames)] if number > 1 else []
+    statistics += mean_and_deviation(frames) if number > 1 else []
   x = layers.Dense(units, use_bias=False, kernel_initializer="he_normal", name="frames")(frames)
   x = layers.ReLU()(_normalisation("frames.bn", batchnorm_momentum)(x))
   summary = [layers.GlobalAveragePooling1D()(x), layers.GlobalMaxPooling1D()(x)]
   return _model(log_mels, layers.Concatenate()([*statistics, *summary]), "frame_cnn")
+
+
+def mean_and_deviation(frames):
+  """Returns [mean, standard deviation] over time `[B, C]` each, of `[B, T, C]`."""
+  # Operations of Keras, no layer of ours: the file of the encoder needs only Keras.
+  deviation = keras.ops.sqrt(keras.ops.var(frames, axis=1) + 1e-5)  # its slope stays finite
+  return [keras.ops.mean(frames, axis=1), deviation]
 
 
 # Encoder -> how many of the last units of its embedding the projection head sees; others: all.
