@@ -1,6 +1,7 @@
 """What a published data set is, as it lies on disk once its archives are unpacked."""
 
 import dataclasses
+import glob
 import os
 from collections.abc import Callable, Mapping
 
@@ -119,7 +120,8 @@ def find(corpus, data_dir):
   """Returns the folder with the unpacked files of a data set, or None."""
   if not data_dir or not os.path.isdir(data_dir):
     return None
-  candidates = [os.path.join(data_dir, corpus.name), data_dir]
+  below = dict.fromkeys([corpus.name, _builder_name(corpus)])  # esc10 is a part of esc50
+  candidates = [*(os.path.join(data_dir, name) for name in below), data_dir]
   found = (corpus.find(folder) for folder in candidates if os.path.isdir(folder))
   return next(filter(None, found), None)
 
@@ -160,7 +162,12 @@ def _open_files(corpus, root, split):
 
 
 def _is_ours(corpus):
-  return corpus.builder.split("/")[0] in builders.NAMES
+  return _builder_name(corpus) in builders.NAMES
+
+
+def _builder_name(corpus):
+  """Name of its builder without configuration and version; without a builder its own name."""
+  return (corpus.builder or corpus.name).split("/")[0].split(":")[0]
 
 
 def _has_archives(corpus, folder):
@@ -172,9 +179,9 @@ def _may_prepare(corpus, data_dir):
   """Whether tensorflow-datasets may write here: its own folder, a new one, or that of archives."""
   if not os.path.isdir(data_dir) or not os.listdir(data_dir):
     return True
-  builder = corpus.builder.split("/")[0].split(":")[0]
-  own = (os.path.join(data_dir, name) for name in ("downloads", builder))
-  return _has_archives(corpus, data_dir) or any(map(os.path.isdir, own))
+  prepared = os.path.join(glob.escape(data_dir), _builder_name(corpus), "**", "dataset_info.json")
+  is_library = os.path.isdir(os.path.join(data_dir, "downloads"))
+  return _has_archives(corpus, data_dir) or is_library or bool(glob.glob(prepared, recursive=True))
 
 
 def _not_there(corpus, data_dir):

@@ -23,6 +23,17 @@ def test_a_folder_without_the_set_is_told_what_to_hold(name, tmp_path):
   assert corpora.get(name).layout in line
 
 
+def test_another_layout_under_the_name_of_the_set_starts_no_download(tmp_path):
+  (tmp_path / "musan" / "rock").mkdir(parents=True)
+  (tmp_path / "musan" / "rock" / "song.wav").write_text("x")
+  refusal("musan", tmp_path, "no musan in .*expected musan/.music,speech,noise")
+
+
+def test_esc10_is_found_where_esc50_lies(tmp_path):
+  clips = fakes.esc10_copy(str(tmp_path / "esc50"))
+  assert datasets.open_source("esc10", "all", str(tmp_path)).num_clips == len(clips) == 10
+
+
 # Name of the set, file, what becomes of its text, what the line says.
 CHANGED = [
   ("fsdnoisy18k", "FSDnoisy18k.meta/train.csv", ("fname,label", "a,b"), "fname, label is missing"),
