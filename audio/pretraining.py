@@ -88,12 +88,17 @@ def _fit(run, config, model, pairs, checkpoints, monitor, stop, first_step):
         counter,
         callbacks.FiniteGuard(run, counter, pairs),
         callbacks.Recorder(run, counter, clock, config.batch_size, bar),
-        callbacks.Every(config.monitor_every, counter, monitor.check),
+        callbacks.Every(config.monitor_every, counter, _before_the_end(config, monitor.check)),
         callbacks.Every(config.checkpoint_every, counter, checkpoints.save),  # after all logging
         callbacks.Stopper(stop),
       ],
     )
   return counter.step
+
+
+def _before_the_end(config, check):
+  """The last check is of what is exported, whose statistics are not there yet."""
+  return lambda step: check(step) if step < config.steps else None
 
 
 def _batches(config, model, pairs, first_step):

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from audio import callbacks, pretraining
+from audio import callbacks, normalisation, pretraining
 from audio.errors import UserError
+from audio.monitor import KnnMonitor
 from tests import tiny
 from tests.support import assert_close
 
@@ -209,3 +210,20 @@ def test_the_clock_sees_a_slow_input():
   assert 0.15 < clock.waited_s(start_s) < 2
   time.sleep(0.5)
   assert next(iterator) == 1
+
+
+def test_the_last_check_is_of_what_is_exported(tmp_path, clip_store, monkeypatch):
+  events, reestimate, check = [], normalisation.reestimate, KnnMonitor.check
+
+  def noted(encoder, batches):
+    events.append("statistics")
+    reestimate(encoder, batches)
+
+  monkeypatch.setattr(normalisation, "reestimate", noted)
+  monkeypatch.setattr(KnnMonitor, "check", lambda *a: events.append(a[1]) or check(*a))
+  config = tiny.config(steps=6, monitor_every=3, reestimate_batches=2)
+  run, model, _ = tiny.train(tmp_path / "run", clip_store, config)
+  assert events == [0, 3, "statistics", 6]
+  (layer,) = (part for part in run.encoder().layers if hasattr(part, "moving_mean"))
+  (trained,) = (part for part in model.encoder.layers if hasattr(part, "moving_mean"))
+  assert_close(layer.moving_mean, trained.moving_mean)
