@@ -5,7 +5,7 @@ Read the modules in the order in which a clip passes through them:
   reading      a file (ffmpeg.py)        -> mono float32 at one sample rate
   datasets     a name                    -> clips with keys, labels and groups
   preparation  clips, decoded once       -> a store on disk (chunks, merging, lists, beam)
-  store        a store                   -> memory-mapped 16-bit PCM, a row per clip
+  store        a store                   -> 16-bit PCM on disk, a row per clip
   excerpts     (seed, step)              -> [B, 2, N] excerpts, two per clip
   frontend     excerpts [.., N]          -> log-mels [.., T, F]
   windows      a clip of any length      -> the log-mel windows that the encoder knows

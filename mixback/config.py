@@ -131,7 +131,7 @@ RECIPES = {
   },
 }
 
-# What each does was measured with COLA, see cola/config.py.
+# Chosen after COLA's, see cola/config.py; with mix-back nothing of it has been measured yet.
 RECIPES["small"] = {
   "encoder": Deviation("frame_cnn", "small and fast, and frequency is not averaged away"),
   "augment": Deviation(

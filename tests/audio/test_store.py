@@ -1,4 +1,4 @@
-"""The store: exact, memory-mapped, open to other readers."""
+"""The store: exact, read by place, open to other readers."""
 
 import os
 
