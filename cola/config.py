@@ -119,9 +119,9 @@ RECIPES = {
 }
 
 # Effects: mean of the five tasks of the small suite in %, by linear evaluation inside the training
-# clips, from an exploration with NT-Xent and cached log-mels outside of the project's commands: one
+# clips, from an exploration with NT-Xent and cached log-mels, outside of the project: one
 # seed (the best of three, whose spread is 0.4), 300 to 400 steps. Log-mel statistics reach 82.1,
-# random weights 91.0, the recipe 93.1. Below one point nothing is established: benchmarks/recipes.py.
+# random weights 91.0, the recipe 93.1. Below one point nothing is established.
 RECIPES["small"] = {
   "encoder": Deviation(
     "frame_cnn", "frequency is not averaged away: 78.4 -> 91.6 of its trained part; fast"
