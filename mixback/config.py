@@ -134,13 +134,7 @@ RECIPES = {
 # Chosen after COLA's, see cola/config.py; with mix-back nothing of it has been measured yet.
 RECIPES["small"] = {
   "encoder": Deviation("frame_cnn", "small and fast, and frequency is not averaged away"),
-  "augment": Deviation(
-    "level,fader,equalise,specaugment", "level and colour give a recording away"
-  ),
-  "masks": Deviation(1, "weaker masks"),
-  "mask_frames_max": Deviation(24, "up to a quarter of the frames"),
-  "mask_fill": Deviation("mean", "the minimum depends on the noise of the recording"),
-  "reestimate_batches": Deviation(24, "inference mode sees clean patches, not augmented ones"),
+  "augment": Deviation("level,fader,equalise", "level and colour give a recording away"),
   "projection_units": Deviation(128, "enough for a batch of 64"),
   "optimizer": Deviation("adam", "few steps"),
   "learning_rate": Deviation(1e-3, "of Adam"),

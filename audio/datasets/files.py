@@ -21,7 +21,7 @@ from audio.errors import UserError
 SCHEMA = pa.schema(
   [
     pa.field("key", pa.large_string()),
-    pa.field("path", pa.large_binary()),  # relative to the root
+    pa.field("path", pa.large_binary()),  # relative to the root; see also KEY
     pa.field("member", pa.large_string()),  # where in the file, see containers.py
     pa.field("label", pa.large_string()),
     pa.field("group", pa.large_string()),
@@ -31,6 +31,7 @@ SCHEMA = pa.schema(
     pa.field("slack_s", pa.float64()),
   ]
 )
+KEY = b"\0"  # stands for the key in a path: so paths can be dictionary-encoded by their folders
 MISSING_SCHEMA = pa.schema([pa.field(name, pa.large_string()) for name in ("key", "split")])
 _BATCH_ROWS = 1 << 16
 
@@ -78,8 +79,15 @@ def missing_table(pairs):
   return pa.table([pa.array(cells, pa.large_string()) for cells in columns], MISSING_SCHEMA)
 
 
+def rows_of(table):
+  """Yields the rows of a table (SCHEMA) as dictionaries, a few at a time, with whole paths."""
+  for batch in table.to_batches(max_chunksize=4096):
+    for row in batch.to_pylist():
+      yield row | {"path": row["path"].replace(KEY, row["key"].encode())}
+
+
 class FilesSource(ClipSource):
-  """Clips in files below one folder; columns of text may be dictionary-encoded."""
+  """Clips in files below one folder."""
 
   def __init__(self, name, root, table, summary):
     """Takes the clips in their final order.
@@ -87,7 +95,7 @@ class FilesSource(ClipSource):
     Args:
       name: as the user wrote it.
       root: folder to which the paths are relative.
-      table: a pyarrow table (SCHEMA).
+      table: a pyarrow table (SCHEMA); columns may be dictionary-encoded, or null throughout.
       summary: one line for people.
     """
     self.name = name
@@ -97,7 +105,7 @@ class FilesSource(ClipSource):
     self._table = table
 
   def clips(self, start, stop):
-    for row in self._table.slice(start, stop - start).to_pylist():
+    for row in rows_of(self._table.slice(start, stop - start)):
       path = os.path.join(self._root, os.fsdecode(row["path"]))
       piece = {name: row[name] for name in ("start_s", "stop_s", "slack_s")}
       load = functools.partial(_load, path, row["member"], piece)
@@ -106,10 +114,9 @@ class FilesSource(ClipSource):
   def fingerprint(self):
     digest = hashlib.sha256(os.fsencode(os.path.realpath(self._root)))
     size_and_time = functools.lru_cache(maxsize=1)(_size_and_time)  # one archive, many members
-    for batch in self._table.to_batches(max_chunksize=4096):
-      for row in batch.to_pylist():
-        path = os.path.join(self._root, os.fsdecode(row["path"]))
-        digest.update(repr((row, size_and_time(path))).encode())
+    for row in rows_of(self._table):
+      path = os.path.join(self._root, os.fsdecode(row["path"]))
+      digest.update(repr((row, size_and_time(path))).encode())
     digest.update(repr(list(self.missing)).encode())
     return digest.hexdigest()
 

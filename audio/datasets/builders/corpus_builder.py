@@ -79,14 +79,10 @@ class CorpusBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     }
 
   def _generate_examples(self, root, table):
-    for batch in table.to_batches(max_chunksize=4096):
-      for row in batch.to_pylist():
-        label = row["label"].split(LABEL_SEPARATOR) if self.SEVERAL_LABELS else row["label"]
-        group = row["group"] or ""
-        yield (
-          row["key"],
-          {"audio": content(root, row), "label": label, "group": group, "key": row["key"]},
-        )
+    for row in files.rows_of(table):
+      label = row["label"].split(LABEL_SEPARATOR) if self.SEVERAL_LABELS else row["label"]
+      group, key = row["group"] or "", row["key"]
+      yield key, {"audio": content(root, row), "label": label, "group": group, "key": key}
 
 
 def _parts(table):

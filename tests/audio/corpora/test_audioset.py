@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from audio import datasets
-from audio.datasets.corpora.audioset import lists, names
+from audio.datasets import files
+from audio.datasets.corpora.audioset import joining, lists, names, recordings
 from audio.errors import UnusableAudio, UserError
 from tests.audio.corpora import fake_audioset as fake
 from tests.support import assert_close
@@ -255,3 +256,18 @@ def test_the_fingerprint_follows_labels_and_what_is_missing(tmp_path):
   more = fake.PARTS | {"balanced_train_segments": [*fake.BALANCED, ("zzzzzzzzzzz", 0, 10, (1,))]}
   fake.write_lists(tmp_path, more)
   assert open_audioset(tmp_path).fingerprint() != first
+
+
+def test_the_table_of_a_clip_is_small_however_long_its_path_is(tmp_path):
+  ids = [f"{number:011d}" for number in range(5000)]
+  rows = [f'{ytid}, 30.000, 40.000, "{fake.MIDS[0]}"\n' for ytid in ids]
+  fake.write_classes(tmp_path / "class_labels_indices.csv")
+  (tmp_path / "unbalanced_train_segments.csv").write_text("".join(rows))
+  folder = "a_long_name_of_a_folder/" * 5
+  found = recordings.of_paths(tmp_path, (f"{folder}Y{ytid}.wav" for ytid in ids))
+  tables = ["unbalanced_train_segments.csv", "class_labels_indices.csv"]
+  classes = lists.read_classes(tmp_path, tables)
+  contents = joining.join(found, lists.read_segments(tmp_path, tables, classes), ())
+  assert contents.table.nbytes < 60 * len(ids)
+  paths = [row["path"] for row in files.rows_of(contents.table)]
+  assert paths == [f"{folder}Y{ytid}.wav".encode() for ytid in ids]

@@ -21,6 +21,7 @@ from audio.errors import UserError
 PARTS = ("balanced", "unbalanced", "eval")
 NUM_CLASSES = 527
 CLASS_FILE = "class_labels_indices.csv"
+PIECE = 1 << 16  # rows that are looked at together where a copy of all would cost
 _URL = "http://storage.googleapis.com/us_audioset/youtube_corpus/v1/csv/"
 _LIST = re.compile(r"^(balanced|unbalanced|eval)(?:_train)?_segments(_?part\d+)?.*\.csv$", re.I)
 _FOLDER = re.compile(r"^(unbal|bal|eval)(?:anced|uation)?(?=_train|_segments|[\d.]|$)", re.I)
@@ -68,12 +69,29 @@ def part_of_folder(path):
   return None
 
 
+def firsts(ids, order=None):
+  """Returns int `[m]`: where each id is first, sorted by id.
+
+  Args:
+    ids: `[n]`, bytes.
+    order: int `[n]`, sorts the ids; who comes first in it is first. None: as they are.
+  """
+  order = np.argsort(ids, kind="stable").astype(np.int32) if order is None else order
+  is_first = np.ones(len(order), bool)
+  for start in range(1, len(order), PIECE):  # no second copy of all ids
+    some = ids[order[start - 1 : start + PIECE]]
+    is_first[start : start + PIECE] = some[1:] != some[:-1]
+  return order[is_first]
+
+
 def find(ids, wanted):
-  """Returns int64 `[m]`: where in the sorted `ids` each wanted id is, -1 where it is not."""
-  if not len(ids):
-    return np.full(len(wanted), -1)
-  position = np.minimum(np.searchsorted(ids, wanted), len(ids) - 1)
-  return np.where(ids[position] == wanted, position, -1)
+  """Returns int32 `[m]`: where in the sorted `ids` each wanted id is, -1 where it is not."""
+  position = np.full(len(wanted), -1, np.int32)
+  for start in range(0, len(wanted) if len(ids) else 0, PIECE):
+    some = wanted[start : start + PIECE]
+    found = np.minimum(np.searchsorted(ids, some), len(ids) - 1)
+    position[start : start + PIECE] = np.where(ids[found] == some, found, -1)
+  return position
 
 
 def read_classes(root, paths):
@@ -126,10 +144,10 @@ def read_segments(root, paths, classes):
   for path in chosen:
     part = PARTS.index(part_of_list(path))
     _read_list(os.path.join(root, path), part, classes, codes, rows, destroyed)
-  columns = rows.finish()
-  _, first = np.unique(columns[0], return_index=True)  # sorted; of equals the first
-  repeated = len(columns[0]) - len(first)
-  *kept, labels = (column[first] for column in columns)
+  columns = list(rows.finish())
+  num_rows, first = len(columns[0]), firsts(columns[0])
+  repeated = num_rows - len(first)
+  *kept, labels = (columns.pop(0)[first] for _ in range(5))
   labels = pa.DictionaryArray.from_arrays(
     pa.array(labels, mask=labels < 0), pa.array(codes, pa.large_string())
   )

@@ -24,8 +24,10 @@ class Recordings:
 
   Attributes:
     ids: bytes `[n]`, "S11".
-    paths: large_binary `[n]`, chunked, relative to the root.
-    members: large_string `[n]`, chunked, where in the file; null: all of it.
+    paths: large_binary `[n]`, chunked, dictionary-encoded, relative to the root, with files.KEY
+      for the id: a few folders, however many recordings.
+    members: large_string `[n]`, chunked, dictionary-encoded, where in the file; null: all of it
+      (of type null, if all are).
     starts_s: float64 `[n]`, where in the video the file begins; NaN where its name does not say.
     parts: uint8 `[n]`, an index into lists.PARTS, by the name of the folder, or NO_PART.
     is_film: uint8 `[n]`, 1 where the file is one that usually holds pictures.
@@ -71,7 +73,10 @@ def of_paths(root, paths):
   Raises:
     UserError: an archive cannot be read.
   """
-  columns = Columns("S11", pa.large_binary(), pa.large_string(), "f8", "u1", "u1")
+  path_type, member_type = (
+    pa.dictionary(pa.int32(), kind) for kind in (pa.large_binary(), pa.large_string())
+  )
+  columns = Columns("S11", path_type, member_type, "f8", "u1", "u1")
   foreign, num_foreign = [], 0
   for path, name, member in _listed(root, paths):
     found = names.parse(name)
@@ -82,7 +87,8 @@ def of_paths(root, paths):
     start_s = np.nan if found.start_s is None else found.start_s
     part = _part(path, name)
     is_film = name.lower().endswith(ffmpeg.FILMS)
-    columns.add(found.ytid.encode(), os.fsencode(path), member, start_s, part, is_film)
+    ytid = found.ytid.encode()
+    columns.add(ytid, os.fsencode(path).replace(ytid, files.KEY), member, start_s, part, is_film)
   return Recordings(*columns.finish(), tuple(foreign), num_foreign)
 
 
