@@ -1,11 +1,12 @@
-"""Judges the encoder while it trains: kNN on embeddings as they will be exported."""
+"""Judges the encoder while it trains, by labels, on embeddings as they will be exported."""
 
 import abc
 
+import numpy as np
 import tensorflow as tf
 import tqdm
 
-from audio import knn
+from audio import knn, probe
 from audio.datasets import LABEL_SEPARATOR
 from audio.embedding import ClipEmbedder, ClipEncoder
 
@@ -42,13 +43,35 @@ class Monitor(abc.ABC):
 
   def line(self, results):
     """Returns what the terminal shows of the measurements."""
-    return f"kNN {100 * results['knn_accuracy']:.1f} %"
+    return f"kNN {100 * results['knn_accuracy']:.1f} %{self.linear_part(results)}"
+
+  @staticmethod
+  def linear_part(results):
+    """Returns the part of a line that tells of the linear classifier, if there was one."""
+    found = results.get("linear_accuracy")
+    return "" if found is None else f", linear {100 * found:.1f} %"
+
+
+def linear(embeddings, labels, groups):
+  """Returns {"linear_accuracy": macro accuracy of probe.predict}; {} where it cannot be measured.
+
+  Args:
+    embeddings: float `[n, D]`, of clips.
+    labels: n class names.
+    groups: n group names or Nones; None: there are none.
+  """
+  predicted = probe.predict(embeddings, labels, groups)
+  judged = predicted != None  # noqa: E711, element by element
+  if not judged.any():
+    return {}
+  return {"linear_accuracy": knn.macro_accuracy(predicted[judged], np.asarray(labels)[judged])}
 
 
 class KnnMonitor(Monitor):
-  """Leave-one-clip-out kNN on what `embed` of the export gives: the mean over covering windows.
+  """kNN and a linear classifier on what `embed` of the export gives: the mean over windows.
 
-  Where clips have groups (speakers, recordings), neighbours are of other groups only.
+  No clip helps to judge itself. Where clips have groups (speakers, recordings), neither does its
+  group.
   """
 
   def __init__(self, run, store, windows, encoder):
@@ -61,7 +84,8 @@ class KnnMonitor(Monitor):
     embeddings = list(self._embedder.embed(waves))
     groups = groups if num_groups > 1 else None
     predicted = knn.leave_one_out(embeddings, labels, groups, NEIGHBOURS)
-    return {"knn_accuracy": knn.macro_accuracy(predicted, labels), "knn_groups": num_groups}
+    results = {"knn_accuracy": knn.macro_accuracy(predicted, labels), "knn_groups": num_groups}
+    return results | linear(embeddings, labels, groups)
 
 
 def _sample(store):

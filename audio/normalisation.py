@@ -6,6 +6,7 @@ and exported in inference mode sees clean excerpts.
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 
 def reestimate(encoder, batches):
@@ -15,8 +16,7 @@ def reestimate(encoder, batches):
     encoder: a keras.Model; changed in place.
     batches: an iterable of standardised log-mels `[B, T, F, 1]`.
   """
-  kind = keras.layers.BatchNormalization
-  found = [layer for layer in encoder.layers if isinstance(layer, kind)]
+  found = _layers(encoder)
   variables = [v for layer in found for v in (layer.moving_mean, layer.moving_variance)]
   momenta, sums, count = [layer.momentum for layer in found], None, 0
   for layer in found:
@@ -30,3 +30,26 @@ def reestimate(encoder, batches):
     layer.momentum = momentum
   for variable, total in zip(variables, sums or []):
     variable.assign(total / count)
+
+
+def in_training_mode(encoder, log_mels):
+  """Embeds in training mode, and leaves no trace of it.
+
+  Args:
+    encoder: a keras.Model.
+    log_mels: `[B, T, F, 1]`.
+
+  Returns:
+    `[B, D]`.
+  """
+  kept = [variable.value for variable in encoder.non_trainable_variables]
+  kept = [tf.identity(value) for value in kept]
+  embeddings = encoder(log_mels, training=True)
+  for variable, value in zip(encoder.non_trainable_variables, kept):
+    variable.assign(value)
+  return embeddings
+
+
+def _layers(encoder):
+  kind = keras.layers.BatchNormalization
+  return [layer for layer in encoder.layers if isinstance(layer, kind)]

@@ -91,6 +91,9 @@ def _knn(run):
   steps, accuracy = run.metrics("knn_projection_accuracy")
   if len(steps):
     axis.plot(steps, 100 * accuracy, "s--", color=ORANGE, label="kNN on the projection")
+  steps, accuracy = run.metrics("linear_accuracy")
+  if len(steps):
+    axis.plot(steps, 100 * accuracy, "^-.", color=GREEN, label="linear, on the embedding")
   chance = 100 * run.metrics("knn_chance")[1][0]
   axis.axhline(chance, color=GREY, linestyle=":", label=f"chance ({chance:.1f} %)")
   axis.set_ylim(0, 100)

@@ -15,6 +15,7 @@ from audio.contrastive import step_seed
 from audio.errors import UserError, disk_reason
 from audio.excerpts import map_in_order
 from audio.export import export_saved_model
+from audio.health import HealthMonitor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +58,7 @@ def pretrain(run, config, pairs, model, monitor):
   with run.locked(), callbacks.StopRequest() as stop:
     lists.copy(pairs.store, run.folder)
     windows = config.windows()
+    check = _checks(monitor, HealthMonitor(run, pairs, windows, model.encoder))
     checkpoints = Checkpoints(run, model)
     first_step = checkpoints.restore()
     run.forget_after(first_step)
@@ -65,12 +67,20 @@ def pretrain(run, config, pairs, model, monitor):
         run.path("plots"), pairs, windows, model.views, step_seed(config.seed, 0)
       )
     if first_step == 0:
-      monitor.check(0)
-    step = _fit(run, config, model, pairs, checkpoints, monitor, stop, first_step)
-    return _conclude(run, config, model, pairs, checkpoints, monitor, step)
+      check(0)
+    step = _fit(run, config, model, pairs, checkpoints, check, stop, first_step)
+    return _conclude(run, config, model, pairs, checkpoints, check, step)
 
 
-def _fit(run, config, model, pairs, checkpoints, monitor, stop, first_step):
+def _checks(*monitors):
+  def check(step):
+    for monitor in monitors:
+      monitor.check(step)
+
+  return check
+
+
+def _fit(run, config, model, pairs, checkpoints, check, stop, first_step):
   """Runs the remaining steps; returns the number of the last finished one."""
   if first_step >= config.steps:
     return first_step
@@ -88,7 +98,7 @@ def _fit(run, config, model, pairs, checkpoints, monitor, stop, first_step):
         counter,
         callbacks.FiniteGuard(run, counter, pairs),
         callbacks.Recorder(run, counter, clock, config.batch_size, bar),
-        callbacks.Every(config.monitor_every, counter, _before_the_end(config, monitor.check)),
+        callbacks.Every(config.monitor_every, counter, _before_the_end(config, check)),
         callbacks.Every(config.checkpoint_every, counter, checkpoints.save),  # after all logging
         callbacks.Stopper(stop),
       ],
@@ -115,14 +125,14 @@ def _batches(config, model, pairs, first_step):
   return map_in_order(tf.data.Dataset.zip((dataset, steps)), make_views, parallel)
 
 
-def _conclude(run, config, model, pairs, checkpoints, monitor, step):
+def _conclude(run, config, model, pairs, checkpoints, check, step):
   windows, finished = config.windows(), step >= config.steps
   checkpoints.save(step)  # before the statistics are changed: a resume goes on with training's
   if config.reestimate_batches:
     normalisation.reestimate(model.encoder, _clean_batches(config, pairs, windows))
   run.save_encoder(model.encoder)
   if finished:
-    monitor.check(step)
+    check(step)
     export_saved_model(windows, model.encoder, run.saved_model)
   plots.curves(run)
   return Outcome(step, finished)

@@ -52,6 +52,7 @@ def outcome(run, ended, config, opened, model):
   parameters = model.encoder.count_params() / 1e6
   print(f"encoder    {config.encoder}, {parameters:.1f} M weights, {_size(model)}-d embeddings")
   _knn(run)
+  _linear(run)
   print(f"run        {run.folder} (metrics.jsonl, tensorboard, checkpoints, plots)")
   print(f"model      {run.saved_model}")
   print(f"next       {_next_command(run)}")
@@ -69,6 +70,13 @@ def _knn(run):
   if (run.metrics("knn_groups")[1] > 1).any():
     line += " (neighbours of other groups only)"
   print(line)
+
+
+def _linear(run):
+  steps, accuracy = run.metrics("linear_accuracy")
+  if len(steps):
+    before = f", before training {100 * accuracy[0]:.1f} %" if steps[0] == 0 < steps[-1] else ""
+    print(f"linear     {100 * accuracy[-1]:.1f} % of clips{before}")
 
 
 def _next_command(run):

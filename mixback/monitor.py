@@ -1,11 +1,11 @@
-"""kNN by the paper's protocol, on the projection as the paper, and on the embedding."""
+"""kNN by the paper's protocol, on the projection as the paper, and on the embedding; and linear."""
 
 import keras
 import numpy as np
 
 from audio import knn
 from audio.embedding import ClipEmbedder, ClipEncoder
-from audio.monitor import Monitor
+from audio.monitor import Monitor, linear
 from audio.windows import LogMelWindows
 
 
@@ -13,7 +13,8 @@ class PatchKnnMonitor(Monitor):
   """Patches vote: each for the class of its K nearest patches of other clips, then for its clip's.
 
   All patches of a clip (a patch every 50 frames), K = 200 or, in a small set, half as many as a
-  class has on average; the mean over classes of the share of clips that are right.
+  class has on average; the mean over classes of the share of clips that are right. Beside it a
+  linear classifier on the mean embedding of each clip, see audio.probe.
   """
 
   def __init__(self, run, store, windows, model):
@@ -34,16 +35,19 @@ class PatchKnnMonitor(Monitor):
     embedding, projection = (
       knn.macro_accuracy(knn.leave_one_clip_out(part, clips, labels, k), labels) for part in parts
     )
-    return {
+    results = {
       "knn_accuracy": embedding,
       "knn_projection_accuracy": projection,
       "knn_neighbours": k,
       "knn_patches": len(patches),
     }
+    means = np.stack([np.mean(rows, axis=0)[: self._embedding_size] for rows in by_clip])
+    return results | linear(means, labels, groups if len(set(groups) - {None}) > 1 else None)
 
   def line(self, results):
     few = " (a small set)" if results["knn_neighbours"] < knn.PATCH_NEIGHBOURS else ""
     return (
       f"kNN of the embedding {100 * results['knn_accuracy']:.1f} %, of the projection "
       f"{100 * results['knn_projection_accuracy']:.1f} %, K = {results['knn_neighbours']}{few}"
+      + self.linear_part(results)
     )
