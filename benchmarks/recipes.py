@@ -15,12 +15,16 @@ from audio.errors import UserError
 from audio.runs import Run
 from downstream import tables, tasks
 from downstream.experiments import Laboratory, Pretraining
+from downstream.judging import Condition
 from downstream.paper_tables import Table, Variant
 
 _MASKS = ["masks=1", "mask_frames_max=24", "mask_bands_max=12", "mask_fill=mean"]
 
 # ESC-10 by its fold 5, which no pre-training hears.
 TASKS = ("digit", "speaker", "digit_unseen_speaker", "esc10_fold5", "instrument")
+
+TRANSDUCTIVE = ("esc10",)  # all five folds: four of them are heard, without labels, by pre-training
+CONDITIONS = (Condition(), Condition(labels_per_class=10))
 
 # name -> (system, recipe, what differs from it); "random weights" are those of its first step.
 VARIANTS = {
@@ -44,6 +48,11 @@ VARIANTS = {
   "with masks": ("cola", "small", ["augment=level,fader,equalise,specaugment", *_MASKS]),
   "with crops": ("cola", "small", ["augment=rrc,level,fader,equalise"]),
   "BatchNorm measured anew": ("cola", "small", ["reestimate_batches=24"]),
+  "with masks and crops": (
+    "cola",
+    "small",
+    ["augment=rrc,level,fader,equalise,specaugment", *_MASKS],
+  ),
   "temperature 0.1": ("cola", "small", ["temperature=0.1"]),
   "batches of 32": ("cola", "small", ["batch_size=32"]),
   "batches of 128": ("cola", "small", ["batch_size=128"]),
@@ -74,12 +83,15 @@ def main(_):
     raise UserError(f"--variants: there is no {unknown[0]!r}; there are {', '.join(VARIANTS)}")
   variants = [Variant(name, pretraining(name, values["steps"])) for name in chosen]
   laboratory = Laboratory(values["runs_dir"], "small", values)
-  suite = Table("the recipe small", variants, list(TASKS), tasks_are_rows=False)
-  columns = [(task, "") for task in suite.tasks]
-  scores = tables.measure(suite, columns, laboratory, seeds)
-  results = tables.Results(chosen, list(suite.tasks), scores, tables.known(suite, columns))
-  path = os.path.join(values["runs_dir"], "recipes")
-  tables.show(suite, results, seeds, path, draw_published=False)
+  for condition in CONDITIONS:
+    for tested, name in ((TASKS, "recipes"), (TRANSDUCTIVE, "transductive")):
+      title = f"the recipe small, {name}, {condition.name}"
+      suite = Table(title, variants, tested, False, conditions={"": condition})
+      columns = [(task, "") for task in suite.tasks]
+      scores = tables.measure(suite, columns, laboratory, seeds)
+      results = tables.Results(chosen, list(suite.tasks), scores, tables.known(suite, columns))
+      path = os.path.join(values["runs_dir"], f"{name}-{condition.name.replace(' ', '-')}")
+      tables.show(suite, results, seeds, path, draw_published=False)
   show_training(variants, laboratory, seeds)
 
 

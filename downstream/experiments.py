@@ -216,7 +216,7 @@ class Laboratory:
     """Flags that choose the clips of pre-training."""
     names = ("data_dir", "manual_dir", "store_dir", "max_bad_fraction")
     shared = [f"--{name}={self._flags[name]}" for name in names if self._flags[name] is not None]
-    if self._suite == "papers":
+    if self._suite == "papers" or model.dataset:
       return [f"--dataset={self._dataset(model)}", *shared]
     root = self._flags["audio_root"] or ""
     cards = [tasks.CARDS[name] for name in self._pretraining_tasks()]

@@ -52,10 +52,22 @@ def make_clip(class_name, seed):
   """
   rng = np.random.default_rng(seed)
   num_samples = int(rng.uniform(1.5, 3.0) * SAMPLE_RATE_HZ)
-  event = SOUNDS[class_name](rng, np.arange(num_samples) / SAMPLE_RATE_HZ)
-  event *= _fade(num_samples) / (np.abs(event).max() + 1e-9)
+  return record(SOUNDS[class_name](rng, np.arange(num_samples) / SAMPLE_RATE_HZ), rng)
+
+
+def record(event, rng):
+  """Puts an event before a background, at any level, as a recording would.
+
+  Args:
+    event: float `[n]`, at SAMPLE_RATE_HZ.
+    rng: a NumPy generator.
+
+  Returns:
+    float32 `[n]`, peak below 1.
+  """
+  event = event * _fade(len(event)) / (np.abs(event).max() + 1e-9)
   event_to_background_db = rng.uniform(10, 35)
-  background = _coloured_noise(rng, num_samples, slope=rng.uniform(0, 1.5))
+  background = _coloured_noise(rng, len(event), slope=rng.uniform(0, 1.5))
   background *= 10 ** (-event_to_background_db / 20) * np.std(event) / np.std(background)
   clip = event + background
   level_db = rng.uniform(-25, -1)
