@@ -128,19 +128,19 @@ ALL = "rrc,compress,noise,specaugment"  # of mix-back's paper
 class AugmentConfig(RunConfig):
   """The numbers of all augmentations; (C): of mix-back's released configuration."""
 
-  augment: str = "none"  # names, in any order
+  augment: str = "none"  # names with commas, in any order; "all" or "none"
   crop_scale_min: float = 0.8  # rrc: share of the area, up to 1 (C)
   crop_ratio_max: float = 4 / 3  # rrc: bands to frames of the crop, down to its inverse (C)
   compress_gain_min: float = 0.75  # compress: gain on the log-mel, up to 1 (C)
-  level_db_max: float = 13.0  # level
-  fader_db_max: float = 9.0  # fader
-  equaliser_db_std: float = 4.5  # equalise
-  equaliser_knots: int = 6  # equalise
+  level_db_max: float = 13.0  # level: up to so much louder or quieter
+  fader_db_max: float = 9.0  # fader: level of each end, up to so much louder or quieter
+  equaliser_db_std: float = 4.5  # equalise: standard deviation of the gains
+  equaliser_knots: int = 6  # equalise: points along the bands whose gains are drawn
   noise_std_max: float = 0.01  # noise: standard deviation on the log-mel, from 0 (C)
-  mask_frames_max: int = 20  # specaugment: T, exclusive (C)
-  mask_bands_max: int = 20  # specaugment: F, exclusive (C)
+  mask_frames_max: int = 20  # specaugment: widest mask in time, exclusive (C)
+  mask_bands_max: int = 20  # specaugment: widest mask in frequency, exclusive (C)
   masks: int = 2  # specaugment: of each kind (C)
-  mask_fill: str = "minimum"  # specaugment: of the patch (C); or "mean"
+  mask_fill: str = "minimum"  # specaugment: what is hidden becomes that of the patch (C); or "mean"
   shift_frames_max: int = 30  # time_shift, exclusive (C)
   shift_bands_max: int = 10  # frequency_shift, exclusive (C)
 

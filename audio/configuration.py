@@ -14,14 +14,14 @@ class RunConfig:
   split: str | None = None  # None: train, where the data set has splits
   max_bad_fraction: float = 0.05  # share of clips that may be unusable
   steps: int | None = None  # None: epochs * (clips // batch_size)
-  seed: int = 0
-  monitor_every: int = 0  # steps between kNN checks; 0: before the first and after the last step
-  checkpoint_every: int = 100  # steps
-  reestimate_batches: int = (
-    0  # clean batches that give BatchNorm its final statistics; 0: training's
+  seed: int = 0  # of weights, excerpts and views
+  monitor_every: int = (
+    0  # steps between kNN and linear checks; 0: before the first and after the last step
   )
-  deterministic: bool = False
-  views_on: str = "device"  # or "host": the same numbers
+  checkpoint_every: int = 100  # steps between checkpoints
+  reestimate_batches: int = 0  # clean batches that give BatchNorm its final statistics; 0: none
+  deterministic: bool = False  # bit-equal resumes; slower
+  views_on: str = "device"  # where views are made; or "host": the same numbers
 
   def __post_init__(self):
     self.require("views_on", ("device", "host"))

@@ -19,6 +19,7 @@ from downstream import tables, tasks
 from downstream.experiments import Laboratory, Measurement
 from downstream.paper_tables import Table, Variant
 
+CONDITIONS = recipes.conditions(recipes.LABELS_PER_CLASS)
 CLIPS_PER_CLASS = 60
 TEST_EVERY = 5
 RATE_HZ = synthetic.SAMPLE_RATE_HZ
@@ -40,7 +41,7 @@ def main(_):
   for name, makers in (("other seed", synthetic_makers()), ("other classes", foreign_makers())):
     dataset = f"folder:{write(os.path.join(folder, name.replace(' ', '-')), makers)}"
     scores = measure(laboratory, dataset, seeds)
-    columns = [condition.name for condition in recipes.CONDITIONS]
+    columns = [condition.name for condition in CONDITIONS]
     known = np.full([len(VARIANTS), len(columns) + 1], np.nan)
     results = tables.Results(list(VARIANTS), columns, scores, known)
     table = Table(f"synthetic sounds, {name}", [Variant(v, None) for v in VARIANTS], (), False)
@@ -59,9 +60,9 @@ VARIANTS = {
 
 def measure(laboratory, dataset, seeds):
   """Returns float `[variants, conditions, seeds]` in %."""
-  scores = np.empty([len(VARIANTS), len(recipes.CONDITIONS), len(seeds)])
+  scores = np.empty([len(VARIANTS), len(CONDITIONS), len(seeds)])
   for row, variant in enumerate(VARIANTS.values()):
-    for column, condition in enumerate(recipes.CONDITIONS):
+    for column, condition in enumerate(CONDITIONS):
       measurement = Measurement(_model(variant, dataset), "linear", dataset, condition)
       scores[row, column] = [laboratory.measure(measurement, seed) for seed in seeds]
   return scores

@@ -5,6 +5,7 @@ labels, no test clips), judges all by linear evaluation, and prints the suite wi
 loss, contrastive accuracy and speed. It can be stopped and started again.
 """
 
+import csv
 import os
 
 import numpy as np
@@ -18,24 +19,34 @@ from downstream.experiments import Laboratory, Pretraining
 from downstream.judging import Condition
 from downstream.paper_tables import Table, Variant
 
-_MASKS = ["masks=1", "mask_frames_max=24", "mask_bands_max=12", "mask_fill=mean"]
-
 # ESC-10 by its fold 5, which no pre-training hears.
 TASKS = ("digit", "speaker", "digit_unseen_speaker", "esc10_fold5", "instrument")
-
 TRANSDUCTIVE = ("esc10",)  # all five folds: four of them are heard, without labels, by pre-training
-CONDITIONS = (Condition(), Condition(labels_per_class=10))
+LABELS_PER_CLASS = ["all", "10"]
+
+_MASKS = ["masks=1", "mask_frames_max=24", "mask_bands_max=12", "mask_fill=mean"]
+
+
+def _views(names):
+  return ("cola", "small", [f"augment={names}", *(_MASKS if "specaugment" in names else [])])
+
 
 # name -> (system, recipe, what differs from it); "random weights" are those of its first step.
 VARIANTS = {
   "log-mel statistics": None,
   "random weights": ("cola", "small", []),
   "COLA small": ("cola", "small", []),
-  # One ingredient taken away.
-  "no augmentation": ("cola", "small", ["augment=none"]),
-  "without level": ("cola", "small", ["augment=fader,equalise"]),
-  "without fader": ("cola", "small", ["augment=level,equalise"]),
-  "without equaliser": ("cola", "small", ["augment=level,fader"]),
+  "no augmentation": _views("none"),
+  "level, fader, equaliser": _views("level,fader,equalise"),
+  "masks": _views("specaugment"),
+  "masks, level": _views("level,specaugment"),
+  "masks, fader": _views("fader,specaugment"),
+  "masks, equaliser": _views("equalise,specaugment"),
+  "masks, level, fader, equaliser": _views("level,fader,equalise,specaugment"),
+  "crops, level, fader, equaliser": _views("rrc,level,fader,equalise"),
+  "crops, masks": _views("rrc,specaugment"),
+  "crops, masks, level, fader, equaliser": _views("rrc,level,fader,equalise,specaugment"),
+  # One other ingredient taken away, or changed.
   "short clips in zeros": ("cola", "small", ["short_clips=zeros"]),
   "inputs not standardised": ("cola", "small", ["mean=0.0", "std=1.0"]),
   "one direction": ("cola", "small", ["directions=1"]),
@@ -44,15 +55,7 @@ VARIANTS = {
   "constant rate": ("cola", "small", ["warm_up=0.0"]),
   "no weight decay": ("cola", "small", ["weight_decay=0.0"]),
   "BatchNorm momentum 0.99": ("cola", "small", ["batchnorm_momentum=0.99"]),
-  # Something added or changed.
-  "with masks": ("cola", "small", ["augment=level,fader,equalise,specaugment", *_MASKS]),
-  "with crops": ("cola", "small", ["augment=rrc,level,fader,equalise"]),
   "BatchNorm measured anew": ("cola", "small", ["reestimate_batches=24"]),
-  "with masks and crops": (
-    "cola",
-    "small",
-    ["augment=rrc,level,fader,equalise,specaugment", *_MASKS],
-  ),
   "temperature 0.1": ("cola", "small", ["temperature=0.1"]),
   "batches of 32": ("cola", "small", ["batch_size=32"]),
   "batches of 128": ("cola", "small", ["batch_size=128"]),
@@ -72,6 +75,12 @@ VARIANTS = {
   "mix-back without backgrounds": ("mixback", "small", ["mix=none"]),
   "mix-back without augmentation": ("mixback", "small", ["augment=none"]),
   "mix-back without either": ("mixback", "small", ["mix=none", "augment=none"]),
+  "mix-back with masks": (
+    "mixback",
+    "small",
+    ["augment=level,fader,equalise,specaugment", *_MASKS],
+  ),
+  "mix-back, masks only": ("mixback", "small", ["augment=specaugment", *_MASKS]),
 }
 
 
@@ -83,16 +92,22 @@ def main(_):
     raise UserError(f"--variants: there is no {unknown[0]!r}; there are {', '.join(VARIANTS)}")
   variants = [Variant(name, pretraining(name, values["steps"])) for name in chosen]
   laboratory = Laboratory(values["runs_dir"], "small", values)
-  for condition in CONDITIONS:
-    for tested, name in ((TASKS, "recipes"), (TRANSDUCTIVE, "transductive")):
-      title = f"the recipe small, {name}, {condition.name}"
+  path = os.path.join(values["runs_dir"], values["name"])
+  for condition in conditions(values["labels_per_class"]):
+    for tested, kind in ((TASKS, ""), (TRANSDUCTIVE, "-transductive")):
+      title = f"the recipe small{kind.replace('-', ', ')}, {condition.name}"
       suite = Table(title, variants, tested, False, conditions={"": condition})
       columns = [(task, "") for task in suite.tasks]
       scores = tables.measure(suite, columns, laboratory, seeds)
       results = tables.Results(chosen, list(suite.tasks), scores, tables.known(suite, columns))
-      path = os.path.join(values["runs_dir"], f"{name}-{condition.name.replace(' ', '-')}")
-      tables.show(suite, results, seeds, path, draw_published=False)
-  show_training(variants, laboratory, seeds)
+      to = f"{path}{kind}-{condition.name.replace(' ', '-')}"
+      tables.show(suite, results, seeds, to, draw_published=False)
+  show_training(variants, laboratory, seeds, f"{path}-training.csv")
+
+
+def conditions(labels_per_class):
+  """Returns the Conditions of texts: numbers, or "all"."""
+  return [Condition(None if text == "all" else int(text)) for text in labels_per_class]
 
 
 def pretraining(name, steps):
@@ -105,17 +120,25 @@ def pretraining(name, steps):
   return Pretraining(system, tuple(options), random=name.startswith("random weights"))
 
 
-def show_training(variants, laboratory, seeds):
-  """Prints loss, contrastive accuracy and speed, means over the last tenth of all runs."""
+def show_training(variants, laboratory, seeds, path):
+  """Prints and writes loss, accuracy and speed, means over the last tenth of all runs."""
+  headings = ["variant", "loss", "contrastive accuracy (%)", "pairs/s", "pairs"]
   rows = []
   for variant in variants:
-    if not isinstance(variant.model, Pretraining) or variant.model.random:
-      continue
-    runs = [Run.open(laboratory.model(variant.model, seed)) for seed in seeds]
-    last = [_last(runs, name) for name in ("loss", "contrastive_accuracy", "pairs_per_s")]
-    rows.append([variant.name, f"{last[0]:.2f}", f"{100 * last[1]:.0f}", f"{last[2]:.0f}"])
+    if isinstance(variant.model, Pretraining) and not variant.model.random:
+      runs = [Run.open(laboratory.model(variant.model, seed)) for seed in seeds]
+      rows.append([variant.name, *_training(runs)])
   print()
-  table.show(["variant", "loss", "contrastive accuracy (%)", "pairs/s"], rows)
+  table.show(headings, rows)
+  with open(path, "w", newline="", encoding="utf-8") as file:
+    csv.writer(file).writerows([headings, *rows])
+
+
+def _training(runs):
+  last = [_last(runs, name) for name in ("loss", "contrastive_accuracy", "pairs_per_s")]
+  config = runs[0].config["config"]
+  pairs = config["steps"] * config["batch_size"]
+  return [f"{last[0]:.2f}", f"{100 * last[1]:.0f}", f"{last[2]:.0f}", str(pairs)]
 
 
 def _last(runs, name):
@@ -128,6 +151,8 @@ def _last(runs, name):
 
 def _define_flags():
   flags.DEFINE_string("runs_dir", "runs/recipes", "Where runs, results and the table are kept.")
+  flags.DEFINE_string("name", "recipes", "Of the files with the tables.")
+  flags.DEFINE_list("labels_per_class", LABELS_PER_CLASS, "Labels of the classifiers.")
   flags.DEFINE_list("variants", None, f"Some of: {', '.join(VARIANTS)}; default: all.")
   flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds.")
   flags.DEFINE_integer("steps", None, "Steps of each run; default: the recipe's.", lower_bound=1)

@@ -5,8 +5,6 @@ import shlex
 
 import pytest
 
-import cola.config
-import mixback.config
 from tests.audio.corpora import fake_audioset
 from tests.support import ROOT, command, write_clips
 
@@ -33,14 +31,6 @@ def pieces():
 def test_the_blocks_are_found():
   assert len(pieces()) == 22
   assert len(EXAMPLES) == 1
-
-
-@pytest.mark.parametrize("system", [cola.config, mixback.config])
-@pytest.mark.parametrize("recipe", ["quick", "small"])
-def test_the_table_of_the_recipe_is_that_of_the_code(system, recipe):
-  for field, deviation in system.RECIPES[recipe].items():
-    paper = getattr(system.Config(), field)
-    assert f"| `{field}` | {paper} | {deviation.value} | {deviation.reason} |" in README
 
 
 def test_installing_and_testing_is_what_ci_does():
