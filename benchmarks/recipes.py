@@ -27,40 +27,54 @@ LABELS_PER_CLASS = ["all", "10"]
 _MASKS = ["masks=1", "mask_frames_max=24", "mask_bands_max=12", "mask_fill=mean"]
 
 
-def _views(names):
-  return ("cola", "small", [f"augment={names}", *(_MASKS if "specaugment" in names else [])])
+def _cola(views, *settings):
+  masks = _MASKS if "specaugment" in views else []
+  return ("cola", "small", [f"augment={views}", *masks, *settings])
 
 
-# name -> (system, recipe, what differs from it); "random weights" are those of its first step.
+def _mixback(views, *settings):
+  return ("mixback", *_cola(views, *settings)[1:])
+
+
+WHOLE = ("COLA small", "mix-back small")  # what the others take away from, or add to
+_ALL = "level,fader,equalise,specaugment"
+_UNMASKED = "level,fader,equalise"
+
+# name -> (system, recipe, what differs from it). The settings are written out, also where they are
+# those of the recipe: a result must not change its meaning when the recipe does. "random weights"
+# are those of step 0.
 VARIANTS = {
   "log-mel statistics": None,
   "random weights": ("cola", "small", []),
-  "COLA small": ("cola", "small", []),
-  "no augmentation": _views("none"),
-  "level, fader, equaliser": _views("level,fader,equalise"),
-  "masks": _views("specaugment"),
-  "masks, level": _views("level,specaugment"),
-  "masks, fader": _views("fader,specaugment"),
-  "masks, equaliser": _views("equalise,specaugment"),
-  "masks, level, fader, equaliser": _views("level,fader,equalise,specaugment"),
-  "crops, level, fader, equaliser": _views("rrc,level,fader,equalise"),
-  "crops, masks": _views("rrc,specaugment"),
-  "crops, masks, level, fader, equaliser": _views("rrc,level,fader,equalise,specaugment"),
-  # One other ingredient taken away, or changed.
-  "short clips in zeros": ("cola", "small", ["short_clips=zeros"]),
-  "inputs not standardised": ("cola", "small", ["mean=0.0", "std=1.0"]),
-  "one direction": ("cola", "small", ["directions=1"]),
-  "bilinear": ("cola", "small", ["similarity=bilinear"]),
-  "dense head": ("cola", "small", ["head=dense"]),
-  "constant rate": ("cola", "small", ["warm_up=0.0"]),
-  "no weight decay": ("cola", "small", ["weight_decay=0.0"]),
-  "BatchNorm momentum 0.99": ("cola", "small", ["batchnorm_momentum=0.99"]),
-  "BatchNorm measured anew": ("cola", "small", ["reestimate_batches=24"]),
-  "temperature 0.1": ("cola", "small", ["temperature=0.1"]),
-  "batches of 32": ("cola", "small", ["batch_size=32"]),
-  "batches of 128": ("cola", "small", ["batch_size=128"]),
+  "COLA small": _cola(_ALL),
+  # Views taken away, or added.
+  "no augmentation": _cola("none"),
+  "masks only": _cola("specaugment"),
+  "without masks": _cola(_UNMASKED),
+  "without level": _cola("fader,equalise,specaugment"),
+  "without fader": _cola("level,equalise,specaugment"),
+  "without equaliser": _cola("level,fader,specaugment"),
+  "with crops": _cola(f"rrc,{_ALL}"),
+  # Changes of a recipe without masks, in which these were compared.
+  "without masks, crops": _cola(f"rrc,{_UNMASKED}"),
+  "without masks and level": _cola("fader,equalise"),
+  "without masks and fader": _cola("level,equalise"),
+  "without masks and equaliser": _cola("level,fader"),
+  "without masks, short clips in zeros": _cola(_UNMASKED, "short_clips=zeros"),
+  "without masks, one direction": _cola(_UNMASKED, "directions=1"),
+  "without masks, bilinear": _cola(_UNMASKED, "similarity=bilinear"),
+  # Something else changed.
+  "inputs not standardised": _cola(_ALL, "mean=0.0", "std=1.0"),
+  "dense head": _cola(_ALL, "head=dense"),
+  "constant rate": _cola(_ALL, "warm_up=0.0"),
+  "no weight decay": _cola(_ALL, "weight_decay=0.0"),
+  "BatchNorm momentum 0.99": _cola(_ALL, "batchnorm_momentum=0.99"),
+  "BatchNorm measured anew": _cola(_ALL, "reestimate_batches=24"),
+  "temperature 0.1": _cola(_ALL, "temperature=0.1"),
+  "batches of 32": _cola(_ALL, "batch_size=32"),
+  "batches of 128": _cola(_ALL, "batch_size=128"),
   # More or less time.
-  **{f"{n} steps": ("cola", "small", [f"steps={n}"]) for n in (25, 50, 100, 200, 800, 1600)},
+  **{f"{n} steps": _cola(_ALL, f"steps={n}") for n in (25, 50, 100, 200, 800, 1600)},
   # What was published, in batches a small computer can hold.
   "EfficientNet-B0 in 45 steps": (
     "cola",
@@ -71,16 +85,11 @@ VARIANTS = {
   "published COLA in 400 steps": ("cola", "paper", ["batch_size=64", "steps=400"]),
   # The other system.
   "random weights of mix-back": ("mixback", "small", []),
-  "mix-back small": ("mixback", "small", []),
-  "mix-back without backgrounds": ("mixback", "small", ["mix=none"]),
-  "mix-back without augmentation": ("mixback", "small", ["augment=none"]),
-  "mix-back without either": ("mixback", "small", ["mix=none", "augment=none"]),
-  "mix-back with masks": (
-    "mixback",
-    "small",
-    ["augment=level,fader,equalise,specaugment", *_MASKS],
-  ),
-  "mix-back, masks only": ("mixback", "small", ["augment=specaugment", *_MASKS]),
+  "mix-back small": _mixback(_UNMASKED),
+  "mix-back with masks": _mixback(_ALL),
+  "mix-back without backgrounds": _mixback(_UNMASKED, "mix=none"),
+  "mix-back without augmentation": _mixback("none"),
+  "mix-back without either": _mixback("none", "mix=none"),
 }
 
 

@@ -130,8 +130,12 @@ RECIPES["small"] = {
   "mean": Deviation(None, "measured: inputs of mean 0 and deviation 1"),
   "std": Deviation(None, "likewise"),
   "augment": Deviation(
-    "level,fader,equalise", "level and colour give a recording away: 91.6 -> 93.2"
+    "level,fader,equalise,specaugment", "level and colour give a recording away: 91.6 -> 93.2"
   ),
+  "masks": Deviation(1, "one of each kind, hidden behind the mean: more to find out from less"),
+  "mask_frames_max": Deviation(24, "up to a quarter of the frames"),
+  "mask_bands_max": Deviation(12, "up to a fifth of the bands"),
+  "mask_fill": Deviation("mean", "the minimum depends on the noise of the recording"),
   "batchnorm_momentum": Deviation(0.9, "inference mode follows in few steps"),
   "head": Deviation("mlp", "what only the pretext needs stays in the head"),
   "projection_units": Deviation(128, "enough for a batch of 64"),

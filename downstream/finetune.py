@@ -6,11 +6,14 @@ papers' supervised baseline. It stops early by the validation part of the traini
 """
 
 import dataclasses
+import math
 
 from absl import flags
 
 from audio import commands
 from downstream import judging, training, training_flags
+
+PATIENCE_STEPS = 100  # it waits at least so long for a better validation score
 
 
 def make_method(options):
@@ -29,8 +32,9 @@ def make_method(options):
 
 def _fit_and_score(problem, options):
   validation = problem.validation if len(problem.validation) else None
-  if validation is None:  # one label per class: nothing to stop by
-    options = dataclasses.replace(options, patience=None)
+  # With one label per class there is nothing to stop by.
+  patience = None if validation is None else _patience(options, len(problem.train))
+  options = dataclasses.replace(options, patience=patience)
   classifier = training.train(
     problem.model,
     problem.data.store,
@@ -41,6 +45,12 @@ def _fit_and_score(problem, options):
     problem.folder,
   )
   return classifier.scores(problem.data.store, problem.test)
+
+
+def _patience(options, num_train):
+  """Returns how many epochs to wait: with few clips an epoch is a step, and says nothing."""
+  steps_per_epoch = num_train // min(options.batch_size, num_train)
+  return max(options.patience, math.ceil(PATIENCE_STEPS / steps_per_epoch))
 
 
 def main(_):
@@ -54,7 +64,10 @@ if __name__ == "__main__":
   judging.define_flags()
   flags.DEFINE_bool("frozen", False, "Train the classifier only.")
   flags.DEFINE_integer(
-    "patience", 10, "Epochs without a better validation score before it stops.", lower_bound=1
+    "patience",
+    10,
+    "Epochs without a better validation score before it stops; 100 steps at least.",
+    lower_bound=1,
   )
   training_flags.define(learning_rate=1e-3, epochs=50)
   commands.run(main)
