@@ -1,4 +1,4 @@
-"""Packaging: `pip install -e .`, with the extras [beam], [test], [tfio] and [torch]."""
+"""Packaging: `pip install -e .`; extras [beam], [notebooks], [onnx], [test], [tfio], [torch]."""
 
 import pathlib
 
@@ -32,7 +32,12 @@ BEAM = ["apache-beam>=2.60"]  # shares the preparation of large data sets among 
 # The command `tfds` imports mlcroissant, the library's test of builders dill; neither is named.
 TFDS = ["dill", "mlcroissant>=1.0.9"]
 
-TEST = ["pytest>=8.0", "pytest-xdist>=3.6", "ruff>=0.9", *BEAM, *TFDS]
+ONNX = ["onnx>=1.16", "onnxruntime>=1.18", "tf2onnx>=1.17"]  # --format=onnx of audio.export
+
+# notebooks/make.py makes the notebooks from their sources, and runs them.
+NOTEBOOKS = ["ipykernel>=6.29", "jupytext>=1.16", "nbclient>=0.10", "nbformat>=5.10"]
+
+TEST = ["pytest>=8.0", "pytest-xdist>=3.6", "ruff>=0.9", *BEAM, *NOTEBOOKS, *TFDS]
 
 TORCH = ["torch>=2.6"]  # reads published weights; from 2.6 on nothing else in a file is run
 
@@ -50,5 +55,12 @@ setuptools.setup(
   packages=setuptools.find_packages(include=["audio", "audio.*", "cola", "downstream", "mixback"]),
   package_data={"audio.datasets.builders": ["*/README.md", "*/*.bib", "*/*.txt", "*/*.tsv"]},
   install_requires=REQUIREMENTS,
-  extras_require={"beam": BEAM, "test": TEST, "tfio": TFIO, "torch": TORCH},
+  extras_require={
+    "beam": BEAM,
+    "notebooks": NOTEBOOKS,
+    "onnx": ONNX,
+    "test": TEST,
+    "tfio": TFIO,
+    "torch": TORCH,
+  },
 )

@@ -100,6 +100,11 @@ class LogMel(keras.layers.Layer):
     first = self.frame_samples if self.padding == "none" else self.fft_samples
     return first + (frames - 1) * self.hop_samples
 
+  def window_values(self):
+    """Returns the window, float32 `[frame_samples]`."""
+    with tf.init_scope():
+      return _WINDOWS[self.window](self.frame_samples).numpy()
+
   def call(self, waves):
     return self.compress(self.mel_of(self.pad(waves)))
 

@@ -139,11 +139,11 @@ class LogMelWindows(keras.layers.Layer):
   def covering_starts(self, num_samples):
     """Returns int32 `[W]`: few windows that cover the laid-out clip, evenly, flush at both ends."""
     grid = self.layout.grid_samples
-    spare = tf.cast((num_samples - self.num_samples) // grid, tf.float64)
-    hop = self.hop_frames * self.log_mel.hop_samples if self.hop_frames < self.frames else None
-    count = 1 + tf.cast(tf.math.ceil(spare * grid / (hop or self.num_samples)), tf.int32)
-    starts = tf.linspace(tf.constant(0.0, tf.float64), spare, count)
-    return grid * tf.cast(tf.round(starts), tf.int32)
+    spare = (num_samples - self.num_samples) // grid
+    overlaps = self.hop_frames < self.frames
+    hop = self.hop_frames * self.log_mel.hop_samples if overlaps else self.num_samples
+    last = (spare * grid + hop - 1) // hop
+    return grid * _evenly(spare, last)
 
   def hop_starts(self, num_samples):
     """Returns int32 `[W]`: a window every `hop_frames`; what is left at the end is not covered."""
@@ -194,3 +194,17 @@ class LogMelWindows(keras.layers.Layer):
   @classmethod
   def from_config(cls, config):
     return cls(**(config | {"log_mel": LogMel(**config["log_mel"])}))
+
+
+def _evenly(end, last):
+  """Returns int32 `[last + 1]`, from 0 to `end` evenly; halves are rounded to even numbers.
+
+  In whole numbers: not every runtime has others that are exact.
+  """
+  index, divisor = tf.range(last + 1), tf.maximum(last, 1)
+  rest = index * (end % divisor)  # in two parts, so that no product gets too large
+  below = index * (end // divisor) + rest // divisor
+  twice = 2 * (rest % divisor)
+  is_half, is_odd = tf.equal(twice, divisor), tf.equal(below % 2, 1)
+  rounds_up = tf.logical_or(twice > divisor, tf.logical_and(is_half, is_odd))
+  return below + tf.cast(rounds_up, tf.int32)

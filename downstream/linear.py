@@ -4,6 +4,8 @@ Two protocols. `cached`: every clip is embedded once; multinomial logistic regre
 embedding (the mean over its windows, or, with --train_on=windows, on the windows, whose predictions
 are averaged), its regularisation chosen on the validation part of the training clips. `paper`:
 random excerpts, new ones in each epoch, through the frozen encoder, Adam (COLA, section 3.1).
+
+With --output the protocol `cached` on clips keeps its classifier, for audio.export --classifier.
 """
 
 import dataclasses
@@ -19,6 +21,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from audio import commands
+from audio.exporting_classifier import LinearClassifier, fingerprint
 from downstream import judging, scores, training, training_flags
 from downstream.embeddings import Embeddings
 
@@ -27,14 +30,16 @@ TRAIN_ON = ("clips", "windows")
 STRENGTHS = (0.001, 0.01, 0.1, 1.0)  # C of scikit-learn, from strong to weak regularisation
 WITHOUT_VALIDATION = 0.1
 _MAX_ITERATIONS = 1000
+_CERTAIN = 1e4  # as a logit
 
 
-def cached(train_on="clips", cache=None):
+def cached(train_on="clips", cache=None, keep=None):
   """Returns what makes the protocol `cached`, for judging.run.
 
   Args:
     train_on: "clips" or "windows".
     cache: `(model, store) -> folder` of its embeddings; None: the user's cache.
+    keep: a callable, gets (Problem, chosen C, Fitted) of each split; or None.
   """
 
   def make(data, model):
@@ -43,7 +48,7 @@ def cached(train_on="clips", cache=None):
       clips, rows = embeddings.of_windows()
     else:
       clips, rows = np.arange(data.store.num_clips), embeddings.of_clips()
-    return lambda problem: _fit_and_score(problem, clips, rows)
+    return lambda problem: _fit_and_score(problem, clips, rows, keep)
 
   return make
 
@@ -69,13 +74,15 @@ def paper(options):
   return make
 
 
-def _fit_and_score(problem, clips, rows):
+def _fit_and_score(problem, clips, rows, keep=None):
   """Chooses C on the validation part, fits on all training clips, scores the test clips."""
   strength = WITHOUT_VALIDATION
   if len(problem.validation):
     tried = [_validation_score(problem, clips, rows, strength) for strength in STRENGTHS]
     strength = STRENGTHS[int(np.argmax(tried))]  # of equals the strongest regularisation
   classifier = fit(*_rows_of(problem.fitted_and_chosen, clips, rows, problem.targets), strength)
+  if keep:
+    keep((problem, strength, classifier))
   return _score_clips(classifier, problem.test, clips, rows)
 
 
@@ -111,10 +118,10 @@ def fit(rows, targets, strength):
     strength: C of scikit-learn, the inverse of the regularisation.
 
   Returns:
-    A callable, rows `[m, D]` -> probabilities `[m, C]`; 0 for classes without a row.
+    A Fitted, to be called with rows `[m, D]`.
   """
   regression = LogisticRegression(C=strength, max_iter=_MAX_ITERATIONS)
-  several = (targets.sum(axis=1) != 1).any()
+  several = bool((targets.sum(axis=1) != 1).any())
   known = np.flatnonzero(targets.any(axis=0))
   wanted = targets[:, known] if several else targets.argmax(axis=1)
   pipeline = make_pipeline(
@@ -124,13 +131,86 @@ def fit(rows, targets, strength):
     # A classifier that is close to its optimum is as good; most are there after 100 iterations.
     warnings.simplefilter("ignore", ConvergenceWarning)
     pipeline.fit(rows.astype(np.float64), wanted)
+  return Fitted(pipeline, known, targets.shape[1], several)
 
-  def predict(some):
-    predicted = np.zeros([len(some), targets.shape[1]])
-    predicted[:, known] = pipeline.predict_proba(some)
+
+@dataclasses.dataclass(frozen=True)
+class Fitted:
+  """A callable, rows `[m, D]` -> probabilities `[m, C]`; 0 for classes without a row.
+
+  Attributes:
+    pipeline: of scikit-learn.
+    known: int `[K]`, classes with a row.
+    num_classes: C.
+    several: whether each class has a classifier of its own.
+  """
+
+  pipeline: object
+  known: np.ndarray
+  num_classes: int
+  several: bool
+
+  def __call__(self, rows):
+    predicted = np.zeros([len(rows), self.num_classes])
+    predicted[:, self.known] = self.pipeline.predict_proba(rows)
     return predicted
 
-  return predict
+  def parameters(self):
+    """Returns float64 (weights `[D, C]`, bias `[C]`) on rows that are not standardised.
+
+    Softmax of `rows @ weights + bias`, or sigmoid if `several`, are the probabilities.
+    """
+    scaler, regression = (step for _, step in self.pipeline.steps)
+    weights = np.zeros([len(scaler.mean_), self.num_classes])
+    bias = np.full(self.num_classes, -_CERTAIN)
+    weights[:, self.known], bias[self.known] = self._of_known(regression)
+    weights /= scaler.scale_[:, None]
+    return weights, bias - scaler.mean_ @ weights
+
+  def _of_known(self, regression):
+    if not self.several:
+      coefficients, biases = regression.coef_, regression.intercept_
+      if len(self.known) == 2:  # one row, the second class against the first
+        return np.stack([0 * coefficients[0], coefficients[0]], 1), np.array([0, biases[0]])
+      return coefficients.T, biases
+    columns = np.zeros([regression.n_features_in_, len(self.known)])
+    biases = np.full(len(self.known), _CERTAIN)  # of a class that all rows have
+    for number, one in enumerate(regression.estimators_):
+      if isinstance(one, LogisticRegression):
+        columns[:, number], biases[number] = one.coef_[0], one.intercept_[0]
+    return columns, biases
+
+
+def write_classifier(folder, choices):
+  """Writes the classifier that goes with the results of all splits, for audio.export.
+
+  Of a task with one split it is the one that was judged, fitted on the training clips. Where there
+  are several splits, each clip was tested once and none of their classifiers is the one to keep: it
+  is fitted on all clips, with the median of the regularisations that the splits chose.
+
+  Args:
+    folder: where to.
+    choices: list of (Problem, chosen C, Fitted), of each split.
+
+  Returns:
+    The path of the file.
+  """
+  problem, _, fitted = choices[0]
+  data, model = problem.data, problem.model
+  if len(choices) > 1:
+    strengths = sorted(strength for _, strength, _ in choices)
+    rows = Embeddings(model, data.store).make().of_clips()
+    fitted = fit(rows, data.targets(), strengths[(len(strengths) - 1) // 2])
+  weights, bias = (array.astype(np.float32) for array in fitted.parameters())
+  classifier = LinearClassifier(
+    weights,
+    bias,
+    tuple(data.class_names),
+    fitted.several,
+    model.name,
+    fingerprint(model.embedder, model.sample_rate_hz),
+  )
+  return classifier.save(folder)
 
 
 def _threads(rows):
@@ -139,13 +219,28 @@ def _threads(rows):
 
 
 def main(_):
-  values = flags.FLAGS.flag_values_dict()
-  if values["protocol"] == "cached":
-    make = cached(values["train_on"])
+  values, choices = flags.FLAGS.flag_values_dict(), []
+  is_cached = values["protocol"] == "cached"
+  if is_cached:
+    make = cached(values["train_on"], keep=choices.append)
   else:
     make = paper(training_flags.options(values, frozen=True))
-  is_cached = values["protocol"] == "cached"
   judging.run(f"linear, {values['protocol']}", make, values, show_embeddings=is_cached)
+  if not values["output"]:
+    return
+  if reason := _why_no_classifier(values):
+    print(f"classifier none is kept: {reason}")
+  else:
+    print(f"classifier {write_classifier(values['output'], choices)}")
+
+
+def _why_no_classifier(flag_values):
+  """What is exported takes the embedding of a clip and is fitted on all labels as they are."""
+  if flag_values["protocol"] != "cached" or flag_values["train_on"] != "clips":
+    return "only the protocol cached on clips has one that fits an export"
+  if flag_values["labels_per_class"] or flag_values["label_noise"]:
+    return "the labels were few or flipped"
+  return None
 
 
 if __name__ == "__main__":

@@ -1,7 +1,10 @@
 """Every command and example of the README and of docs is run, made small."""
 
+import importlib.util
 import re
 import shlex
+import subprocess
+import sys
 
 import pytest
 
@@ -12,6 +15,10 @@ README = (ROOT / "README.md").read_text()
 DOCUMENTS = [README, *(path.read_text() for path in sorted((ROOT / "docs").glob("*.md")))]
 COMMANDS = re.findall(r"```bash\n(.*?)```", "".join(DOCUMENTS), re.DOTALL)
 EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+EXPORT_EXAMPLES = re.findall(
+  r"```python\n(.*?)```", (ROOT / "docs" / "export.md").read_text(), re.DOTALL
+)
+HAS_ONNX = bool(importlib.util.find_spec("tf2onnx") and importlib.util.find_spec("onnxruntime"))
 TINY = ["--steps=2", "--batch_size=4"]
 # What makes a command small, by the end of its module's name.
 SMALL = {"train": TINY, "finetune": ["--epochs=1"]}
@@ -29,8 +36,9 @@ def pieces():
 
 
 def test_the_blocks_are_found():
-  assert len(pieces()) == 22
+  assert len(pieces()) == 32
   assert len(EXAMPLES) == 1
+  assert len(EXPORT_EXAMPLES) == 3
 
 
 def test_installing_and_testing_is_what_ci_does():
@@ -51,6 +59,8 @@ def test_every_command_and_the_example_run(tmp_path):
     arguments = shlex.split(piece)
     if arguments[:2] != ["python", "-m"] or any(name in piece for name in ELSEWHERE):
       continue  # CI runs pip and pytest
+    if "--format=onnx" in piece and not HAS_ONNX:
+      continue  # the extra [onnx] is not installed
     small = SMALL.get(arguments[2].rpartition(".")[2], [])
     command(*arguments[2:], *small, cwd=tmp_path)
   code = EXAMPLES[0].replace("runs/mine", str(tmp_path / "runs" / "mine"))
@@ -58,3 +68,17 @@ def test_every_command_and_the_example_run(tmp_path):
   exec(compile(code, "README.md", "exec"), values)
   assert (values["rate_hz"], values["size"]) == (16_000, 3072)
   assert values["embedding"].shape == (1, 3072)
+  run_export_examples(tmp_path)
+
+
+def run_export_examples(folder):
+  """Runs the examples of docs/export.md as a user does, each in a process of its own."""
+  for number, example in enumerate(EXPORT_EXAMPLES):
+    if "onnxruntime" in example and not HAS_ONNX:
+      continue
+    shown = "best" if "best =" in example else "embedding.shape"
+    path = folder / f"example{number}.py"
+    path.write_text(f"{example}\nprint({shown})\n")
+    done = subprocess.run([sys.executable, path], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() in ("(1, 3072)", "high", "low")

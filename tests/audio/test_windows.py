@@ -1,10 +1,13 @@
 """Windows: the whole clip is heard, each window is scaled by itself."""
 
+import fractions
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from audio.windows import _evenly
 from cola.config import Config
 from tests.support import assert_close, cut_log_mels
 
@@ -87,3 +90,10 @@ def test_the_config_makes_the_same_layer(windows):
   assert_close(again(wave), windows(wave))
   assert (again.num_samples, again.frames, again.level) == (N, 96, "excerpt_l2")
   assert again.layout == windows.layout
+
+
+@pytest.mark.parametrize(("end", "last"), [(0, 0), (7, 1), (5, 2), (38, 4), (2999, 119), (3, 6)])
+def test_windows_stand_evenly_and_halves_go_to_even_numbers(end, last):
+  starts = _evenly(tf.constant(end), tf.constant(last)).numpy()
+  exact = [fractions.Fraction(number * end, max(1, last)) for number in range(last + 1)]
+  assert starts.tolist() == [round(start) for start in exact]

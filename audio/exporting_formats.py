@@ -1,0 +1,170 @@
+"""A run's encoder as a file for other runtimes: TFLite, ONNX.
+
+Where a classifier comes with it, its class names stand beside the file, one a line.
+"""
+
+import contextlib
+import logging
+import os
+import tempfile
+import warnings
+
+import tensorflow as tf
+
+from audio import quiet
+from audio.errors import UserError
+from audio.exporting_portable import PortableEncoder, plain_encoder
+
+ONNX_OPSET = 18
+
+
+class _DoesNotConvert(UserError):
+  """The message is the converter's."""
+
+
+def export_tflite(windows, encoder, path, classifier=None):
+  """Writes a TFLite model, waveform `[B, n]` -> embedding `[B, D]`, of builtin operations only.
+
+  Args:
+    windows: a LogMelWindows layer.
+    encoder: a keras.Model.
+    path: where to; replaced if it exists.
+    classifier: an exporting_classifier.LinearClassifier, or None; with it there are `scores`, too.
+
+  Raises:
+    UserError: the encoder needs operations that TFLite lacks.
+  """
+  module = PortableEncoder(windows, encoder, classifier)
+  with tempfile.TemporaryDirectory() as folder, _quietly():
+    # From a SavedModel: of functions the converter leaves the variables behind, without a word.
+    tf.saved_model.save(module, folder, {"serving_default": module.embed})
+    converter = tf.lite.TFLiteConverter.from_saved_model(folder, ["serving_default"])
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    try:
+      content = converter.convert()
+    except Exception as error:  # its class is no public name
+      raise UserError(
+        "--format=tflite: this encoder does not convert to builtin operations "
+        f"({_first_line(error)}): use --format=saved_model"
+      ) from error
+  _write(path, content, classifier)
+
+
+def export_onnx(windows, encoder, path, classifier=None):
+  """Writes an ONNX model, waveform `[B, n]` -> embedding `[B, D]`.
+
+  Where that does not convert, it is the encoder alone, `log_mels` `[N, T, F]` -> `embedding`
+  `[N, D]`.
+
+  Args:
+    windows: a LogMelWindows layer.
+    encoder: a keras.Model.
+    path: where to; replaced if it exists.
+    classifier: an exporting_classifier.LinearClassifier, or None; with it there are `scores`, too.
+
+  Returns:
+    What the model takes, a line for people.
+
+  Raises:
+    UserError: a package is missing, or nothing converts.
+  """
+  require_onnx()
+  takes = f"waveform [B, n] at {windows.sample_rate_hz} Hz"
+  try:
+    module = PortableEncoder(windows, encoder, classifier, by_convolution=True)
+    content = _to_onnx(module.embed)  # which does not keep its module alive
+  except _DoesNotConvert as reason:
+    if classifier:
+      raise UserError(
+        f"--classifier: the way from waveform to scores does not convert to ONNX ({reason}): use "
+        "--format=saved_model or tflite"
+      ) from reason
+    takes = f"log_mels [N, {windows.frames}, {windows.num_mels}], as the front end does not "
+    takes += f"convert ({reason})"
+    content = _encoder_to_onnx(windows, encoder)
+  _write(path, content, classifier)
+  return takes
+
+
+def require_onnx():
+  """Refuses where a package of the extra [onnx] is missing.
+
+  Raises:
+    UserError: naming how to get it.
+  """
+  try:
+    with _quietly():
+      import onnx  # noqa: F401
+      import tf2onnx  # noqa: F401
+  except ImportError as error:
+    raise UserError(
+      f"--format=onnx needs the package {error.name or 'tf2onnx'}: run pip install "
+      '"contrastive-audio[onnx]"'
+    ) from error
+
+
+def labels_path(path):
+  """Returns where the class names of a model file stand: model.tflite -> model.labels.txt."""
+  return os.path.splitext(path)[0] + ".labels.txt"
+
+
+def _encoder_to_onnx(windows, encoder):
+  try:
+    return _to_onnx(plain_encoder(windows, encoder))
+  except _DoesNotConvert as reason:
+    raise UserError(
+      f"--format=onnx: this encoder does not convert ({reason}): use --format=saved_model or tflite"
+    ) from reason
+
+
+def _to_onnx(function):
+  import onnx
+  import tf2onnx
+
+  with _quietly():
+    function.get_concrete_function()  # what fails here is no matter of conversion
+    try:
+      model, _ = tf2onnx.convert.from_function(function, function.input_signature, ONNX_OPSET)
+      onnx.checker.check_model(model)  # what it does not know tf2onnx leaves as it is
+    except Exception as error:  # of all kinds: tf2onnx has no class of its own
+      raise _DoesNotConvert(_first_line(error)) from error
+  return model.SerializeToString()
+
+
+@contextlib.contextmanager
+def _quietly():
+  """Keeps from the user what converters say to those who wrote them."""
+  disabled = logging.root.manager.disable
+  logging.disable(logging.ERROR)
+  try:
+    with open(os.devnull, "w") as nowhere, warnings.catch_warnings():
+      warnings.simplefilter("ignore")
+      with contextlib.redirect_stderr(nowhere), quiet.native_stderr():
+        yield
+  finally:
+    logging.disable(disabled)
+
+
+def _first_line(error):
+  lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+  return (lines[0] if lines else type(error).__name__)[:200]
+
+
+def _write(path, content, classifier):
+  """Writes the file whole or not at all, after its labels; old labels go."""
+  if classifier:
+    _replace(labels_path(path), "".join(f"{n}\n" for n in classifier.class_names).encode())
+  _replace(path, content)
+  if not classifier and os.path.exists(labels_path(path)):
+    os.remove(labels_path(path))
+
+
+def _replace(path, content):
+  unfinished = f"{path}.{os.getpid()}.part"
+  try:
+    with open(unfinished, "wb") as file:
+      file.write(content)
+    os.replace(unfinished, path)
+  finally:
+    with contextlib.suppress(FileNotFoundError):
+      os.remove(unfinished)
