@@ -1,0 +1,149 @@
+# %% [markdown]
+# # 0. Sounds and log-mels
+#
+# Everything in this project begins with two things: clips of sound, and the picture of them that
+# a network gets to see, the **log-mel spectrogram**. Here you listen to the one, look at the
+# other, and find out what the numbers of the front end do.
+#
+# No data is needed: the project brings a small synthetic set, made from a seed.
+
+# %%
+from audio import plots, reading  # ours first: TensorFlow starts without messages
+from audio.datasets import synthetic
+from audio.frontend import LogMel
+from cola.config import Config
+
+# isort: split
+import numpy as np
+import showing
+from matplotlib import pyplot as plt
+
+# %% [markdown]
+# ## Ten classes of sound
+#
+# Pitch, timing, length, level and background are drawn anew for each clip. A person tells the
+# classes apart without effort, and so, we shall see, do simple statistics: **this set shows that
+# things work, not how good they are.**
+
+# %%
+config = Config()  # every number of the COLA paper
+
+
+def clip(name, number=0):
+  """One clip of a class, float32 [n] at the paper's 16 kHz."""
+  wave = synthetic.make_clip(name, [synthetic.VERSION, 7, number])
+  return reading.to_mono(wave, synthetic.SAMPLE_RATE_HZ, config.sample_rate_hz)
+
+
+clips = {name: clip(name) for name in synthetic.SOUNDS}
+showing.players(clips, config.sample_rate_hz, columns=5)
+
+# %% [markdown]
+# ## From waveform to log-mel
+#
+# `LogMel` cuts the wave into frames of 25 ms, one every 10 ms, takes the magnitude of each
+# frame's spectrum, sums it up in 64 bands that are narrow at low and wide at high frequencies, as
+# the ear has them, and takes the logarithm. Before that each excerpt is divided by its l2 norm,
+# so that a quiet recording looks like a loud one.
+
+# %%
+windows = config.windows()
+log_mel = windows.log_mel
+
+
+def picture(wave, layer=log_mel):
+  """The log-mel [T, F] of a whole clip."""
+  return layer(windows.normalise(wave[None]))[0].numpy()
+
+
+figure, axes = plt.subplots(2, 2, figsize=(11, 5.5), sharex="col", layout="constrained")
+for column, name in zip(axes.T, ["bird", "siren"]):
+  wave = clips[name]
+  time_s = np.arange(len(wave)) / config.sample_rate_hz
+  column[0].plot(time_s, wave, color=plots.BLUE, linewidth=0.5)
+  column[0].set(title=f"{name}: waveform", ylabel="amplitude (1: full scale)")
+  image = showing.draw_log_mel(column[1], picture(wave), log_mel, f"{name}: log-mel")
+  column[1].set(xlabel="time (s)", ylabel="frequency (Hz)", xlim=(0, time_s[-1]))
+  figure.colorbar(image, ax=column[1], label="ln of magnitude")
+showing.figure(figure)
+
+# %% [markdown]
+# The waveform shows when the bird sings, the log-mel also what: its warble around 4 kHz. The
+# siren is a bar in the one and three rising and falling harmonics in the other. Here are all ten,
+# at the same colours. Which would you confuse if you only had the pictures?
+
+# %%
+figure, axes = plt.subplots(2, 5, figsize=(14, 5), sharey=True, layout="constrained")
+for axis, (name, wave) in zip(axes.flat, clips.items()):
+  image = showing.draw_log_mel(axis, picture(wave), log_mel, name, vmin=-6, vmax=1)
+showing.name_axes(axes)
+figure.colorbar(image, ax=axes, label="ln of magnitude", fraction=0.02)
+showing.figure(figure)
+
+# %% [markdown]
+# ## What hop, bands and floor do
+#
+# Each row changes one number of the front end. The middle column is the paper, but for the floor.
+#
+# - **Hop**: 5 ms cost twice the time and show the same clicks a little sharper; with 40 ms two
+#   fall between the frames of 25 ms, and are nearly gone.
+# - **Mel bands**: 16 blur the harmonics of the siren; 128 make them thinner, and are more to
+#   compute.
+# - **Floor**: what is below it becomes the floor. The paper's, 1e-5 (-11.5 in these pictures),
+#   lies far below the noise of these clips: only digital silence reaches it. A high one hides the
+#   noise, and with it the quiet harmonics.
+
+# %%
+ROWS = {
+  "clicks, hop": ("hop_samples", {80: "5 ms", 160: "10 ms (paper)", 640: "40 ms"}),
+  "siren, bands": ("num_mels", {16: "16", 64: "64 (paper)", 128: "128"}),
+  "harmonic_tone, floor": ("floor", {1e-5: "1e-5 (paper)", 0.1: "0.1", 0.3: "0.3"}),
+}
+figure, axes = plt.subplots(3, 3, figsize=(11, 7.5), sharex="row", layout="constrained")
+for row, (name, (argument, values)) in zip(axes, ROWS.items()):
+  for axis, (value, shown) in zip(row, values.items()):
+    layer = LogMel(**(log_mel.get_config() | {argument: value}))
+    changed = picture(clips[name.split(",")[0]], layer)
+    image = showing.draw_log_mel(axis, changed, layer, f"{name} {shown}", vmin=-6, vmax=1)
+showing.name_axes(axes)
+figure.colorbar(image, ax=axes, label="ln of magnitude", fraction=0.02)
+showing.figure(figure)
+
+# %% [markdown]
+# ## A quiet clip looks like a loud one
+#
+# The same clip 30 dB quieter gives the same log-mel, but for rounding:
+
+# %%
+loud = clips["bell"]
+quiet = loud * 10 ** (-30 / 20)
+difference = np.abs(picture(loud) - picture(quiet)).max()
+print(f"peaks {np.abs(loud).max():.3f} and {np.abs(quiet).max():.4f}")
+print(f"largest difference of the log-mels: {difference:.5f}")
+
+# %% [markdown]
+# ## Listen to what the network gets
+#
+# A log-mel forgets phases and everything finer than its bands. `showing.sound_of` goes back from
+# it to a wave as well as it can: it guesses phases that fit. What is missing with 64 bands? And
+# what is left of the melody with 16, where a band is wider than the distance of two harmonics?
+
+# %%
+coarse = LogMel(**(log_mel.get_config() | {"num_mels": 16}))
+sounds = {}
+for name in ("harmonic_tone", "bird", "bell"):
+  sounds |= {
+    f"{name}: original": clips[name],
+    f"{name}: 64 bands": showing.sound_of(picture(clips[name]), log_mel),
+    f"{name}: 16 bands": showing.sound_of(picture(clips[name], coarse), coarse),
+  }
+showing.players(sounds, config.sample_rate_hz, columns=3)
+
+# %% [markdown]
+# ## Try next
+#
+# - A recording of your own: `reading.read("file.mp3", 16_000)` in place of `clip("bird")`.
+# - The front end of mix-back: `from mixback.config import Config`; it has 96 bands up to 10.5
+#   kHz, and adds its floor instead of clipping at it.
+# - [01_pretrain_with_cola](01_pretrain_with_cola.ipynb): a network learns from such pictures,
+#   without labels.

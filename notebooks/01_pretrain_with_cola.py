@@ -1,0 +1,224 @@
+# %% [markdown]
+# # 1. Pre-train with COLA
+#
+# COLA (Saeed, Grangier, Zeghidour, 2021) learns from clips without labels. Two random excerpts of
+# a clip belong together, excerpts of other clips do not: **each excerpt has to find its twin
+# among all clips of the batch.** The paper's idea fits into a `train_step` of a dozen lines; you
+# write it here, train it with `compile` and `fit`, and measure what it has learnt.
+
+# %%
+from audio import knn, plots, preparation  # ours first: TensorFlow starts without messages
+from audio.configuration import configure
+from audio.contrastive import diagonal_cross_entropy, step_seed
+from audio.datasets.synthetic import open_synthetic
+from audio.embedding import ClipEmbedder, ClipEncoder
+from audio.statistics import with_statistics
+from cola.config import RECIPES, Config
+from cola.model import make_encoder, make_views, optimizer, projection_head
+
+# isort: split
+import keras
+import numpy as np
+import showing
+import tensorflow as tf
+from matplotlib import pyplot as plt
+
+# %% tags=["parameters"]
+STEPS = 200  # of 64 pairs; about a minute on two cores
+CLIPS_PER_CLASS = 32
+
+# %% [markdown]
+# ## Data: pairs of excerpts
+#
+# The clips are decoded once, into a store. From it `pairs.dataset` draws batches: two excerpts of
+# 0.975 s (96 frames) from each of 64 different clips. What is drawn depends on the number of the
+# step and a seed only, so that a run can be stopped and resumed.
+#
+# All numbers come from the recipe `small`, made for small data sets and short trainings; the
+# README says how it differs from the paper, and why.
+
+# %%
+store = preparation.prepare(open_synthetic(clips_per_class=CLIPS_PER_CLASS), 16_000)
+config = configure(Config, RECIPES["small"], {"steps": STEPS}, store.num_clips)
+config = with_statistics(config, store, run_folder="")
+pairs = config.pairs(store)
+dataset = pairs.dataset(first_step=0, num_steps=STEPS).prefetch(tf.data.AUTOTUNE)
+print(f"{store.num_clips} clips, {pairs.steps_per_epoch} steps an epoch")
+print(dataset.element_spec)
+
+# %% [markdown]
+# Three pairs to listen to. The level is as recorded, and tells nothing: each excerpt is brought
+# to the same l2 norm.
+
+# %%
+excerpts = next(iter(dataset))
+sounds = {}
+for number, key in enumerate(store.keys(pairs.clip_ids(0).numpy()[:3])):
+  sounds |= {f"{key}, {which}": excerpts[number, i] for i, which in enumerate(["one", "other"])}
+showing.players(sounds, config.sample_rate_hz, columns=2)
+
+# %% [markdown]
+# ## Model
+#
+# - `views` makes a log-mel of each excerpt and changes its level, fading, colour and the like at
+#   random, so that a recording cannot be recognised by them (notebook 2 shows all that can be
+#   done);
+# - the `encoder` turns a log-mel into an embedding: this is what you keep;
+# - the `head` projects it to 128 numbers in which excerpts are compared: this is thrown away.
+
+# %%
+keras.utils.set_random_seed(0)
+views = make_views(config)
+encoder = make_encoder(config)
+head = projection_head(encoder, config)
+print(
+  f"{encoder.name}: {encoder.count_params():,} weights, {encoder.output_shape[-1]} numbers a clip"
+)
+
+
+# %%
+class Cola(keras.Model):
+  """B clips, N samples, T frames, F mel bands, P numbers of a projection."""
+
+  def __init__(self, views, encoder, head, temperature):
+    super().__init__()
+    self.views, self.encoder, self.head = views, encoder, head
+    self.temperature = temperature
+
+  def call(self, log_mels, training=False):
+    return self.head(self.encoder(log_mels, training=training), training=training)
+
+  def train_step(self, excerpts):  # [B, 2, N]
+    pairs = self.views(excerpts, step_seed(0, self.optimizer.iterations))  # [B, 2, T, F]
+    log_mels = tf.concat([pairs[:, 0], pairs[:, 1]], 0)[..., None]  # [2B, T, F, 1]
+    with tf.GradientTape() as tape:
+      projections = tf.math.l2_normalize(self(log_mels, training=True), axis=1)  # [2B, P]
+      anchors, positives = tf.split(projections, 2)
+      logits = tf.matmul(anchors, positives, transpose_b=True) / self.temperature  # [B, B]
+      loss, accuracy = diagonal_cross_entropy(logits)  # row i has to choose column i
+      back, accuracy_back = diagonal_cross_entropy(tf.transpose(logits))
+      loss, accuracy = (loss + back) / 2, (accuracy + accuracy_back) / 2
+    gradients = tape.gradient(loss, self.trainable_weights)
+    self.optimizer.apply(gradients, self.trainable_weights)
+    return {"loss": loss, "contrastive accuracy": accuracy}
+
+
+model = Cola(views, encoder, head, config.temperature)
+model.build((None, config.frames, config.num_mels, 1))
+
+# %% [markdown]
+# ## Before training
+#
+# How well does the encoder separate the ten classes? A clip gets the class of its ten nearest
+# other clips, by cosine similarity of their embeddings. Labels are used here and nowhere else.
+
+# %%
+embedder = ClipEmbedder(ClipEncoder(config.windows(), encoder))
+labels = store.labels()
+
+
+def embed():
+  """The embedding of each clip: the mean over windows that cover it."""
+  return np.stack(list(embedder.embed(map(store.wave, range(store.num_clips)))))
+
+
+def knn_accuracy(embeddings):
+  return 100 * knn.macro_accuracy(knn.leave_one_out(embeddings, labels), labels)
+
+
+before = embed()
+print(f"kNN with random weights: {knn_accuracy(before):.1f} % (chance 10 %)")
+
+# %% [markdown]
+# ## Training
+
+# %%
+model.compile(optimizer(config))
+per_epoch = min(STEPS, max(1, STEPS // 20))
+history = model.fit(
+  dataset, epochs=STEPS // per_epoch, steps_per_epoch=per_epoch, shuffle=False, verbose=0
+).history
+
+# %%
+steps = per_epoch * (1 + np.arange(len(history["loss"])))
+figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.5), layout="constrained")
+left.plot(steps, history["loss"], "o-", color=plots.BLUE, markersize=4)
+chance = np.log(config.batch_size)
+left.axhline(chance, color=plots.GREY, linestyle=":", label=f"guessing (ln {config.batch_size})")
+left.set(xlabel="training step", ylabel="loss (nats)", ylim=(0, None), title="contrastive loss")
+right.plot(steps, 100 * np.array(history["contrastive accuracy"]), "o-", color=plots.BLUE, ms=4)
+chance = 100 / config.batch_size
+right.axhline(chance, color=plots.GREY, linestyle=":", label=f"guessing ({chance:.1f} %)")
+right.set(xlabel="training step", ylabel="twins found (%)", title="contrastive accuracy")
+right.set_ylim(0, 100)
+for axis in (left, right):
+  axis.legend(frameon=False)
+  axis.grid(alpha=0.3)
+showing.figure(figure)
+
+# %% [markdown]
+# ## After training
+
+# %%
+after = embed()
+print(f"kNN: {knn_accuracy(before):.1f} % before, {knn_accuracy(after):.1f} % after {STEPS} steps")
+
+# %% [markdown]
+# What has changed shows in the similarities themselves. Clips are sorted by class. With random
+# weights every clip resembles every other (note the two scales), though the classes show already;
+# after training other classes are far away, and nobody told the network what a class is.
+
+
+# %%
+def similarities(embeddings):
+  normalised = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
+  return normalised @ normalised.T
+
+
+order = np.argsort(labels, kind="stable")
+classes, first = np.unique(np.array(labels)[order], return_index=True)
+figure, axes = plt.subplots(1, 2, figsize=(12, 5.2), layout="constrained")
+for axis, embeddings, title in zip(axes, (before, after), ("random weights", "after training")):
+  values = similarities(embeddings[order])
+  low = np.percentile(values, 2)
+  image = axis.imshow(values, cmap="viridis", vmin=low, vmax=1, interpolation="nearest")
+  centres = first + len(labels) / len(classes) / 2
+  axis.set_yticks(centres, classes)
+  axis.set_xticks(centres, classes, rotation=90)
+  axis.set_title(f"{title}: kNN {knn_accuracy(embeddings):.1f} %", fontsize=11)
+  figure.colorbar(image, ax=axis, label="cosine similarity of two clips", fraction=0.046)
+showing.figure(figure)
+
+# %% [markdown]
+# ## Listen to what it takes for similar
+#
+# Some clips, each with the three that the trained encoder puts nearest to it:
+
+# %%
+values = similarities(after)
+np.fill_diagonal(values, -1)
+sounds = {}
+for clip in order[:: len(order) // 4][:4]:
+  nearest = np.argsort(-values[clip])[:3]
+  sounds[f"{labels[clip]}:"] = store.wave(clip)
+  sounds |= {
+    f"{n}. of {labels[clip]}: {labels[i]}": store.wave(i) for n, i in enumerate(nearest, 1)
+  }
+showing.players(sounds, config.sample_rate_hz)
+
+# %% [markdown]
+# ## What this shows, and what not
+#
+# The random network is already good at these ten classes: they differ so much that almost any
+# picture of the sound separates them. A short training adds some points. On real audio the gap is
+# what you care about, and it needs real audio, more steps and a fair comparison to be measured:
+# [notebook 3](03_judge_an_encoder.ipynb) and the tables in the README.
+#
+# ## Try next
+#
+# - `STEPS = 400`, the recipe's own number, or `"augment": "none"` beside `"steps"` in
+#   `configure`.
+# - The same with checkpoints, monitor, resume and export is one command: `python -m cola.train`.
+#   Its model is `cola.model.build_model`, its step
+#   `audio.contrastive.ContrastiveModel.train_step`.
+# - [02_views_and_mix_back](02_views_and_mix_back.ipynb): what may be done to an excerpt.
