@@ -94,8 +94,7 @@ def require_onnx():
   """
   try:
     with _quietly():
-      import onnx  # noqa: F401
-      import tf2onnx  # noqa: F401
+      import tf2onnx  # noqa: F401, which imports onnx
   except ImportError as error:
     raise UserError(
       f"--format=onnx needs the package {error.name or 'tf2onnx'}: run pip install "

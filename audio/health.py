@@ -40,7 +40,8 @@ class HealthMonitor:
 
   def _log_mels(self):
     """Log-mels `[M, T, F, 1]` of the first excerpts of the training, always the same."""
-    for excerpts in self._pairs.dataset(0, 1):
+    # Not in parallel: TensorFlow reports its own parallel maps to the terminal.
+    for excerpts in self._pairs.dataset(0, 1, parallel=False):
       some = tf.reshape(excerpts[:, :2], [-1, excerpts.shape[-1]])[:MAX_EXCERPTS]
       return self._windows(some)[..., None]
 

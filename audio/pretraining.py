@@ -140,7 +140,8 @@ def _conclude(run, config, model, pairs, checkpoints, check, step):
 
 def _clean_batches(config, pairs, windows):
   """Yields log-mels of excerpts as they are judged, without any augmentation."""
-  for excerpts in pairs.dataset(0, config.reestimate_batches, not config.deterministic):
+  # Not in parallel: TensorFlow reports its own parallel maps to the terminal.
+  for excerpts in pairs.dataset(0, config.reestimate_batches, parallel=False):
     log_mels = windows(excerpts[:, :2])
     yield tf.reshape(log_mels, [-1, *log_mels.shape[2:], 1])
 

@@ -133,7 +133,9 @@ def test_export_writes_the_same_model_again(finished, place, system):
   old = tf.saved_model.load(finished[0].saved_model)
   os.rename(finished[0].saved_model, place / f"{system}_old_model")
   result = command("audio.export", f"--run={system}-whole", cwd=place)
-  assert result.stdout == f"exported {system}-whole/saved_model\n"
+  _, rate_hz, size = ENCODERS[system]
+  takes = f"waveform [B, n] at {rate_hz} Hz -> embedding [., {size}]"
+  assert result.stdout == f"exported {system}-whole/saved_model\n         {takes}\n"
   new = tf.saved_model.load(finished[0].saved_model)
   after, before = (model.embed(noise(1)[None])["embedding"] for model in (new, old))
   assert_close(after, before, atol=1e-5 * float(np.abs(before).max()))

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 import cola.config
 import mixback.config
-from audio import encoders, export, exporting_formats, exporting_portable, reading
+from audio import encoders, export, exporting_formats, reading
 from audio.embedding import ClipEmbedder, ClipEncoder
 from audio.errors import UserError
 from audio.exporting_classifier import LinearClassifier, fingerprint
@@ -146,17 +146,6 @@ def test_silence_batches_and_real_audio(small_run, tmp_path):
   paths = sorted(shared_data("esc10").rglob("*.ogg"))[:3]
   clips = [reading.read(path, 16_000) for path in paths]
   assert_agrees(lambda wave: embed(wave)["embedding"], small_run, clips)
-
-
-def test_the_windows_are_those_of_training_but_for_ties_in_rounding():
-  for windows in (cola.config.Config().windows(), mixback.config.Config().windows()):
-    portable = exporting_portable._PortableWindows.of(windows, type(windows.log_mel))
-    for samples in np.random.default_rng(0).integers(windows.num_samples, 5_000_000, 60, np.int32):
-      found, wanted = portable.covering_starts(samples), windows.covering_starts(samples)
-      moved = np.flatnonzero(found.numpy() != wanted.numpy())
-      assert len(found) == len(wanted)
-      assert len(moved) * 40 <= len(found)
-      assert np.abs(found - wanted).max() <= windows.layout.grid_samples
 
 
 def test_keras_is_the_encoder_on_log_mels(small_run, tmp_path):

@@ -1,12 +1,14 @@
 """Windows: the whole clip is heard, each window is scaled by itself."""
 
 import fractions
+import math
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+import mixback.config
 from audio.windows import _evenly
 from cola.config import Config
 from tests.support import assert_close, cut_log_mels
@@ -97,3 +99,16 @@ def test_windows_stand_evenly_and_halves_go_to_even_numbers(end, last):
   starts = _evenly(tf.constant(end), tf.constant(last)).numpy()
   exact = [fractions.Fraction(number * end, max(1, last)) for number in range(last + 1)]
   assert starts.tolist() == [round(start) for start in exact]
+
+
+@pytest.mark.parametrize("config", [Config(), mixback.config.Config()])
+def test_windows_that_cover_a_clip_of_any_length_stand_at_the_nearest_whole_places(config):
+  windows = config.windows()
+  grid, hop = windows.layout.grid_samples, windows.hop_frames * windows.log_mel.hop_samples
+  hop = hop if windows.hop_frames < windows.frames else windows.num_samples
+  for samples in np.random.default_rng(0).integers(windows.num_samples, 5_000_000, 60):
+    spare = (int(samples) - windows.num_samples) // grid
+    last = math.ceil(fractions.Fraction(spare * grid, hop))
+    exact = [fractions.Fraction(number * spare, max(1, last)) for number in range(last + 1)]
+    starts = windows.covering_starts(tf.constant(samples, tf.int32)).numpy()
+    assert starts.tolist() == [grid * round(start) for start in exact]
