@@ -102,6 +102,7 @@ def test_the_summary_says_what_was_trained_and_where_it_is(finished, system):
     f"trained    {system}",
     f"encoder    {ENCODERS[system][0]}",
     "chance 50.0",
+    "linear     ",
   ):
     assert part in output
   assert f"model      {system}-whole/saved_model" in output

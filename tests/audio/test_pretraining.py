@@ -119,6 +119,10 @@ def test_metrics_hold_every_tracker(finished):
   assert ((shares >= 0) & (shares <= 1)).all()
   assert run.metrics("knn_accuracy")[0].tolist() == [0, 6, 12]
   assert_close(run.metrics("knn_chance")[1], [0.5] * 3)
+  steps, accuracy = run.metrics("linear_accuracy")
+  assert steps.tolist() == [0, 6, 12]
+  assert ((accuracy > 0.5) & (accuracy <= 1)).all()
+  assert run.metrics("mode_agreement")[0].tolist() == [0, 6, 12]
 
 
 def test_the_saved_encoder_is_the_trained_one(finished):
