@@ -166,10 +166,8 @@ class Store:
   def has_labels(self):
     """Whether at least two classes are named."""
     found = set()
-    for chunk in self._index.table()[
-      "label"
-    ].iterchunks():  # of millions of clips only the first few
-      found |= set(chunk.drop_null().unique().to_pylist())
+    for batch in self._index.batches():  # of millions of clips only the first few
+      found |= set(batch["label"].drop_null().unique().to_pylist())
       if len(found) >= 2:
         return True
     return False
@@ -244,12 +242,20 @@ class _Index:
         self._table = pa.ipc.open_file(file).read_all()
     return self._table
 
+  def batches(self):
+    """Yields all rows, some at a time; from a file unmapped: what is mapped counts as memory."""
+    if self._path is None:
+      yield from self._table.to_batches()
+      return
+    with pa.OSFile(self._path) as file:
+      reader = pa.ipc.open_file(file)
+      yield from map(reader.get_batch, range(reader.num_record_batches))
+
   def numbers(self, name):
     """Returns a column as an array."""
-    if self._table is not None:
-      return self._table[name].to_numpy()
-    with pa.memory_map(self._path) as file:  # let go again: what was mapped counts as memory
-      return np.array(pa.ipc.open_file(file).read_all()[name].to_numpy())
+    kind = INDEX_SCHEMA.field(name).type.to_pandas_dtype()
+    parts = [np.array(batch[name]) for batch in self.batches()]
+    return np.concatenate([np.empty(0, kind), *parts])
 
 
 class ShardFiles:
