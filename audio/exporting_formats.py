@@ -97,8 +97,8 @@ def require_onnx():
       import tf2onnx  # noqa: F401, which imports onnx
   except ImportError as error:
     raise UserError(
-      f"--format=onnx needs the package {error.name or 'tf2onnx'}: run pip install "
-      '"contrastive-audio[onnx]"'
+      f"--format=onnx needs the package {error.name or 'tf2onnx'}: run pip install -e "
+      '".[onnx]" in the folder of this project'
     ) from error
 
 

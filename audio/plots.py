@@ -1,14 +1,13 @@
-"""Figures of a run: curves, kNN, and pairs as the network sees them."""
+"""Figures of a run: curves, kNN, and pairs as the network sees them.
+
+They are drawn without pyplot, whose back end and open figures belong to the user's notebook.
+"""
 
 import os
 import warnings
 
-import matplotlib
-
-matplotlib.use("Agg")
-
 import numpy as np
-from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 
 _PAIRS_SHOWN = 5
 # Okabe and Ito's colours, told apart by everyone; line styles carry the same in black and white.
@@ -37,7 +36,7 @@ def positive_pairs(folder, pairs, windows, make_views, seed):
   views = np.asarray(make_views(pairs.copy(clip_ids, words), seed))[:_PAIRS_SHOWN]
   names = pairs.store.keys(clip_ids[:_PAIRS_SHOWN])
   rows = len(views)
-  figure, axes = plt.subplots(rows, 2, figsize=(8, 1.5 * rows + 0.8), squeeze=False, sharex=True)
+  figure, axes = subplots(rows, 2, figsize=(8, 1.5 * rows + 0.8), squeeze=False, sharex=True)
   low, high = np.percentile(views, [1, 99.5])
   duration_s = windows.frames * windows.log_mel.hop_samples / windows.sample_rate_hz
   for row, (pair, name) in enumerate(zip(views, names)):
@@ -57,8 +56,24 @@ def positive_pairs(folder, pairs, windows, make_views, seed):
   save(figure, os.path.join(folder, "pairs.png"))
 
 
+def subplots(rows=1, columns=1, figsize=(7, 4), **options):
+  """Does what pyplot's function of this name does, for a figure that only its owner knows.
+
+  Args:
+    rows: number of rows of axes.
+    columns: number of columns.
+    figsize: (width, height) in inches.
+    **options: of `matplotlib.figure.Figure.subplots`.
+
+  Returns:
+    (figure, its axis or array of axes).
+  """
+  figure = Figure(figsize=figsize)
+  return figure, figure.subplots(rows, columns, **options)
+
+
 def save(figure, path):
-  """Writes a figure as PNG, whole or not at all, and closes it.
+  """Writes a figure as PNG, whole or not at all.
 
   Args:
     figure: a matplotlib figure.
@@ -68,15 +83,15 @@ def save(figure, path):
   with warnings.catch_warnings():
     warnings.filterwarnings("ignore", "Glyph .* missing")  # a name in a script the font lacks
     figure.savefig(unfinished, format="png", dpi=120, bbox_inches="tight")
-  plt.close(figure)
   os.replace(unfinished, path)
 
 
 def _training(run):
-  figure, (top, bottom) = plt.subplots(2, 1, figsize=(7, 6), sharex=True)
+  figure, (top, bottom) = subplots(2, 1, figsize=(7, 6), sharex=True)
   _plot(top, run, "loss", BLUE, "-", "contrastive loss (nats)")
   _plot(bottom, run, "contrastive_accuracy", BLUE, "-", "contrastive accuracy")
   _plot(bottom, run, "embedding_spread", ORANGE, "--", "embedding spread (0: collapse)")
+  top.set_title("Training: excerpts of one clip have to find each other in the batch", fontsize=10)
   bottom.set_ylim(0, None)
   bottom.set_xlabel("training step")
   bottom.set_ylabel("share")
@@ -85,7 +100,7 @@ def _training(run):
 
 
 def _knn(run):
-  figure, axis = plt.subplots(figsize=(7, 4))
+  figure, axis = subplots(figsize=(7, 4))
   steps, accuracy = run.metrics("knn_accuracy")
   axis.plot(steps, 100 * accuracy, "o-", color=BLUE, label="kNN on the embedding")
   steps, accuracy = run.metrics("knn_projection_accuracy")
@@ -97,6 +112,8 @@ def _knn(run):
   chance = 100 * run.metrics("knn_chance")[1][0]
   axis.axhline(chance, color=GREY, linestyle=":", label=f"chance ({chance:.1f} %)")
   axis.set_ylim(0, 100)
+  axis.set_title("Classes of the clips, judged by the encoder as it is exported", fontsize=10)
+  axis.grid(alpha=0.3)
   axis.set_xlabel("training step (0: random weights)")
   axis.set_ylabel("macro accuracy (%)")
   axis.legend(frameon=False)

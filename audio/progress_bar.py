@@ -5,7 +5,7 @@ import sys
 import tqdm
 
 
-def make(total, description, unit, stream=None, initial=0):
+def make(total, description, unit, stream=None, initial=0, shown=True):
   """Makes a progress bar.
 
   Args:
@@ -14,6 +14,7 @@ def make(total, description, unit, stream=None, initial=0):
     unit: name of one unit.
     stream: where to; None: standard error.
     initial: units done before.
+    shown: whether it is to be seen.
 
   Returns:
     A tqdm bar, to be used as a context manager.
@@ -25,6 +26,7 @@ def make(total, description, unit, stream=None, initial=0):
     desc=description,
     unit=f" {unit}s",
     file=stream,
+    **({} if shown else {"disable": True}),  # otherwise TQDM_DISABLE decides
     dynamic_ncols=True,
     mininterval=0.2 if stream.isatty() else 30,
   )

@@ -71,9 +71,8 @@ def read(source, sample_rate_hz, decoder="auto", start_s=None, stop_s=None, slac
       blocks = _blocks(file, source, decoder, span_s)
       samples = _resample_stream(blocks, file.samplerate, sample_rate_hz)
   except soundfile.LibsndfileError as error:
-    reason = error.error_string.strip()
-    if "not recognised" not in reason and "nimplemented" not in reason:
-      raise UnusableAudio(f"cannot be decoded: {reason}") from error
+    if not _is_of_another_format(error):
+      raise UnusableAudio(f"cannot be decoded: {error.error_string.strip()}") from error
     samples = _read_by_ffmpeg(source, sample_rate_hz, piece)
   return _require_samples(samples)
 
@@ -127,6 +126,18 @@ def _checked(source):
   if status.st_size == 0:
     raise UnusableAudio("empty file (0 bytes)")
   return path
+
+
+def _is_of_another_format(error):
+  """Whether libsndfile does not know the format, rather than finds the file damaged.
+
+  It believes the name .mp3. Where the MPEG decoder then finds no frame of MPEG audio, it says that
+  the file does not exist or is not a regular one; `_checked` has made sure that it is.
+  """
+  reason = error.error_string
+  if "not a regular file" in reason:
+    return True
+  return "not recognised" in reason or "nimplemented" in reason
 
 
 def _as_soundfile_takes_it(source):

@@ -1,6 +1,7 @@
 """What a training prints: its data, its plan, its result."""
 
 import os
+import shlex
 
 from audio.store import MISSING, SKIPPED
 
@@ -55,7 +56,8 @@ def outcome(run, ended, config, opened, model):
   _linear(run)
   print(f"run        {run.folder} (metrics.jsonl, tensorboard, checkpoints, plots)")
   print(f"model      {run.saved_model}")
-  print(f"next       {_next_command(run)}")
+  for heading, command in zip(("next", "or"), _next_commands(run)):
+    print(f"{heading:<10} {command}")
 
 
 def _knn(run):
@@ -79,10 +81,17 @@ def _linear(run):
     print(f"linear     {100 * accuracy[-1]:.1f} % of clips{before}")
 
 
-def _next_command(run):
-  if run.config["config"]["dataset"] == "synthetic":
-    return f"python -m {run.config['system']}.train --dataset=folder:/path/to/your/audio"
-  return f"tensorboard --logdir={run.path('tensorboard')}"
+def _next_commands(run):
+  """What the reader of the summary may want to do: hear what the encoder has learnt, or see it."""
+  dataset = run.config["config"]["dataset"]
+  if dataset == "synthetic":
+    return [f"python -m {run.config['system']}.train --dataset=folder:/path/to/your/audio"]
+  commands = [f"tensorboard --logdir={shlex.quote(run.path('tensorboard'))}"]
+  path = dataset.removeprefix("folder:")
+  if path != dataset and os.path.exists(path):  # not several, and no name
+    flags = [f"--model={run.folder}", f"--input={path}", "--output=neighbours"]
+    commands.insert(0, shlex.join(["python", "-m", "downstream.neighbours", *flags]))
+  return commands
 
 
 def _duration(hours):

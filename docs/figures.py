@@ -25,7 +25,7 @@ def main():
   excerpts = np.stack([cut(wave, windows.num_samples) for wave in waves.values()])
   log_mels = windows(excerpts).numpy()  # [4, 2, T, F]
   figure = plt.figure(figsize=(11, 3.6))
-  grid = figure.add_gridspec(2, 5, width_ratios=[3, 1.6, 1.6, 0.25, 2.4], wspace=0.35, hspace=0.25)
+  grid = figure.add_gridspec(2, 5, width_ratios=[2.8, 1.7, 1.6, 0.25, 2.4], wspace=0.42, hspace=0.3)
   draw_wave(figure.add_subplot(grid[:, 0]), waves["bird"], windows.num_samples)
   for row, colour in enumerate((FIRST, SECOND)):
     draw_log_mel(figure.add_subplot(grid[row, 1]), log_mels[0, row], colour, row)
@@ -49,12 +49,15 @@ def draw_wave(axis, wave, num_samples, rate_hz=16_000):
     axis.axvspan(start_s, start_s + num_samples / rate_hz, color=colour, alpha=0.25)
     axis.text(start_s + 0.08, 1.15 * wave.max(), name, color=colour)
   axis.set_ylim(-1.3 * wave.max(), 1.4 * wave.max())
-  axis.set(xlabel="time (s)", yticks=[], title="1  two random excerpts of a clip")
+  axis.set(xlabel="time (s)", ylabel="amplitude", yticks=[])
+  axis.set_title("1  two excerpts of a clip")
 
 
 def draw_log_mel(axis, log_mel, colour, row):
-  axis.imshow(log_mel.T, origin="lower", aspect="auto", cmap="magma")
-  axis.set(xticks=[], yticks=[], title="" if row else "2  log-mels")
+  extent = (0, len(log_mel) * 0.01, 0, log_mel.shape[1])
+  axis.imshow(log_mel.T, origin="lower", aspect="auto", cmap="magma", extent=extent)
+  axis.set(xticks=[0, 0.5], yticks=[0, 32, 64], ylabel="mel band")
+  axis.set(xlabel="time (s)" if row else "", title="" if row else "2  log-mels")
   for spine in axis.spines.values():
     spine.set(color=colour, linewidth=2)
 
@@ -64,7 +67,7 @@ def draw_box(axis, colour):
   style = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": colour, "linewidth": 2}
   text = "EfficientNet-B0\n$\\downarrow$\nprojection"
   axis.text(0.5, 0.5, text, ha="center", va="center", bbox=style, transform=axis.transAxes)
-  axis.annotate("", (0.02, 0.5), (-0.28, 0.5), xycoords="axes fraction", arrowprops=ARROW)
+  axis.annotate("", (0.02, 0.5), (-0.22, 0.5), xycoords="axes fraction", arrowprops=ARROW)
   axis.annotate("", (1.3, 0.5), (0.98, 0.5), xycoords="axes fraction", arrowprops=ARROW)
 
 
@@ -75,6 +78,8 @@ def draw_logits(axis):
   axis.imshow(np.eye(len(BATCH)), cmap="Greys", vmin=0, vmax=1.6)
   axis.set_xticks(range(len(BATCH)), BATCH, rotation=30, color=SECOND)
   axis.set_yticks(range(len(BATCH)), BATCH, color=FIRST)
+  axis.set_xlabel("positives", color=SECOND)
+  axis.set_ylabel("anchors", color=FIRST)
   axis.set_title("3  each anchor must find its\npositive in the batch: $x^T W\\, x'$")
 
 

@@ -22,7 +22,7 @@ def main(_):
   values = flags.FLAGS.flag_values_dict()
   _check(values)
   model = models.open_model(values["model"], values["seed"])
-  data = values | {"dataset": [_data_set(values["input"])]}
+  data = values | {"dataset": [data_set(values["input"])]}
   store = commands.open_store(data, model.sample_rate_hz)
   parts = f"{values['output']}.parts"
   embeddings = Embeddings(model, store, parts, values["frames"]).make()
@@ -58,7 +58,7 @@ def _thumbnail(model, wave):
   return projector.thumbnail(np.concatenate(list(windows)))
 
 
-def _data_set(name):
+def data_set(name):
   """Returns `--input` as `--dataset` has it: a path, or a name."""
   is_path = name.startswith((".", "~", os.sep)) or os.path.exists(name)
   return f"folder:{name}" if is_path else name

@@ -5,9 +5,36 @@ one clip, mixed with a little of other clips and augmented, are a positive pair;
 the batch are negatives.
 
   config          every number, with its unit and its source; the recipes
-  augment         mix-back, and the augmentations of log-mel patches, one function each
+  mixing          mix-back itself, and the choice of backgrounds
   model           views, projection head, NT-Xent
   monitor         kNN by the paper's protocol
   train           the command: python -m mixback.train
-  import_weights  released PyTorch encoders -> run folder
+  import_weights  the command for released PyTorch encoders -> run folder
+
+What a program of your own needs most can be imported from here, too:
+
+  Config       the configuration; its defaults are the paper
+  build_model  a Config -> the contrastive model: views, encoder, head, objective
+  mix_back     adds a quiet, unrelated background to a patch
+  NTXent       loss and accuracy of finding each view's twin in the batch
 """
+
+import importlib
+
+_HOMES = {
+  "Config": "config",
+  "build_model": "model",
+  "mix_back": "mixing",
+  "NTXent": "model",
+}
+_MODULES = ("config", "mixing", "model")
+__all__ = [*_HOMES, *_MODULES]
+
+
+def __getattr__(name):
+  """Imports a public name when it is asked for: `import mixback` stays as fast as it can be."""
+  if name in _MODULES:
+    return importlib.import_module(f"{__name__}.{name}")
+  if name in _HOMES:
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+  raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,9 +9,10 @@
 # %%
 from audio import knn, plots, preparation  # ours first: TensorFlow starts without messages
 from audio.configuration import configure
-from audio.contrastive import diagonal_cross_entropy, step_seed
+from audio.contrastive import step_seed
 from audio.datasets.synthetic import open_synthetic
 from audio.embedding import ClipEmbedder, ClipEncoder
+from audio.logits import cross_entropy
 from audio.statistics import with_statistics
 from cola.config import RECIPES, Config
 from cola.model import make_encoder, make_views, optimizer, projection_head
@@ -94,9 +95,9 @@ class Cola(keras.Model):
     with tf.GradientTape() as tape:
       projections = tf.math.l2_normalize(self(log_mels, training=True), axis=1)  # [2B, P]
       anchors, positives = tf.split(projections, 2)
-      logits = tf.matmul(anchors, positives, transpose_b=True) / self.temperature  # [B, B]
-      loss, accuracy = diagonal_cross_entropy(logits)  # row i has to choose column i
-      back, accuracy_back = diagonal_cross_entropy(tf.transpose(logits))
+      own = tf.range(tf.shape(anchors)[0])  # row i of the similarities has to choose column i
+      loss, accuracy = cross_entropy(anchors / self.temperature, positives, own)
+      back, accuracy_back = cross_entropy(positives / self.temperature, anchors, own)
       loss, accuracy = (loss + back) / 2, (accuracy + accuracy_back) / 2
     gradients = tape.gradient(loss, self.trainable_weights)
     self.optimizer.apply(gradients, self.trainable_weights)
@@ -185,6 +186,7 @@ for axis, embeddings, title in zip(axes, (before, after), ("random weights", "af
   centres = first + len(labels) / len(classes) / 2
   axis.set_yticks(centres, classes)
   axis.set_xticks(centres, classes, rotation=90)
+  axis.set(xlabel="clips, by class", ylabel="clips, by class")
   axis.set_title(f"{title}: kNN {knn_accuracy(embeddings):.1f} %", fontsize=11)
   figure.colorbar(image, ax=axis, label="cosine similarity of two clips", fraction=0.046)
 showing.figure(figure)

@@ -153,8 +153,8 @@ figure, axes = plt.subplots(1, 3, figsize=(14, 4.8), layout="constrained")
 for axis, (shown, rows) in zip(axes, embeddings.items()):
   points = positions(rows)
   for number, name in enumerate(data.class_names):
-    style = {"marker": "os^DvXh*<P"[number], "color": OKABE_ITO[number % 7]}
-    axis.scatter(*points[labels == name].T, s=22, label=name, **style)
+    style = {"marker": "os^DvX+*<1"[number], "color": OKABE_ITO[number % 7]}
+    axis.scatter(*points[labels == name].T, s=36, label=name, **style)
   axis.set(xticks=[], yticks=[], title=shown, xlabel="first dimension of t-SNE")
 axes[0].set_ylabel("second dimension of t-SNE")
 figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center", frameon=False)

@@ -197,6 +197,8 @@ print(f"largest difference to the first export: {np.abs(again - embeddings[0]).m
 #   `tensorboard --logdir=runs`.
 # - Other sounds in `SCENE`: not all are told apart as clearly. Try `bell` and `harmonic_tone`,
 #   which the listening list above confuses, too.
+# - `python -m downstream.neighbours --model=runs/mine --input=/path/to/your/audio
+#   --output=neighbours`: the listening list of all your clips, as a page.
 # - `python -m downstream.embed ... --projector=projector`: the map of your clips in TensorBoard.
 # - `python -m downstream.linear --model=runs/mine --task=folder:/path/to/your/audio`: what is it
 #   worth?

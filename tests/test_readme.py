@@ -6,10 +6,12 @@ import shlex
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+import soundfile
 
 from tests.audio.corpora import fake_audioset
-from tests.support import ROOT, command, write_clips
+from tests.support import ROOT, command, tone, write_clips
 
 README = (ROOT / "README.md").read_text()
 DOCUMENTS = [README, *(path.read_text() for path in sorted((ROOT / "docs").glob("*.md")))]
@@ -36,8 +38,8 @@ def pieces():
 
 
 def test_the_blocks_are_found():
-  assert len(pieces()) == 32
-  assert len(EXAMPLES) == 1
+  assert len(pieces()) == 33
+  assert len(EXAMPLES) == 2
   assert len(EXPORT_EXAMPLES) == 3
 
 
@@ -63,12 +65,26 @@ def test_every_command_and_the_example_run(tmp_path):
       continue  # the extra [onnx] is not installed
     small = SMALL.get(arguments[2].rpartition(".")[2], [])
     command(*arguments[2:], *small, cwd=tmp_path)
-  code = EXAMPLES[0].replace("runs/mine", str(tmp_path / "runs" / "mine"))
-  values = {}
-  exec(compile(code, "README.md", "exec"), values)
-  assert (values["rate_hz"], values["size"]) == (16_000, 3072)
-  assert values["embedding"].shape == (1, 3072)
+  run_examples(tmp_path)
   run_export_examples(tmp_path)
+
+
+def run_examples(folder):
+  """Runs the examples of the README: the SavedModel on a file, then the encoder as a layer."""
+  soundfile.write(folder / "clip.mp3", tone(440, 2.5, 44_100), 44_100)
+  values = {}
+  for example in EXAMPLES:
+    code = example.replace("runs/mine", str(folder / "runs" / "mine"))
+    code = code.replace("/path/to/your/clip.mp3", str(folder / "clip.mp3"))
+    exec(compile(code, "README.md", "exec"), values)
+    if "rate_hz" in example:
+      assert (values["rate_hz"], values["size"]) == (16_000, 3072)
+      assert len(values["waveform"]) == 40_000
+      assert values["embedding"].shape == (1, 3072)
+  model = values["model"]
+  assert [weights.shape for weights in model.trainable_weights] == [(3072, 5), (5,)]
+  assert np.isfinite(model.history.history["loss"]).all()
+  assert len(model.history.history["loss"]) == 2
 
 
 def run_export_examples(folder):

@@ -1,12 +1,22 @@
 """A name -> clips with keys, labels and groups: one interface for every source of audio.
 
-synthetic        sound events made from a seed, the default (synthetic.py)
-folder:PATH      a folder of audio files, or a CSV that lists them (folder.py)
-audioset ...     a published data set, from the layouts that people have on disk (corpora)
-spoken_digit ... any audio builder of tensorflow-datasets (tfds.py)
+Data sets by their names, and where they are implemented:
+
+  synthetic        sound events made from a seed, the default (synthetic.py)
+  folder:PATH      a folder of audio files, or a CSV that lists them (folder.py)
+  audioset ...     a published data set, from the layouts that people have on disk (corpora)
+  spoken_digit ... any audio builder of tensorflow-datasets (tfds.py)
+
+To import from here:
+
+  open_source      a name -> a ClipSource
+  ClipSource       a numbered list of clips; one subclass for each kind of source
+  Clip             one clip, not decoded yet: key, label, group
+  LABEL_SEPARATOR  between the labels of a clip that has several
 """
 
 import difflib
+import os
 
 from audio.datasets import corpora
 from audio.datasets.source import LABEL_SEPARATOR, Clip, ClipSource
@@ -53,6 +63,8 @@ def open_source(name, split=None, data_dir=None, manual_dir=None):
 
 
 def _unknown(name, known):
+  if os.path.exists(name):
+    return f"{name!r} is no data set, but there is such a path: write folder:{name}"
   near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
   guess = f" Did you mean {' or '.join(near)}?" if near else ""
   return (

@@ -93,7 +93,7 @@ class FilesSource(ClipSource):
     """Takes the clips in their final order.
 
     Args:
-      name: as the user wrote it.
+      name: of the data set, as --dataset has it; of a path the last part only.
       root: folder to which the paths are relative.
       table: a pyarrow table (SCHEMA); columns may be dictionary-encoded, or null throughout.
       summary: one line for people.

@@ -39,12 +39,11 @@ def open_folder(path, split=None):
 
 
 def _open_tree(root):
-  name = f"folder:{root}"
   if os.path.isfile(root) and os.path.splitext(root)[1].lower() in reading.EXTENSIONS:
     folder, file = os.path.split(root)
-    return FilesSource(name, folder, files.table_of([Row(file)]), f"the file {root}")
+    return FilesSource(_name(root), folder, files.table_of([Row(file)]), f"the file {root}")
   if not os.path.isdir(root):
-    raise UserError(f"no such folder: {root!r} (from --dataset={name})")
+    raise UserError(f"no such folder: {root!r} (from --dataset=folder:{root})")
   paths, num_others = files.walk(root, reading.EXTENSIONS)
   if not paths:
     raise UserError(
@@ -57,7 +56,12 @@ def _open_tree(root):
   labels = [label and files.printable(label) for label in labels]
   summary = f"{len(paths)} audio files{_in_classes(labels)} in {root}"
   summary += f" ({num_others} other files ignored)" if num_others else ""
-  return FilesSource(name, root, files.table_of(map(Row, paths, labels)), summary)
+  return FilesSource(_name(root), root, files.table_of(map(Row, paths, labels)), summary)
+
+
+def _name(path):
+  """The same for every way to write a path: with the fingerprint it names the decoded clips."""
+  return f"folder:{os.path.basename(os.path.realpath(path))}"
 
 
 def _open_csv(path, split):
@@ -67,7 +71,7 @@ def _open_csv(path, split):
   table = files.of_parts(table, chosen)
   summary = f"{table.num_rows} rows{_in_classes(table['label'].to_pylist())} of {path}"
   summary += f", split {'+'.join(chosen)}" if chosen else ""
-  return FilesSource(f"folder:{path}", os.path.dirname(path) or ".", table, summary)
+  return FilesSource(_name(path), os.path.dirname(path) or ".", table, summary)
 
 
 def _read_csv(path):

@@ -31,7 +31,7 @@ class ClipSource(abc.ABC):
   """A data set: clips in a fixed order, read any number of times from any position.
 
   Attributes:
-    name: as the user wrote it.
+    name: of the data set, as --dataset has it; of a path the last part only.
     num_clips: how many clips there are, readable or not.
     summary: one line for people.
     split_names: parts that can be opened on their own.

@@ -70,6 +70,14 @@ def test_names_that_are_not_utf8_have_printable_keys(tmp_path):
   assert len(clip.load(16_000)) == 1600
 
 
+def test_a_folder_has_one_name_however_its_path_is_written(tmp_path, monkeypatch):
+  write_clips(tmp_path / "mine", clips=1)
+  monkeypatch.chdir(tmp_path)
+  paths = ("mine", "./mine/", "mine/../mine", str(tmp_path / "mine"))
+  assert len({open_folder(path).name for path in paths}) == 1
+  assert len({open_folder(path).fingerprint() for path in paths}) == 1
+
+
 @pytest.mark.parametrize("change", ["content", "new file", "label"])
 def test_the_fingerprint_follows_the_files(tmp_path, change):
   write_clips(tmp_path, clips=2)
@@ -171,6 +179,11 @@ def test_a_synthetic_sound_depends_on_its_seed_alone_and_stays_in_range(name):
 def test_an_unknown_name_is_answered_with_the_nearest_and_the_way_to_a_folder(name, nearest):
   with pytest.raises(UserError, match=f"Did you mean .*{nearest}.*folder:PATH"):
     datasets.open_source(name)
+
+
+def test_a_folder_without_its_prefix_is_recognised(tmp_path):
+  with pytest.raises(UserError, match=f"there is such a path: write folder:{tmp_path}"):
+    datasets.open_source(str(tmp_path))
 
 
 def test_a_builder_without_audio_is_named_as_such():

@@ -71,6 +71,12 @@ def test_the_sound_of_a_video_is_read_and_a_silent_film_refused(tmp_path):
     reading.read(tmp_path / "silent.mp4", RATE_HZ)
 
 
+@pytest.mark.parametrize("name", ["x.mp3", "x.wav", "x.ogg"])
+def test_a_download_with_a_name_of_another_format_is_read(tmp_path, name):
+  path = write(tmp_path / "x.m4a", tone(440, 1, RATE_HZ), "aac").rename(tmp_path / name)
+  assert abs(len(reading.read(path, RATE_HZ)) - RATE_HZ) <= 2200
+
+
 @pytest.mark.parametrize(("extension", "codec", "shift"), FORMATS)
 def test_a_piece_is_that_of_the_whole(tmp_path, extension, codec, shift):
   rng = np.random.default_rng(0)

@@ -119,7 +119,7 @@ NOISE = np.random.default_rng(0).normal(0, 0.1, 80_000)
 DAMAGED = {
   "zero bytes": (make_file("x.wav", b""), "empty file"),
   "text named wav": (make_file("x.wav", b"this is no sound\n" * 99), "cannot be decoded"),
-  "text named mp3": (make_file("x.mp3", b"this is no sound\n" * 99), "cannot be decoded"),
+  "text named mp3": (make_file("x.mp3", b"this is no sound\n" * 99), "decoded: Invalid data found"),
   "truncated wav": (unreadable(NOISE, "wav", truncate), "truncated"),
   "truncated flac": (unreadable(NOISE, "flac", truncate), "cannot be decoded"),
   "truncated ogg": (unreadable(NOISE, "ogg", truncate), "truncated"),

@@ -1,5 +1,8 @@
 """Figures: the numbers in them, and that any names and sizes can be drawn."""
 
+import importlib
+
+import matplotlib
 import numpy as np
 import pytest
 from matplotlib import image
@@ -88,8 +91,7 @@ def axis(monkeypatch):
   """Returns the axis of the figure that a function draws."""
   figures = []
   monkeypatch.setattr(plots.plots, "save", lambda figure, path: figures.append(figure))
-  yield lambda: figures[0].axes[0]
-  plt.close("all")
+  return lambda: figures[0].axes[0]
 
 
 def test_bars_error_bars_and_diamonds_stand_where_their_numbers_are(axis):
@@ -147,3 +149,19 @@ def test_a_map_of_many_clips_shows_some_and_of_many_classes_the_frequent_ones(ax
   assert {"45", "10 other classes"} <= set(legend)
   assert sum(len(drawn.get_offsets()) for drawn in axis().collections) == 2000
   assert "2,000 of 2,500 clips" in axis().get_xlabel()
+
+
+def test_importing_and_drawing_leave_the_back_end_and_the_figures_of_a_notebook_alone(tmp_path):
+  before = matplotlib.get_backend()
+  matplotlib.use("svg")
+  try:
+    mine = plt.figure()
+    for module in (plots.plots, plots):
+      importlib.reload(module)
+    plots.per_class_accuracy(str(tmp_path / "x.png"), LABELS, PREDICTED, "t")
+    assert matplotlib.get_backend() == "svg"
+    assert plt.gcf() is mine
+    assert plt.get_fignums() == [mine.number]
+  finally:
+    plt.close("all")
+    matplotlib.use(before)

@@ -224,13 +224,31 @@ def root(tmp_path_factory):
   return folder
 
 
+def test_a_table_is_printed_and_written_with_the_published_numbers(tmp_path, capsys):
+  table = paper_tables.MAKERS["cola_similarity"](VALUES)
+  columns, titles = tables._columns(table, ["esc10_fold5", "instrument"])
+  scores = np.array([[[50.0, 52], [60, 62]], [[70, 72], [80, 82]]])
+  results = tables.Results(["cosine", "bilinear"], titles, scores, tables.known(table, columns))
+  tables.show(table, results, [0, 1], str(tmp_path / "x"), draw_published=False)
+  printed = capsys.readouterr().out
+  assert "%, mean ± standard deviation of 2 seeds" in printed
+  assert (tmp_path / "x.md").read_text() in printed
+  with open(tmp_path / "x.csv", newline="") as file:
+    rows = list(csv.DictReader(file))
+  assert [row["task"] for row in rows[:3]] == ["esc10_fold5", "instrument", "average"]
+  assert rows[2]["published"] == "67.20"
+  assert [rows[3][name] for name in ("variant", "mean", "seed_1")] == ["bilinear", "71.00", "72.00"]
+  assert (tmp_path / "x.png").exists()
+
+
 @pytest.mark.slow
 def test_a_table_is_trained_measured_interrupted_and_printed(root, tmp_path):
-  options = ["--table=cola_similarity", "--seeds=0,1", "--steps=2", "--batch_size=4"]
+  options = ["--table=mixback_linear", "--seeds=0,1", "--steps=2", "--batch_size=4"]
+  options += ['--variants="VGG-like, random weights","VGG-like, pre-trained"']
   options += [f"--audio_root={root}", "--tasks=esc10_fold5,instrument", "--store_dir=stores"]
   options += ["--pretraining_tasks=esc10_fold5,instrument", "--runs_dir=t"]
   first = command("downstream.tables", *options, cwd=tmp_path)
-  assert first.stdout.count("pre-train  python -m cola.train") == 4
+  assert first.stdout.count("pre-train  python -m mixback.train") == 2  # both variants share them
   assert first.stdout.count("measured   ") == 8
   keys = (tmp_path / "t" / "keys-small.txt").read_text().splitlines()
   assert len(keys) == 16 + 8  # folds 1 to 4, and two of three
@@ -238,14 +256,10 @@ def test_a_table_is_trained_measured_interrupted_and_printed(root, tmp_path):
   results = sorted((tmp_path / "t" / "results").iterdir())
   results[0].unlink()
   again = command("downstream.tables", *options, cwd=tmp_path)
-  assert "pre-train" not in again.stdout
+  assert "pre-train  " not in again.stdout
   assert again.stdout.count("measured   ") == 1
-  assert again.stdout[again.stdout.index("| task") :] in first.stdout
-  with open(tmp_path / "t" / "cola_similarity-small.csv", newline="") as file:
-    rows = list(csv.DictReader(file))
-  assert [row["task"] for row in rows[:3]] == ["esc10_fold5", "instrument", "average"]
-  assert rows[2]["published"] == "67.20"
-  assert (tmp_path / "t" / "cola_similarity-small.png").exists()
+  assert again.stdout[again.stdout.index("\nlinear evaluation") :] in first.stdout
+  assert (tmp_path / "t" / "mixback_linear-small.csv").exists()
   assert json.loads(results[1].read_text())["result"]["num_test"] == 4
 
 
