@@ -42,26 +42,34 @@ class Every(keras.callbacks.Callback):
 class FiniteGuard(keras.callbacks.Callback):
   """Ends the run at the first loss or gradient that is not finite, before anything is saved."""
 
-  def __init__(self, run, counter, pairs):
+  def __init__(self, run, counter, pairs, writes=True):
+    """Takes the Run, the StepCounter, the ExcerptPairs, and whether it writes what it finds."""
     super().__init__()
-    self._run, self._counter, self._pairs = run, counter, pairs
+    self._run, self._counter, self._pairs, self._writes = run, counter, pairs, writes
 
   def on_train_batch_end(self, batch, logs=None):
-    if math.isfinite(logs["loss"]) and math.isfinite(logs["gradient_norm"]):
+    finite_gradient = math.isfinite(logs["gradient_norm"]) or self._is_left_out()
+    if math.isfinite(logs["loss"]) and finite_gradient:
       return
     step = self._counter.step
     clip_ids = self._pairs.clip_ids(step - 1).numpy().tolist()
     learning_rate = float(self.model.optimizer.learning_rate)
     report = {"step": step, "learning_rate": learning_rate, "clip_ids": clip_ids}
     report["clips"] = self._pairs.store.keys(clip_ids)
-    with open(self._run.path("not_finite.json"), "w", encoding="utf-8") as file:
-      json.dump(report, file, indent=1)
+    if self._writes:
+      with open(self._run.path("not_finite.json"), "w", encoding="utf-8") as file:
+        json.dump(report, file, indent=1)
     shown = ", ".join(map(str, clip_ids[:_SHOWN_CLIPS])) + ", ..." * (len(clip_ids) > _SHOWN_CLIPS)
     raise UserError(
       f"step {step}: loss {logs['loss']:g}, gradient norm {logs['gradient_norm']:g}, learning rate "
       f"{learning_rate:g}, clip ids {shown} (names in {self._run.path('not_finite.json')}). "
       "Nothing of this step was saved; a lower learning rate is the usual cure"
     )
+
+  def _is_left_out(self):
+    """Whether loss scaling leaves the step out, and halves its scale: in float16 some overflow."""
+    scale = getattr(self.model.optimizer, "dynamic_scale", None)
+    return scale is not None and float(scale.value.numpy()) >= 1
 
 
 class DataClock:
@@ -124,7 +132,9 @@ class Recorder(keras.callbacks.Callback):
     if not self._window:
       return
     steps_s, waits_s = self._window.pop("step_s", []), self._window.pop("waited_s", [])
-    means = {name: statistics.fmean(values) for name, values in self._window.items()}
+    means = {name: _mean_of_finite(values) for name, values in self._window.items()}
+    left_out = sum(not math.isfinite(norm) for norm in self._window["gradient_norm"])
+    means |= {"steps_left_out": left_out} if left_out else {}
     if steps_s:
       means["pairs_per_s"] = self._batch_size * len(steps_s) / sum(steps_s)
       means["data_wait_share"] = min(1.0, sum(waits_s) / sum(steps_s))
@@ -136,8 +146,17 @@ class Recorder(keras.callbacks.Callback):
     self._bar.set_postfix(loss=f"{means['loss']:.3f}", **postfix, pairs_s=pairs_per_s)
 
 
+def _mean_of_finite(values):
+  """The gradient of a step that loss scaling leaves out is infinite."""
+  return statistics.fmean([value for value in values if math.isfinite(value)] or [math.nan])
+
+
 class StopRequest:
-  """Turns a first Ctrl-C or SIGTERM into a wish to stop after the step; a second interrupts."""
+  """Turns a first Ctrl-C or SIGTERM into a wish to stop after the step; a second interrupts.
+
+  Attributes:
+    requested: whether there was a signal.
+  """
 
   def __init__(self):
     self.requested = False
@@ -159,7 +178,10 @@ class StopRequest:
 
 
 class Stopper(keras.callbacks.Callback):
-  """Ends `fit` after the step in which a stop was requested; comes last in the list."""
+  """Ends `fit` after the step in which a stop was requested; comes last in the list.
+
+  Of several hosts each tells the others in the next step, and all end after that.
+  """
 
   def __init__(self, stop):
     super().__init__()
@@ -167,4 +189,6 @@ class Stopper(keras.callbacks.Callback):
 
   def on_train_batch_end(self, batch, logs=None):
     if self._stop.requested:
+      self.model.wish_to_stop(True)
+    if logs.get("stop", self._stop.requested):
       self.model.stop_training = True

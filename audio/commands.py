@@ -7,8 +7,8 @@ import sys
 import tensorflow as tf
 from absl import app, flags, logging
 
-from audio import datasets, preparation, report
-from audio.configuration import configure, parse_settings
+from audio import datasets, distribution, preparation, report
+from audio.configuration import PRECISIONS, configure, parse_settings
 from audio.errors import UserError, disk_reason
 from audio.runs import Run
 from audio.store import Store
@@ -61,6 +61,16 @@ def define_training_flags(recipes):
   flags.DEFINE_integer("seed", 0, "Seed of weights, excerpts and views.", lower_bound=0)
   flags.DEFINE_integer("monitor_every", None, "Steps between kNN checks; 0: only first and last.")
   flags.DEFINE_integer("checkpoint_every", 100, "Steps between checkpoints.", lower_bound=1)
+  flags.DEFINE_enum(
+    "strategy",
+    "auto",
+    distribution.STRATEGIES,
+    "Devices and hosts; auto: all GPUs of this host, or all hosts that TF_CONFIG names.",
+  )
+  flags.DEFINE_enum("precision", "float32", PRECISIONS, "Of the networks in training.")
+  flags.DEFINE_integer(
+    "logits_block", None, "Rows of the logits at once; 0: all. Less memory.", lower_bound=0
+  )
   flags.DEFINE_bool("deterministic", False, "Bit-identical results on one machine, at some speed.")
   flags.DEFINE_enum("views_on", "device", ["device", "host"], "Where views are made; same numbers.")
 
@@ -176,8 +186,8 @@ def plan(config_class, recipes, default_recipe, flag_values):
   return store, name, config
 
 
-def start_or_resume(system, recipe, config, store, flag_values):
-  """Makes or opens the run folder that the flags name.
+def start_or_resume(system, recipe, config, store, flag_values, hosts):
+  """Makes or opens the run folder that the flags name; the other hosts wait for the chief's.
 
   Args:
     system: "cola" or "mixback".
@@ -185,13 +195,18 @@ def start_or_resume(system, recipe, config, store, flag_values):
     config: a configuration.RunConfig.
     store: a store.Store.
     flag_values: dictionary of the flags of `define_training_flags`.
+    hosts: distribution.Hosts.
 
   Returns:
     A runs.Run.
   """
+  hosts.require_shares(config.batch_size)
   folder = run_folder(system, flag_values)
   fields = dataclasses.asdict(config) | {"recipe": recipe}
   data = {"clips": store.num_clips, "digest": store.digest}
+  if hosts.is_chief:
+    Run.start_or_resume(folder, system, fields, data, config.windows())
+  hosts.wait()
   return Run.start_or_resume(folder, system, fields, data, config.windows())
 
 

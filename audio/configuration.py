@@ -6,6 +6,8 @@ import difflib
 
 from audio.errors import UserError
 
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16", "float64")
+
 
 @dataclasses.dataclass(frozen=True)
 class RunConfig:
@@ -22,8 +24,11 @@ class RunConfig:
   reestimate_batches: int = 0  # clean batches that give BatchNorm its final statistics; 0: none
   deterministic: bool = False  # bit-equal resumes; slower
   views_on: str = "device"  # where views are made; or "host": the same numbers
+  precision: str = "float32"  # of the networks; log-mels, losses and statistics are float32
+  logits_block: int = 0  # rows of the logits at once; 0: all. The same numbers in less memory
 
   def __post_init__(self):
+    self.require("precision", PRECISIONS)
     self.require("views_on", ("device", "host"))
 
   def require(self, field, allowed):

@@ -7,7 +7,8 @@ D embedding, P projection.
 import keras
 import tensorflow as tf
 
-from audio import randomness
+from audio import kernels, normalisation, randomness, replicas
+from audio.optimizers import takes_sums
 
 
 class ContrastiveModel(keras.Model):
@@ -36,6 +37,26 @@ class ContrastiveModel(keras.Model):
     self.seed = seed
     self.separate_passes = separate_passes
     self._drop_states = drop_states(encoder) + drop_states(head)
+    self._wish = None
+
+  def share(self, hosts):
+    """Lets replicas together be what one would be, in BatchNorm, dropout and the wish to stop.
+
+    Args:
+      hosts: distribution.Hosts.
+    """
+    if hosts.replicas == 1:
+      return
+    for network in (self.encoder, self.head):
+      normalisation.synchronise(network)
+      kernels.draw_dropout_by_rows(network, 1 if self.separate_passes else 2)
+    if hosts.count > 1:
+      self._wish = tf.Variable(0.0, trainable=False)
+
+  def wish_to_stop(self, wish):
+    """Lets the other hosts know, in the next step, that this one wants to stop."""
+    if self._wish is not None:
+      self._wish.assign(float(wish))
 
   def call(self, log_mels, training=False):
     """Log-mels `[B, T, F, 1]` -> projections `[B, P]`."""
@@ -43,23 +64,31 @@ class ContrastiveModel(keras.Model):
 
   def train_step(self, batch):
     """One step of gradient descent; returns this step's measurements, each a scalar."""
-    replica = tf.distribute.get_replica_context()
-    seed = step_seed(self.seed, self.optimizer.iterations, replica.replica_id_in_sync_group)
+    seed = step_seed(self.seed, self.optimizer.iterations)
     set_drop_states(self._drop_states, seed)
+    if replicas.count() > 1:
+      seed = _for_replica(seed, batch)
     views = self.views(batch, seed) if batch.shape.rank == 3 else batch  # [B, 2, T, F]
     with tf.GradientTape() as tape:
       embeddings, anchors, positives = self._embed_both(views)
       loss, accuracy = self.objective(anchors, positives)
-      # Keras sums gradients over the replicas, hence the share; and mixed precision may scale.
-      share = self.optimizer.scale_loss(loss / replica.num_replicas_in_sync)
-    gradients = tape.gradient(share, self.trainable_weights)
-    self.optimizer.apply(gradients, self.trainable_weights)
-    return {
+      # Gradients are summed over the replicas, hence the share; and mixed precision may scale.
+      share = self.optimizer.scale_loss(loss / replicas.count())
+    scale = self.optimizer.scale_loss(tf.constant(1.0))
+    weights = self.trainable_weights
+    gradients = apply_sums(self.optimizer, tape.gradient(share, weights), weights)
+    loss, accuracy = replicas.mean([loss, accuracy])
+    logs = {
       "loss": loss,
       "contrastive_accuracy": accuracy,
       "embedding_spread": spread(embeddings),
-      "gradient_norm": tf.linalg.global_norm(gradients),
+      "gradient_norm": tf.cast(tf.linalg.global_norm(gradients), tf.float32) / scale,
     }
+    if self._wish is None:
+      return logs
+    logs["stop"] = replicas.total(tf.identity(self._wish))
+    # Keras' fit averages what several hosts return over its first axis, which scalars lack.
+    return {name: tf.reshape(value, [1]) for name, value in logs.items()}
 
   def _embed_both(self, views):
     """Views `[B, 2, T, F]` -> embeddings `[2B, D]`, projections `[B, P]` of both, in training."""
@@ -69,15 +98,37 @@ class ContrastiveModel(keras.Model):
       passes = [tf.concat(passes, 0)]
     embeddings = [self.encoder(log_mels, training=True) for log_mels in passes]
     projections = [self.head(rows, training=True) for rows in embeddings]
-    anchors, positives = tf.split(tf.cast(tf.concat(projections, 0), tf.float32), 2)
+    projections = tf.concat(projections, 0)
+    if projections.dtype in (tf.float16, tf.bfloat16):
+      projections = tf.cast(projections, tf.float32)
+    anchors, positives = tf.split(projections, 2)
     return tf.concat(embeddings, 0), anchors, positives
 
 
-def step_seed(seed, step, replica=0):
-  """Returns int32 `[2]`, the seed of one step on one replica."""
+def _for_replica(seed, batch):
+  """Returns the seed that draws for the clips of this replica what one device would draw."""
+  total = tf.shape(batch)[0] * replicas.count()
+  return randomness.for_rows(seed, replicas.first_row(batch), total)
+
+
+def apply_sums(optimizer, gradients, weights):
+  """Applies the gradients of all replicas; returns their sums.
+
+  Args:
+    optimizer: a built Keras optimiser.
+    gradients: of this replica.
+    weights: Keras variables.
+  """
+  sums = replicas.total(gradients)
+  optimizer.apply(sums if takes_sums(optimizer) else gradients, weights)
+  return sums
+
+
+def step_seed(seed, step):
+  """Returns int32 `[2]`, the seed of one step."""
   step = tf.cast(tf.convert_to_tensor(step), tf.int32)
   key = randomness.fold(tf.constant([seed, 0], tf.int32), step)
-  return randomness.fold(key, replica)
+  return randomness.fold(key, 0)
 
 
 def drop_states(model):
@@ -97,36 +148,12 @@ def set_drop_states(states, seed):
     state.assign(tf.cast(tf.bitcast(folded, tf.uint32), state.dtype))
 
 
-def diagonal_cross_entropy(logits, first_column=0):
-  """Cross entropy of choosing, for row i, column `first_column + i`.
-
-  Args:
-    logits: float32 `[B, G]`.
-    first_column: column of row 0: where this replica's clips begin among all.
-
-  Returns:
-    (mean loss, share of rows whose own column is the largest), scalars.
-  """
-  targets = tf.range(tf.shape(logits)[0]) + first_column
-  losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
-  hits = tf.equal(tf.argmax(logits, axis=1, output_type=tf.int32), targets)
-  return tf.reduce_mean(losses), tf.reduce_mean(tf.cast(hits, tf.float32))
-
-
-def gather_replicas(rows):
-  """Rows `[B, P]` of this replica -> (those of all replicas `[G, P]`, number of our first row).
-
-  The gradient flows back through the gathering.
-  """
-  context = tf.distribute.get_replica_context()
-  if context is None or context.num_replicas_in_sync == 1:  # None: while a model is built
-    return rows, 0
-  first = tf.cast(context.replica_id_in_sync_group, tf.int32) * tf.shape(rows)[0]
-  return context.all_gather(rows, axis=0), first
-
-
 def spread(embeddings):
-  """Mean standard deviation of the normalised embeddings times sqrt(D): 1 isotropic, 0 collapse."""
+  """Mean standard deviation of the normalised embeddings times sqrt(D): 1 isotropic, 0 collapse.
+
+  Of the embeddings `[B, D]` of all replicas.
+  """
   normalised = tf.math.l2_normalize(tf.cast(embeddings, tf.float32), axis=1)
-  deviations = tf.math.reduce_std(normalised, axis=0)
+  centred = normalised - replicas.mean(tf.reduce_mean(normalised, axis=0))
+  deviations = tf.sqrt(replicas.mean(tf.reduce_mean(tf.square(centred), axis=0)))
   return tf.reduce_mean(deviations) * tf.sqrt(tf.cast(tf.shape(embeddings)[1], tf.float32))

@@ -140,6 +140,8 @@ def frame_cnn(num_mels, batchnorm_momentum=0.9, widths=(16, 32, 64), units=512):
 def mean_and_deviation(frames):
   """Returns [mean, standard deviation] over time `[B, C]` each, of `[B, T, C]`."""
   # Operations of Keras, no layer of ours: the file of the encoder needs only Keras.
+  if frames.dtype in ("float16", "bfloat16"):
+    frames = keras.ops.cast(frames, "float32")
   deviation = keras.ops.sqrt(keras.ops.var(frames, axis=1) + 1e-5)  # its slope stays finite
   return [keras.ops.mean(frames, axis=1), deviation]
 

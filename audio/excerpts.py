@@ -63,19 +63,25 @@ class ExcerptPairs:
     """Whole batches of an epoch; which clips are left out changes from epoch to epoch."""
     return self.store.num_clips // self.batch_size
 
-  def clip_ids(self, step):
-    """Returns int64 `[B]`, the clips of a step (a Python int or an int64 tensor)."""
+  def clip_ids(self, step, part=(0, 1)):
+    """Returns int64 `[b]`, the clips of a step (a Python int or an int64 tensor), or a part."""
     step = tf.cast(step, tf.int64)
     epoch, batch = step // self.steps_per_epoch, step % self.steps_per_epoch
     positions = batch * self.batch_size + tf.range(self.batch_size, dtype=tf.int64)
     seed = _fold(self.seed, _PERMUTE, epoch)
     last = tf.constant(self.store.num_clips - 1, tf.int64)
-    return tf.random.experimental.index_shuffle(positions, seed, last)
+    return tf.random.experimental.index_shuffle(positions[self._rows(part)], seed, last)
 
-  def start_words(self, step):
-    """Returns uint32 `[B, E]`, a uniform word for each excerpt of a step."""
+  def start_words(self, step, part=(0, 1)):
+    """Returns uint32 `[b, E]`, a uniform word for each excerpt of a step, or of a part of it."""
     shape = [self.batch_size, self.excerpts_per_clip]
-    return randomness.words(shape, _fold(self.seed, _START, step))
+    return randomness.words(shape, _fold(self.seed, _START, step))[self._rows(part)]
+
+  def _rows(self, part):
+    """Returns the slice of a batch that is the part (number, count)."""
+    number, count = part
+    rows = self.batch_size // count
+    return slice(number * rows, (number + 1) * rows)
 
   def copy(self, clip_ids, start_words):
     """Returns the excerpts themselves, float32 `[B, E, N]`, from NumPy arrays of the above."""
@@ -101,7 +107,7 @@ class ExcerptPairs:
       starts[:, 1:2] = starts[:, :1] + distance
     return starts
 
-  def dataset(self, first_step, num_steps, parallel=True):
+  def dataset(self, first_step, num_steps, parallel=True, part=(0, 1)):
     """Makes the batches of consecutive steps.
 
     Args:
@@ -109,16 +115,18 @@ class ExcerptPairs:
       num_steps: how many.
       parallel: copy several batches at once; their order and content are the same. Under
         TensorFlow's op determinism it has to be off: TensorFlow would undo it, and complain.
+      part: (number, count): only that part of each batch; no clip is read by two of them, and
+        together, in order, they are the batch.
 
     Returns:
-      A tf.data.Dataset of float32 `[B, E, N]`.
+      A tf.data.Dataset of float32 `[B / count, E, N]`.
     """
 
     def draw(step):
-      arguments = (self.clip_ids(step), self.start_words(step))
+      arguments = (self.clip_ids(step, part), self.start_words(step, part))
       excerpts = tf.numpy_function(self.copy, arguments, tf.float32)
-      shape = [self.batch_size, self.excerpts_per_clip, self.layout.num_samples]
-      return tf.ensure_shape(excerpts, shape)
+      rows = self.batch_size // part[1]
+      return tf.ensure_shape(excerpts, [rows, self.excerpts_per_clip, self.layout.num_samples])
 
     steps = tf.data.Dataset.range(first_step, first_step + num_steps)
     return map_in_order(steps, draw, parallel)

@@ -32,6 +32,26 @@ def reestimate(encoder, batches):
     variable.assign(total / count)
 
 
+def synchronise(model):
+  """Lets BatchNorm see the batch of all replicas.
+
+  Args:
+    model: a keras.Model; its layers are changed in place, not what they save.
+  """
+  for layer in _layers(model):
+    layer.synchronized = True
+
+
+def keep_in_float32(model):
+  """Computes BatchNorm in float32, whatever the precision of the rest.
+
+  Args:
+    model: a keras.Model; its layers are changed in place.
+  """
+  for layer in _layers(model):
+    layer.dtype_policy = keras.DTypePolicy("float32")
+
+
 def in_training_mode(encoder, log_mels):
   """Embeds in training mode, and leaves no trace of it.
 

@@ -4,8 +4,20 @@ import keras
 import tensorflow as tf
 
 
+def takes_sums(optimizer):
+  """Returns whether an optimiser wants gradients summed over the replicas; Keras' own sum them."""
+  return isinstance(getattr(optimizer, "inner_optimizer", optimizer), _OfSummedGradients)
+
+
+class _OfSummedGradients:
+  """Takes gradients that are summed over the replicas already: a step looks at their norm."""
+
+  def _all_reduce_sum_gradients(self, grads_and_vars):
+    return list(grads_and_vars)
+
+
 @keras.saving.register_keras_serializable("audio")
-class Adam(keras.optimizers.Adam):
+class Adam(_OfSummedGradients, keras.optimizers.Adam):
   """keras.optimizers.Adam by TensorFlow's own kernel.
 
   Keras writes the update out in some forty operations for each of the 213 weights of
@@ -34,7 +46,7 @@ class Adam(keras.optimizers.Adam):
 
 
 @keras.saving.register_keras_serializable("audio")
-class SGD(keras.optimizers.SGD):
+class SGD(_OfSummedGradients, keras.optimizers.SGD):
   """Momentum and weight decay as PyTorch has them, where the paper of mix-back was trained.
 
   ```

@@ -4,6 +4,7 @@ The state of a training is its variables and its step, nothing else: excerpts, v
 drop-connect are functions of (seed, step). So a checkpoint is all that a resume needs.
 """
 
+import contextlib
 import dataclasses
 import os
 
@@ -31,15 +32,36 @@ class Outcome:
   finished: bool
 
 
-def seed_everything(seed, deterministic):
-  """Fixes the initial weights and, if asked, the order in which a machine adds numbers."""
-  keras.utils.set_random_seed(seed)
-  if deterministic:
+def build(build_model, config, hosts):
+  """Builds a model for all replicas; its initial weights are those of the seed.
+
+  Args:
+    build_model: a callable, config -> compiled contrastive.ContrastiveModel.
+    config: the system's dataclass.
+    hosts: distribution.Hosts.
+
+  Returns:
+    The model; everything that is built later is float32 again.
+  """
+  keras.utils.set_random_seed(config.seed)
+  if config.deterministic:
     tf.config.experimental.enable_op_determinism()
+  keras.config.set_dtype_policy(config.precision)
+  try:
+    with hosts.strategy.scope():
+      model = build_model(config)
+      model.optimizer.build(model.trainable_variables)
+  finally:
+    keras.config.set_dtype_policy("float32")
+  if config.precision.startswith("mixed"):
+    for network in (model.encoder, model.head):
+      normalisation.keep_in_float32(network)
+  model.share(hosts)
+  return model
 
 
-def pretrain(run, config, pairs, model, monitor):
-  """Trains from where the run stopped to its last step, judges, exports and draws.
+def pretrain(run, config, pairs, model, judged, monitor, hosts):
+  """Trains from where the run stopped to its last step; the chief judges, exports and draws.
 
   Args:
     run: a runs.Run.
@@ -47,7 +69,9 @@ def pretrain(run, config, pairs, model, monitor):
       checkpoint_every and views_on are used here.
     pairs: the ExcerptPairs.
     model: a compiled contrastive.ContrastiveModel, weights as for step 0.
-    monitor: a monitor.Monitor.
+    judged: the judged.Judged networks of the model.
+    monitor: a monitor.Monitor of them.
+    hosts: distribution.Hosts.
 
   Returns:
     An Outcome.
@@ -55,87 +79,120 @@ def pretrain(run, config, pairs, model, monitor):
   Raises:
     UserError: loss not finite, another process in the run, no space on disk.
   """
-  with run.locked(), callbacks.StopRequest() as stop:
-    lists.copy(pairs.store, run.folder)
-    windows = config.windows()
-    check = _checks(monitor, HealthMonitor(run, pairs, windows, model.encoder))
-    checkpoints = Checkpoints(run, model)
+  if config.views_on == "host" and hosts.count > 1:
+    raise UserError("views_on=host needs the clips of all hosts in one place: use views_on=device")
+  checkpoints = Checkpoints(run, model)
+  lock = run.locked() if hosts.is_chief else contextlib.nullcontext()
+  with lock, callbacks.StopRequest() as stop:
+    training = _Training(run, config, pairs, model, judged, monitor, hosts, checkpoints, stop)
     first_step = checkpoints.restore()
+    if hosts.is_chief:
+      training.begin(first_step)
+    step = training.fit(first_step)
+    if hosts.is_chief:
+      training.conclude(step)
+    hosts.wait()
+  return Outcome(step, step >= config.steps)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Training:
+  """The parts of a training; see `pretrain`."""
+
+  run: object
+  config: object
+  pairs: object
+  model: object
+  judged: object
+  monitor: object
+  hosts: object
+  checkpoints: object
+  stop: object
+
+  def begin(self, first_step):
+    """Brings the run folder to the state of a step, and judges the encoder if it is untrained."""
+    run, config = self.run, self.config
+    lists.copy(self.pairs.store, run.folder)
     run.forget_after(first_step)
     if not os.path.exists(run.path("plots", "pairs.png")):
-      plots.positive_pairs(
-        run.path("plots"), pairs, windows, model.views, step_seed(config.seed, 0)
-      )
+      seed = step_seed(config.seed, 0)
+      views = self.model.views
+      plots.positive_pairs(run.path("plots"), self.pairs, config.windows(), views, seed)
     if first_step == 0:
-      check(0)
-    step = _fit(run, config, model, pairs, checkpoints, check, stop, first_step)
-    return _conclude(run, config, model, pairs, checkpoints, check, step)
+      self.check(0)
 
+  def check(self, step):
+    """Judges the encoder as it is after a step."""
+    self.judged.refresh()
+    self.monitor.check(step)
+    windows = self.config.windows()
+    HealthMonitor(self.run, self.pairs, windows, self.judged.encoder).check(step)
 
-def _checks(*monitors):
-  def check(step):
-    for monitor in monitors:
-      monitor.check(step)
+  def fit(self, first_step):
+    """Runs the remaining steps; returns the number of the last finished one."""
+    config, counter = self.config, callbacks.StepCounter(first_step)
+    if first_step >= config.steps:
+      return first_step
+    clock = callbacks.DataClock()
+    batches = self.hosts.batches(lambda *part: self._batches(first_step, part, clock))
+    shown = self.hosts.is_chief
+    bar = progress_bar.make(config.steps, "training", "step", initial=first_step, shown=shown)
+    with bar:
+      self.model.fit(
+        batches,
+        epochs=1,
+        steps_per_epoch=config.steps - first_step,
+        verbose=0,
+        shuffle=False,  # the order is the dataset's
+        callbacks=[
+          counter,
+          callbacks.FiniteGuard(self.run, counter, self.pairs, self.hosts.is_chief),
+          *(self._of_chief(counter, clock, bar) if self.hosts.is_chief else ()),
+          callbacks.Stopper(self.stop),
+        ],
+      )
+    return counter.step
 
-  return check
+  def _of_chief(self, counter, clock, bar):
+    config = self.config
+    return [
+      callbacks.Recorder(self.run, counter, clock, config.batch_size, bar),
+      callbacks.Every(config.monitor_every, counter, self._check_before_the_end),
+      callbacks.Every(config.checkpoint_every, counter, self.checkpoints.save),  # after all logging
+    ]
 
+  def _check_before_the_end(self, step):
+    """The last check is of what is exported, whose statistics are not there yet."""
+    if step < self.config.steps:
+      self.check(step)
 
-def _fit(run, config, model, pairs, checkpoints, check, stop, first_step):
-  """Runs the remaining steps; returns the number of the last finished one."""
-  if first_step >= config.steps:
-    return first_step
-  clock = callbacks.DataClock()
-  dataset = _batches(config, model, pairs, first_step)
-  dataset = clock.stamp(dataset).prefetch(tf.data.AUTOTUNE)
-  with progress_bar.make(config.steps, "training", "step", initial=first_step) as bar:
-    counter = callbacks.StepCounter(first_step)
-    model.fit(
-      dataset,
-      epochs=1,
-      verbose=0,
-      shuffle=False,  # the order is the dataset's
-      callbacks=[
-        counter,
-        callbacks.FiniteGuard(run, counter, pairs),
-        callbacks.Recorder(run, counter, clock, config.batch_size, bar),
-        callbacks.Every(config.monitor_every, counter, _before_the_end(config, check)),
-        callbacks.Every(config.checkpoint_every, counter, checkpoints.save),  # after all logging
-        callbacks.Stopper(stop),
-      ],
-    )
-  return counter.step
+  def _batches(self, first_step, part, clock):
+    """Excerpts, or, with views_on="host", the views the device would make of them."""
+    config = self.config
+    parallel = not config.deterministic
+    dataset = self.pairs.dataset(first_step, config.steps - first_step, parallel, part)
+    if config.views_on == "host":
+      steps = tf.data.Dataset.range(first_step, config.steps)
+      dataset = map_in_order(tf.data.Dataset.zip((dataset, steps)), self._make_views, parallel)
+    return clock.stamp(dataset).prefetch(tf.data.AUTOTUNE)
 
+  def _make_views(self, excerpts, step):
+    return self.model.views(excerpts, step_seed(self.config.seed, step))
 
-def _before_the_end(config, check):
-  """The last check is of what is exported, whose statistics are not there yet."""
-  return lambda step: check(step) if step < config.steps else None
-
-
-def _batches(config, model, pairs, first_step):
-  """Excerpts, or, with views_on="host", the views the device would make of them."""
-  parallel = not config.deterministic
-  dataset = pairs.dataset(first_step, config.steps - first_step, parallel)
-  if config.views_on == "device":
-    return dataset
-
-  def make_views(excerpts, step):
-    return model.views(excerpts, step_seed(config.seed, step))
-
-  steps = tf.data.Dataset.range(first_step, config.steps)
-  return map_in_order(tf.data.Dataset.zip((dataset, steps)), make_views, parallel)
-
-
-def _conclude(run, config, model, pairs, checkpoints, check, step):
-  windows, finished = config.windows(), step >= config.steps
-  checkpoints.save(step)  # before the statistics are changed: a resume goes on with training's
-  if config.reestimate_batches:
-    normalisation.reestimate(model.encoder, _clean_batches(config, pairs, windows))
-  run.save_encoder(model.encoder)
-  if finished:
-    check(step)
-    export_saved_model(windows, model.encoder, run.saved_model)
-  plots.curves(run)
-  return Outcome(step, finished)
+  def conclude(self, step):
+    """Saves after the last step of this call, and exports after the last of all."""
+    run, config, encoder = self.run, self.config, self.judged.encoder
+    windows = config.windows()
+    self.checkpoints.save(step)  # before the statistics change: a resume goes on with training's
+    self.judged.refresh()
+    if config.reestimate_batches:
+      normalisation.reestimate(encoder, _clean_batches(config, self.pairs, windows))
+    run.save_encoder(encoder)
+    if step >= config.steps:
+      self.monitor.check(step)
+      HealthMonitor(run, self.pairs, windows, encoder).check(step)
+      export_saved_model(windows, encoder, run.saved_model)
+    plots.curves(run)
 
 
 def _clean_batches(config, pairs, windows):
@@ -151,9 +208,7 @@ class Checkpoints:
 
   def __init__(self, run, model):
     """Takes a Run and a compiled model, whose optimiser is built here."""
-    model.optimizer.build(model.trainable_variables)
     variables = [*model.variables, *model.optimizer.variables]
-    self._optimizer = model.optimizer
     self._checkpoint = tf.train.Checkpoint(variables=[v.value for v in variables])
     self._manager = tf.train.CheckpointManager(
       self._checkpoint, run.path("checkpoints"), max_to_keep=2, checkpoint_name="step"
@@ -170,7 +225,8 @@ class Checkpoints:
           f"cannot read the checkpoint {latest}: {str(error).splitlines()[0]}. Delete its files "
           "and its lines in the file 'checkpoint' beside it to go on from the one before"
         ) from error
-    return int(self._optimizer.iterations.numpy())
+    # Not the optimiser's count, which leaves out the steps that loss scaling skips.
+    return int(latest.rsplit("-", 1)[1]) if latest else 0
 
   def save(self, step):
     """Saves after `step`, unless that is saved already."""

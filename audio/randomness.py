@@ -2,8 +2,12 @@
 
 Plain and XLA code draw the same integers from the same seed, once the algorithm is named, but other
 floats. So floats are made of integers here.
+
+Where several devices share a batch, each draws the rows it holds of what one device would draw:
+`for_rows` makes a seed `[4]` that says which they are, and every function here takes it, too.
 """
 
+import functools
 import math
 
 import tensorflow as tf
@@ -12,8 +16,22 @@ _PHILOX = "philox"
 
 
 def fold(seed, number):
-  """Returns a new seed `[2]` for a number: a step, a stream, a part."""
-  return tf.random.experimental.stateless_fold_in(seed, number, alg=_PHILOX)
+  """Returns a new seed for a number: a step, a stream, a part."""
+  if _is_for_all(seed):
+    return tf.random.experimental.stateless_fold_in(seed, number, alg=_PHILOX)
+  return tf.concat([fold(seed[:2], number), seed[2:]], 0)
+
+
+def for_rows(seed, first, total):
+  """Returns a seed `[4]` that draws only some rows, the first axis, of what `seed` draws.
+
+  Args:
+    seed: int32 `[2]`.
+    first: number of the first row; how many there are is in the shapes that are drawn.
+    total: rows that one device would draw.
+  """
+  rows = tf.cast(tf.stack([first, total]), tf.int32)
+  return tf.concat([tf.cast(seed, tf.int32), rows], 0)
 
 
 def uniform(shape, seed, low=0.0, high=1.0):
@@ -24,7 +42,8 @@ def uniform(shape, seed, low=0.0, high=1.0):
 
 def integers(shape, seed, low, high):
   """Returns int32 numbers from low to high - 1."""
-  return tf.random.stateless_uniform(shape, seed, low, high, tf.int32, alg=_PHILOX)
+  draw = functools.partial(tf.random.stateless_uniform, alg=_PHILOX)
+  return _rows(draw, shape, seed, low, high, tf.int32)
 
 
 def below(counts, seed):
@@ -35,14 +54,30 @@ def below(counts, seed):
 
 def words(shape, seed):
   """Returns uint32 numbers, all equally likely."""
-  return tf.random.stateless_uniform(
-    shape, seed, minval=None, maxval=None, dtype=tf.uint32, alg=_PHILOX
-  )
+  draw = functools.partial(tf.random.stateless_uniform, alg=_PHILOX)
+  return _rows(draw, shape, seed, None, None, tf.uint32)
 
 
 def normal(shape, seed):
   """Returns float32 numbers of mean 0 and standard deviation 1."""
-  # Box and Muller: two independent normal numbers from two uniform ones.
+  return _rows(_box_muller, shape, seed)
+
+
+def _rows(draw, shape, seed, *arguments):
+  """Calls `draw(shape, seed [2], *arguments)`, for the rows that the seed is for."""
+  if _is_for_all(seed):
+    return draw(shape, seed, *arguments)
+  shape = tf.cast(shape, tf.int32)
+  everything = draw(tf.concat([seed[3:], shape[1:]], 0), seed[:2], *arguments)
+  return everything[seed[2] : seed[2] + shape[0]]
+
+
+def _is_for_all(seed):
+  return tf.convert_to_tensor(seed).shape[-1] == 2
+
+
+def _box_muller(shape, seed):
+  """Two independent normal numbers from two uniform ones."""
   size = tf.reduce_prod(shape)
   half = [(size + 1) // 2]
   radius = tf.sqrt(-2.0 * tf.math.log(1.0 - uniform(half, fold(seed, 0))))

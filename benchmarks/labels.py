@@ -1,8 +1,9 @@
 """python -m benchmarks.labels: what pre-training is worth when labels are few, or wrong.
 
 The two claims of mix-back's paper, on real data: fine-tuning from the encoder of the recipe `small`
-(Adam at 1e-4) against training the same network from random weights (1e-3), with 1, 5, 10 and all
-labels for each class, and with 40 % of all labels flipped; and linear classifiers on both, frozen.
+(Adam at 1e-4, from the weights of a linear classifier, BatchNorm fixed) against training the same
+network from random weights (1e-3), with 1, 5, 10 and all labels for each class, and with 40 % of
+all labels flipped; and linear classifiers on both, frozen.
 Every method stops by a validation part of the training clips that it may see. It can be stopped and
 started again.
 """
@@ -55,7 +56,8 @@ def labels_table(task, chosen):
   """Returns the Table of a task: rows are methods, columns conditions."""
   small, random = (recipes.pretraining(name, None) for name in ("COLA small", "random weights"))
   variants = [
-    Variant("COLA small, fine-tuned", small, "finetune_slowly"),
+    Variant("COLA small, fine-tuned", small, "finetune_from_linear"),
+    Variant("COLA small, fine-tuned from a random classifier", small, "finetune_slowly"),
     Variant("COLA small, fine-tuned at 1e-3", small, "finetune"),
     Variant("from scratch", random, "finetune"),
     Variant("from scratch at 1e-4", random, "finetune_slowly"),

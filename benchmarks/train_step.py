@@ -67,6 +67,8 @@ def variants():
 def whole_loop():
   """Measures the loop and the bare step in turns."""
   from audio import datasets, preparation, pretraining
+  from audio.distribution import Hosts
+  from audio.judged import Judged
   from audio.runs import Run
 
   system = importlib.import_module(f"{_SYSTEM.value}.config")
@@ -81,8 +83,9 @@ def whole_loop():
     data, path = {"digest": store.digest}, os.path.join(folder, "r")
     run = Run.start_or_resume(path, _SYSTEM.value, {}, data, config.windows())
     monitor = types.SimpleNamespace(check=lambda step: None)
+    pairs, judged = config.pairs(store), Judged(model)
     with TurnTimer(bare, _STEPS.value, loop_s, bare_s).inside_the_loop():
-      pretraining.pretrain(run, config, config.pairs(store), model, monitor)
+      pretraining.pretrain(run, config, pairs, model, judged, monitor, Hosts())
   rate = {n: _BATCH.value / statistics.median(s) for n, s in (("loop", loop_s), ("bare", bare_s))}
   what = f"{_SYSTEM.value}.train, {config.encoder}, batch {_BATCH.value}"
   print(f"\n{what}, {os.cpu_count()} cores, {len(loop_s)} steps each\n")

@@ -6,13 +6,17 @@ Letters: B clips of this replica, G clips of all replicas, N samples, T frames, 
 import keras
 import tensorflow as tf
 
-from audio import augment, encoders, heads, optimizers, randomness
-from audio.contrastive import ContrastiveModel, diagonal_cross_entropy, gather_replicas
+from audio import augment, encoders, heads, optimizers, randomness, replicas
+from audio.contrastive import ContrastiveModel
+from audio.logits import cross_entropy, dtype
 from audio.windows import energies_by_clip
 
 
 class BilinearSimilarity(keras.layers.Layer):
   """s(x, x') = x^T W x' with a trained W (paper, eq. 1); no temperature."""
+
+  def __init__(self, **kwargs):
+    super().__init__(**(kwargs | {"dtype": dtype()}))
 
   def build(self, anchors_shape, positives_shape=None):
     size = anchors_shape[-1]
@@ -21,24 +25,35 @@ class BilinearSimilarity(keras.layers.Layer):
 
   def call(self, anchors, positives):
     """`[B, P]`, `[G, P]` -> `[B, G]`."""
-    return tf.matmul(anchors, tf.matmul(positives, self.w, transpose_b=True), transpose_b=True)
+    return _products(*self.factors(anchors, positives))
+
+  def factors(self, anchors, positives):
+    """`[B, P]`, `[G, P]` -> `[B, P]`, `[G, P]`, whose products are the similarities."""
+    return anchors, tf.matmul(positives, self.w, transpose_b=True)
 
 
 class CosineSimilarity(keras.layers.Layer):
   """s(x, x') = cos(x, x') / temperature (paper, section 3.3 and Table 3)."""
 
   def __init__(self, temperature, **kwargs):
-    super().__init__(**kwargs)
+    super().__init__(**(kwargs | {"dtype": dtype()}))
     self.temperature = temperature
 
   def call(self, anchors, positives):
     """`[B, P]`, `[G, P]` -> `[B, G]`."""
+    return _products(*self.factors(anchors, positives))
+
+  def factors(self, anchors, positives):
+    """`[B, P]`, `[G, P]` -> `[B, P]`, `[G, P]`, whose products are the similarities."""
     anchors = tf.math.l2_normalize(anchors, axis=1)
-    positives = tf.math.l2_normalize(positives, axis=1)
-    return tf.matmul(anchors, positives, transpose_b=True) / self.temperature
+    return anchors / self.temperature, tf.math.l2_normalize(positives, axis=1)
 
   def get_config(self):
     return super().get_config() | {"temperature": self.temperature}
+
+
+def _products(rows, columns):
+  return tf.matmul(rows, columns, transpose_b=True)
 
 
 class ColaObjective(keras.layers.Layer):
@@ -48,20 +63,26 @@ class ColaObjective(keras.layers.Layer):
   two, positives look for their anchors, too, and loss and accuracy are the means of both.
   """
 
-  def __init__(self, similarity, directions=1, **kwargs):
-    super().__init__(**kwargs)
+  def __init__(self, similarity, directions=1, block=0, **kwargs):
+    super().__init__(**(kwargs | {"dtype": dtype()}))
     self.similarity = similarity
     self.directions = directions
+    self.block = block
+
+  def build(self, anchors_shape, positives_shape=None):
+    if not self.similarity.built:
+      self.similarity.build(anchors_shape)
 
   def call(self, anchors, positives):
     """`[B, P]` twice -> (loss, contrastive accuracy), scalars."""
-    all_positives, first = gather_replicas(positives)  # [G, P]
-    forth = diagonal_cross_entropy(self.similarity(anchors, all_positives), first)
+    all_positives, first = replicas.gather(positives)  # [G, P]
+    own = first + tf.range(tf.shape(anchors)[0])
+    forth = cross_entropy(*self.similarity.factors(anchors, all_positives), own, block=self.block)
     if self.directions == 1:
       return forth
-    all_anchors, first = gather_replicas(anchors)
-    logits = tf.transpose(self.similarity(all_anchors, positives))
-    back = diagonal_cross_entropy(logits, first)
+    all_anchors, _ = replicas.gather(anchors)
+    columns, rows = self.similarity.factors(all_anchors, positives)
+    back = cross_entropy(rows, columns, own, block=self.block)
     return tuple((one + other) / 2 for one, other in zip(forth, back))
 
 
@@ -76,7 +97,7 @@ def build_model(config):
   """
   encoder = make_encoder(config)
   head = projection_head(encoder, config)
-  objective = ColaObjective(_similarity(config), config.directions)
+  objective = ColaObjective(_similarity(config), config.directions, config.logits_block)
   objective(tf.zeros([2, config.projection_units]), tf.zeros([2, config.projection_units]))
   model = ContrastiveModel(make_views(config), encoder, head, objective, config.seed)
   model.build((None, config.frames, config.num_mels, 1))

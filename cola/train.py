@@ -2,7 +2,8 @@
 
 from absl import flags
 
-from audio import commands, pretraining, report
+from audio import commands, distribution, pretraining, report
+from audio.judged import Judged
 from audio.monitor import KnnMonitor
 from audio.statistics import with_statistics
 from cola.config import ENCODERS, RECIPES, Config, default_recipe
@@ -23,15 +24,16 @@ flags.DEFINE_float("learning_rate", None, "Of Adam; default: the recipe's.", low
 
 def main(_):
   values = FLAGS.flag_values_dict()
-  store, recipe, config = commands.plan(Config, RECIPES, default_recipe, values)
-  pairs = config.pairs(store)
-  config = with_statistics(config, store, commands.run_folder("cola", values))
-  run = commands.start_or_resume("cola", recipe, config, store, values)
-  pretraining.seed_everything(config.seed, config.deterministic)
-  model = build_model(config)
-  monitor = KnnMonitor(run, store, config.windows(), model.encoder)
-  outcome = pretraining.pretrain(run, config, pairs, model, monitor)
-  report.outcome(run, outcome, config, store, model)
+  with distribution.joined(values["strategy"]) as hosts:
+    store, recipe, config = commands.plan(Config, RECIPES, default_recipe, values)
+    pairs = config.pairs(store)
+    config = with_statistics(config, store, commands.run_folder("cola", values))
+    run = commands.start_or_resume("cola", recipe, config, store, values, hosts)
+    model = pretraining.build(build_model, config, hosts)
+    judged = Judged(model)
+    monitor = KnnMonitor(run, store, config.windows(), judged.encoder)
+    outcome = pretraining.pretrain(run, config, pairs, model, judged, monitor, hosts)
+    report.outcome(run, outcome, config, store, model)
 
 
 if __name__ == "__main__":

@@ -162,6 +162,9 @@ class Laboratory:
       "finetune": lambda: self._finetune(seed),
       # Of a pre-trained encoder: a tenth of the rate, as in mix-back's released configuration.
       "finetune_slowly": lambda: self._finetune(seed, learning_rate=1e-4),
+      "finetune_from_linear": lambda: self._finetune(
+        seed, learning_rate=1e-4, start="linear", batchnorm="fixed"
+      ),
     }
     model = self._open(("model", name, seed), lambda: models.open_model(name, seed))
     data = self._usable_task(measurement.task, model.sample_rate_hz, seed)

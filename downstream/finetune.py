@@ -10,27 +10,28 @@ import math
 
 from absl import flags
 
-from audio import commands
+from audio import commands, distribution
 from downstream import judging, training, training_flags
 
 PATIENCE_STEPS = 100  # it waits at least so long for a better validation score
 
 
-def make_method(options):
+def make_method(options, hosts=None):
   """Returns what makes the method, for judging.run.
 
   Args:
     options: training.Options.
+    hosts: distribution.Hosts; None: this device alone.
   """
 
   def make(data, model):
     fitting = dataclasses.replace(options, multi_label=data.multi_label)
-    return lambda problem: _fit_and_score(problem, fitting)
+    return lambda problem: _fit_and_score(problem, fitting, hosts)
 
   return make
 
 
-def _fit_and_score(problem, options):
+def _fit_and_score(problem, options, hosts=None):
   validation = problem.validation if len(problem.validation) else None
   # With one label per class there is nothing to stop by.
   patience = None if validation is None else _patience(options, len(problem.train))
@@ -43,6 +44,7 @@ def _fit_and_score(problem, options):
     options,
     validation,
     problem.folder,
+    hosts=hosts,
   )
   return classifier.scores(problem.data.store, problem.test)
 
@@ -56,8 +58,12 @@ def _patience(options, num_train):
 def main(_):
   values = flags.FLAGS.flag_values_dict()
   options = training_flags.options(values, values["frozen"], values["patience"])
+  names = ("start", "batchnorm")
+  options = dataclasses.replace(options, **{name: values[name] for name in names})
   name = "frozen" if values["frozen"] else "fine-tuning"
-  judging.run(name, make_method(options), values, show_embeddings=False)
+  with distribution.joined(values["strategy"]) as hosts:
+    method = make_method(options, hosts)
+    judging.run(name, method, values, show_embeddings=False, writes=hosts.is_chief)
 
 
 if __name__ == "__main__":
@@ -69,5 +75,19 @@ if __name__ == "__main__":
     "Epochs without a better validation score before it stops; 100 steps at least.",
     lower_bound=1,
   )
+  flags.DEFINE_enum(
+    "start",
+    "random",
+    training.STARTS,
+    "Of the classifier: random (the papers), or linear: logistic regression on the encoder as it "
+    "is; with few labels it gains a lot.",
+  )
+  flags.DEFINE_enum(
+    "batchnorm",
+    "batch",
+    training.BATCHNORMS,
+    "Statistics of BatchNorm in training: of the batch (the papers), or fixed, those of the model.",
+  )
+  flags.DEFINE_enum("strategy", "auto", distribution.STRATEGIES, "As of the trainers.")
   training_flags.define(learning_rate=1e-3, epochs=50)
   commands.run(main)

@@ -138,7 +138,7 @@ def define_flags():
   tasks.define_flags()
 
 
-def run(name, make_method, flag_values, show_embeddings=True):
+def run(name, make_method, flag_values, show_embeddings=True, writes=True):
   """What `main` of a judging command does.
 
   Args:
@@ -147,6 +147,7 @@ def run(name, make_method, flag_values, show_embeddings=True):
     flag_values: dictionary of the flags of `define_flags`.
     show_embeddings: whether the method judges the embeddings as they are, so that a map of them
       belongs to its plots.
+    writes: whether this process writes results; of several hosts one does.
   """
   conditions = _conditions(flag_values)
   model = models.open_model(flag_values["model"], flag_values["seed"])
@@ -160,7 +161,7 @@ def run(name, make_method, flag_values, show_embeddings=True):
     result = judge(method, data, model, condition, flag_values["seed"], folder)
     tqdm.tqdm.write(_line(name, data, condition, result))
     results.append((condition, result))
-  if flag_values["output"]:
+  if flag_values["output"] and writes:
     content = {"task": data.task.name, "metric": data.task.metric, "method": name}
     content |= {"model": model.name, "identity": model.identity, "seed": flag_values["seed"]}
     write(flag_values["output"], content | {"embedding_s": embedding_s}, data, results)

@@ -9,24 +9,25 @@ C classes.
 """
 
 import dataclasses
-import hashlib
-import json
 import math
-import os
 
 import keras
 import numpy as np
 import sklearn.metrics
 import tensorflow as tf
 
-from audio import encoders, places, progress_bar
-from audio.contrastive import drop_states, set_drop_states, step_seed
+from audio import encoders, kernels, normalisation, progress_bar, replicas
+from audio.contrastive import apply_sums, drop_states, set_drop_states, step_seed
+from audio.distribution import Hosts
 from audio.embedding import ClipEmbedder, ClipEncoder
-from audio.errors import UserError, disk_reason
+from audio.errors import UserError
 from audio.excerpts import ExcerptPairs
 from audio.optimizers import Adam
+from downstream import logistic
+from downstream.training_state import State, claim, identity
 
-_IDENTITY = "training.json"
+STARTS = ("random", "linear")
+BATCHNORMS = ("batch", "fixed")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +41,10 @@ class Options:
     epochs: at most; 100 as in the published code of COLA.
     patience: epochs without a better validation score after which it stops, and takes the weights
       of the best epoch; None: it never stops early, and takes the last weights.
+    start: what the dense layer starts from: "random" (the papers), or "linear": logistic regression
+      on the embeddings of the training clips (Kumar et al. 2022, "LP-FT": from random layers the
+      first gradients distort what the encoder has learnt).
+    batchnorm: of a trained encoder: "batch" statistics (the papers), or "fixed": as in inference.
     multi_label: sigmoid and its cross entropy instead of softmax.
     seed: of the dense layer, the excerpts and drop-connect.
   """
@@ -49,6 +54,8 @@ class Options:
   batch_size: int = 64
   epochs: int = 100
   patience: int | None = None
+  start: str = "random"
+  batchnorm: str = "batch"
   multi_label: bool = False
   seed: int = 0
 
@@ -58,6 +65,9 @@ class Options:
       value = getattr(self, name)
       if value is not None and value < least:
         raise UserError(f"{name}={value}: it has to be at least {least}")
+    for name, allowed in (("start", STARTS), ("batchnorm", BATCHNORMS)):
+      if getattr(self, name) not in allowed:
+        raise UserError(f"{name}={getattr(self, name)!r}: allowed are {', '.join(allowed)}")
     if not self.learning_rate > 0:
       raise UserError(f"learning_rate={self.learning_rate}: it has to be above 0")
 
@@ -123,6 +133,7 @@ def train(
   validation_ids=None,
   folder=None,
   description="training",
+  hosts=None,
 ):
   """Trains a classifier; each epoch sees one random excerpt of each clip.
 
@@ -137,6 +148,7 @@ def train(
     validation_ids: ids of the clips that early stopping looks at; None: none.
     folder: where each epoch is saved: the same call goes on after the last; None: nowhere.
     description: what the progress bar says.
+    hosts: distribution.Hosts that share each batch; None: this device alone.
 
   Returns:
     A Classifier.
@@ -145,23 +157,37 @@ def train(
     UserError: the model cannot be trained; the folder belongs to another training, or cannot be
       read or written; a loss is not finite.
   """
+  hosts = hosts or Hosts()
   _require_trainable(model, store, train_ids, options, validation_ids)
   train_ids, validation_ids = _as_ids(train_ids), _as_ids(validation_ids)
+  pairs = _pairs(model, store.select(train_ids), options, hosts)
   keras.utils.set_random_seed(options.seed)
-  encoder = model.encoder if options.frozen else _copy(model.encoder)
-  classifier = Classifier(model.windows, encoder, targets.shape[1], options.multi_label)
-  step = _Step(classifier, model.windows, options)
-  state = _State(classifier, step.optimizer, options)
-  if folder:
-    _claim(folder, _identity(model, store, train_ids, targets, options, validation_ids))
-    state.keep_in(folder)
-  batch_size = min(options.batch_size, len(train_ids))
-  layout = model.windows.layout
-  pairs = ExcerptPairs(store.select(train_ids), batch_size, layout, options.seed)
-  validation = _Validation(classifier, store, validation_ids, targets, options)
-  _run_epochs(step, state, pairs, targets[train_ids], validation, description)
-  state.conclude()
+  with hosts.strategy.scope():
+    encoder = model.encoder if options.frozen else _copy(model.encoder, options.batchnorm, hosts)
+    classifier = Classifier(model.windows, encoder, targets.shape[1], options.multi_label)
+    step = _Step(classifier, model.windows, options, hosts)
+    state = State(classifier, step.optimizer, options, hosts.is_chief)
+    if folder:
+      if hosts.is_chief:
+        claim(folder, identity(model, store, train_ids, targets, options, validation_ids))
+      hosts.wait()
+      state.keep_in(folder)
+    validation = _Validation(classifier, store, validation_ids, targets, options, hosts)
+    if options.start == "linear" and not classifier.epochs:
+      _start_linearly(classifier, store, train_ids, targets, validation)
+    _run_epochs(step, state, pairs, targets[train_ids], validation, description, hosts)
+    state.conclude()
   return classifier
+
+
+def _pairs(model, store, options, hosts):
+  """Returns the ExcerptPairs of the training clips; small sets are one batch."""
+  hosts.require_shares(options.batch_size)
+  batch_size = min(options.batch_size, store.num_clips)
+  batch_size -= batch_size % hosts.replicas
+  if not batch_size:
+    raise UserError(f"{hosts.replicas} devices cannot share {store.num_clips} training clips")
+  return ExcerptPairs(store, batch_size, model.windows.layout, options.seed)
 
 
 def _require_trainable(model, store, train_ids, options, validation_ids):
@@ -187,18 +213,39 @@ def _as_ids(ids):
   return np.asarray([] if ids is None else ids, np.int64)
 
 
-def _copy(encoder):
-  """Returns a new encoder with the same weights."""
+def _copy(encoder, batchnorm, hosts):
+  """Returns a new encoder with the same weights, for all replicas."""
   copy = keras.models.clone_model(encoder)
   copy.set_weights(encoder.get_weights())
+  if batchnorm == "fixed":
+    for layer in copy.layers:
+      if isinstance(layer, keras.layers.BatchNormalization):
+        layer.trainable = False
+  if hosts.replicas > 1:
+    normalisation.synchronise(copy)
+    kernels.draw_dropout_by_rows(copy, blocks=1)
   return encoders.use_fast_kernels(copy)
+
+
+def _start_linearly(classifier, store, train_ids, targets, validation):
+  """Gives the dense layer the weights of a logistic regression on the frozen encoder."""
+  rows = classifier.embeddings(store, train_ids)
+
+  def start(strength):
+    fitted = logistic.fit(rows, targets[train_ids], strength)
+    classifier.dense.set_weights(fitted.parameters())
+    return validation.score()
+
+  has_choice = validation.num_clips > 0
+  start(logistic.choose(start) if has_choice else logistic.WITHOUT_VALIDATION)
 
 
 class _Step:
   """One step of gradient descent, on the dense layer alone if the encoder is frozen."""
 
-  def __init__(self, classifier, windows, options):
+  def __init__(self, classifier, windows, options, hosts):
     self._classifier, self._windows, self._options = classifier, windows, options
+    self._strategy = hosts.strategy
     encoder, dense = classifier.encoder, classifier.dense
     encoder_weights = [] if options.frozen else encoder.trainable_weights
     self._trained = [*encoder_weights, *dense.trainable_weights]
@@ -209,6 +256,10 @@ class _Step:
   @tf.function
   def run(self, excerpts, targets):
     """Excerpts `[B, N]`, targets `[B, C]` -> (loss, norm of the gradient), scalars."""
+    found = self._strategy.run(self._of_replica, args=(excerpts, targets))
+    return tf.nest.map_structure(lambda v: self._strategy.experimental_local_results(v)[0], found)
+
+  def _of_replica(self, excerpts, targets):
     set_drop_states(self._drop_states, step_seed(self._options.seed, self.optimizer.iterations))
     log_mels = _log_mels(self._windows, excerpts)[..., None]
     trained = [variable.value for variable in self._trained]
@@ -218,9 +269,9 @@ class _Step:
       embeddings = self._classifier.encoder(log_mels, training=not self._options.frozen)
       logits = self._classifier.dense(tf.cast(embeddings, tf.float32))
       loss = self._loss(targets, logits)
-    gradients = tape.gradient(loss, trained)
-    self.optimizer.apply(gradients, self._trained)
-    return loss, tf.linalg.global_norm(gradients)
+      share = loss / replicas.count()
+    gradients = apply_sums(self.optimizer, tape.gradient(share, trained), self._trained)
+    return replicas.mean(loss), tf.linalg.global_norm(gradients)
 
   def _loss(self, targets, logits):
     if self._options.multi_label:
@@ -243,10 +294,15 @@ def _log_mels(windows, excerpts):
 class _Validation:
   """Scores the classifier on the validation clips."""
 
-  def __init__(self, classifier, store, clip_ids, targets, options):
+  def __init__(self, classifier, store, clip_ids, targets, options, hosts):
     self._classifier, self._store, self._clip_ids = classifier, store, clip_ids
-    self._targets, self._options = targets[clip_ids], options
+    self._targets, self._options, self._hosts = targets[clip_ids], options, hosts
     self._embeddings = None
+
+  @property
+  def num_clips(self):
+    """How many clips are looked at."""
+    return len(self._clip_ids)
 
   def score(self):
     """Returns the score as the classifier is now; None without clips."""
@@ -255,7 +311,8 @@ class _Validation:
     if self._embeddings is None or not self._options.frozen:
       self._embeddings = self._classifier.embeddings(self._store, self._clip_ids)
     logits = self._classifier.logits(self._embeddings)
-    return _score(logits, self._targets, self._options.multi_label)
+    # All hosts have to stop at the same epoch, whatever a processor makes of the last digit.
+    return self._hosts.of_chief(_score(logits, self._targets, self._options.multi_label))
 
 
 def _score(logits, targets, multi_label):
@@ -269,11 +326,13 @@ def _score(logits, targets, multi_label):
   return float(sklearn.metrics.average_precision_score(targets, logits, average="macro"))
 
 
-def _run_epochs(step, state, pairs, targets, validation, description):
+def _run_epochs(step, state, pairs, targets, validation, description, hosts):
   """Runs the epochs that are left."""
   options, done = state.options, state.classifier.epochs
-  batches = iter(_batches(pairs, targets, done * pairs.steps_per_epoch, options.epochs - done))
-  with progress_bar.make(options.epochs, description, "epoch", initial=done) as bar:
+  first_step, num_epochs = done * pairs.steps_per_epoch, options.epochs - done
+  batches = hosts.batches(lambda *part: _batches(pairs, targets, first_step, num_epochs, part))
+  batches, shown = iter(batches), hosts.is_chief
+  with progress_bar.make(options.epochs, description, "epoch", initial=done, shown=shown) as bar:
     while not state.finished:
       epoch, losses = state.classifier.epochs + 1, []
       for number, batch in zip(range(1, pairs.steps_per_epoch + 1), batches):
@@ -287,17 +346,17 @@ def _run_epochs(step, state, pairs, targets, validation, description):
       bar.update()
 
 
-def _batches(pairs, targets, first_step, num_epochs):
-  """Returns a tf.data.Dataset of (excerpts `[B, N]`, targets `[B, C]`) of the epochs' steps."""
+def _batches(pairs, targets, first_step, num_epochs, part):
+  """Returns a tf.data.Dataset of (excerpts `[b, N]`, targets `[b, C]`): a part of each step's."""
   num_steps = num_epochs * pairs.steps_per_epoch
   targets = tf.constant(targets, tf.float32)
 
   def pick(excerpts, step):
-    return excerpts[:, 0], tf.gather(targets, pairs.clip_ids(step))
+    return excerpts[:, 0], tf.gather(targets, pairs.clip_ids(step, part))
 
   steps = tf.data.Dataset.range(first_step, first_step + num_steps)
   # Not in parallel: one core copies far more excerpts than are encoded.
-  excerpts = pairs.dataset(first_step, num_steps, parallel=False)
+  excerpts = pairs.dataset(first_step, num_steps, parallel=False, part=part)
   return tf.data.Dataset.zip((excerpts, steps)).map(pick).prefetch(tf.data.AUTOTUNE)
 
 
@@ -307,130 +366,3 @@ def _require_finite(loss, gradient_norm, epoch, step, learning_rate):
       f"epoch {epoch}, step {step}: loss {loss:g}, gradient norm {gradient_norm:g}, learning rate "
       f"{learning_rate:g}. A lower learning rate is the usual cure"
     )
-
-
-class _State:
-  """How far a training is: weights, those of the best epoch, optimiser and history."""
-
-  def __init__(self, classifier, optimizer, options):
-    self.classifier, self.options = classifier, options
-    encoder_weights = [] if options.frozen else classifier.encoder.weights
-    # Not what drop-connect draws from: that is set anew in each step.
-    self._weights = [w.value for w in (*encoder_weights, *classifier.dense.weights)]
-    stops_early = options.patience is not None
-    self._best = [tf.Variable(w, trainable=False) for w in self._weights if stops_early]
-    self._history = tf.Variable("[]")  # in the checkpoint, so that it fits the weights
-    self._manager = None
-    self._checkpoint = tf.train.Checkpoint(
-      weights=self._weights,
-      best=self._best,
-      optimizer=[v.value for v in optimizer.variables],
-      history=self._history,
-    )
-
-  @property
-  def finished(self):
-    """Whether there is no epoch left."""
-    epochs, patience = self.classifier.epochs, self.options.patience
-    waited = epochs - self._best_epoch()
-    return epochs >= self.options.epochs or (patience is not None and waited >= patience)
-
-  def keep_in(self, folder):
-    """Saves each epoch in a folder from now on, after restoring the last one that is there."""
-    self._manager = tf.train.CheckpointManager(
-      self._checkpoint, folder, max_to_keep=1, checkpoint_name="epoch"
-    )
-    latest = self._manager.latest_checkpoint
-    if not latest:
-      return
-    try:
-      self._checkpoint.restore(latest).assert_consumed()
-    except (tf.errors.OpError, AssertionError, ValueError) as error:
-      raise UserError(
-        f"cannot read the checkpoint {latest}: {str(error).splitlines()[0]}. Delete the folder "
-        f"{folder!r} to train anew"
-      ) from error
-    self.classifier.history = json.loads(self._history.numpy())
-
-  def end_epoch(self, row):
-    """Takes the history's row of an epoch that has just been trained, and saves."""
-    self.classifier.history.append(row)
-    if self._best_epoch() == self.classifier.epochs:
-      for best, weight in zip(self._best, self._weights):
-        best.assign(weight)
-    if self._manager:
-      self._save()
-
-  def conclude(self):
-    """Gives the classifier its weights."""
-    self.classifier.best_epoch = self._best_epoch()
-    for best, weight in zip(self._best, self._weights):
-      weight.assign(best)
-
-  def _best_epoch(self):
-    """Returns the first epoch of the best score, or the last epoch if it never stops early."""
-    history = self.classifier.history
-    if self.options.patience is None or not history:
-      return len(history)
-    return 1 + int(np.argmax([row["validation_score"] for row in history]))
-
-  def _save(self):
-    self._history.assign(json.dumps(self.classifier.history))
-    epoch = self.classifier.epochs
-    try:
-      self._manager.save(checkpoint_number=epoch)
-    except (tf.errors.OpError, OSError) as error:
-      raise UserError(
-        f"cannot save epoch {epoch}: {disk_reason(error) or error}. The one before it is kept: "
-        "free some space and run the same command again"
-      ) from error
-
-
-def _identity(model, store, train_ids, targets, options, validation_ids):
-  """Returns what makes a training another one, as JSON has it."""
-  arrays = {
-    "training clips": train_ids,
-    "validation clips": validation_ids,
-    "targets": np.asarray(targets, np.float32),
-  }
-  digests = {name: _digest(array.tobytes()) for name, array in arrays.items()}
-  return {
-    **dataclasses.asdict(options),
-    "model": _digest(model.identity.encode()),
-    "data set": _digest(store.digest.encode()),
-    **digests,
-  }
-
-
-def _digest(content):
-  return hashlib.sha256(content).hexdigest()[:16]
-
-
-def _claim(folder, identity):
-  """Notes whose folder it is, or refuses a folder of another training."""
-  places.make_folder(folder)
-  path = os.path.join(folder, _IDENTITY)
-  if not os.path.exists(path):
-    _write_whole(path, json.dumps(identity, indent=2) + "\n")
-    return
-  try:
-    with open(path, encoding="utf-8") as file:
-      found = json.load(file)
-  except (OSError, json.JSONDecodeError) as error:
-    raise UserError(f"cannot read {path}: delete its folder to train anew") from error
-  names = [name for name in identity if found.get(name) != identity[name]]
-  if names:
-    changes = [f"{name} was {found.get(name)!r} and is now {identity[name]!r}" for name in names]
-    raise UserError(
-      f"{folder!r} holds another training: {'; '.join(changes)}. Choose another folder, or delete "
-      "this one"
-    )
-
-
-def _write_whole(path, text):
-  try:
-    with open(f"{path}.{os.getpid()}", "w", encoding="utf-8") as file:
-      file.write(text)
-    os.replace(f"{path}.{os.getpid()}", path)
-  except OSError as error:
-    raise UserError(f"cannot write {path}: {disk_reason(error) or error}") from error

@@ -1,11 +1,11 @@
 """Mix-back: a little of another clip behind each view (paper, section 2).
 
-Letters: B clips, T frames, F mel bands.
+Letters: B clips of this replica, T frames, F mel bands.
 """
 
 import tensorflow as tf
 
-from audio import randomness
+from audio import randomness, replicas
 
 
 def mix_back(energies, backgrounds, lam):
@@ -27,22 +27,27 @@ def mix_back(energies, backgrounds, lam):
 def pick_backgrounds(views, seed):
   """Gives each view of a clip a view of another clip, the two views different clips (C).
 
+  The other clips are those of all replicas.
+
   Args:
-    views: `[B, 2, ...]`, B at least 3.
-    seed: int32 `[2]`.
+    views: `[B, 2, ...]`; of all replicas together at least 3 clips.
+    seed: int32 `[2]`, or one for the rows of this replica.
 
   Returns:
     `[B, 2, ...]`.
   """
-  clips = tf.shape(views)[0]
+  own_clips = tf.shape(views)[0]
+  all_views, own = replicas.gather(views)
+  clips = tf.shape(all_views)[0]
   seeds = [randomness.fold(seed, number) for number in (0, 1)]
   # Two different offsets of 1 to B - 1: the second is drawn from B - 2, and steps over the first.
-  first = randomness.integers([clips], seeds[0], 1, clips)
-  second = randomness.integers([clips], seeds[1], 1, clips - 1)
+  first = randomness.integers([own_clips], seeds[0], 1, clips)
+  second = randomness.integers([own_clips], seeds[1], 1, clips - 1)
   second += tf.cast(second >= first, tf.int32)
-  others = (tf.range(clips)[:, None] + tf.stack([first, second], 1)) % clips  # [B, 2]
-  which = randomness.integers([clips, 2], randomness.fold(seed, 2), 0, 2)
-  return tf.gather_nd(views, tf.stack([others, which], -1))
+  places = own + tf.range(own_clips)
+  others = (places[:, None] + tf.stack([first, second], 1)) % clips  # [B, 2]
+  which = randomness.integers([own_clips, 2], randomness.fold(seed, 2), 0, 2)
+  return tf.gather_nd(all_views, tf.stack([others, which], -1))
 
 
 def _energy(energies):

@@ -7,8 +7,9 @@ T frames, F mel bands, P projection.
 import keras
 import tensorflow as tf
 
-from audio import augment, encoders, heads, optimizers, randomness
-from audio.contrastive import ContrastiveModel, gather_replicas
+from audio import augment, encoders, heads, optimizers, randomness, replicas
+from audio.contrastive import ContrastiveModel
+from audio.logits import cross_entropy, dtype
 from audio.windows import energies_by_clip
 from mixback import mixing
 
@@ -60,28 +61,25 @@ def mix(config, energies, seed):
 class NTXent(keras.layers.Layer):
   """NT-Xent over 2N views (paper, eq. 2): each has to find its twin, only itself is excluded."""
 
-  def __init__(self, temperature, **kwargs):
-    super().__init__(**kwargs)
+  def __init__(self, temperature, block=0, **kwargs):
+    super().__init__(**(kwargs | {"dtype": dtype()}))
     self.temperature = temperature
+    self.block = block
     self.built = True  # there are no weights
 
   def call(self, anchors, positives):
     """L2-normalised `[B, P]` twice -> (loss, contrastive accuracy), means over 2B rows."""
     rows = tf.concat([anchors, positives], 0)  # [2B, P]
-    all_anchors, first = gather_replicas(anchors)
-    all_positives, _ = gather_replicas(positives)
-    logits = tf.matmul(rows, tf.concat([all_anchors, all_positives], 0), transpose_b=True)
+    all_anchors, first = replicas.gather(anchors)
+    all_positives, _ = replicas.gather(positives)
+    columns = tf.concat([all_anchors, all_positives], 0)
     own = first + tf.range(tf.shape(anchors)[0])
     twins = own + tf.shape(all_anchors)[0]
     myself, targets = tf.concat([own, twins], 0), tf.concat([twins, own], 0)
-    excluded = tf.one_hot(myself, tf.shape(logits)[1], True, False)
-    logits = tf.where(excluded, logits.dtype.min, logits / self.temperature)
-    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
-    hits = tf.equal(tf.argmax(logits, axis=1, output_type=tf.int32), targets)
-    return tf.reduce_mean(losses), tf.reduce_mean(tf.cast(hits, tf.float32))
+    return cross_entropy(rows / self.temperature, columns, targets, myself, self.block)
 
   def get_config(self):
-    return super().get_config() | {"temperature": self.temperature}
+    return super().get_config() | {"temperature": self.temperature, "block": self.block}
 
 
 def build_model(config):
@@ -95,7 +93,7 @@ def build_model(config):
   """
   encoder = getattr(encoders, config.encoder)(config.num_mels, config.batchnorm_momentum)
   head = projection_head(encoder, config)
-  objective = NTXent(config.temperature)
+  objective = NTXent(config.temperature, config.logits_block)
   model = ContrastiveModel(
     make_views(config), encoder, head, objective, config.seed, separate_passes=True
   )
@@ -108,7 +106,7 @@ def projection_head(encoder, config):
   """Dense, BatchNorm, ReLU, Dense, l2-normalised (released configuration)."""
   units = config.projection_units, config.hidden_units
   head = heads.mlp(encoder, *units, config.batchnorm_momentum)
-  outputs = keras.layers.UnitNormalization()(head.output)
+  outputs = keras.layers.UnitNormalization(dtype=dtype())(head.output)
   return keras.Model(head.input, outputs, name="projection")
 
 

@@ -17,13 +17,13 @@ class PatchKnnMonitor(Monitor):
   linear classifier on the mean embedding of each clip, see audio.probe.
   """
 
-  def __init__(self, run, store, windows, model):
-    """Takes a Run, a Store, the LogMelWindows and the ContrastiveModel that is being trained."""
+  def __init__(self, run, store, windows, judged):
+    """Takes a Run, a Store, the LogMelWindows and the judged.Judged networks."""
     super().__init__(run, store)
-    self._embedding_size = model.encoder.output_shape[-1]
-    embedding = model.encoder.output
-    both = keras.layers.Concatenate()([embedding, model.head(embedding)])
-    network = keras.Model(model.encoder.input, both)
+    self._embedding_size = judged.encoder.output_shape[-1]
+    embedding = judged.encoder.output
+    both = keras.layers.Concatenate(dtype="float32")([embedding, judged.head(embedding)])
+    network = keras.Model(judged.encoder.input, both)
     self._embedder = ClipEmbedder(ClipEncoder(windows, network, LogMelWindows.hopping))
 
   def judge(self, waves, labels, groups):

@@ -2,8 +2,9 @@
 
 from absl import flags
 
-from audio import commands, pretraining, report
+from audio import commands, distribution, pretraining, report
 from audio.excerpts import POSITIVES
+from audio.judged import Judged
 from audio.statistics import with_statistics
 from mixback.config import ENCODERS, RECIPES, Config, default_recipe
 from mixback.model import build_model
@@ -25,15 +26,16 @@ flags.DEFINE_float("learning_rate", None, "Of SGD; default: the recipe's.", lowe
 
 def main(_):
   values = FLAGS.flag_values_dict()
-  store, recipe, config = commands.plan(Config, RECIPES, default_recipe, values)
-  pairs = config.pairs(store)
-  config = with_statistics(config, store, commands.run_folder("mixback", values))
-  run = commands.start_or_resume("mixback", recipe, config, store, values)
-  pretraining.seed_everything(config.seed, config.deterministic)
-  model = build_model(config)
-  monitor = PatchKnnMonitor(run, store, config.windows(), model)
-  outcome = pretraining.pretrain(run, config, pairs, model, monitor)
-  report.outcome(run, outcome, config, store, model)
+  with distribution.joined(values["strategy"]) as hosts:
+    store, recipe, config = commands.plan(Config, RECIPES, default_recipe, values)
+    pairs = config.pairs(store)
+    config = with_statistics(config, store, commands.run_folder("mixback", values))
+    run = commands.start_or_resume("mixback", recipe, config, store, values, hosts)
+    model = pretraining.build(build_model, config, hosts)
+    judged = Judged(model)
+    monitor = PatchKnnMonitor(run, store, config.windows(), judged)
+    outcome = pretraining.pretrain(run, config, pairs, model, judged, monitor, hosts)
+    report.outcome(run, outcome, config, store, model)
 
 
 if __name__ == "__main__":

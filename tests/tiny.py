@@ -5,8 +5,10 @@ import dataclasses
 import keras
 import tensorflow as tf
 
-from audio import pretraining
+from audio import pretraining, randomness
 from audio.contrastive import ContrastiveModel
+from audio.distribution import Hosts
+from audio.judged import Judged
 from audio.monitor import KnnMonitor
 from audio.optimizers import Adam
 from audio.runs import Run
@@ -38,11 +40,12 @@ def build(config, noise=0.0):
 
   def views(excerpts, seed):
     log_mels = windows(excerpts)
-    return log_mels + noise * tf.random.stateless_normal(tf.shape(log_mels), seed)
+    return log_mels + noise * randomness.normal(tf.shape(log_mels), seed)
 
   model = ContrastiveModel(views, encoder, head, objective, config.seed)
   model.build((None, config.frames, config.num_mels, 1))
   model.compile(Adam(config.learning_rate))
+  model.optimizer.build(model.trainable_variables)
   return model
 
 
@@ -52,8 +55,11 @@ def train(folder, store, config, model=None):
   run = Run.start_or_resume(
     str(folder), "cola", dataclasses.asdict(config), {"digest": store.digest}, config.windows()
   )
-  monitor = KnnMonitor(run, store, config.windows(), model.encoder)
-  return run, model, pretraining.pretrain(run, config, config.pairs(store), model, monitor)
+  judged, hosts = Judged(model), Hosts()
+  monitor = KnnMonitor(run, store, config.windows(), judged.encoder)
+  pairs = config.pairs(store)
+  outcome = pretraining.pretrain(run, config, pairs, model, judged, monitor, hosts)
+  return run, model, outcome
 
 
 def weights(model):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from audio.exporting_classifier import LinearClassifier, fingerprint
-from downstream import linear
+from downstream import linear, logistic
 from tests.downstream.test_linear import arrays, problem
 from tests.support import assert_close, command, write_clips
 
@@ -33,7 +33,7 @@ def scores(fitted, rows):
 def test_the_standardisation_is_folded_into_the_weights(classes):
   rows, targets = arrays()
   known = targets[:, list(classes)].any(axis=1)
-  fitted = linear.fit(5 + rows[known], targets[known], 0.1)
+  fitted = logistic.fit(5 + rows[known], targets[known], 0.1)
   assert_close(scores(fitted, 5 + rows), fitted(5 + rows), atol=1e-5)
 
 
@@ -42,7 +42,7 @@ def test_several_labels_and_one_that_all_clips_have():
   targets[:, 0] = targets[:, 1:3].max(axis=1)
   targets[:, 3] = 1
   with pytest.warns(UserWarning, match="is present in all training examples"):
-    fitted = linear.fit(rows, targets, 0.1)
+    fitted = logistic.fit(rows, targets, 0.1)
   assert fitted.several
   assert_close(scores(fitted, rows), fitted(rows), atol=1e-5)
 
@@ -67,7 +67,7 @@ def test_of_one_split_it_is_what_was_judged(tmp_path):
   assert classifier.class_names == tuple(NAMES)
   assert (classifier.multi_label, classifier.model) == (False, "runs/x")
   assert_close(classifier.fingerprint, fingerprint(Model.embedder, 16_000))
-  judged = linear.fit(rows[:130], targets[:130], kept[0][1])
+  judged = logistic.fit(rows[:130], targets[:130], kept[0][1])
   assert_close(classifier.scores(rows), judged(rows), atol=1e-5)
   assert [path.name for path in tmp_path.iterdir()] == ["classifier.npz"]
 
@@ -81,7 +81,7 @@ def test_of_several_splits_it_is_fitted_on_all_clips_with_their_median(tmp_path,
   maker = types.SimpleNamespace(make=lambda: embeddings)
   monkeypatch.setattr(linear, "Embeddings", lambda model, store: maker)
   linear.write_classifier(str(tmp_path), kept)
-  desired = linear.fit(rows, targets, 0.01)(rows)
+  desired = logistic.fit(rows, targets, 0.01)(rows)
   assert_close(LinearClassifier.open(str(tmp_path)).scores(rows), desired, atol=1e-5)
 
 

@@ -7,7 +7,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 
-from downstream import judging, linear, scores
+from downstream import judging, linear, logistic, scores
 from tests.support import assert_close
 
 CLASSES = 4
@@ -36,7 +36,7 @@ def test_the_classifier_is_scikit_learns_on_rows_standardised_by_the_training_ro
   reference = LogisticRegression(C=0.1, max_iter=5000, tol=1e-8)
   reference.fit((rows[:100] - mean) / std, targets[:100].argmax(1))
   desired = reference.predict_proba((rows[100:] - mean) / std)
-  assert_close(linear.fit(rows[:100], targets[:100], 0.1)(rows[100:]), desired, atol=1e-2)
+  assert_close(logistic.fit(rows[:100], targets[:100], 0.1)(rows[100:]), desired, atol=1e-2)
 
 
 def test_several_labels_have_a_classifier_each():
@@ -45,13 +45,13 @@ def test_several_labels_have_a_classifier_each():
   standard = (rows - rows[:100].mean(0)) / rows[:100].std(0)
   reference = OneVsRestClassifier(LogisticRegression(C=0.1)).fit(standard[:100], targets[:100])
   desired = reference.predict_proba(standard[100:])
-  assert_close(linear.fit(rows[:100], targets[:100], 0.1)(rows[100:]), desired, atol=1e-2)
+  assert_close(logistic.fit(rows[:100], targets[:100], 0.1)(rows[100:]), desired, atol=1e-2)
 
 
 def test_a_class_without_training_clips_gets_nothing():
   rows, targets = arrays()
   known = targets[:, 3] == 0
-  predicted = linear.fit(rows[known], targets[known], 0.1)(rows)
+  predicted = logistic.fit(rows[known], targets[known], 0.1)(rows)
   assert not predicted[:, 3].any()
   assert_close(predicted.sum(axis=1), np.ones(len(rows)), atol=1e-6)
 
@@ -59,23 +59,23 @@ def test_a_class_without_training_clips_gets_nothing():
 def test_the_regularisation_is_chosen_on_validation_and_all_training_clips_are_fitted(monkeypatch):
   rows, targets = arrays()
   fitted = []
-  original = linear.fit
+  original = logistic.fit
 
   def spy(some, wanted, strength):
     fitted.append((len(some), strength))
     return original(some, wanted, strength)
 
-  monkeypatch.setattr(linear, "fit", spy)
+  monkeypatch.setattr(logistic, "fit", spy)
   linear._fit_and_score(problem(targets), np.arange(200), rows)
-  assert fitted[:-1] == [(100, strength) for strength in linear.STRENGTHS]
+  assert fitted[:-1] == [(100, strength) for strength in logistic.STRENGTHS]
   assert fitted[-1][0] == 130
   by_hand = [
     scores.score(
       "accuracy", targets[100:130], original(rows[:100], targets[:100], c)(rows[100:130])
     )
-    for c in linear.STRENGTHS
+    for c in logistic.STRENGTHS
   ]
-  assert fitted[-1][1] == linear.STRENGTHS[int(np.argmax(by_hand))]
+  assert fitted[-1][1] == logistic.STRENGTHS[int(np.argmax(by_hand))]
 
 
 @pytest.mark.parametrize("validation", [[], range(100, 130)])
@@ -99,7 +99,7 @@ def test_probabilities_of_windows_are_averaged_over_their_clip():
   given = problem(by_clip, validation=[])
   predicted = linear._fit_and_score(given, clips, rows)
   chosen = clips < 100
-  classifier = linear.fit(rows[chosen], by_clip[clips[chosen]], linear.WITHOUT_VALIDATION)
+  classifier = logistic.fit(rows[chosen], by_clip[clips[chosen]], logistic.WITHOUT_VALIDATION)
   desired = classifier(rows[clips >= 130]).reshape(70, 2, CLASSES).mean(axis=1)
   assert_close(predicted, desired, atol=1e-9)
 

@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from audio import datasets, encoders, preparation
+from audio.distribution import Hosts
 from audio.errors import UserError
 from downstream import models, training
 from downstream.training import Options
@@ -211,7 +212,8 @@ class Numbered:
 )
 def test_the_loss_is_the_cross_entropy_of_softmax_or_sigmoid(model, multi_label, targets, expected):
   classifier = training.Classifier(WINDOWS, model.encoder, 2)
-  step = training._Step(classifier, WINDOWS, options(multi_label=multi_label, frozen=True))
+  chosen = options(multi_label=multi_label, frozen=True)
+  step = training._Step(classifier, WINDOWS, chosen, Hosts())
   logits = np.array([[0.5, -2.0]] * 3, "f")
   assert_close(step._loss(np.array([targets] * 3, "f"), logits), expected, atol=1e-6)
 

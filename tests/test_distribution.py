@@ -1,0 +1,215 @@
+"""Several devices and hosts train what one device trains, and lose nothing when one dies.
+
+In float64: in float32 rounding chooses other winners of maxima, and Adam makes as much of the
+smallest gradients as of the largest, so that single weights differ as between two machines.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+import tensorflow as tf
+
+from tests.support import ROOT, assert_close, environment, train, write_clips
+
+STEPS = 6
+PLAN = [
+  "--recipe=small",
+  "--precision=float64",
+  f"--steps={STEPS}",
+  "--batch_size=8",
+  "--augment=level,fader,noise",  # element by element: the same bits in a batch of any size
+  "--checkpoint_every=1",
+  "--dataset=folder:my clips",
+  "--store_dir=stores",
+]
+# Both by the optimisers of their papers.
+SYSTEMS = {
+  "cola": ["--learning_rate=1e-4"],
+  "mixback": ["--set=optimizer=sgd", "--learning_rate=0.003", "--set=momentum=0.9"],
+}
+# `python -m SYSTEM.train`, where the processor is two logical devices.
+ON_TWO_DEVICES = """
+import runpy, sys
+import audio
+import tensorflow as tf
+processor = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
+module = sys.argv.pop(1)
+runpy.run_module(module, run_name="__main__")
+"""
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+  """A working folder with twenty clips of 1.5 s, more than an epoch has whole batches for."""
+  folder = tmp_path_factory.mktemp("place")
+  write_clips(folder / "my clips", clips=10)
+  return folder
+
+
+@pytest.fixture(scope="module", params=SYSTEMS)
+def alone(request, place):
+  """(system, weights) of a training on one device."""
+  system = request.param
+  train(*plan(system, "alone"), cwd=place, system=system)
+  return system, weights(place / f"{system}-alone")
+
+
+def plan(system, run):
+  return [*PLAN, *SYSTEMS[system], f"--run={system}-{run}"]
+
+
+def weights(run):
+  """Everything that a training changes, by name."""
+  assert tf.train.latest_checkpoint(str(run / "checkpoints")).endswith(f"step-{STEPS}")
+  checkpoint = tf.train.load_checkpoint(tf.train.latest_checkpoint(str(run / "checkpoints")))
+  dtypes = checkpoint.get_variable_to_dtype_map()
+  names = sorted(name for name, dtype in dtypes.items() if dtype.is_floating)
+  return {name: checkpoint.get_tensor(name) for name in names}
+
+
+def assert_same_weights(actual, desired):
+  assert len(desired) > 40
+  assert actual.keys() >= desired.keys()
+  for name, value in desired.items():
+    assert_close(actual[name], value, atol=1e-5, rtol=1e-5)
+
+
+def losses(run):
+  rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+  return [row["loss"] for row in rows if "loss" in row]
+
+
+def start_hosts(count, module, *arguments, cwd):
+  """Starts the processes of a training of several hosts, on this machine."""
+  with contextlib.ExitStack() as stack:
+    sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+    for one in sockets:
+      one.bind(("127.0.0.1", 0))
+    workers = [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]
+  processes = []
+  for index in range(count):
+    task = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
+    processes.append(
+      subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        cwd=cwd,
+        env=environment() | {"TF_CONFIG": json.dumps(task)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+      )
+    )
+  return processes
+
+
+def finish(processes):
+  """Waits for all; returns their (exit code, output, errors)."""
+  outputs = [process.communicate(timeout=240) for process in processes]
+  return [(process.returncode, *output) for process, output in zip(processes, outputs)]
+
+
+def test_two_devices_give_the_weights_of_one(alone, place):
+  system, desired = alone
+  run = f"{system}-mirrored"
+  arguments = [*plan(system, "mirrored"), "--strategy=mirrored"]
+  done = subprocess.run(
+    [sys.executable, "-c", ON_TWO_DEVICES, f"{system}.train", *arguments],
+    cwd=place,
+    env=environment() | {"PYTHONPATH": str(ROOT)},
+    capture_output=True,
+    text=True,
+  )
+  assert done.returncode == 0, done.stderr
+  assert_same_weights(weights(place / run), desired)
+  assert_close(losses(place / run), losses(place / f"{system}-alone"), rtol=1e-5)
+
+
+def test_two_hosts_give_the_weights_of_one_and_only_the_chief_speaks(alone, place):
+  system, desired = alone
+  run = f"{system}-hosts"
+  (chief, worker) = finish(start_hosts(2, f"{system}.train", *plan(system, "hosts"), cwd=place))
+  assert chief[0] == worker[0] == 0, (chief, worker)
+  assert "trained" in chief[1]
+  assert worker[1:] == ("", "")
+  assert_same_weights(weights(place / run), desired)
+  assert_close(losses(place / run), losses(place / f"{system}-alone"), rtol=1e-5)
+
+
+def test_a_killed_host_ends_the_others_and_the_same_commands_go_on_to_the_same_weights(
+  alone, place
+):
+  system, desired = alone
+  run, arguments = f"{system}-killed", plan(system, "killed")
+  chief, worker = start_hosts(2, f"{system}.train", *arguments, cwd=place)
+  wait_for(place / run / "checkpoints" / "step-2.index", chief)
+  worker.send_signal(signal.SIGKILL)
+  killed_s = time.monotonic()
+  (code, _, errors), _ = finish([chief, worker])
+  assert time.monotonic() - killed_s < 60
+  assert code == 1
+  assert "error: host 1 of this training has stopped" in errors.splitlines()[-1]
+  assert not (place / run / "saved_model").exists()
+  if system == "cola":
+    results = finish(start_hosts(2, f"{system}.train", *arguments, cwd=place))
+    assert [result[0] for result in results] == [0, 0], results
+  else:  # another number of hosts may go on
+    train(*arguments, cwd=place, system=system)
+  assert_same_weights(weights(place / run), desired)
+
+
+def wait_for(path, process):
+  deadline = time.monotonic() + 200
+  while not path.exists():
+    assert process.poll() is None, process.communicate()
+    assert time.monotonic() < deadline
+    time.sleep(0.02)
+
+
+def test_a_signal_to_one_host_stops_all_after_the_same_step(place):
+  arguments = [*PLAN, "--steps=2000", "--run=stopped"]
+  processes = start_hosts(2, "cola.train", *arguments, cwd=place)
+  wait_for(place / "stopped" / "checkpoints" / "step-2.index", processes[0])
+  processes[1].send_signal(signal.SIGTERM)
+  results = finish(processes)
+  assert [code for code, *_ in results] == [0, 0], results
+  assert "stopped    after step" in results[0][1]
+
+
+@pytest.mark.parametrize(
+  ("config", "problem"),
+  [
+    ("{", "TF_CONFIG='{'"),
+    ('{"cluster": {"worker": ["a:1"]}}', "no 'task'"),
+    ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}', "task index 1"),
+    ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "ps", "index": 0}}', "has to be a worker"),
+  ],
+)
+def test_a_wrong_cluster_is_one_line(config, problem, place):
+  env = {"TF_CONFIG": config}
+  done = train(*PLAN, "--run=wrong", cwd=place, check=False, env=env)
+  assert done.returncode == 1
+  assert len(done.stderr.splitlines()) == 1
+  assert problem in done.stderr
+
+
+def test_a_batch_that_devices_cannot_share_is_one_line(place):
+  arguments = [*PLAN, "--strategy=mirrored", "--batch_size=7", "--run=odd"]
+  done = subprocess.run(
+    [sys.executable, "-c", ON_TWO_DEVICES, "cola.train", *arguments],
+    cwd=place,
+    env=environment() | {"PYTHONPATH": str(ROOT)},
+    capture_output=True,
+    text=True,
+  )
+  assert done.returncode == 1
+  assert "cannot share it evenly; 6 or 8 would do" in done.stderr
+  assert not os.path.exists(place / "odd")

@@ -1,0 +1,137 @@
+"""Half precision trains the same; log-mels, losses and statistics, and exports, are float32."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from audio import callbacks, pretraining
+from audio.distribution import Hosts
+from audio.errors import UserError
+from audio.judged import Judged
+from audio.runs import Run
+from cola import config as cola_config
+from cola import model as cola_model
+from mixback import config as mixback_config
+from mixback import model as mixback_model
+from tests.support import assert_close, train, write_clips
+
+SYSTEMS = {"cola": (cola_config, cola_model), "mixback": (mixback_config, mixback_model)}
+HALVES = ("mixed_bfloat16", "mixed_float16")
+
+
+def build(system, precision, **changes):
+  """(model, configuration) of the recipe `small`."""
+  configs, models = SYSTEMS[system]
+  fields = {name: change.value for name, change in configs.RECIPES["small"].items()}
+  fields |= {"mean": -3.0, "std": 2.0, "batch_size": 8, "steps": 200} | changes
+  config = configs.Config(precision=precision, **fields)
+  return pretraining.build(models.build_model, config, Hosts()), config
+
+
+@pytest.mark.parametrize("precision", HALVES)
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_log_mels_losses_and_batchnorm_are_float32_and_the_networks_are_not(system, precision):
+  model, config = build(system, precision)
+  half = precision.removeprefix("mixed_")
+  assert keras.config.dtype_policy().name == "float32"
+  assert model.views(tf.zeros([4, 2, config.windows().num_samples]), [0, 0]).dtype == tf.float32
+  assert model.objective.compute_dtype == "float32"
+  layers = [*model.encoder.layers, *model.head.layers]
+  by_kind = {type(layer).__name__: layer.compute_dtype for layer in layers}
+  assert by_kind["BatchNormalization"] == "float32"
+  assert by_kind["Conv2D"] == by_kind["Dense"] == half
+  assert all(variable.dtype == "float32" for variable in model.trainable_variables)
+  judged = Judged(model)
+  assert {layer.compute_dtype for layer in judged.encoder.layers} == {"float32"}
+
+
+@pytest.fixture(scope="module")
+def float32_losses(clip_store):
+  """Losses of 200 steps."""
+  return losses_of("float32", clip_store)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", HALVES)
+def test_two_hundred_steps_have_the_loss_of_float32_within_five_percent(
+  precision, clip_store, float32_losses
+):
+  found = losses_of(precision, clip_store)
+  assert_close(np.mean(found), np.mean(float32_losses), rtol=0.05)
+  assert_close(np.mean(found[-50:]), np.mean(float32_losses[-50:]), rtol=0.05)
+
+
+def losses_of(precision, store):
+  model, config = build("cola", precision)
+  step = tf.function(model.train_step)
+  logs = [step(batch) for batch in config.pairs(store).dataset(0, 200, parallel=False)]
+  assert all(np.isfinite(row["loss"]) and np.isfinite(row["gradient_norm"]) for row in logs)
+  return [float(row["loss"]) for row in logs]
+
+
+def test_the_copies_that_are_judged_get_the_weights_of_the_moment(clip_store):
+  model, config = build("cola", "mixed_bfloat16")
+  judged = Judged(model)
+  log_mels = np.random.default_rng(0).normal(size=[4, 96, 64, 1]).astype("f")
+  for batch in config.pairs(clip_store).dataset(0, 2, parallel=False):
+    model.train_step(batch)
+  before = judged.encoder(log_mels).numpy()
+  judged.refresh()
+  after = judged.encoder(log_mels).numpy()
+  assert np.abs(after - before).max() > 1e-3
+  assert_close(after, tf.cast(model.encoder(log_mels), tf.float32), atol=0.1)
+  assert judged.head(after).dtype == tf.float32
+
+
+def test_a_float32_model_is_judged_itself():
+  model, _ = build("cola", "float32")
+  assert Judged(model).encoder is model.encoder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", HALVES)
+def test_a_run_in_half_precision_resumes_and_exports_float32(precision, tmp_path):
+  write_clips(tmp_path / "clips")
+  plan = ["--dataset=folder:clips", "--store_dir=stores", "--run=run", "--batch_size=4"]
+  plan += [f"--precision={precision}", "--steps=4", "--checkpoint_every=2"]
+  train(*plan, cwd=tmp_path)
+  train(*plan, cwd=tmp_path)  # all is done: it says so, and reads the checkpoint
+  encoder = Run.open(str(tmp_path / "run")).encoder()
+  assert {layer.compute_dtype for layer in encoder.layers} == {"float32"}
+  embedding = tf.saved_model.load(str(tmp_path / "run" / "saved_model")).embed(
+    np.ones([1, 9000], "f")
+  )
+  assert embedding["embedding"].dtype == tf.float32
+
+
+@dataclasses.dataclass
+class Optimizer:
+  """One that scales losses, or, with None, does not."""
+
+  scale: float | None
+  learning_rate: float = 1.0
+
+  @property
+  def dynamic_scale(self):
+    """As Keras' LossScaleOptimizer has it."""
+    return None if self.scale is None else keras.Variable(self.scale)
+
+
+@pytest.mark.parametrize(("scale", "is_left_out"), [(2.0**15, True), (0.5, False), (None, False)])
+def test_a_gradient_that_overflows_is_left_out_while_its_scale_can_be_halved(
+  scale, is_left_out, tmp_path, clip_store
+):
+  config = cola_config.Config(batch_size=4, steps=1)
+  run = Run(str(tmp_path), {})
+  guard = callbacks.FiniteGuard(run, callbacks.StepCounter(1), config.pairs(clip_store))
+  guard.set_model(keras.Sequential([keras.Input([1])]))
+  guard.model.optimizer = Optimizer(scale)
+  logs = {"loss": 1.0, "gradient_norm": np.inf}
+  if is_left_out:
+    guard.on_train_batch_end(0, logs)
+    return
+  with pytest.raises(UserError, match="gradient norm inf"):
+    guard.on_train_batch_end(0, logs)
