@@ -1,6 +1,7 @@
 """What all commands share: a user's mistake is one line, and the flags of every training."""
 
 import dataclasses
+import functools
 import os
 import sys
 
@@ -204,10 +205,14 @@ def start_or_resume(system, recipe, config, store, flag_values, hosts):
   folder = run_folder(system, flag_values)
   fields = dataclasses.asdict(config) | {"recipe": recipe}
   data = {"clips": store.num_clips, "digest": store.digest}
+  defaults = {field.name: field.default for field in dataclasses.fields(config)}
+  open_run = functools.partial(
+    Run.start_or_resume, folder, system, fields, data, config.windows(), defaults=defaults
+  )
   if hosts.is_chief:
-    Run.start_or_resume(folder, system, fields, data, config.windows())
+    open_run()
   hosts.wait()
-  return Run.start_or_resume(folder, system, fields, data, config.windows())
+  return open_run()
 
 
 def run_folder(system, flag_values):

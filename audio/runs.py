@@ -58,7 +58,9 @@ class Run:
       raise UserError(f"{folder!r} is no run folder: cannot read {path}") from error
 
   @classmethod
-  def start_or_resume(cls, folder, system, config, data, input_layer, command="train"):
+  def start_or_resume(
+    cls, folder, system, config, data, input_layer, command="train", defaults=None
+  ):
     """Makes a run folder, or opens it if it is a run of the same configuration.
 
     Args:
@@ -68,6 +70,7 @@ class Run:
       data: dictionary that identifies the clips.
       input_layer: the LogMelWindows of the run.
       command: which command of the system makes it.
+      defaults: of the configuration's fields, for runs of versions that lacked some.
 
     Returns:
       A Run.
@@ -78,7 +81,7 @@ class Run:
     wanted = {"system": system, "config": config, "data": data}
     if os.path.exists(os.path.join(folder, "config.json")):
       run = cls.open(folder)
-      run._require_same(wanted)
+      run._require_same(wanted, defaults or {})
       return run
     if os.path.isdir(folder) and set(os.listdir(folder)) - {"lock"}:
       raise UserError(f"{folder!r} holds files but no run: choose another folder with --run")
@@ -90,9 +93,10 @@ class Run:
     _write_whole(os.path.join(folder, "config.json"), json.dumps(wanted, indent=2) + "\n")
     return run
 
-  def _require_same(self, wanted):
+  def _require_same(self, wanted, defaults):
     wanted = json.loads(json.dumps(wanted))
     old, new = ({k: c.get(k) for k in _IDENTITY} for c in (self.config, wanted))
+    old["config"] = defaults | (old["config"] or {})
     if differences := list(_differences(old, new)):
       raise UserError(
         f"{self.folder!r} holds a run with other settings: {'; '.join(differences)}. "

@@ -5,6 +5,7 @@ A table stands between a marker and `<!-- end -->`. The markers are
   <!-- results: FILE.csv -->          of docs/results, as downstream.tables and the benchmarks write
   <!-- fields: cola -->               all fields of a configuration
   <!-- recipe: cola small -->         what a recipe changes, and why
+  <!-- scaling: traffic -->           of the cost model: traffic, logits or epochs
 """
 
 import csv
@@ -16,11 +17,20 @@ import re
 import cola.config
 import mixback.config
 from audio import augment, configuration
+from benchmarks import cost_model
 
 DOCS = pathlib.Path(__file__).parent
 PAGES = [DOCS.parent / "README.md", *sorted(DOCS.glob("*.md"))]
 SYSTEMS = {"cola": cola.config, "mixback": mixback.config}
-_TABLE = re.compile(r"(<!-- (results|fields|recipe): ([^>]*?) -->\n).*?(<!-- end -->)", re.DOTALL)
+EXAMPLES = {  # as benchmarks.cost_model.of_model counts the papers' models, see the tests
+  "COLA, EfficientNet-B0": cost_model.Training(4_926_012, 21_008, 49, 512, 1, 0, 2, 15_600),
+  "mix-back, ResNet-18": cost_model.Training(
+    11_696_576, 10_624, 42, 512, 2, 2 * 101 * 96, 2, 24_048
+  ),
+}
+_TABLE = re.compile(
+  r"(<!-- (results|fields|recipe|scaling): ([^>]*?) -->\n).*?(<!-- end -->)", re.DOTALL
+)
 _FIELD = re.compile(r"^  (\w+): [^=]+= (?:.*?)(?:  # (.*))?$")
 _SECTION = re.compile(r"^  # (.*)$")
 
@@ -35,7 +45,7 @@ def main():
 
 def fill(text):
   """Returns a page with its tables made anew."""
-  makers = {"results": results, "fields": fields, "recipe": recipe}
+  makers = {"results": results, "fields": fields, "recipe": recipe, "scaling": scaling}
   return _TABLE.sub(lambda match: match[1] + makers[match[2]](*match[3].split()) + match[4], text)
 
 
@@ -90,6 +100,45 @@ def recipe(system, name):
     for field, deviation in SYSTEMS[system].RECIPES[name].items()
   ]
   return _markdown(["field", "paper", name, "why"], rows)
+
+
+def scaling(what):
+  """Returns a table of the cost model."""
+  return _markdown(*{"traffic": _traffic, "logits": _logits, "epochs": _epochs}[what]())
+
+
+def _traffic():
+  rows = []
+  for name, training in EXAMPLES.items():
+    for batch_size, replicas in ((1024, 8), (8192, 8), (8192, 64)):
+      sent = cost_model.sent_bytes(training, batch_size, replicas)
+      shares = [f"{count / replicas / 1e6:.1f}" for count in sent.values()]
+      total = f"{sum(sent.values()) / replicas / 1e6:.0f}"
+      rows.append([name, batch_size, replicas, *shares, total])
+  names = list(cost_model.sent_bytes(training, batch_size, replicas))
+  return ["", "G", "R", *(f"{name}, MB" for name in names), "all, MB"], rows
+
+
+def _logits():
+  rows = []
+  for batch_size in (1024, 8192, 65_536):
+    for replicas in (1, 8):
+      sizes = [cost_model.logits_bytes(batch_size, replicas, views) / 1e6 for views in (1, 2)]
+      block = cost_model.logits_bytes(batch_size, replicas, block=256) / 1e6
+      rows.append([batch_size, replicas, *(f"{size:,.0f}" for size in (*sizes, block))])
+  return ["G", "R", "COLA, MB", "mix-back, MB", "COLA, --logits_block=256, MB"], rows
+
+
+def _epochs():
+  rows = []
+  for replicas in (1, 2, 4, 8, 16, 64):
+    batch_size = max(1024, 128 * replicas)
+    wait_s = 0.02 if replicas > 1 else 0.0
+    hours = cost_model.epoch_hours(1_900_000, 1000.0, replicas, batch_size, wait_s)
+    per_s = 1_900_000 / 3600 / hours
+    read = cost_model.input_bytes_per_s(EXAMPLES["COLA, EfficientNet-B0"], per_s) / 1e6
+    rows.append([replicas, batch_size, f"{hours:.3f}", f"{per_s:,.0f}", f"{read:,.0f}"])
+  return ["R", "G", "hours", "pairs/s", "read from stores, MB/s"], rows
 
 
 def _markdown(headings, rows):

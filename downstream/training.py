@@ -83,11 +83,12 @@ class Classifier:
     best_epoch: number, from 1, of the epoch whose weights these are; 0: untrained.
   """
 
-  def __init__(self, windows, encoder, num_classes, multi_label=False):
+  def __init__(self, windows, encoder, num_classes, multi_label=False, hosts=None):
     """Takes the LogMelWindows and the encoder; draws the dense layer from Keras' global seed."""
     self.encoder = encoder
-    self.dense = keras.layers.Dense(num_classes, dtype="float32")
-    self.dense.build([None, encoder.output_shape[-1]])
+    with (hosts or Hosts()).strategy.scope():
+      self.dense = keras.layers.Dense(num_classes, dtype="float32")
+      self.dense.build([None, encoder.output_shape[-1]])
     self.history = []
     self.best_epoch = 0
     self._embedder = ClipEmbedder(ClipEncoder(windows, encoder))
@@ -162,21 +163,20 @@ def train(
   train_ids, validation_ids = _as_ids(train_ids), _as_ids(validation_ids)
   pairs = _pairs(model, store.select(train_ids), options, hosts)
   keras.utils.set_random_seed(options.seed)
-  with hosts.strategy.scope():
-    encoder = model.encoder if options.frozen else _copy(model.encoder, options.batchnorm, hosts)
-    classifier = Classifier(model.windows, encoder, targets.shape[1], options.multi_label)
-    step = _Step(classifier, model.windows, options, hosts)
-    state = State(classifier, step.optimizer, options, hosts.is_chief)
-    if folder:
-      if hosts.is_chief:
-        claim(folder, identity(model, store, train_ids, targets, options, validation_ids))
-      hosts.wait()
-      state.keep_in(folder)
-    validation = _Validation(classifier, store, validation_ids, targets, options, hosts)
-    if options.start == "linear" and not classifier.epochs:
-      _start_linearly(classifier, store, train_ids, targets, validation)
-    _run_epochs(step, state, pairs, targets[train_ids], validation, description, hosts)
-    state.conclude()
+  encoder = model.encoder if options.frozen else _copy(model.encoder, options.batchnorm, hosts)
+  classifier = Classifier(model.windows, encoder, targets.shape[1], options.multi_label, hosts)
+  step = _Step(classifier, model.windows, options, hosts)
+  state = State(classifier, step.optimizer, options, hosts.is_chief)
+  if folder:
+    if hosts.is_chief:
+      claim(folder, identity(model, store, train_ids, targets, options, validation_ids))
+    hosts.wait()
+    state.keep_in(folder)
+  validation = _Validation(classifier, store, validation_ids, targets, options, hosts)
+  if options.start == "linear" and not classifier.epochs:
+    _start_linearly(classifier, store, train_ids, targets, validation)
+  _run_epochs(step, state, pairs, targets[train_ids], validation, description, hosts)
+  state.conclude()
   return classifier
 
 
@@ -215,8 +215,9 @@ def _as_ids(ids):
 
 def _copy(encoder, batchnorm, hosts):
   """Returns a new encoder with the same weights, for all replicas."""
-  copy = keras.models.clone_model(encoder)
-  copy.set_weights(encoder.get_weights())
+  with hosts.strategy.scope():
+    copy = keras.models.clone_model(encoder)
+    copy.set_weights(encoder.get_weights())
   if batchnorm == "fixed":
     for layer in copy.layers:
       if isinstance(layer, keras.layers.BatchNormalization):
@@ -250,8 +251,9 @@ class _Step:
     encoder_weights = [] if options.frozen else encoder.trainable_weights
     self._trained = [*encoder_weights, *dense.trainable_weights]
     self._drop_states = [] if options.frozen else drop_states(encoder)
-    self.optimizer = Adam(options.learning_rate)
-    self.optimizer.build(self._trained)
+    with hosts.strategy.scope():
+      self.optimizer = Adam(options.learning_rate)
+      self.optimizer.build(self._trained)
 
   @tf.function
   def run(self, excerpts, targets):

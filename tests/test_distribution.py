@@ -16,7 +16,7 @@ import time
 import pytest
 import tensorflow as tf
 
-from tests.support import ROOT, assert_close, environment, train, write_clips
+from tests.support import ROOT, assert_close, command, environment, train, write_clips
 
 STEPS = 6
 PLAN = [
@@ -32,7 +32,7 @@ PLAN = [
 # Both by the optimisers of their papers.
 SYSTEMS = {
   "cola": ["--learning_rate=1e-4"],
-  "mixback": ["--set=optimizer=sgd", "--learning_rate=0.003", "--set=momentum=0.9"],
+  "mixback": ["--set=optimizer=sgd", "--learning_rate=0.001", "--set=momentum=0.9"],
 }
 # `python -m SYSTEM.train`, where the processor is two logical devices.
 ON_TWO_DEVICES = """
@@ -182,6 +182,28 @@ def test_a_signal_to_one_host_stops_all_after_the_same_step(place):
   results = finish(processes)
   assert [code for code, *_ in results] == [0, 0], results
   assert "stopped    after step" in results[0][1]
+
+
+def test_two_hosts_fine_tune_as_one_and_one_of_them_writes(alone, place):
+  system, _ = alone
+  if system != "cola":
+    pytest.skip("fine-tuning knows no system: once is enough")
+  options = ["--model=cola-alone", "--task=folder:my clips", "--store_dir=stores"]
+  options += ["--epochs=2", "--batch_size=4", "--learning_rate=1e-4", "--start=linear"]
+  done = command("downstream.finetune", *options, "--output=tuned", cwd=place)
+  (chief, worker) = finish(
+    start_hosts(2, "downstream.finetune", *options, "--output=tuned-by-two", cwd=place)
+  )
+  assert chief[0] == worker[0] == 0, (chief, worker)
+  assert worker[1:] == ("", "")
+  assert "fine-tuning" in done.stdout
+  assert "fine-tuning" in chief[1]
+  assert_close(predictions(place / "tuned-by-two"), predictions(place / "tuned"), atol=1e-3)
+
+
+def predictions(output):
+  rows = [line.split(",") for line in (output / "predictions.csv").read_text().splitlines()[1:]]
+  return [[float(value) for value in row[3:]] for row in rows]
 
 
 @pytest.mark.parametrize(
