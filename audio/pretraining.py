@@ -124,6 +124,9 @@ class _Training:
   def check(self, step):
     """Judges the encoder as it is after a step."""
     self.judged.refresh()
+    self._judge(step)
+
+  def _judge(self, step):
     self.monitor.check(step)
     windows = self.config.windows()
     HealthMonitor(self.run, self.pairs, windows, self.judged.encoder).check(step)
@@ -189,8 +192,7 @@ class _Training:
       normalisation.reestimate(encoder, _clean_batches(config, self.pairs, windows))
     run.save_encoder(encoder)
     if step >= config.steps:
-      self.monitor.check(step)
-      HealthMonitor(run, self.pairs, windows, encoder).check(step)
+      self._judge(step)
       export_saved_model(windows, encoder, run.saved_model)
     plots.curves(run)
 

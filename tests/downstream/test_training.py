@@ -12,7 +12,7 @@ import tensorflow as tf
 from audio import datasets, encoders, preparation
 from audio.distribution import Hosts
 from audio.errors import UserError
-from downstream import models, training
+from downstream import logistic, models, training
 from downstream.training import Options
 from tests import support
 from tests.support import assert_close
@@ -114,6 +114,40 @@ def test_fine_tuning_changes_each_weight_and_the_statistics_of_batchnorm(
   names = [variable.name for variable in model.encoder.weights]
   assert {"kernel", "gamma", "moving_mean", "moving_variance"} <= set(names)
   assert all(differ(before, after))
+
+
+def test_fixed_batchnorm_stays_while_the_rest_is_trained(model, clip_store, targets):
+  classifier = training.train(model, clip_store, ALL, targets, options(batchnorm="fixed"))
+  after = {weight.path: weight for weight in classifier.encoder.weights}
+  for weight in model.encoder.weights:
+    stays = "batch_norm" in weight.path
+    assert np.array_equal(weight, after[weight.path]) == stays, weight.path
+
+
+@pytest.mark.parametrize("has_validation", [True, False])
+def test_a_linear_start_is_logistic_regression_with_the_regularisation_validation_chooses(
+  model, clip_store, targets, halves, has_validation
+):
+  fitted_on, validation = halves
+  chosen = options(learning_rate=NO_UPDATE, epochs=1, start="linear", batchnorm="fixed")
+  classifier = training.train(
+    model, clip_store, fitted_on, targets, chosen, validation if has_validation else None
+  )
+  rows = training.Classifier(WINDOWS, model.encoder, 2).embeddings(clip_store, ALL)
+
+  def score(strength):
+    fitted = logistic.fit(rows[fitted_on], targets[fitted_on], strength)
+    return np.mean(fitted(rows[validation]).argmax(1) == targets[validation].argmax(1))
+
+  strength = logistic.choose(score) if has_validation else logistic.WITHOUT_VALIDATION
+  desired = logistic.fit(rows[fitted_on], targets[fitted_on], strength)(rows)
+  assert_close(classifier.scores(clip_store, ALL), desired, atol=1e-3)
+
+
+@pytest.mark.parametrize("field", ["start", "batchnorm"])
+def test_an_unknown_way_to_start_is_refused(field):
+  with pytest.raises(UserError, match=f"{field}='x': allowed are"):
+    options(**{field: "x"})
 
 
 def test_fine_tuning_begins_with_the_given_weights(model, clip_store, targets):
@@ -568,7 +602,7 @@ def test_a_copy_computes_the_same_and_has_its_own_weights(name):
   rng = np.random.default_rng(0)
   for variable in encoder.weights:
     variable.assign(variable + rng.uniform(0, 0.01, variable.shape))
-  copy = training._copy(encoder)
+  copy = training._copy(encoder, "batch", Hosts())
   log_mels = rng.normal(size=[1, 96, 64, 1]).astype("f")
   embeddings = encoder(log_mels, training=False)
   assert_close(copy(log_mels, training=False), embeddings, atol=1e-5, rtol=1e-4)
