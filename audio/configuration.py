@@ -24,7 +24,7 @@ class RunConfig:
   reestimate_batches: int = 0  # clean batches that give BatchNorm its final statistics; 0: none
   deterministic: bool = False  # bit-equal resumes; slower
   views_on: str = "device"  # where views are made; or "host": the same numbers
-  precision: str = "float32"  # of the networks; log-mels, losses and statistics are float32
+  precision: str = "float32"  # of the networks; log-mels, losses, statistics: at least float32
   logits_block: int = 0  # rows of the logits at once; 0: all. The same numbers in less memory
 
   def __post_init__(self):

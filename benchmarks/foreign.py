@@ -1,8 +1,8 @@
 """python -m benchmarks.foreign: does the recipe `small` help on sounds it was not chosen on?
 
-Two folders are made, 600 clips each: the project's synthetic set with another seed, and classes
-that it does not have (vowels, rhythms, flutters). Four fifths of the clips pre-train, without
-labels, and then train a linear classifier; the others test it. It can be stopped and started again.
+Two folders are made, 1,200 clips each: the project's synthetic set with another seed, and classes
+that it does not have (vowels, rhythms, flutters). Half of the clips pre-train, without labels, and
+then train a linear classifier; the others test it. It can be stopped and started again.
 """
 
 import csv
@@ -19,9 +19,9 @@ from downstream import tables, tasks
 from downstream.experiments import Laboratory, Measurement
 from downstream.paper_tables import Table, Variant
 
-CONDITIONS = recipes.conditions(recipes.LABELS_PER_CLASS)
-CLIPS_PER_CLASS = 60
-TEST_EVERY = 5
+CONDITIONS = recipes.conditions(["1", "10", "all"])
+CLIPS_PER_CLASS = 120
+TEST_EVERY = 2
 RATE_HZ = synthetic.SAMPLE_RATE_HZ
 FORMANTS_HZ = {  # of five vowels, after textbooks
   "a": (700, 1220, 2600),
