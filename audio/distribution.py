@@ -123,10 +123,13 @@ def joined(name):
 
 
 def _choose(name):
-  if name != "auto":
-    return name
-  if os.environ.get("TF_CONFIG"):
-    return "multi_worker"
+  if name == "multi_worker" or (name == "auto" and os.environ.get("TF_CONFIG")):
+    # One host alone has nobody to talk to.
+    return "multi_worker" if _place()[1] > 1 else _choose_devices()
+  return _choose_devices() if name == "auto" else name
+
+
+def _choose_devices():
   return "mirrored" if len(tf.config.list_logical_devices("GPU")) > 1 else "none"
 
 

@@ -223,6 +223,12 @@ def test_a_wrong_cluster_is_one_line(config, problem, place):
   assert problem in done.stderr
 
 
+def test_a_cluster_of_one_host_is_that_host(place):
+  config = {"cluster": {"worker": ["127.0.0.1:1"]}, "task": {"type": "worker", "index": 0}}
+  done = train(*PLAN, "--steps=1", "--run=one", cwd=place, env={"TF_CONFIG": json.dumps(config)})
+  assert "trained" in done.stdout
+
+
 def test_a_batch_that_devices_cannot_share_is_one_line(place):
   arguments = [*PLAN, "--strategy=mirrored", "--batch_size=7", "--run=odd"]
   done = subprocess.run(
