@@ -25,7 +25,8 @@ TRANSDUCTIVE = ("esc10",)  # all five folds: four of them are heard, without lab
 LABELS_PER_CLASS = ["all", "10"]
 
 _MASKS = ["masks=1", "mask_frames_max=24", "mask_bands_max=12", "mask_fill=mean"]
-_OF_COLA = ["directions=1", "weight_decay=0.0"]
+_OF_COLA = ["directions=1", "weight_decay=0.0", "warm_up=0.0"]
+_SCHEDULE = "warm_up=0.1"  # then a cosine
 
 
 def _settings(views, *settings):
@@ -33,7 +34,9 @@ def _settings(views, *settings):
 
 
 def _cola(views, *settings):
-  return ("cola", "small", _settings(views, *_OF_COLA, *settings))
+  changed = {setting.partition("=")[0] for setting in settings}
+  rest = [setting for setting in _OF_COLA if setting.partition("=")[0] not in changed]
+  return ("cola", "small", _settings(views, *rest, *settings))
 
 
 def _mixback(views, *settings):
@@ -51,6 +54,19 @@ VARIANTS = {
   "log-mel statistics": None,
   "random weights": ("cola", "small", []),
   "COLA small": _cola(_VIEWS),
+  # Something taken away from what the recipe was before its schedule was.
+  "with schedule": _cola(_VIEWS, _SCHEDULE),
+  "with schedule, without masks": _cola(_UNMASKED, _SCHEDULE),
+  "with schedule, without level": _cola("equalise,specaugment", _SCHEDULE),
+  "with schedule, without equaliser": _cola("level,specaugment", _SCHEDULE),
+  "with schedule, short clips in zeros": _cola(_VIEWS, _SCHEDULE, "short_clips=zeros"),
+  "with schedule, dense head": _cola(_VIEWS, _SCHEDULE, "head=dense"),
+  "with schedule, BatchNorm momentum 0.99": _cola(_VIEWS, _SCHEDULE, "batchnorm_momentum=0.99"),
+  "with schedule, fader, two directions, weight decay": (
+    "cola",
+    "small",
+    _settings(f"fader,{_VIEWS}", "directions=2", "weight_decay=1e-4", _SCHEDULE),
+  ),
   # Something taken away.
   "no augmentation": _cola("none"),
   "masks only": _cola("specaugment"),
@@ -59,14 +75,13 @@ VARIANTS = {
   "without equaliser": _cola("level,specaugment"),
   "short clips in zeros": _cola(_VIEWS, "short_clips=zeros"),
   "inputs not standardised": _cola(_VIEWS, "mean=0.0", "std=1.0"),
-  "dense head": ("cola", "small", _settings(_VIEWS, "head=dense", *_OF_COLA)),
-  "constant rate": _cola(_VIEWS, "warm_up=0.0"),
+  "dense head": _cola(_VIEWS, "head=dense"),
   "BatchNorm momentum 0.99": _cola(_VIEWS, "batchnorm_momentum=0.99"),
   # Something added, or other.
   "with fader": _cola(f"fader,{_VIEWS}"),
   "with crops": _cola(f"rrc,{_VIEWS}"),
-  "two directions": ("cola", "small", _settings(_VIEWS, "directions=2", "weight_decay=0.0")),
-  "weight decay": ("cola", "small", _settings(_VIEWS, "directions=1", "weight_decay=1e-4")),
+  "two directions": _cola(_VIEWS, "directions=2"),
+  "weight decay": _cola(_VIEWS, "weight_decay=1e-4"),
   "BatchNorm measured anew": _cola(_VIEWS, "reestimate_batches=24"),
   "bilinear": _cola(_VIEWS, "similarity=bilinear"),
   "temperature 0.1": _cola(_VIEWS, "temperature=0.1"),

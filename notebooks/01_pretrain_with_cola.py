@@ -61,8 +61,8 @@ showing.players(sounds, config.sample_rate_hz, columns=2)
 # %% [markdown]
 # ## Model
 #
-# - `views` makes a log-mel of each excerpt and changes its level, fading, colour and the like at
-#   random, so that a recording cannot be recognised by them (notebook 2 shows all that can be
+# - `views` makes a log-mel of each excerpt, changes its level and colour at random and hides parts
+#   of it, so that a recording cannot be recognised by them (notebook 2 shows all that can be
 #   done);
 # - the `encoder` turns a log-mel into an embedding: this is what you keep;
 # - the `head` projects it to 128 numbers in which excerpts are compared: this is thrown away.
@@ -97,8 +97,6 @@ class Cola(keras.Model):
       anchors, positives = tf.split(projections, 2)
       own = tf.range(tf.shape(anchors)[0])  # row i of the similarities has to choose column i
       loss, accuracy = cross_entropy(anchors / self.temperature, positives, own)
-      back, accuracy_back = cross_entropy(positives / self.temperature, anchors, own)
-      loss, accuracy = (loss + back) / 2, (accuracy + accuracy_back) / 2
     gradients = tape.gradient(loss, self.trainable_weights)
     self.optimizer.apply(gradients, self.trainable_weights)
     return {"loss": loss, "contrastive accuracy": accuracy}

@@ -114,8 +114,8 @@ showing.players(sounds, config.sample_rate_hz)
 # | `fader` | moves the level from one end to the other | fading in and out |
 # | `equalise` | colours the spectrum | microphone and room |
 #
-# The paper of mix-back takes the first three, the recipe `small` level, fader and equaliser,
-# among others.
+# The paper of mix-back takes the first three, the recipe `small` level and equaliser, and for COLA
+# masks.
 
 # %%
 NAMES = ("rrc", "compress", "noise", "specaugment", "time_shift", "frequency_shift", "level")
