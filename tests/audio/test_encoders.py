@@ -160,8 +160,10 @@ def test_fused_normalisation_changes_only_the_rounding(name):
       outputs = model(batch, training=True)
       loss = tf.reduce_mean(outputs**2)
     gradients.append([outputs, *tape.gradient(loss, model.trainable_variables)])
+  assert_close(gradients[1][0], gradients[0][0], atol=1e-4 * np.abs(gradients[0][0]).max())
+  # As a whole, and loosely: rounding chooses other winners of maxima, on each processor others.
   for ours, theirs in zip(*gradients, strict=True):
-    assert_close(ours, theirs, atol=2e-3 * float(tf.reduce_max(tf.abs(theirs))) + 1e-9)
+    assert np.linalg.norm(ours - theirs) <= 0.03 * np.linalg.norm(theirs) + 1e-6
   for ours, theirs in zip(encoder.get_weights(), plain.get_weights(), strict=True):
     assert_close(ours, theirs, atol=1e-5 * max(1, np.abs(theirs).max()))  # moving statistics
   encoder.trainable = False
