@@ -46,11 +46,10 @@ def draw_ablation(axis, found):
 def draw_curve(axis, found):
   """Scores against steps; step 0 are random weights."""
   steps = [steps_of(name) for name in found]
-  for seed in range(min(map(len, found.values()))):
-    values = [scores[seed] for scores in found.values()]
-    axis.plot(steps, values, "o", color=COLA, alpha=0.5, markersize=5)
+  for step, scores in zip(steps, found.values()):
+    axis.plot([step] * len(scores), scores, "o", color=COLA, alpha=0.5, markersize=5)
   axis.plot(steps, [np.mean(scores) for scores in found.values()], color=COLA, linewidth=2)
-  axis.set_xscale("symlog", linthresh=50)
+  axis.set_xscale("symlog", linthresh=100)
   axis.set_xticks(steps, [str(count) for count in steps])
   axis.minorticks_off()
   axis.grid(alpha=0.3)
