@@ -125,7 +125,7 @@ RECIPES = {
 RECIPES["small"] = {
   "encoder": Deviation("frame_cnn", "small and fast, and frequency is not averaged away"),
   "short_clips": Deviation("tile", "the silence around a short clip gives it away: 68.2 -> 81.4"),
-  "mean": Deviation(None, "measured: inputs of mean 0 and deviation 1"),
+  "mean": Deviation(None, "measured: inputs of mean 0 and deviation 1: 79.7 -> 81.1 (one seed)"),
   "std": Deviation(None, "likewise"),
   "augment": Deviation(
     "level,equalise,specaugment",
@@ -138,7 +138,7 @@ RECIPES["small"] = {
   "batchnorm_momentum": Deviation(0.9, "inference mode follows in few steps: 80.8 -> 81.4"),
   "head": Deviation("mlp", "what only the pretext needs stays in the head: 80.5 -> 81.4"),
   "projection_units": Deviation(128, "enough for a batch of 64"),
-  "similarity": Deviation("cosine", "few steps, as in quick"),
+  "similarity": Deviation("cosine", "few steps, as in quick: 78.9 -> 81.1 (one seed)"),
   "learning_rate": Deviation(1e-3, "few steps"),
   "batch_size": Deviation(64, "small sets lack 1024 clips"),
   "steps": Deviation(400, "a minute or two on two cores"),
