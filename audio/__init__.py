@@ -24,7 +24,7 @@ Read the modules in the order in which a clip passes through them:
   plots         a run                     -> its figures
 
 The rest serves these: commands, configuration, errors, json_files, places, progress_bar, quiet,
-report, table. Commands are export and prepare.
+report, table. Commands are export and prepare; training_command is what both `train` do.
 
 What a program of your own needs most can be imported from here, too:
 

@@ -209,10 +209,9 @@ def start_or_resume(system, recipe, config, store, flag_values, hosts):
   open_run = functools.partial(
     Run.start_or_resume, folder, system, fields, data, config.windows(), defaults=defaults
   )
-  if hosts.is_chief:
-    open_run()
+  opened = open_run() if hosts.is_chief else None
   hosts.wait()
-  return open_run()
+  return opened or open_run()
 
 
 def run_folder(system, flag_values):

@@ -128,7 +128,7 @@ def step_seed(seed, step):
   """Returns int32 `[2]`, the seed of one step."""
   step = tf.cast(tf.convert_to_tensor(step), tf.int32)
   key = randomness.fold(tf.constant([seed, 0], tf.int32), step)
-  return randomness.fold(key, 0)
+  return randomness.fold(key, 0)  # the stream of views and dropout
 
 
 def drop_states(model):

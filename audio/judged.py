@@ -30,10 +30,10 @@ class Judged:
     if self._are_plain:
       return
     for source, copy in zip(self._sources, (self.encoder, self.head)):
-      copy.set_weights([value_of(variable) for variable in source.variables])
+      copy.set_weights([_value_of(variable) for variable in source.variables])
 
 
-def value_of(variable):
+def _value_of(variable):
   """Returns the value of a Keras variable, a NumPy array, also of one that replicas share."""
   value = variable.value
   if isinstance(value, tf.distribute.DistributedValues):

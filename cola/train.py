@@ -2,18 +2,16 @@
 
 from absl import flags
 
-from audio import commands, distribution, pretraining, report
-from audio.judged import Judged
+from audio import commands, training_command
 from audio.monitor import KnnMonitor
-from audio.statistics import with_statistics
-from cola.config import ENCODERS, RECIPES, Config, default_recipe
+from cola import config
 from cola.model import build_model
 
 FLAGS = flags.FLAGS
-commands.define_training_flags(list(RECIPES))
+commands.define_training_flags(list(config.RECIPES))
 flags.adopt_module_key_flags(commands)  # so that --help shows them
 flags.DEFINE_enum("similarity", None, ["bilinear", "cosine"], "How two projections are compared.")
-flags.DEFINE_enum("encoder", None, ENCODERS, "Network; default: the recipe's.")
+flags.DEFINE_enum("encoder", None, config.ENCODERS, "Network; default: the recipe's.")
 flags.DEFINE_string(
   "augment",
   None,
@@ -23,17 +21,12 @@ flags.DEFINE_float("learning_rate", None, "Of Adam; default: the recipe's.", low
 
 
 def main(_):
-  values = FLAGS.flag_values_dict()
-  with distribution.joined(values["strategy"]) as hosts:
-    store, recipe, config = commands.plan(Config, RECIPES, default_recipe, values)
-    pairs = config.pairs(store)
-    config = with_statistics(config, store, commands.run_folder("cola", values))
-    run = commands.start_or_resume("cola", recipe, config, store, values, hosts)
-    model = pretraining.build(build_model, config, hosts)
-    judged = Judged(model)
-    monitor = KnnMonitor(run, store, config.windows(), judged.encoder)
-    outcome = pretraining.pretrain(run, config, pairs, model, judged, monitor, hosts)
-    report.outcome(run, outcome, config, store, model)
+  training_command.run("cola", config, build_model, make_monitor, FLAGS.flag_values_dict())
+
+
+def make_monitor(run, store, windows, judged):
+  """Returns the monitor that looks at embeddings of whole clips."""
+  return KnnMonitor(run, store, windows, judged.encoder)
 
 
 if __name__ == "__main__":
