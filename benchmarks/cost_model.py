@@ -34,8 +34,9 @@ class Training:
   excerpt_samples: int
 
 
-def of_model(model, config, gathers, mixed_floats):
+def of_model(model, config):
   """Returns the Training of a contrastive.ContrastiveModel and its configuration."""
+  mixes = getattr(config, "mix", "none") == "batch"
   layers = [*model.encoder.layers, *model.head.layers]
   normalisation = [layer for layer in layers if type(layer).__name__ == "BatchNormalization"]
   passes = 2 if model.separate_passes else 1
@@ -44,8 +45,8 @@ def of_model(model, config, gathers, mixed_floats):
     normalised_channels=passes * sum(layer.moving_mean.shape[0] for layer in normalisation),
     normalisation_layers=passes * len(normalisation),
     projection_units=config.projection_units,
-    gathers=gathers,
-    mixed_floats=mixed_floats,
+    gathers=getattr(config, "directions", 2),
+    mixed_floats=2 * config.frames * config.num_mels if mixes else 0,
     excerpts=2,
     excerpt_samples=config.windows().num_samples,
   )

@@ -5,13 +5,13 @@ loss, that of the last quarter, how many steps were not finite, and pairs/s.
 """
 
 import dataclasses
-import importlib
 import time
 
 import numpy as np
 from absl import flags
 
 from audio import commands, configuration, table
+from benchmarks import systems
 
 
 def main(_):
@@ -22,14 +22,14 @@ def main(_):
   from audio.statistics import log_mel_statistics
 
   values = flags.FLAGS.flag_values_dict()
-  config = _config(values)
-  model_module = importlib.import_module(f"{values['system']}.model")
+  sizes = {name: values[name] for name in ("steps", "batch_size")}
+  config = systems.small_config(values["system"], **sizes)
   store = preparation.prepare(datasets.open_source("synthetic"), config.sample_rate_hz)
   mean, std = log_mel_statistics(store, config.windows())
   rows = []
   for precision in values["precisions"]:
     exact = dataclasses.replace(config, precision=precision, mean=mean, std=std)
-    model = pretraining.build(model_module.build_model, exact, Hosts())
+    model = pretraining.build(systems.builder(values["system"]), exact, Hosts())
     step, losses, norms = tf.function(model.train_step), [], []
     begin_s = time.perf_counter()
     for batch in exact.pairs(store).dataset(0, exact.steps, parallel=False):
@@ -46,13 +46,6 @@ def _summary(losses, norms):
   last = losses[-max(1, len(losses) // 4) :]
   odd = sum(not np.isfinite(pair).all() for pair in zip(losses, norms))
   return f"{np.mean(losses):.4f}", f"{np.mean(last):.4f}", str(odd)
-
-
-def _config(values):
-  module = importlib.import_module(f"{values['system']}.config")
-  changes = {name: deviation.value for name, deviation in module.RECIPES["small"].items()}
-  changes |= {"dataset": "synthetic", "steps": values["steps"], "batch_size": values["batch_size"]}
-  return module.Config(**changes)
 
 
 def _define_flags():

@@ -7,7 +7,6 @@ the prediction of benchmarks.cost_model. Then the rate at which one core draws p
 """
 
 import functools
-import importlib
 import json
 import os
 import socket
@@ -21,7 +20,7 @@ from absl import flags
 
 from audio import commands, datasets, preparation, table
 from audio.errors import UserError
-from benchmarks import cost_model
+from benchmarks import cost_model, systems
 
 _SKIPPED_STEPS = 20  # the first ones build graphs and fill buffers
 _WARM_S = 3
@@ -106,20 +105,13 @@ def _free_ports(count):
 
 
 def _sizes(system):
-  config, model = _config(system), importlib.import_module(f"{system}.model")
-  mixed = 2 * config.frames * config.num_mels if system == "mixback" else 0
-  return cost_model.of_model(model.build_model(config), config, 2, mixed)
-
-
-def _config(system):
-  module = importlib.import_module(f"{system}.config")
-  changes = {name: deviation.value for name, deviation in module.RECIPES["small"].items()}
-  return module.Config(**(changes | {"mean": 0.0, "std": 1.0, "dataset": "synthetic"}))
+  config = systems.small_config(system, mean=0.0, std=1.0)
+  return cost_model.of_model(systems.builder(system)(config), config)
 
 
 def _input_rate(values):
   """Returns pairs/s of the input alone, on one core."""
-  config = _config(values["system"])
+  config = systems.small_config(values["system"], mean=0.0, std=1.0)
   store = preparation.prepare(datasets.open_source("synthetic"), config.sample_rate_hz)
   os.sched_setaffinity(0, {0})
   batches = iter(config.pairs(store).dataset(0, 10**6, parallel=False))
