@@ -1,13 +1,14 @@
 """Half precision trains the same; log-mels, losses and statistics, and exports, are float32."""
 
 import dataclasses
+import types
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from audio import callbacks, pretraining
+from audio import callbacks, pretraining, progress_bar
 from audio.distribution import Hosts
 from audio.errors import UserError
 from audio.judged import Judged
@@ -122,6 +123,23 @@ def test_a_gradient_that_overflows_is_left_out_while_its_scale_can_be_halved(
   logs = {"loss": 1.0, "gradient_norm": np.inf}
   if is_left_out:
     guard.on_train_batch_end(0, logs)
-    return
-  with pytest.raises(UserError, match="gradient norm inf"):
-    guard.on_train_batch_end(0, logs)
+  else:
+    with pytest.raises(UserError, match="gradient norm inf"):
+      guard.on_train_batch_end(0, logs)
+  with pytest.raises(UserError, match="loss nan"):
+    guard.on_train_batch_end(0, logs | {"loss": np.nan})
+
+
+def test_steps_that_are_left_out_are_counted_and_do_not_spoil_the_means(tmp_path):
+  run, bar = Run(str(tmp_path), {}), progress_bar.make(4, "training", "step", shown=False)
+  clock = types.SimpleNamespace(waited_s=lambda since_s: 0.0)
+  counter = callbacks.StepCounter(0)
+  recorder = callbacks.Recorder(run, counter, clock, 4, bar)
+  for norm in (1.0, np.inf, 3.0):
+    counter.on_train_batch_end(0)
+    recorder.on_train_batch_begin(0)
+    logs = {"loss": 2.0, "contrastive_accuracy": 0.5, "embedding_spread": 0.5}
+    recorder.on_train_batch_end(0, logs | {"gradient_norm": norm})
+  recorder.on_train_end()
+  assert run.metrics("gradient_norm")[1].tolist() == [2.0]
+  assert run.metrics("steps_left_out")[1].tolist() == [1.0]

@@ -148,24 +148,44 @@ def test_resnet_is_padded_as_in_pytorch():
   assert {x.padding for x in strided} == {"valid"}  # "same" would pad one side only
 
 
+def without_kinks(model):
+  """A copy in which rounding cannot choose another winner of a maximum, and with it a gradient."""
+
+  def copy(layer):
+    if isinstance(layer, keras.layers.ReLU):
+      return keras.layers.Activation("softplus")
+    if isinstance(layer, keras.layers.GlobalMaxPooling2D):
+      return keras.layers.GlobalAveragePooling2D()
+    if isinstance(layer, keras.layers.MaxPooling2D):
+      return keras.layers.AveragePooling2D(layer.pool_size, layer.strides, layer.padding)
+    return type(layer).from_config(layer.get_config())
+
+  return keras.models.clone_model(model, clone_function=copy)
+
+
 @each_mix_back
 def test_fused_normalisation_changes_only_the_rounding(name):
   keras.utils.set_random_seed(0)  # how far rounding goes depends on the weights
-  encoder = getattr(encoders, name)(96)
-  plain = keras.models.clone_model(encoder)
-  plain.set_weights(encoder.get_weights())
+  whole = getattr(encoders, name)(96)
+  encoder = encoders.use_fast_kernels(without_kinks(whole))
+  plain = without_kinks(whole)
+  assert not any("call" in vars(layer) for layer in plain.layers)
+  plain.set_weights(whole.get_weights())
+  encoder.set_weights(whole.get_weights())
   batch, gradients = np.random.default_rng(0).normal(0, 1, [3, 101, 96, 1]).astype("f"), []
   for model in (plain, encoder):
     with tf.GradientTape() as tape:
       outputs = model(batch, training=True)
       loss = tf.reduce_mean(outputs**2)
     gradients.append([outputs, *tape.gradient(loss, model.trainable_variables)])
-  assert_close(gradients[1][0], gradients[0][0], atol=1e-4 * np.abs(gradients[0][0]).max())
-  # As a whole, and loosely: rounding chooses other winners of maxima, on each processor others.
   for ours, theirs in zip(*gradients, strict=True):
-    assert np.linalg.norm(ours - theirs) <= 0.03 * np.linalg.norm(theirs) + 1e-6
+    assert_close(ours, theirs, atol=2e-3 * float(tf.reduce_max(tf.abs(theirs))) + 1e-9)
   for ours, theirs in zip(encoder.get_weights(), plain.get_weights(), strict=True):
     assert_close(ours, theirs, atol=1e-5 * max(1, np.abs(theirs).max()))  # moving statistics
+  kinked = keras.models.clone_model(whole)
+  kinked.set_weights(whole.get_weights())
+  ours, theirs = whole(batch, training=True), kinked(batch, training=True)
+  assert_close(ours, theirs, atol=2e-3 * float(tf.reduce_max(tf.abs(theirs))))
   encoder.trainable = False
   before = encoder.get_weights()
   encoder(batch, training=True)

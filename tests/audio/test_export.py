@@ -183,6 +183,16 @@ def test_every_format_agrees_on_ten_real_clips(run, file_format):
   assert_agrees(lambda wave: model(wave)["embedding"], run, clips)
 
 
+@pytest.mark.slow
+def test_the_whole_of_efficientnet_b0_agrees_as_tflite(tmp_path, monkeypatch):
+  whole = encoders.efficientnet_b0
+  monkeypatch.setattr(sys.modules[__name__], "make_encoder", lambda _, num_mels: whole(num_mels))
+  run = make_run(tmp_path / "run", "efficientnet_b0")
+  assert run.encoder().output_shape == (None, 1280)
+  embed = tflite(export.export(run, "tflite")[0])
+  assert_agrees(lambda wave: embed(wave)["embedding"], run, waves(run)[6:8])
+
+
 def test_silence_and_batches(small_run, tmp_path):
   embed = tflite(export.export(small_run, "tflite", str(tmp_path / "a.tflite"))[0])
   silence = np.zeros(40_000, "f")

@@ -31,6 +31,25 @@ def test_the_same_settings_resume(tmp_path):
   assert start(tmp_path / "run").config == start(tmp_path / "run").config
 
 
+def test_a_run_of_a_version_that_lacked_a_field_resumes_with_its_default_and_nothing_else(tmp_path):
+  run = start(tmp_path / "run")
+  older = json.loads((tmp_path / "run" / "config.json").read_text())
+  del older["config"]["precision"]
+  (tmp_path / "run" / "config.json").write_text(json.dumps(older))
+  config = tiny.config()
+  defaults = {field.name: field.default for field in dataclasses.fields(config)}
+  data = {"clips": 12, "digest": "x"}
+
+  def resume(**changes):
+    fields = dataclasses.asdict(config) | changes
+    arguments = str(tmp_path / "run"), "cola", fields, data, config.windows()
+    return Run.start_or_resume(*arguments, defaults=defaults)
+
+  assert resume().folder == run.folder
+  with pytest.raises(UserError, match="precision was 'float32' and is now 'mixed_float16'"):
+    resume(precision="mixed_float16")
+
+
 def test_other_settings_are_refused_naming_every_field(tmp_path):
   start(tmp_path / "run")
   with pytest.raises(UserError) as error:
