@@ -9,7 +9,8 @@ REQUIREMENTS = [
   "av>=13.0",  # ffmpeg for what libsndfile does not open: m4a, mp4, webm, ...
   "filelock>=3.12",
   "importlib_resources>=6.0",  # tensorflow-datasets prepares audio with it and does not name it
-  "keras>=3.5",
+  "keras>=3.12",  # older ones run code from a foreign .keras file
+  "lazy_loader>=0.4",
   "matplotlib>=3.8",
   "numpy>=1.26",
   # 1.14 needs Python 3.11; without this the pip that comes with 3.10 searches without end.
@@ -32,7 +33,11 @@ BEAM = ["apache-beam>=2.60"]  # shares the preparation of large data sets among 
 # The command `tfds` imports mlcroissant, the library's test of builders dill; neither is named.
 TFDS = ["dill", "mlcroissant>=1.0.9"]
 
-ONNX = ["onnx>=1.16", "onnxruntime>=1.18", "tf2onnx>=1.17"]  # --format=onnx of audio.export
+ONNX = [
+  "onnx>=1.16",
+  "onnxruntime>=1.18",
+  "tf2onnx>=1.17",
+]  # --format=onnx of contrastive_audio.export
 
 # notebooks/make.py makes the notebooks from their sources, and runs them.
 NOTEBOOKS = ["ipykernel>=6.29", "jupytext>=1.16", "nbclient>=0.10", "nbformat>=5.10"]
@@ -46,14 +51,16 @@ TFIO = ["tensorflow-io==0.37.1", "tensorflow==2.16.2", "tensorflow-metadata<1.17
 
 setuptools.setup(
   name="contrastive-audio",
-  version="0.1.0",
+  version="0.2.0.dev0",
   description="Audio representations learned without labels: COLA and mix-back in TensorFlow/Keras",
   long_description=pathlib.Path("README.md").read_text(encoding="utf-8"),
   long_description_content_type="text/markdown",
   license="MIT",
   python_requires=">=3.10,<3.13",
-  packages=setuptools.find_packages(include=["audio", "audio.*", "cola", "downstream", "mixback"]),
-  package_data={"audio.datasets.builders": ["*/README.md", "*/*.bib", "*/*.txt", "*/*.tsv"]},
+  packages=setuptools.find_packages(include=["contrastive_audio", "contrastive_audio.*", "cola", "downstream", "downstream.*", "mixback"]),
+  package_data={
+    "contrastive_audio.datasets.builders": ["*/README.md", "*/*.bib", "*/*.txt", "*/*.tsv"]
+  },
   install_requires=REQUIREMENTS,
   extras_require={
     "beam": BEAM,

@@ -10,8 +10,9 @@ import sys
 
 from absl import flags
 
-from audio import commands, table
-from audio.runs import Run
+from contrastive_audio.cli import flags, main
+from contrastive_audio.runs import Run
+from contrastive_audio.utils import markdown_table
 
 _DATASET = flags.DEFINE_string("dataset", None, "As of mixback.train.", required=True)
 _FOLDER = flags.DEFINE_string("folder", "runs/ablation", "Where the runs and the plot go.")
@@ -41,7 +42,7 @@ def main(_):
     f"\n{_DATASET.value}, {_STEPS.value} steps of {_BATCH.value} pairs, {len(_SEEDS.value)} seeds"
   )
   print(f"mean and standard deviation of kNN (%) after {', '.join(map(str, steps))} steps\n")
-  table.show(["variant", "kNN of the embedding", "kNN of the projection", "loss"], rows)
+  markdown_table.show(["variant", "kNN of the embedding", "kNN of the projection", "loss"], rows)
   draw(curves, os.path.join(_FOLDER.value, "knn.png"))
 
 
@@ -73,7 +74,7 @@ def draw(curves, path):
   """Draws the mean of the embedding's kNN over the seeds, and every seed."""
   import numpy as np
 
-  from audio import plots
+  from contrastive_audio.training import plots
 
   colours, styles = ("#0072B2", "#D55E00", "#009E73"), ("o-", "s--", "^:")
   figure, axis = plots.plt.subplots(figsize=(7, 4.5))
@@ -91,4 +92,4 @@ def draw(curves, path):
 
 
 if __name__ == "__main__":
-  commands.run(main)
+  main.run_main(main)

@@ -14,7 +14,8 @@ import numpy as np
 import soundfile
 from absl import flags
 
-from audio import commands, table
+from contrastive_audio.cli import flags, main
+from contrastive_audio.utils import markdown_table
 
 _MODEL = flags.DEFINE_string("model", "random:efficientnet_b0", "As of downstream.embed.")
 _HOURS = flags.DEFINE_list("hours", ["1", "2"], "Audio to embed, in hours.")
@@ -31,7 +32,7 @@ def main(_):
     rows.append([f"{hours:g} h", count, f"{seconds:.0f}", f"{60 * hours / seconds:.2f}", peak_mb])
   print(f"\npython -m downstream.embed --model={_MODEL.value}, decoding included\n")
   headings = ["audio", "clips", "time (s)", "hours of audio per minute", "peak memory (MB)"]
-  table.show(headings, rows)
+  markdown_table.show(headings, rows)
 
 
 def write_clips(folder, total_s):
@@ -60,4 +61,4 @@ def embed(folder):
 
 
 if __name__ == "__main__":
-  commands.run(main)
+  main.run_main(main)

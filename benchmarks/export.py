@@ -12,11 +12,12 @@ import warnings
 import numpy as np
 from absl import flags
 
-from audio import commands, quiet, table
-from audio.embedding import ClipEmbedder, ClipEncoder
-from audio.errors import UserError
-from audio.export import FORMATS, export
-from audio.runs import Run
+from contrastive_audio.cli import flags, main
+from contrastive_audio.errors import UserError
+from contrastive_audio.exporting.clip_encoder import ClipEmbedder, ClipEncoder
+from contrastive_audio.exporting.export import FORMATS, export
+from contrastive_audio.runs import Run
+from contrastive_audio.utils import markdown_table, quiet
 
 _RUN = flags.DEFINE_string("run", None, "Run folder.", required=True)
 _REPEATS = flags.DEFINE_integer("repeats", 9, "Timed calls, of which the median counts.", 1)
@@ -25,11 +26,11 @@ _SECONDS = (0.001, 0.1, 0.975, 0.98, 1, 1.37, 2.5, 5, 10.01, 21)
 
 def main(_):
   run = Run.open(_RUN.value)
-  windows, encoder = run.windows(), run.encoder()
+  front_end, encoder = run.front_end(), run.encoder()
   rng = np.random.default_rng(0)
-  sizes = [int(seconds * windows.sample_rate_hz) for seconds in (10, *_SECONDS)]
+  sizes = [int(seconds * front_end.sample_rate_hz) for seconds in (10, *_SECONDS)]
   timed, *clips = (rng.normal(0, 0.1, [1, size]).astype("f") for size in sizes)
-  embedder = ClipEmbedder(ClipEncoder(windows, encoder))
+  embedder = ClipEmbedder(ClipEncoder(front_end, encoder))
   desired = list(embedder.embed(clip[0] for clip in clips))
   run_ms = f"{median_ms(lambda wave: next(embedder.embed(wave)), timed):.0f}"
   rows = [["the run", f"{os.path.getsize(run.path('encoder.keras')) / 1e6:.1f}", run_ms, ""]]
@@ -39,7 +40,9 @@ def main(_):
         [name, *measure(run, name, os.path.join(folder, file_name), timed, clips, desired)]
       )
   print(f"\n{run.folder}: {encoder.name}, {encoder.output_shape[-1]} values\n")
-  table.show(["format", "size (MB)", "10 s clip (ms)", "largest relative difference"], rows)
+  markdown_table.show(
+    ["format", "size (MB)", "10 s clip (ms)", "largest relative difference"], rows
+  )
 
 
 def measure(run, name, path, timed, clips, desired):
@@ -108,10 +111,10 @@ def open_keras(path, run):
   """The same, with the front end of the run before it."""
   import keras
 
-  windows, encoder = run.windows(), keras.saving.load_model(path, compile=False)
+  front_end, encoder = run.front_end(), keras.saving.load_model(path, compile=False)
 
   def embed(wave):
-    log_mels = windows(windows.cut(*windows.covering(wave))[0])
+    log_mels = front_end(front_end.cut(*front_end.covering(wave))[0])
     return encoder(log_mels[..., None]).numpy().mean(axis=0, keepdims=True)
 
   return embed
@@ -126,4 +129,4 @@ OPENERS = {
 
 
 if __name__ == "__main__":
-  commands.run(main)
+  main.run_main(main)

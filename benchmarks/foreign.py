@@ -12,12 +12,13 @@ import numpy as np
 import soundfile
 from absl import flags
 
-from audio import commands, places
-from audio.datasets import synthetic
 from benchmarks import recipes
+from contrastive_audio.cli import flags, main
+from contrastive_audio.datasets import synthetic
+from contrastive_audio.utils.files import make_folder, replacing
 from downstream import tables, tasks
-from downstream.experiments import Laboratory, Measurement
-from downstream.paper_tables import Table, Variant
+from downstream.papers.laboratory import Laboratory, Measurement
+from downstream.papers.tables import Table, Variant
 
 CONDITIONS = recipes.conditions(["1", "10", "all"])
 CLIPS_PER_CLASS = 120
@@ -86,7 +87,7 @@ def write(folder, makers):
   path = os.path.join(folder, "clips.csv")
   if os.path.exists(path):
     return path
-  places.make_folder(folder)
+  make_folder(folder)
   rows = [["file", "label", "split"]]
   for number, (name, make) in enumerate(makers.items()):
     for index in range(CLIPS_PER_CLASS):
@@ -96,9 +97,11 @@ def write(folder, makers):
       clip = synthetic.record(make(rng, time_s), rng)
       soundfile.write(os.path.join(folder, file), clip, RATE_HZ)
       rows.append([file, name, "test" if index % TEST_EVERY == 0 else "train"])
-  with open(path + ".part", "w", newline="", encoding="utf-8") as file:
+  with (
+    replacing(path) as unfinished,
+    open(unfinished, "w", newline="", encoding="utf-8") as file,
+  ):
     csv.writer(file).writerows(rows)
-  os.replace(path + ".part", path)
   return path
 
 
@@ -169,4 +172,4 @@ def _define_flags():
 
 if __name__ == "__main__":
   _define_flags()
-  commands.run(main)
+  main.run_main(main)

@@ -20,7 +20,8 @@ import soundfile
 import tqdm
 from absl import flags
 
-from audio import commands, table
+from contrastive_audio.cli import flags, main
+from contrastive_audio.utils import markdown_table
 
 _CLIPS = flags.DEFINE_integer("clips", 1000, "Clips of 10 s.")
 _ROUNDS = flags.DEFINE_integer("rounds", 3, "Turns of each way; medians are printed.")
@@ -54,14 +55,15 @@ def show_speed(turns):
     for way in turns
   ]
   print(f"\n{_CLIPS.value} clips of {CLIP_S} s, batches of {BATCH} pairs, one core\n")
-  table.show(["way", "pairs/s", "ratio", "memory over TensorFlow's (MB)"], rows)
+  markdown_table.show(["way", "pairs/s", "ratio", "memory over TensorFlow's (MB)"], rows)
 
 
 def write_clips(folder):
   """Writes the same clips as TFRecords and as WAV files, and prepares their store."""
   import tensorflow as tf
 
-  from audio import datasets, preparation
+  from contrastive_audio import datasets
+  from contrastive_audio.store import preparation
 
   wavs = os.path.join(folder, "wavs")
   os.mkdir(wavs)
@@ -93,7 +95,7 @@ def measure(way, folder):
   os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
   import tensorflow as tf
 
-  import audio  # noqa: F401, so that both ways start from the same memory
+  import contrastive_audio  # noqa: F401, so that both ways start from the same memory
 
   tf.zeros([1]).numpy()
   before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -114,9 +116,9 @@ def ours(folder):
   """The excerpts of cola.train."""
   import tensorflow as tf
 
-  from audio.excerpts import ExcerptPairs
-  from audio.layout import ClipLayout
-  from audio.store import Store
+  from contrastive_audio.frontend.clip_layout import ClipLayout
+  from contrastive_audio.store.store import Store
+  from contrastive_audio.views.excerpts import ExcerptPairs
 
   with open(os.path.join(folder, "store.txt")) as file:
     store = Store(file.read())
@@ -148,7 +150,8 @@ def published(folder):
 
 def decoding(folder):
   """Prints how much audio a store takes in per minute, by format."""
-  from audio import datasets, preparation
+  from contrastive_audio import datasets
+  from contrastive_audio.store import preparation
 
   rng, rows = np.random.default_rng(0), []
   for extension in ("wav", "flac", "mp3"):
@@ -163,8 +166,8 @@ def decoding(folder):
     store = preparation.prepare(source, RATE_HZ, os.path.join(folder, "stores"))
     rows.append([extension, f"{store.hours / (time.perf_counter() - start_s) * 60:.0f}"])
   print(f"\npreparing a store from 44.1 kHz mono clips of {CLIP_S} s, {os.cpu_count()} cores\n")
-  table.show(["format", "hours of audio per minute"], rows)
+  markdown_table.show(["format", "hours of audio per minute"], rows)
 
 
 if __name__ == "__main__":
-  commands.run(main)
+  main.run_main(main)

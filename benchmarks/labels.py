@@ -14,13 +14,13 @@ import os
 import numpy as np
 from absl import flags
 
-from audio import commands
-from audio.errors import UserError
 from benchmarks import recipes
+from contrastive_audio.cli import flags, main
+from contrastive_audio.errors import UserError
 from downstream import tables, tasks
-from downstream.experiments import Laboratory
 from downstream.judging import Condition
-from downstream.paper_tables import Table, Variant
+from downstream.papers.laboratory import Laboratory
+from downstream.papers.tables import Table, Variant
 
 # Task -> training clips; a training takes STEPS steps, at most.
 TASKS = {"esc10_fold5": 320, "digit_unseen_speaker": 2000}
@@ -84,4 +84,4 @@ def _define_flags():
 
 if __name__ == "__main__":
   _define_flags()
-  commands.run(main)
+  main.run_main(main)

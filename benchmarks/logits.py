@@ -14,7 +14,8 @@ import time
 import numpy as np
 from absl import flags
 
-from audio import commands, table
+from contrastive_audio.cli import flags, main
+from contrastive_audio.utils import markdown_table
 
 _UNITS = 512
 
@@ -33,7 +34,7 @@ def main(_):
       numbers = [f"{found['loss']:.6f}", f"{error:.1e}", f"{found['seconds']:.2f}"]
       rows.append([block or "whole", *numbers, f"{found['megabytes']:.0f}"])
   print(f"\n{values['batch_size']} rows and columns of {_UNITS}, loss and gradient\n")
-  table.show(["rows at once", "loss", "gradient off by", "s", "MB more"], rows)
+  markdown_table.show(["rows at once", "loss", "gradient off by", "s", "MB more"], rows)
 
 
 def _run(batch_size, block, path):
@@ -46,7 +47,7 @@ def _measure(batch_size, block, path):
   """Measures one way, in this process; the first call is a small one."""
   import tensorflow as tf
 
-  from audio.logits import cross_entropy
+  from contrastive_audio.training.cross_entropy import cross_entropy
 
   @tf.function(reduce_retracing=True)
   def loss_and_gradient(rows, columns):
@@ -79,4 +80,4 @@ def _define_flags():
 
 if __name__ == "__main__":
   _define_flags()
-  commands.run(main)
+  main.run_main(main)

@@ -10,22 +10,26 @@ import time
 import numpy as np
 from absl import flags
 
-from audio import commands, configuration, table
-from benchmarks import systems
+from benchmarks.lib import systems
+from contrastive_audio import configuration
+from contrastive_audio.cli import flags, main
+from contrastive_audio.utils import markdown_table
 
 
 def main(_):
   import tensorflow as tf
 
-  from audio import datasets, preparation, pretraining
-  from audio.distribution import Hosts
-  from audio.statistics import log_mel_statistics
+  from contrastive_audio import datasets
+  from contrastive_audio.distributed.hosts import Hosts
+  from contrastive_audio.frontend.statistics import log_mel_statistics
+  from contrastive_audio.store import preparation
+  from contrastive_audio.training import pretraining
 
   values = flags.FLAGS.flag_values_dict()
   sizes = {name: values[name] for name in ("steps", "batch_size")}
   config = systems.small_config(values["system"], **sizes)
   store = preparation.prepare(datasets.open_source("synthetic"), config.sample_rate_hz)
-  mean, std = log_mel_statistics(store, config.windows())
+  mean, std = log_mel_statistics(store, config.front_end())
   rows = []
   for precision in values["precisions"]:
     exact = dataclasses.replace(config, precision=precision, mean=mean, std=std)
@@ -39,7 +43,9 @@ def main(_):
     rate = exact.steps * exact.batch_size / (time.perf_counter() - begin_s)
     rows.append([precision, *_summary(losses, norms), f"{rate:.0f}"])
   print(f"\n{values['system']}, recipe small, {config.steps} steps of {config.batch_size}\n")
-  table.show(["precision", "mean loss", "of the last quarter", "not finite", "pairs/s"], rows)
+  markdown_table.show(
+    ["precision", "mean loss", "of the last quarter", "not finite", "pairs/s"], rows
+  )
 
 
 def _summary(losses, norms):
@@ -58,4 +64,4 @@ def _define_flags():
 
 if __name__ == "__main__":
   _define_flags()
-  commands.run(main)
+  main.run_main(main)

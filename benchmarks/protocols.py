@@ -13,7 +13,9 @@ import tempfile
 import numpy as np
 from absl import flags
 
-from audio import commands, places, table
+from contrastive_audio.cli import flags, main
+from contrastive_audio.utils import markdown_table
+from contrastive_audio.utils.cache import cache_folder
 
 _MODEL = flags.DEFINE_string("model", "random:efficientnet_b0", "As of downstream.linear.")
 _TASK = flags.DEFINE_string("task", None, "As of downstream.linear.", required=True)
@@ -37,7 +39,9 @@ def main(_):
     rows.append([protocol, f"{scores.mean():.1f} ± {spread:.1f}", first, f"{ratio:.0f}x"])
   seeds, epochs = len(_SEEDS.value), _EPOCHS.value
   print(f"\n{_TASK.value}, {_MODEL.value}, {seeds} seeds; paper: {epochs} epochs\n")
-  table.show(["protocol", "accuracy (%)", "first seed (s)", "speed, mean over seeds"], rows)
+  markdown_table.show(
+    ["protocol", "accuracy (%)", "first seed (s)", "speed, mean over seeds"], rows
+  )
 
 
 def judge(protocol, seed, cache):
@@ -46,7 +50,7 @@ def judge(protocol, seed, cache):
   options = [f"--model={_MODEL.value}", f"--task={_TASK.value}", f"--protocol={protocol}"]
   options += [f"--seed={seed}", f"--epochs={_EPOCHS.value}", f"--output={output}", *_OTHERS.value]
   # Decoded audio may be there already; embeddings may not.
-  options.append(f"--store_dir={os.path.join(places.cache(), 'stores')}")
+  options.append(f"--store_dir={os.path.join(cache_folder(), 'stores')}")
   environment = os.environ | {"CONTRASTIVE_AUDIO_CACHE": cache}
   command = [sys.executable, "-m", "downstream.linear", *options]
   subprocess.run(command, check=True, env=environment)
@@ -57,4 +61,4 @@ def judge(protocol, seed, cache):
 
 
 if __name__ == "__main__":
-  commands.run(main)
+  main.run_main(main)

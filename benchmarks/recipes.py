@@ -11,13 +11,14 @@ import os
 import numpy as np
 from absl import flags
 
-from audio import commands, table
-from audio.errors import UserError
-from audio.runs import Run
+from contrastive_audio.cli import flags, main
+from contrastive_audio.errors import UserError
+from contrastive_audio.runs import Run
+from contrastive_audio.utils import markdown_table
 from downstream import tables, tasks
-from downstream.experiments import Laboratory, Pretraining
 from downstream.judging import Condition
-from downstream.paper_tables import Table, Variant
+from downstream.papers.laboratory import Laboratory, Pretraining
+from downstream.papers.tables import Table, Variant
 
 # ESC-10 by its fold 5, which no pre-training hears.
 TASKS = ("digit", "speaker", "digit_unseen_speaker", "esc10_fold5", "instrument")
@@ -153,7 +154,7 @@ def show_training(variants, laboratory, seeds, path):
       runs = [Run.open(laboratory.model(variant.model, seed)) for seed in seeds]
       rows.append([variant.name, *_training(runs)])
   print()
-  table.show(headings, rows)
+  markdown_table.show(headings, rows)
   with open(path, "w", newline="", encoding="utf-8") as file:
     csv.writer(file).writerows([headings, *rows])
 
@@ -186,4 +187,4 @@ def _define_flags():
 
 if __name__ == "__main__":
   _define_flags()
-  commands.run(main)
+  main.run_main(main)

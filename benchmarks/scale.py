@@ -15,7 +15,8 @@ import time
 
 from absl import flags
 
-from audio import commands, table
+from contrastive_audio.cli import flags, main
+from contrastive_audio.utils import markdown_table
 
 _CLIPS = flags.DEFINE_integer("clips", 2_000_000, "Clips of the large store.", lower_bound=1000)
 _BATCHES = flags.DEFINE_integer("batches", 1000, "Batches to draw.", lower_bound=1)
@@ -46,7 +47,7 @@ def main(_):
   rows = [
     [title, f"{results[p]['s']:.2f}", f"{results[p]['mb']:.0f}"] for p, title in titles.items()
   ]
-  table.show(["what", "time (s)", "peak memory (MB)"], rows)
+  markdown_table.show(["what", "time (s)", "peak memory (MB)"], rows)
   ratio = results["draw"]["s"] / results["draw few"]["s"]
   print(f"\ndrawing from {_CLIPS.value} clips takes {ratio:.2f} times as long as from {FEW_CLIPS}")
 
@@ -122,7 +123,7 @@ def write_lists(folder, count):
 
 def join(folder, count):
   """Reads the lists and joins them with as many recordings, 5 % of which are missing."""
-  from audio.datasets.corpora.audioset import joining, lists, recordings
+  from contrastive_audio.datasets.corpora.audioset import joining, lists, recordings
 
   tables = ["unbalanced_train_segments.csv", "class_labels_indices.csv"]
   part = "audios/unbalanced_train_segments/unbalanced_train_segments_part{:02d}/Y{}.wav"
@@ -140,9 +141,9 @@ def write_store(folder, count):
   import numpy as np
   import pyarrow as pa
 
-  from audio import chunks
-  from audio.json_files import write_json
-  from audio.store import INDEX, INDEX_SCHEMA, MANIFEST, VERSION
+  from contrastive_audio.store import chunks
+  from contrastive_audio.store.store import INDEX, INDEX_SCHEMA, MANIFEST, VERSION
+  from contrastive_audio.utils.files import write_json
 
   os.makedirs(folder, exist_ok=True)
   shards, size = [], 2 * CLIP_SAMPLES * chunks.CHUNK_CLIPS
@@ -171,7 +172,7 @@ def write_store(folder, count):
 
 def open_store(folder, count):
   """Opens a store, as a training does."""
-  from audio.store import Store
+  from contrastive_audio.store.store import Store
 
   store = Store(folder)
   assert store.num_clips == count
@@ -194,4 +195,4 @@ def draw(pairs, batches):
 
 
 if __name__ == "__main__":
-  commands.run(main)
+  main.run_main(main)

@@ -3,7 +3,7 @@
 Trains the recipe `small` on the synthetic set: with one process on one core, one on two cores, and
 two processes, a core each, that share the batch. Prints pairs/s (median after the first steps), the
 bytes that two processes send each other in a step, counted by the loopback device, and beside them
-the prediction of benchmarks.cost_model. Then the rate at which one core draws pairs from the store.
+the prediction of benchmarks.lib.cost_model. Then the rate at which one core draws pairs from the store.
 """
 
 import functools
@@ -18,9 +18,12 @@ import time
 import numpy as np
 from absl import flags
 
-from audio import commands, datasets, preparation, table
-from audio.errors import UserError
-from benchmarks import cost_model, systems
+from benchmarks.lib import cost_model, systems
+from contrastive_audio import datasets
+from contrastive_audio.cli import flags, main
+from contrastive_audio.errors import UserError
+from contrastive_audio.store import preparation
+from contrastive_audio.utils import markdown_table
 
 _SKIPPED_STEPS = 20  # the first ones build graphs and fill buffers
 _WARM_S = 3
@@ -136,14 +139,14 @@ def _show_speed(values, training, one, whole, two, sent):
     ],
   ]
   print(f"\n{values['system']}, recipe small, batch {values['batch_size']}\n")
-  table.show(["what", "pairs/s", "predicted"], rows)
+  markdown_table.show(["what", "pairs/s", "predicted"], rows)
 
 
 def _show_bytes(sent, measured):
   rows = [[what, f"{count / 1e6:.2f}"] for what, count in sent.items()]
   rows += [["predicted", f"{sum(sent.values()) / 1e6:.2f}"], ["measured", f"{measured / 1e6:.2f}"]]
   print("\nsent in a step by both together\n")
-  table.show(["what", "MB"], rows)
+  markdown_table.show(["what", "MB"], rows)
 
 
 def _define_flags():
@@ -156,4 +159,4 @@ def _define_flags():
 
 if __name__ == "__main__":
   _define_flags()
-  commands.run(main)
+  main.run_main(main)

@@ -19,7 +19,8 @@ import types
 
 from absl import flags
 
-from audio import commands, table
+from contrastive_audio.cli import flags, main
+from contrastive_audio.utils import markdown_table
 
 _SYSTEM = flags.DEFINE_enum("system", "cola", ["cola", "mixback"], "Whose loop.")
 _BATCH = flags.DEFINE_integer("batch_size", 32, "Pairs of a step.")
@@ -61,15 +62,17 @@ def variants():
     for name, value in medians.items()
   ]
   print(f"\nbare step, batch {_BATCH.value}, {os.cpu_count()} cores\n")
-  table.show(["variant", "pairs/s", "against as shipped"], rows)
+  markdown_table.show(["variant", "pairs/s", "against as shipped"], rows)
 
 
 def whole_loop():
   """Measures the loop and the bare step in turns."""
-  from audio import datasets, preparation, pretraining
-  from audio.distribution import Hosts
-  from audio.judged import Judged
-  from audio.runs import Run
+  from contrastive_audio import datasets
+  from contrastive_audio.distributed.hosts import Hosts
+  from contrastive_audio.networks.float32_copy import Float32Networks
+  from contrastive_audio.runs import Run
+  from contrastive_audio.store import preparation
+  from contrastive_audio.training import pretraining
 
   system = importlib.import_module(f"{_SYSTEM.value}.config")
   build_model = importlib.import_module(f"{_SYSTEM.value}.model").build_model
@@ -81,11 +84,11 @@ def whole_loop():
   loop_s, bare_s = [], []
   with tempfile.TemporaryDirectory() as folder:
     data, path = {"digest": store.digest}, os.path.join(folder, "r")
-    run = Run.start_or_resume(path, _SYSTEM.value, {}, data, config.windows())
+    run = Run.start_or_resume(path, _SYSTEM.value, {}, data, config.front_end())
     monitor = types.SimpleNamespace(check=lambda step: None)
-    pairs, judged = config.pairs(store), Judged(model)
+    pairs, networks = config.pairs(store), Float32Networks(model)
     with TurnTimer(bare, _STEPS.value, loop_s, bare_s).inside_the_loop():
-      pretraining.pretrain(run, config, pairs, model, judged, monitor, Hosts())
+      pretraining.pretrain(run, config, pairs, model, networks, monitor, Hosts())
   rate = {n: _BATCH.value / statistics.median(s) for n, s in (("loop", loop_s), ("bare", bare_s))}
   what = f"{_SYSTEM.value}.train, {config.encoder}, batch {_BATCH.value}"
   print(f"\n{what}, {os.cpu_count()} cores, {len(loop_s)} steps each\n")
@@ -93,7 +96,7 @@ def whole_loop():
     ["whole loop", f"{rate['loop']:.1f}", f"{rate['loop'] / rate['bare']:.3f}x"],
     ["bare step on ready log-mels", f"{rate['bare']:.1f}", "1"],
   ]
-  table.show(["what", "pairs/s", "ratio"], rows)
+  markdown_table.show(["what", "pairs/s", "ratio"], rows)
 
 
 class BareStep:
@@ -132,7 +135,7 @@ class TurnTimer:
 
   @contextlib.contextmanager
   def inside_the_loop(self):
-    from audio import callbacks
+    from contrastive_audio.training import callbacks
 
     timer, original = self, callbacks.Stopper
 
@@ -175,10 +178,10 @@ def measure_variant(name):
   import keras
   import tensorflow as tf
 
-  import audio  # noqa: F401, before Keras
-  from audio import encoders
+  import contrastive_audio  # noqa: F401, before Keras
   from cola.config import Config
   from cola.model import build_model
+  from contrastive_audio.networks import encoders
 
   if "one_intra_thread" in switches:
     tf.config.threading.set_intra_op_parallelism_threads(1)
@@ -197,4 +200,4 @@ def measure_variant(name):
 
 
 if __name__ == "__main__":
-  commands.run(main)
+  main.run_main(main)

@@ -10,7 +10,8 @@ import time
 
 from absl import flags
 
-from audio import commands, table
+from contrastive_audio.cli import flags, main
+from contrastive_audio.utils import markdown_table
 
 _BATCH = flags.DEFINE_integer("batch_size", 128, "Clips of a batch.")
 _ROUNDS = flags.DEFINE_integer("rounds", 7, "Turns of each part; medians are printed.")
@@ -39,7 +40,9 @@ def show(parts, seconds):
     rates = [f"{_BATCH.value / seconds[name, where]:,.0f}" for where in ("device", "host")]
     rows.append([name, *rates, f"{100 * share:.0f} %"])
   print(f"\nbatch {_BATCH.value}, two views of each clip, {os.cpu_count()} cores\n")
-  table.show(["part", "device (clips/s)", "host (clips/s)", "time against all of them"], rows)
+  markdown_table.show(
+    ["part", "device (clips/s)", "host (clips/s)", "time against all of them"], rows
+  )
 
 
 def make_parts(batch_size):
@@ -47,24 +50,24 @@ def make_parts(batch_size):
   import numpy as np
   import tensorflow as tf
 
-  from audio import augment
-  from audio.windows import energies_by_clip
+  from contrastive_audio.frontend.front_end import energies_by_clip
+  from contrastive_audio.views import augment
   from mixback.config import Config
   from mixback.model import make_views, mix
 
   config = Config(augment="all")
-  windows = config.windows()
+  front_end = config.front_end()
   rng = np.random.default_rng(0)
-  waves = tf.constant(rng.normal(0, 0.1, [batch_size, 2, windows.num_samples]), tf.float32)
-  energies = windows.energies(waves)
-  log_mels = tf.reshape(windows.log_mel.compress(energies), [-1, config.frames, config.num_mels])
+  waves = tf.constant(rng.normal(0, 0.1, [batch_size, 2, front_end.num_samples]), tf.float32)
+  energies = front_end.energies(waves)
+  log_mels = tf.reshape(front_end.log_mel.compress(energies), [-1, config.frames, config.num_mels])
   parts = {
-    "mel energies (STFT, filters)": (lambda x, seed: energies_by_clip(windows, x), waves),
+    "mel energies (STFT, filters)": (lambda x, seed: energies_by_clip(front_end, x), waves),
     "mix-back": (lambda x, seed: mix(config, x, seed), energies),
-    "logarithm": (lambda x, seed: windows.log_mel.compress(x), energies),
+    "logarithm": (lambda x, seed: front_end.log_mel.compress(x), energies),
   }
-  for name in augment.PARTS:
-    parts[name] = (augment.part(config, name), log_mels)
+  for name in augment.AUGMENTATIONS:
+    parts[name] = (augment.augmentation(config, name), log_mels)
   parts["all of recipe paper"] = (make_views(Config()), waves)
   return parts
 
@@ -88,4 +91,4 @@ def on_the_host(function, batch):
 
 
 if __name__ == "__main__":
-  commands.run(main)
+  main.run_main(main)

@@ -15,23 +15,6 @@ What a program of your own needs most can be imported from here, too:
   ColaObjective       loss and accuracy of finding each anchor's positive in the batch
 """
 
-import importlib
+import lazy_loader
 
-_HOMES = {
-  "Config": "config",
-  "build_model": "model",
-  "BilinearSimilarity": "model",
-  "CosineSimilarity": "model",
-  "ColaObjective": "model",
-}
-_MODULES = ("config", "model")
-__all__ = [*_HOMES, *_MODULES]
-
-
-def __getattr__(name):
-  """Imports a public name when it is asked for: `import cola` stays as fast as it can be."""
-  if name in _MODULES:
-    return importlib.import_module(f"{__name__}.{name}")
-  if name in _HOMES:
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-  raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

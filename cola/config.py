@@ -1,15 +1,19 @@
 """Every number of COLA; the defaults are the paper's (P) or, where it is silent, its code's (C)."""
 
 import dataclasses
+from typing import TYPE_CHECKING
 
-from audio import encoders, layout
-from audio.augment import AugmentConfig
-from audio.configuration import Deviation
-from audio.excerpts import ExcerptPairs
-from audio.frontend import LogMel
-from audio.windows import LogMelWindows
+from contrastive_audio.configuration import INPUT_SCALINGS, SHORT_CLIPS, Deviation, Recipe
+from contrastive_audio.views.augmentation_config import AugmentConfig
+
+if TYPE_CHECKING:
+  from contrastive_audio.frontend.front_end import FrontEnd
+  from contrastive_audio.frontend.log_mel import LogMel
+  from contrastive_audio.store.store import Store
+  from contrastive_audio.views.excerpts import ExcerptPairs
 
 ENCODERS = ("efficientnet_b0", "frame_cnn")
+SIMILARITIES = ("bilinear", "cosine")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,13 +59,15 @@ class Config(AugmentConfig):
     self.require("encoder", ENCODERS)
     self.require("head", ("dense", "mlp"))
     self.require("directions", (1, 2))
-    self.require("input_scaling", encoders.INPUT_SCALINGS)
+    self.require("input_scaling", INPUT_SCALINGS)
     self.require("pooling", ("max", "avg"))
-    self.require("short_clips", layout.SHORT_CLIPS)
-    self.require("similarity", ("bilinear", "cosine"))
+    self.require("short_clips", SHORT_CLIPS)
+    self.require("similarity", SIMILARITIES)
 
-  def log_mel(self):
+  def log_mel(self) -> "LogMel":
     """Returns the configured LogMel layer."""
+    from contrastive_audio.frontend.log_mel import LogMel  # late: it imports TensorFlow
+
     return LogMel(
       sample_rate_hz=self.sample_rate_hz,
       window="hann",  # C
@@ -80,12 +86,14 @@ class Config(AugmentConfig):
       ceiling=1e8,  # C
     )
 
-  def windows(self):
+  def front_end(self) -> "FrontEnd":
     """Returns the front end of training, monitor and export: each excerpt by itself l2-normalised.
 
     The published code normalises in three different ways; here there is one.
     """
-    return LogMelWindows(
+    from contrastive_audio.frontend.front_end import FrontEnd
+
+    return FrontEnd(
       self.log_mel(),
       self.frames,
       "excerpt_l2",
@@ -94,14 +102,16 @@ class Config(AugmentConfig):
       std=1.0 if self.std is None else self.std,
     )
 
-  def pairs(self, store):
+  def pairs(self, store: "Store") -> "ExcerptPairs":
     """Returns the ExcerptPairs: two starts of each clip, uniformly at random (P 2)."""
-    return ExcerptPairs(store, self.batch_size, self.windows().layout, self.seed)
+    from contrastive_audio.views.excerpts import ExcerptPairs
+
+    return ExcerptPairs(store, self.batch_size, self.front_end().layout, self.seed)
 
 
 # Effects: kNN on the synthetic set, one change at a time, seed 0, 150 steps; random weights: 56 %.
 # Rounding alone moves them by five points.
-RECIPES = {
+RECIPES: dict[str, Recipe] = {
   "paper": {},
   "quick": {
     "batch_size": Deviation(32, "a step takes a second on two cores; small sets lack 1024 clips"),
@@ -148,6 +158,6 @@ RECIPES["small"] = {
 SMALL_DATA_SET_CLIPS = 20_000  # below, `small` is the default: fewer than 20 batches of the paper
 
 
-def default_recipe(num_clips):
+def default_recipe(num_clips: int) -> str:
   """Returns the name of the recipe for a data set of this size."""
   return "small" if num_clips < SMALL_DATA_SET_CLIPS else "paper"

@@ -6,10 +6,13 @@ Letters: B clips of this replica, G clips of all replicas, N samples, T frames, 
 import keras
 import tensorflow as tf
 
-from audio import augment, encoders, heads, optimizers, randomness, replicas
-from audio.contrastive import ContrastiveModel
-from audio.logits import cross_entropy, dtype
-from audio.windows import energies_by_clip
+from contrastive_audio.distributed import replicas
+from contrastive_audio.frontend.front_end import energies_by_clip
+from contrastive_audio.networks import encoders, heads
+from contrastive_audio.training import optimizers
+from contrastive_audio.training.contrastive import ContrastiveModel
+from contrastive_audio.training.cross_entropy import cross_entropy, dtype
+from contrastive_audio.views import augment, stateless_random
 
 
 class BilinearSimilarity(keras.layers.Layer):
@@ -107,15 +110,15 @@ def build_model(config):
 
 def make_views(config):
   """Returns the views: `(excerpts [B, 2, N], seed [2]) -> [B, 2, T, F]`; the paper has none."""
-  windows = config.windows()
-  if not augment.parse(config.augment):
-    return lambda excerpts, seed: windows(excerpts)
+  front_end = config.front_end()
+  if not augment.parse_augment(config.augment):
+    return lambda excerpts, seed: front_end(excerpts)
   apply = augment.compose(config)
 
   def views(excerpts, seed):
-    log_mels = windows.log_mel.compress(energies_by_clip(windows, excerpts))
-    pair = [apply(log_mels[:, view], randomness.fold(seed, view)) for view in (0, 1)]
-    return windows.standardise(tf.stack(pair, axis=1))
+    log_mels = front_end.log_mel.compress(energies_by_clip(front_end, excerpts))
+    pair = [apply(log_mels[:, view], stateless_random.fold(seed, view)) for view in (0, 1)]
+    return front_end.standardise(tf.stack(pair, axis=1))
 
   return views
 

@@ -1,33 +1,58 @@
-"""python -m cola.train: from a data set to a trained COLA encoder in a SavedModel."""
+"""python -m cola.train: pre-trains an encoder with COLA, and exports it as a SavedModel.
+
+Two excerpts of one clip are a positive pair, the excerpts of all other clips are negatives. Without
+--dataset it trains on synthetic sounds. The same command resumes a run that was interrupted.
+"""
+
+from collections.abc import Callable, Sequence
 
 from absl import flags
 
-from audio import commands, training_command
-from audio.monitor import KnnMonitor
-from cola import config
-from cola.model import build_model
+from cola.config import ENCODERS, RECIPES, SIMILARITIES, Config, default_recipe
+from contrastive_audio.cli.help import flag_group
+from contrastive_audio.cli.main import run_main
+from contrastive_audio.cli.training import System, train_system
+from contrastive_audio.cli.training_flags import define_training_flags, training_request
 
-FLAGS = flags.FLAGS
-commands.define_training_flags(list(config.RECIPES))
-flags.adopt_module_key_flags(commands)  # so that --help shows them
-flags.DEFINE_enum("similarity", None, ["bilinear", "cosine"], "How two projections are compared.")
-flags.DEFINE_enum("encoder", None, config.ENCODERS, "Network; default: the recipe's.")
-flags.DEFINE_string(
-  "augment",
-  None,
-  "level, fader, equalise, specaugment, rrc, noise, ...; or none; see audio/augment.",
+EXAMPLES = (
+  "python -m cola.train --dataset=/path/to/your/audio --run=runs/mine",
+  "python -m cola.train --dataset=audioset --data_dir=/path/to/data --recipe=paper",
 )
-flags.DEFINE_float("learning_rate", None, "Of Adam; default: the recipe's.", lower_bound=0.0)
 
 
-def main(_):
-  training_command.run("cola", config, build_model, make_monitor, FLAGS.flag_values_dict())
+def main(_: Sequence[str]) -> None:
+  system = System("cola", Config, RECIPES, default_recipe, _load)
+  train_system(system, training_request(Config, RECIPES))
 
 
-def make_monitor(run, store, windows, judged):
-  """Returns the monitor that looks at embeddings of whole clips."""
-  return KnnMonitor(run, store, windows, judged.encoder)
+def _load() -> tuple[Callable, Callable]:
+  """Returns build_model and make_monitor, see System."""
+  from cola.model import build_model
+  from contrastive_audio.monitoring.monitor import KnnMonitor
+
+  def make_monitor(run, store, front_end, networks):
+    return KnnMonitor(run, store, front_end, networks.encoder)
+
+  return build_model, make_monitor
+
+
+def _define_flags() -> None:
+  define_training_flags(list(RECIPES))
+  with flag_group("COLA"):
+    flags.DEFINE_enum("similarity", None, SIMILARITIES, "How two projections are compared.")
+    flags.DEFINE_enum("encoder", None, ENCODERS, "Network.")
+    flags.DEFINE_string(
+      "augment",
+      None,
+      "Of the views: level, fader, equalise, specaugment, rrc, noise, ...; or none.",
+    )
+    flags.DEFINE_float("learning_rate", None, "Of Adam.", lower_bound=0.0)
+
+
+def run(argv: Sequence[str] | None = None) -> None:
+  """Runs the command, with the arguments of this process if none are given."""
+  run_main(main, _define_flags, __doc__, EXAMPLES, argv)
 
 
 if __name__ == "__main__":
-  commands.run(main)
+  run()

@@ -8,9 +8,9 @@ import numpy as np
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 
-from audio import reading
-from audio.datasets import synthetic
 from cola.config import Config
+from contrastive_audio.datasets import synthetic
+from contrastive_audio.sound import reading
 
 FIRST, SECOND = "#0072B2", "#D55E00"  # Okabe and Ito
 BATCH = ("bird", "siren", "clicks", "bell")
@@ -19,14 +19,14 @@ STARTS_S = (0.15, 1.0)
 
 def main():
   config = Config()
-  windows = config.windows()
+  front_end = config.front_end()
   seeds = {"bird": 0, "siren": 1, "clicks": 2, "bell": 5}
   waves = {name: clip(name, seeds[name], config.sample_rate_hz) for name in BATCH}
-  excerpts = np.stack([cut(wave, windows.num_samples) for wave in waves.values()])
-  log_mels = windows(excerpts).numpy()  # [4, 2, T, F]
+  excerpts = np.stack([cut(wave, front_end.num_samples) for wave in waves.values()])
+  log_mels = front_end(excerpts).numpy()  # [4, 2, T, F]
   figure = plt.figure(figsize=(11, 3.6))
   grid = figure.add_gridspec(2, 5, width_ratios=[2.8, 1.7, 1.6, 0.25, 2.4], wspace=0.42, hspace=0.3)
-  draw_wave(figure.add_subplot(grid[:, 0]), waves["bird"], windows.num_samples)
+  draw_wave(figure.add_subplot(grid[:, 0]), waves["bird"], front_end.num_samples)
   for row, colour in enumerate((FIRST, SECOND)):
     draw_log_mel(figure.add_subplot(grid[row, 1]), log_mels[0, row], colour, row)
     draw_box(figure.add_subplot(grid[row, 2]), colour)

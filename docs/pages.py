@@ -16,13 +16,14 @@ import re
 
 import cola.config
 import mixback.config
-from audio import augment, configuration
-from benchmarks import cost_model
+from benchmarks.lib import cost_model
+from contrastive_audio import configuration
+from contrastive_audio.views import augment
 
 DOCS = pathlib.Path(__file__).parent
 PAGES = [DOCS.parent / "README.md", *sorted(DOCS.glob("*.md"))]
 SYSTEMS = {"cola": cola.config, "mixback": mixback.config}
-EXAMPLES = {  # as benchmarks.cost_model.of_model counts the papers' models, see the tests
+EXAMPLES = {  # as benchmarks.lib.cost_model.of_model counts the papers' models, see the tests
   "COLA, EfficientNet-B0": cost_model.Training(4_926_012, 21_008, 49, 512, 1, 0, 2, 15_600),
   "mix-back, ResNet-18": cost_model.Training(
     11_696_576, 10_624, 42, 512, 2, 2 * 101 * 96, 2, 24_048

@@ -7,11 +7,12 @@ import shutil
 import numpy as np
 from absl import flags
 
-from audio import commands, lists
-from audio.errors import UserError
-from audio.store import SKIPPED
-from downstream import models, outputs, projector
-from downstream.embeddings import Embeddings
+from contrastive_audio.cli import flags, main, open_data
+from contrastive_audio.errors import UserError
+from contrastive_audio.store import left_out
+from contrastive_audio.store.store import SKIPPED
+from downstream.encoders import embedding_files, models, projector
+from downstream.encoders.embedding_parts import Embeddings
 
 ENDINGS = (".npz", ".parquet")
 THUMBNAIL_WINDOWS = 4
@@ -23,15 +24,15 @@ def main(_):
   _check(values)
   model = models.open_model(values["model"], values["seed"])
   data = values | {"dataset": [data_set(values["input"])]}
-  store = commands.open_store(data, model.sample_rate_hz)
+  store = open_data.open_store(data, model.sample_rate_hz)
   parts = f"{values['output']}.parts"
   embeddings = Embeddings(model, store, parts, values["frames"]).make()
   if values["projector"]:
     project(values["projector"], embeddings, model, store)
   if store.num_skipped:
-    lists.copy(store, parts)
+    left_out.copy(store, parts)
     os.replace(os.path.join(parts, SKIPPED), f"{values['output']}.{SKIPPED}")
-  outputs.write(values["output"], embeddings, store, model, values["frames"])
+  embedding_files.write(values["output"], embeddings, store, model, values["frames"])
   shutil.rmtree(parts)
   print(f"embeddings {values['output']}: {store.num_clips} clips, {model.embedding_size}-d")
 
@@ -81,10 +82,10 @@ def _define_flags():
   flags.DEFINE_bool("frames", False, "An embedding every 50 ms, with its time, not one a clip.")
   flags.DEFINE_string("projector", None, "Folder for TensorBoard's embedding projector.")
   flags.DEFINE_integer("seed", 0, "Seed of random weights.", lower_bound=0)
-  commands.define_selection_flags()
-  commands.define_location_flags(max_bad_fraction=1.0)
+  flags.define_selection_flags()
+  flags.define_location_flags(max_bad_fraction=1.0)
 
 
 if __name__ == "__main__":
   _define_flags()
-  commands.run(main)
+  main.run_main(main)

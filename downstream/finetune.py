@@ -10,8 +10,10 @@ import math
 
 from absl import flags
 
-from audio import commands, distribution
-from downstream import judging, training, training_flags
+from contrastive_audio.cli import flags, main
+from contrastive_audio.distributed import hosts
+from downstream import judging
+from downstream.classifiers import excerpt_training, training_flags
 
 PATIENCE_STEPS = 100  # it waits at least so long for a better validation score
 
@@ -36,7 +38,7 @@ def _fit_and_score(problem, options, hosts=None):
   # With one label per class there is nothing to stop by.
   patience = None if validation is None else _patience(options, len(problem.train))
   options = dataclasses.replace(options, patience=patience)
-  classifier = training.train(
+  classifier = excerpt_training.train(
     problem.model,
     problem.data.store,
     problem.train,
@@ -61,7 +63,7 @@ def main(_):
   names = ("start", "batchnorm")
   options = dataclasses.replace(options, **{name: values[name] for name in names})
   name = "frozen" if values["frozen"] else "fine-tuning"
-  with distribution.joined(values["strategy"]) as hosts:
+  with hosts.joined(values["strategy"]) as hosts:
     method = make_method(options, hosts)
     judging.run(name, method, values, show_embeddings=False, writes=hosts.is_chief)
 
@@ -78,16 +80,16 @@ if __name__ == "__main__":
   flags.DEFINE_enum(
     "start",
     "random",
-    training.STARTS,
+    excerpt_training.STARTS,
     "Of the classifier: random (the papers), or linear: logistic regression on the encoder as it "
     "is; with few labels it gains a lot.",
   )
   flags.DEFINE_enum(
     "batchnorm",
     "batch",
-    training.BATCHNORMS,
+    excerpt_training.BATCHNORMS,
     "Statistics of BatchNorm in training: of the batch (the papers), or fixed, those of the model.",
   )
-  flags.DEFINE_enum("strategy", "auto", distribution.STRATEGIES, "As of the trainers.")
+  flags.DEFINE_enum("strategy", "auto", hosts.STRATEGIES, "As of the trainers.")
   training_flags.define(learning_rate=1e-3, epochs=50)
-  commands.run(main)
+  main.run_main(main)

@@ -11,7 +11,7 @@ import os
 
 import tensorflow as tf
 
-from audio.errors import UserError
+from contrastive_audio.errors import UserError
 
 # Bounds the memory of a large batch; the export bounds that of a long sound by itself.
 _WINDOWS_AT_ONCE = 64
@@ -27,7 +27,7 @@ class HearModel(tf.Module):
     sample_rate: int, in Hz; audio has to come at this rate.
     scene_embedding_size: int, D.
     timestamp_embedding_size: int, D.
-    exported: the loaded SavedModel, see audio.embedding.ClipEncoder.
+    exported: the loaded SavedModel, see contrastive_audio.exporting.clip_encoder.ClipEncoder.
   """
 
   def __init__(self, exported):
@@ -60,7 +60,7 @@ def load_model(model_file_path=""):
   if missing := [name for name in _PARTS if not hasattr(exported, name)]:
     raise UserError(
       f"the SavedModel {folder!r} has no {', '.join(missing)}: it can only be one that "
-      "python -m audio.export wrote"
+      "python -m contrastive_audio.export wrote"
     )
   return HearModel(exported)
 
@@ -115,7 +115,7 @@ def _saved_model_folder(path):
       return folder
   if os.path.exists(os.path.join(path, "config.json")):
     raise UserError(
-      f"the run {path!r} is not exported yet: export it by python -m audio.export --run={path}"
+      f"the run {path!r} is not exported yet: export it by python -m contrastive_audio.export --run={path}"
     )
   raise UserError(f"{path!r} is neither a run folder nor an exported SavedModel")
 

@@ -13,10 +13,13 @@ import numpy as np
 import tqdm
 from absl import flags
 
-from audio import places
-from audio.errors import UserError
-from downstream import models, plots, scores, splits, tasks
-from downstream.embeddings import Embeddings
+from contrastive_audio.errors import UserError
+from contrastive_audio.utils.files import make_folder
+from downstream import plots, tasks
+from downstream.cards import split_rules
+from downstream.classifiers import scores
+from downstream.encoders import models
+from downstream.encoders.embedding_parts import Embeddings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,13 +113,16 @@ def _problem(data, model, split, condition, seed, folder):
   refit = split.refit or bool(condition.labels_per_class)  # then it is cut from the few
   if condition.labels_per_class:
     _require_single_label(data, "--labels_per_class")
-    train, validation = splits.few_labels(train, labels, condition.labels_per_class, seed), None
+    train, validation = (
+      split_rules.few_labels(train, labels, condition.labels_per_class, seed),
+      None,
+    )
   if condition.label_noise:
     _require_single_label(data, "--label_noise")
     everything = train if validation is None else np.concatenate([train, validation])
-    labels = splits.flip_labels(everything, labels, condition.label_noise, seed)
+    labels = split_rules.flip_labels(everything, labels, condition.label_noise, seed)
   if validation is None:
-    train, validation = splits.validation_part(split, train, data.strata(), seed)
+    train, validation = split_rules.validation_part(split, train, data.strata(), seed)
   folder = folder and os.path.join(folder, "".join(c if c.isalnum() else "_" for c in split.name))
   targets = data.targets(labels)
   return Problem(data, model, train, validation, split.test, targets, seed, folder, refit)
@@ -192,7 +198,7 @@ def write(folder, content, data, results):
     data: tasks.TaskData.
     results: list of (Condition, result of `judge`).
   """
-  places.make_folder(os.path.join(folder, "plots"))
+  make_folder(os.path.join(folder, "plots"))
   numbers = [
     dataclasses.asdict(condition) | {k: v for k, v in result.items() if k != "predictions"}
     for condition, result in results

@@ -8,10 +8,11 @@ each other's gallery, those of the same clip excluded; windows vote for their cl
 import numpy as np
 from absl import flags
 
-from audio import commands, knn
-from audio.errors import UserError
+from contrastive_audio.cli import flags, main
+from contrastive_audio.errors import UserError
+from contrastive_audio.monitoring import knn
 from downstream import judging
-from downstream.embeddings import Embeddings
+from downstream.encoders.embedding_parts import Embeddings
 
 PROTOCOLS = ("split", "patches")
 
@@ -63,4 +64,4 @@ if __name__ == "__main__":
   judging.define_flags()
   flags.DEFINE_enum("protocol", "split", PROTOCOLS, "See the beginning of downstream/knn.py.")
   flags.DEFINE_integer("neighbours", 10, "k of the protocol split.", lower_bound=1)
-  commands.run(main)
+  main.run_main(main)

@@ -5,7 +5,7 @@ embedding (the mean over its windows, or, with --train_on=windows, on the window
 are averaged), its regularisation chosen on the validation part of the training clips. `paper`:
 random excerpts, new ones in each epoch, through the frozen encoder, Adam (COLA, section 3.1).
 
-With --output the protocol `cached` on clips keeps its classifier, for audio.export --classifier.
+With --output the protocol `cached` on clips keeps its classifier, for contrastive_audio.export --classifier.
 """
 
 import dataclasses
@@ -13,10 +13,11 @@ import dataclasses
 import numpy as np
 from absl import flags
 
-from audio import commands
-from audio.exporting_classifier import LinearClassifier, fingerprint
-from downstream import judging, logistic, scores, training, training_flags
-from downstream.embeddings import Embeddings
+from contrastive_audio.cli import flags, main
+from contrastive_audio.exporting.classifier import LinearClassifier, fingerprint
+from downstream import judging
+from downstream.classifiers import excerpt_training, logistic, scores, training_flags
+from downstream.encoders.embedding_parts import Embeddings
 
 PROTOCOLS = ("cached", "paper")
 TRAIN_ON = ("clips", "windows")
@@ -55,7 +56,9 @@ def paper(options):
     def method(problem):
       # The published code has no validation part: everything trains, the last weights count.
       train, folder = problem.fitted_and_chosen, problem.folder
-      fitted = training.train(model, data.store, train, problem.targets, fitting, folder=folder)
+      fitted = excerpt_training.train(
+        model, data.store, train, problem.targets, fitting, folder=folder
+      )
       return fitted.scores(data.store, problem.test)
 
     return method
@@ -100,7 +103,7 @@ def _score_clips(classifier, clip_ids, clips, rows):
 
 
 def write_classifier(folder, choices):
-  """Writes the classifier that goes with the results of all splits, for audio.export.
+  """Writes the classifier that goes with the results of all splits, for contrastive_audio.export.
 
   Of a task with one split it is the one that was judged, fitted on the training clips. Where there
   are several splits, each clip was tested once and none of their classifiers is the one to keep: it
@@ -161,4 +164,4 @@ if __name__ == "__main__":
   flags.DEFINE_enum("protocol", "cached", PROTOCOLS, "See the beginning of downstream/linear.py.")
   flags.DEFINE_enum("train_on", "clips", TRAIN_ON, "Of the protocol cached.")
   training_flags.define(learning_rate=1e-3, epochs=100)
-  commands.run(main)
+  main.run_main(main)

@@ -15,10 +15,12 @@ import numpy as np
 import soundfile
 from absl import flags
 
-from audio import commands, places
-from audio.errors import UserError
-from downstream import embed, models
-from downstream.embeddings import Embeddings
+from contrastive_audio.cli import flags, main, open_data
+from contrastive_audio.errors import UserError
+from contrastive_audio.utils.files import make_folder
+from downstream import embed
+from downstream.encoders import models
+from downstream.encoders.embedding_parts import Embeddings
 
 _PLAYED_S = 10
 _PEAK = 0.7  # of everything that is played
@@ -87,7 +89,7 @@ def main(_):
 def _open(name, model, values):
   """Returns (store, embeddings of its clips `[n, D]`) of what a flag names."""
   data = values | {"dataset": [embed.data_set(name)]}
-  store = commands.open_store(data, model.sample_rate_hz)
+  store = open_data.open_store(data, model.sample_rate_hz)
   return store, Embeddings(model, store).make().of_clips()
 
 
@@ -103,7 +105,7 @@ def write(folder, asked, clips, numbers, similarities, shown, title):
     shown: number of queries on the page.
     title: of the page.
   """
-  places.make_folder(os.path.join(folder, "clips"))
+  make_folder(os.path.join(folder, "clips"))
   with open(os.path.join(folder, "neighbours.csv"), "w", newline="", encoding="utf-8") as file:
     writer = csv.writer(file)
     writer.writerow(["query", "rank", "file", "similarity", "label"])
@@ -165,10 +167,10 @@ def _define_flags():
   flags.DEFINE_integer("neighbours", 5, "Clips for each query.", lower_bound=1)
   flags.DEFINE_integer("shown", 20, "Queries on the page.", lower_bound=1)
   flags.DEFINE_integer("seed", 0, "Seed of random weights.", lower_bound=0)
-  commands.define_selection_flags()
-  commands.define_location_flags(max_bad_fraction=1.0)
+  flags.define_selection_flags()
+  flags.define_location_flags(max_bad_fraction=1.0)
 
 
 if __name__ == "__main__":
   _define_flags()
-  commands.run(main)
+  main.run_main(main)

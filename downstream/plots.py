@@ -15,12 +15,12 @@ from sklearn.manifold import TSNE
 from sklearn.metrics import confusion_matrix as count_confusions
 from threadpoolctl import threadpool_limits
 
-from audio import plots
-from audio.errors import UserError
+from contrastive_audio.errors import UserError
+from contrastive_audio.utils import figures
 
 # The rest of Okabe and Ito's colours, but yellow, which vanishes on white.
 _SKY = "#56B4E9"
-_COLOURS = (plots.BLUE, plots.ORANGE, plots.GREEN, "#CC79A7", "#000000", _SKY, "#E69F00")
+_COLOURS = (figures.BLUE, figures.ORANGE, figures.GREEN, "#CC79A7", "#000000", _SKY, "#E69F00")
 _SHAPES = "os^DvX"
 _HATCHES = ("", "///", "...", "xxx", "\\\\\\", "---", "+++", "ooo")
 _PUBLISHED = "published"
@@ -75,7 +75,7 @@ def confusion_matrix(path, labels, predicted, title):
   """
   names, counts = confusion(labels, predicted)
   side_inches = np.clip(len(names) * (0.42 if len(names) <= _COUNTED_CLASSES else 0.3), 3, 14)
-  figure, axis = plots.subplots(figsize=(side_inches + 1, side_inches))
+  figure, axis = figures.subplots(figsize=(side_inches + 1, side_inches))
   image = axis.imshow(shares(counts), cmap="Greys", vmin=0, vmax=1, interpolation="nearest")
   if len(names) <= _COUNTED_CLASSES:
     _write_counts(axis, counts)
@@ -84,7 +84,7 @@ def confusion_matrix(path, labels, predicted, title):
   axis.set_ylabel("true class")
   axis.set_title(_plain(title), fontsize=11)
   figure.colorbar(image, ax=axis, label="share of the true class", fraction=0.046, pad=0.04)
-  plots.save(figure, path)
+  figures.save(figure, path)
 
 
 def _write_counts(axis, counts):
@@ -142,7 +142,7 @@ def per_class_accuracy(path, labels, predicted, title):
   """
   names, accuracies, clips = class_accuracies(labels, predicted)
   inches = np.clip(0.24 * len(names), 1.5, max(12, min(72, _NAME_INCHES * len(names))))
-  figure, axis = plots.subplots(figsize=(7, inches))
+  figure, axis = figures.subplots(figsize=(7, inches))
   positions = np.arange(len(names))
   axis.barh(positions, 100 * accuracies, color=_SKY, height=0.75)
   mean = 100 * accuracies.mean()
@@ -157,7 +157,7 @@ def per_class_accuracy(path, labels, predicted, title):
   axis.set_xlabel(f"accuracy (%); dashed: mean over classes, {mean:.1f} %")
   axis.set_ylabel("class (number of test clips)")
   axis.set_title(_plain(title), fontsize=11)
-  plots.save(figure, path)
+  figures.save(figure, path)
 
 
 def positions(embeddings, seed=0):
@@ -202,7 +202,7 @@ def embedding_map(path, embeddings, labels, title, seed=0):
   if len(embeddings) < FEWEST_MAP_CLIPS:
     raise UserError(f"a map needs 5 clips at least, there are {len(embeddings)}: leave it out")
   chosen = _some(len(embeddings), seed)
-  figure, axis = plots.subplots(figsize=(7, 6.5))
+  figure, axis = figures.subplots(figsize=(7, 6.5))
   _scatter(axis, positions(embeddings[chosen], seed), labels[chosen])
   axis.set_xticks([])
   axis.set_yticks([])
@@ -210,7 +210,7 @@ def embedding_map(path, embeddings, labels, title, seed=0):
   axis.set_xlabel(f"first dimension of t-SNE ({len(chosen):,}{of_all} clips, cosine distance)")
   axis.set_ylabel("second dimension of t-SNE")
   axis.set_title(_plain(title), fontsize=11)
-  plots.save(figure, path)
+  figures.save(figure, path)
 
 
 def _some(num_clips, seed):
@@ -263,7 +263,7 @@ def bars(path, rows, columns, means, spreads, published=None, ylabel="accuracy (
   shape = len(rows), len(columns)
   published = np.full(shape, np.nan) if published is None else published
   tables = [np.asarray(table, float).reshape(shape) for table in (means, spreads, published)]
-  figure, axis = plots.subplots(figsize=(np.clip(0.3 * shape[0] * (shape[1] + 1), 4, 40), 4.2))
+  figure, axis = figures.subplots(figsize=(np.clip(0.3 * shape[0] * (shape[1] + 1), 4, 40), 4.2))
   for number, name in enumerate(columns):
     _column(axis, number, shape[1], _shown(str(name)), *(table[:, number] for table in tables))
   wrapped = [_plain(textwrap.fill(str(name).replace("_", " "), 12)) for name in rows]
@@ -276,7 +276,7 @@ def bars(path, rows, columns, means, spreads, published=None, ylabel="accuracy (
   axis.grid(axis="y", alpha=0.3)
   axis.set_axisbelow(True)
   _legend(axis)
-  plots.save(figure, path)
+  figures.save(figure, path)
 
 
 def _legend(axis):

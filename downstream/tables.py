@@ -14,11 +14,13 @@ import os
 import numpy as np
 from absl import flags
 
-from audio import commands
-from audio import table as markdown
-from audio.errors import UserError
-from downstream import paper_tables, plots, published, tasks
-from downstream.experiments import Laboratory, Measurement
+from contrastive_audio.cli import flags, main
+from contrastive_audio.errors import UserError
+from contrastive_audio.utils import markdown_table as markdown
+from downstream import plots, tasks
+from downstream.cards import published_scores
+from downstream.papers import tables as paper_tables
+from downstream.papers.laboratory import Laboratory, Measurement
 
 SUITES = ("small", "papers")
 
@@ -35,7 +37,7 @@ class Results:
 
   def __init__(self, variants, columns, scores, known_values):
     """Takes the above without the average, which is added here."""
-    self.variants, self.columns = variants, [*columns, published.AVERAGE]
+    self.variants, self.columns = variants, [*columns, published_scores.AVERAGE]
     self.scores = np.concatenate([scores, scores.mean(axis=1, keepdims=True)], axis=1)
     self.published = known_values
 
@@ -81,7 +83,7 @@ def measure(table, columns, laboratory, seeds):
 
 def known(table, columns):
   """Returns the published numbers `[variants, columns + average]`, NaN where there is none."""
-  names = [task for task, _ in columns] + [published.AVERAGE]
+  names = [task for task, _ in columns] + [published_scores.AVERAGE]
   values = [
     [table.published.get((v.column, name), np.nan) for name in names] for v in table.variants
   ]
@@ -156,7 +158,7 @@ def _chosen(table, names):
 def _columns(table, chosen):
   """Returns (task, name of a condition) pairs and the names of the columns."""
   pairs = [(task, name) for task in chosen or table.tasks for name in table.conditions]
-  titles = [(published.PAPER_TASKS.get(task, task), name) for task, name in pairs]
+  titles = [(published_scores.PAPER_TASKS.get(task, task), name) for task, name in pairs]
   return pairs, [f"{title}, {name}" if name else title for title, name in titles]
 
 
@@ -210,4 +212,4 @@ def _define_flags():
 
 if __name__ == "__main__":
   _define_flags()
-  commands.run(main)
+  main.run_main(main)

@@ -10,14 +10,16 @@ import os
 
 from absl import flags
 
-from audio import commands, datasets, preparation
-from audio.datasets import LABEL_SEPARATOR, corpora
-from audio.datasets.corpora import corpus
-from audio.errors import UserError
-from audio.store import Store
-from downstream.card import AUDIO_ROOT, METRICS, Task
-from downstream.cards import CARDS, SUITES
-from downstream.task_data import TaskData
+from contrastive_audio import datasets
+from contrastive_audio.cli import flags, main
+from contrastive_audio.datasets import LABEL_SEPARATOR, corpora
+from contrastive_audio.datasets.corpora import corpus
+from contrastive_audio.errors import UserError
+from contrastive_audio.store import preparation
+from contrastive_audio.store.store import Store
+from downstream.cards.all_cards import CARDS, SUITES
+from downstream.cards.card import AUDIO_ROOT, METRICS, Task
+from downstream.cards.task_data import TaskData
 
 __all__ = ["AUDIO_ROOT", "CARDS", "METRICS", "SUITES", "Task", "TaskData", "open_task"]
 
@@ -134,7 +136,7 @@ def define_flags():
     METRICS,
     f"Of a task of your own; mAP: a clip may have several labels, with {LABEL_SEPARATOR} between.",
   )
-  commands.define_location_flags()
+  flags.define_location_flags()
 
 
 def show(task):
@@ -154,4 +156,4 @@ def main(_):
 
 if __name__ == "__main__":
   flags.DEFINE_string("show", None, "Name of a task; default: all.")
-  commands.run(main)
+  main.run_main(main)

@@ -19,22 +19,6 @@ What a program of your own needs most can be imported from here, too:
   NTXent       loss and accuracy of finding each view's twin in the batch
 """
 
-import importlib
+import lazy_loader
 
-_HOMES = {
-  "Config": "config",
-  "build_model": "model",
-  "mix_back": "mixing",
-  "NTXent": "model",
-}
-_MODULES = ("config", "mixing", "model")
-__all__ = [*_HOMES, *_MODULES]
-
-
-def __getattr__(name):
-  """Imports a public name when it is asked for: `import mixback` stays as fast as it can be."""
-  if name in _MODULES:
-    return importlib.import_module(f"{__name__}.{name}")
-  if name in _HOMES:
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-  raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

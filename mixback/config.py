@@ -1,15 +1,19 @@
 """Every number of mix-back; defaults of the paper (P) or its released configuration (C)."""
 
 import dataclasses
+from typing import TYPE_CHECKING
 
-from audio import excerpts, layout
-from audio.augment import AugmentConfig
-from audio.configuration import Deviation
-from audio.errors import UserError
-from audio.excerpts import ExcerptPairs
-from audio.frontend import LogMel
-from audio.windows import LogMelWindows
+from contrastive_audio.configuration import POSITIVES, SHORT_CLIPS, Deviation, Recipe
+from contrastive_audio.errors import UserError
+from contrastive_audio.views.augmentation_config import AugmentConfig
 
+if TYPE_CHECKING:
+  from contrastive_audio.frontend.front_end import FrontEnd
+  from contrastive_audio.frontend.log_mel import LogMel
+  from contrastive_audio.store.store import Store
+  from contrastive_audio.views.excerpts import ExcerptPairs
+
+MIXES = ("batch", "within_clip", "none")  # whose sounds become backgrounds
 ENCODERS = ("resnet18", "vgg_like", "crnn", "frame_cnn")
 
 
@@ -39,7 +43,7 @@ class Config(AugmentConfig):
   mix: str = "batch"  # P: other clips; or "within_clip", "none"
   mix_alpha: float = 0.05  # C: lambda ~ U(0, alpha)
 
-  # Augmentations (C), see audio.augment
+  # Augmentations (C), see contrastive_audio.views.augment
   augment: str = "rrc,compress,noise"  # C; SpecAugment is named by its README and switched off
 
   # Encoder and head (C)
@@ -64,16 +68,18 @@ class Config(AugmentConfig):
     super().__post_init__()
     self.require("encoder", ENCODERS)
     self.require("optimizer", ("sgd", "adam"))
-    self.require("positives", excerpts.POSITIVES)
-    self.require("mix", ("batch", "within_clip", "none"))
-    self.require("short_clips", layout.SHORT_CLIPS)
+    self.require("positives", POSITIVES)
+    self.require("mix", MIXES)
+    self.require("short_clips", SHORT_CLIPS)
     if self.mix == "batch" and self.batch_size < 3:
       raise UserError("mix=batch needs two other clips for each: pass --batch_size=3 or more")
     if not 0 <= self.mix_alpha <= 1:
       raise UserError(f"mix_alpha={self.mix_alpha:g}: it lies between 0 and 1")
 
-  def log_mel(self):
+  def log_mel(self) -> "LogMel":
     """Returns the configured LogMel layer."""
+    from contrastive_audio.frontend.log_mel import LogMel  # late: it imports TensorFlow
+
     return LogMel(
       sample_rate_hz=self.sample_rate_hz,
       window="hamming",
@@ -92,9 +98,11 @@ class Config(AugmentConfig):
       wave_epsilon=1.1e-8,
     )
 
-  def windows(self):
+  def front_end(self) -> "FrontEnd":
     """Returns the front end of training, monitor and export; raw without mean and std."""
-    return LogMelWindows(
+    from contrastive_audio.frontend.front_end import FrontEnd
+
+    return FrontEnd(
       self.log_mel(),
       self.frames,
       "clip_peak",
@@ -105,12 +113,14 @@ class Config(AugmentConfig):
       std=1.0 if self.std is None else self.std,
     )
 
-  def pairs(self, store):
-    """Returns the ExcerptPairs."""
+  def pairs(self, store: "Store") -> "ExcerptPairs":
+    """Returns the ExcerptPairs: two patches of each clip, and backgrounds within the clip."""
+    from contrastive_audio.views.excerpts import ExcerptPairs
+
     return ExcerptPairs(
       store,
       self.batch_size,
-      self.windows().layout,
+      self.front_end().layout,
       self.seed,
       self.positives,
       self.separation_frames,
@@ -118,7 +128,7 @@ class Config(AugmentConfig):
     )
 
 
-RECIPES = {
+RECIPES: dict[str, Recipe] = {
   "paper": {},
   "all": {
     "augment": Deviation("all", "SpecAugment, which the paper considers and its code leaves off"),
@@ -148,6 +158,6 @@ RECIPES["small"] = {
 SMALL_DATA_SET_CLIPS = 5_000  # below, `small` is the default; the paper's own set has 15,813
 
 
-def default_recipe(num_clips):
+def default_recipe(num_clips: int) -> str:
   """Returns the name of the recipe for a data set of this size."""
   return "small" if num_clips < SMALL_DATA_SET_CLIPS else "paper"

@@ -14,11 +14,12 @@ import pickle
 import numpy as np
 from absl import flags
 
-from audio import commands, encoders
-from audio.errors import UserError
-from audio.export import export_saved_model
-from audio.runs import Run
-from audio.statistics import log_mel_statistics
+from contrastive_audio.cli import flags, main, open_data
+from contrastive_audio.errors import UserError
+from contrastive_audio.exporting.saved_model import export_saved_model
+from contrastive_audio.frontend.statistics import log_mel_statistics
+from contrastive_audio.networks import encoders
+from contrastive_audio.runs import Run
 from mixback.config import Config
 
 FLAGS = flags.FLAGS
@@ -38,9 +39,11 @@ def main(_):
   config = dataclasses.replace(config, mean=mean, std=std / FLAGS.input_scale)
   fields = dataclasses.asdict(config) | {"recipe": "imported", "checkpoint": FLAGS.checkpoint}
   data = {"digest": digest}
-  run = Run.start_or_resume(FLAGS.run, "mixback", fields, data, config.windows(), "import_weights")
+  run = Run.start_or_resume(
+    FLAGS.run, "mixback", fields, data, config.front_end(), "import_weights"
+  )
   run.save_encoder(encoder)
-  export_saved_model(config.windows(), encoder, run.saved_model)
+  export_saved_model(config.front_end(), encoder, run.saved_model)
   size = encoder.output_shape[-1]
   print(f"imported   {name}, {encoder.count_params() / 1e6:.2f} M weights, {size}-d embeddings")
   print(f"statistics mean {mean:.4f}, std {std:.4f} / {FLAGS.input_scale:g} (input scale)")
@@ -63,8 +66,8 @@ def statistics(config):
       "the encoder needs mean and standard deviation of the log-mels it is used on: pass --dataset "
       "to measure them there, or --statistics=mean,std"
     )
-  store = commands.open_store(FLAGS.flag_values_dict(), config.sample_rate_hz)
-  return *log_mel_statistics(store, config.windows()), store.digest
+  store = open_data.open_store(FLAGS.flag_values_dict(), config.sample_rate_hz)
+  return *log_mel_statistics(store, config.front_end()), store.digest
 
 
 def read_state_dict(path):
@@ -182,9 +185,9 @@ def _define_flags():
     "By how much larger than standardised the inputs of its training were; 1: not at all.",
     lower_bound=1e-9,
   )
-  commands.define_data_flags(None)
+  flags.define_data_flags(None)
 
 
 if __name__ == "__main__":
   _define_flags()
-  commands.run(main)
+  main.run_main(main)

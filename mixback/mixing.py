@@ -5,7 +5,8 @@ Letters: B clips of this replica, T frames, F mel bands.
 
 import tensorflow as tf
 
-from audio import randomness, replicas
+from contrastive_audio.distributed import replicas
+from contrastive_audio.views import stateless_random
 
 
 def mix_back(energies, backgrounds, lam):
@@ -39,14 +40,14 @@ def pick_backgrounds(views, seed):
   own_clips = tf.shape(views)[0]
   all_views, own = replicas.gather(views)
   clips = tf.shape(all_views)[0]
-  seeds = [randomness.fold(seed, number) for number in (0, 1)]
+  seeds = [stateless_random.fold(seed, number) for number in (0, 1)]
   # Two different offsets of 1 to B - 1: the second is drawn from B - 2, and steps over the first.
-  first = randomness.integers([own_clips], seeds[0], 1, clips)
-  second = randomness.integers([own_clips], seeds[1], 1, clips - 1)
+  first = stateless_random.integers([own_clips], seeds[0], 1, clips)
+  second = stateless_random.integers([own_clips], seeds[1], 1, clips - 1)
   second += tf.cast(second >= first, tf.int32)
   places = own + tf.range(own_clips)
   others = (places[:, None] + tf.stack([first, second], 1)) % clips  # [B, 2]
-  which = randomness.integers([own_clips, 2], randomness.fold(seed, 2), 0, 2)
+  which = stateless_random.integers([own_clips, 2], stateless_random.fold(seed, 2), 0, 2)
   return tf.gather_nd(all_views, tf.stack([others, which], -1))
 
 

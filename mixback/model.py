@@ -7,10 +7,13 @@ T frames, F mel bands, P projection.
 import keras
 import tensorflow as tf
 
-from audio import augment, encoders, heads, optimizers, randomness, replicas
-from audio.contrastive import ContrastiveModel
-from audio.logits import cross_entropy, dtype
-from audio.windows import energies_by_clip
+from contrastive_audio.distributed import replicas
+from contrastive_audio.frontend.front_end import energies_by_clip
+from contrastive_audio.networks import encoders, heads
+from contrastive_audio.training import optimizers
+from contrastive_audio.training.contrastive import ContrastiveModel
+from contrastive_audio.training.cross_entropy import cross_entropy, dtype
+from contrastive_audio.views import augment, stateless_random
 from mixback import mixing
 
 _BACKGROUND, _LAMBDA, _FIRST_VIEW, _SECOND_VIEW = range(4)  # streams of randomness
@@ -21,15 +24,15 @@ def make_views(config):
 
   Log-mel patches, mixed with a background in the linear domain, augmented, standardised.
   """
-  windows = config.windows()
+  front_end = config.front_end()
   apply = augment.compose(config)
 
   def views(excerpts, seed):
-    energies = mix(config, energies_by_clip(windows, excerpts), seed)  # [B, 2, T, F]
-    log_mels = windows.log_mel.compress(energies)
-    seeds = [randomness.fold(seed, stream) for stream in (_FIRST_VIEW, _SECOND_VIEW)]
+    energies = mix(config, energies_by_clip(front_end, excerpts), seed)  # [B, 2, T, F]
+    log_mels = front_end.log_mel.compress(energies)
+    seeds = [stateless_random.fold(seed, stream) for stream in (_FIRST_VIEW, _SECOND_VIEW)]
     pair = [apply(log_mels[:, view], seeds[view]) for view in (0, 1)]
-    return windows.standardise(tf.stack(pair, axis=1))
+    return front_end.standardise(tf.stack(pair, axis=1))
 
   return views
 
@@ -51,10 +54,10 @@ def mix(config, energies, seed):
   if config.mix == "within_clip":
     backgrounds = energies[:, 2:]
   else:
-    backgrounds = mixing.pick_backgrounds(views, randomness.fold(seed, _BACKGROUND))
+    backgrounds = mixing.pick_backgrounds(views, stateless_random.fold(seed, _BACKGROUND))
   # One lambda for both views of a clip (published code; the paper's equation has one for each).
   shape, alpha = [tf.shape(views)[0]], config.mix_alpha
-  lam = randomness.uniform(shape, randomness.fold(seed, _LAMBDA), 0.0, alpha)
+  lam = stateless_random.uniform(shape, stateless_random.fold(seed, _LAMBDA), 0.0, alpha)
   return tf.stack([mixing.mix_back(views[:, i], backgrounds[:, i], lam) for i in (0, 1)], axis=1)
 
 

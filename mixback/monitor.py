@@ -3,10 +3,10 @@
 import keras
 import numpy as np
 
-from audio import knn
-from audio.embedding import ClipEmbedder, ClipEncoder
-from audio.monitor import Monitor, linear
-from audio.windows import LogMelWindows
+from contrastive_audio.exporting.clip_encoder import ClipEmbedder, ClipEncoder
+from contrastive_audio.frontend.front_end import FrontEnd
+from contrastive_audio.monitoring import knn
+from contrastive_audio.monitoring.monitor import Monitor, linear
 
 
 class PatchKnnMonitor(Monitor):
@@ -14,17 +14,17 @@ class PatchKnnMonitor(Monitor):
 
   All patches of a clip (a patch every 50 frames), K = 200 or, in a small set, half as many as a
   class has on average; the mean over classes of the share of clips that are right. Beside it a
-  linear classifier on the mean embedding of each clip, see audio.probe.
+  linear classifier on the mean embedding of each clip, see contrastive_audio.monitoring.linear_probe.
   """
 
-  def __init__(self, run, store, windows, judged):
-    """Takes a Run, a Store, the LogMelWindows and the judged.Judged networks."""
+  def __init__(self, run, store, front_end, networks):
+    """Takes a Run, a Store, the FrontEnd and the Float32Networks."""
     super().__init__(run, store)
-    self._embedding_size = judged.encoder.output_shape[-1]
-    embedding = judged.encoder.output
-    both = keras.layers.Concatenate(dtype="float32")([embedding, judged.head(embedding)])
-    network = keras.Model(judged.encoder.input, both)
-    self._embedder = ClipEmbedder(ClipEncoder(windows, network, LogMelWindows.hopping))
+    self._embedding_size = networks.encoder.output_shape[-1]
+    embedding = networks.encoder.output
+    both = keras.layers.Concatenate(dtype="float32")([embedding, networks.head(embedding)])
+    network = keras.Model(networks.encoder.input, both)
+    self._embedder = ClipEmbedder(ClipEncoder(front_end, network, FrontEnd.hopping))
 
   def judge(self, waves, labels, groups):
     by_clip = list(self._embedder.embed_windows(waves))

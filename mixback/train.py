@@ -1,30 +1,60 @@
-"""python -m mixback.train: from a data set to a trained mix-back encoder in a SavedModel."""
+"""python -m mixback.train: pre-trains an encoder with mix-back, and exports it as a SavedModel.
+
+Two patches of one clip, mixed with a little of other clips and augmented, are a positive pair; all
+other views of the batch are negatives. Without --dataset it trains on synthetic sounds. The same
+command resumes a run that was interrupted.
+"""
+
+from collections.abc import Callable, Sequence
 
 from absl import flags
 
-from audio import commands, training_command
-from audio.excerpts import POSITIVES
-from mixback import config
-from mixback.model import build_model
-from mixback.monitor import PatchKnnMonitor
+from contrastive_audio.cli.help import flag_group
+from contrastive_audio.cli.main import run_main
+from contrastive_audio.cli.training import System, train_system
+from contrastive_audio.cli.training_flags import define_training_flags, training_request
+from contrastive_audio.configuration import POSITIVES
+from mixback.config import ENCODERS, MIXES, RECIPES, Config, default_recipe
 
-FLAGS = flags.FLAGS
-commands.define_training_flags(list(config.RECIPES))
-flags.adopt_module_key_flags(commands)  # so that --help shows them
-flags.DEFINE_enum("encoder", None, config.ENCODERS, "Network; default: the recipe's.")
-flags.DEFINE_enum("positives", None, POSITIVES, "How the two patches of a clip are chosen.")
-flags.DEFINE_integer("separation_frames", None, "Distance of --positives=separated.", lower_bound=0)
-flags.DEFINE_enum("mix", None, ["batch", "within_clip", "none"], "Backgrounds of mix-back.")
-flags.DEFINE_float("mix_alpha", None, "Largest share of the background.", 0.0, 1.0)
-flags.DEFINE_string(
-  "augment", None, "rrc, compress, noise, specaugment, time_shift, frequency_shift; or all, none."
+EXAMPLES = (
+  "python -m mixback.train --dataset=/path/to/your/audio --run=runs/mixed",
+  "python -m mixback.train --dataset=fsdnoisy18k --data_dir=/path/to/data --encoder=vgg_like",
 )
-flags.DEFINE_float("learning_rate", None, "Of SGD; default: the recipe's.", lower_bound=0.0)
 
 
-def main(_):
-  training_command.run("mixback", config, build_model, PatchKnnMonitor, FLAGS.flag_values_dict())
+def main(_: Sequence[str]) -> None:
+  system = System("mixback", Config, RECIPES, default_recipe, _load)
+  train_system(system, training_request(Config, RECIPES))
+
+
+def _load() -> tuple[Callable, Callable]:
+  """Returns build_model and make_monitor, see System."""
+  from mixback.model import build_model
+  from mixback.monitor import PatchKnnMonitor
+
+  return build_model, PatchKnnMonitor
+
+
+def _define_flags() -> None:
+  define_training_flags(list(RECIPES))
+  with flag_group("mix-back"):
+    flags.DEFINE_enum("encoder", None, ENCODERS, "Network.")
+    flags.DEFINE_enum("positives", None, POSITIVES, "How the two patches of a clip are chosen.")
+    flags.DEFINE_integer(
+      "separation_frames", None, "Distance of --positives=separated.", lower_bound=0
+    )
+    flags.DEFINE_enum("mix", None, MIXES, "Where the backgrounds of mix-back come from.")
+    flags.DEFINE_float("mix_alpha", None, "Largest share of the background.", 0.0, 1.0)
+    flags.DEFINE_string(
+      "augment", None, "Of the views: rrc, compress, noise, specaugment, ...; or all, none."
+    )
+    flags.DEFINE_float("learning_rate", None, "Of the optimizer.", lower_bound=0.0)
+
+
+def run(argv: Sequence[str] | None = None) -> None:
+  """Runs the command, with the arguments of this process if none are given."""
+  run_main(main, _define_flags, __doc__, EXAMPLES, argv)
 
 
 if __name__ == "__main__":
-  commands.run(main)
+  run()

@@ -8,10 +8,11 @@
 # No data is needed: the project brings a small synthetic set, made from a seed.
 
 # %%
-from audio import plots, reading  # ours first: TensorFlow starts without messages
-from audio.datasets import synthetic
-from audio.frontend import LogMel
 from cola.config import Config
+from contrastive_audio.datasets import synthetic
+from contrastive_audio.frontend.log_mel import LogMel
+from contrastive_audio.sound import reading
+from contrastive_audio.utils import figures  # ours first: TensorFlow starts without messages
 
 # isort: split
 import numpy as np
@@ -47,20 +48,20 @@ showing.players(clips, config.sample_rate_hz, columns=5)
 # so that a quiet recording looks like a loud one.
 
 # %%
-windows = config.windows()
-log_mel = windows.log_mel
+front_end = config.front_end()
+log_mel = front_end.log_mel
 
 
 def picture(wave, layer=log_mel):
   """The log-mel [T, F] of a whole clip."""
-  return layer(windows.normalise(wave[None]))[0].numpy()
+  return layer(front_end.normalise(wave[None]))[0].numpy()
 
 
 figure, axes = plt.subplots(2, 2, figsize=(11, 5.5), sharex="col", layout="constrained")
 for column, name in zip(axes.T, ["bird", "siren"]):
   wave = clips[name]
   time_s = np.arange(len(wave)) / config.sample_rate_hz
-  column[0].plot(time_s, wave, color=plots.BLUE, linewidth=0.5)
+  column[0].plot(time_s, wave, color=figures.BLUE, linewidth=0.5)
   column[0].set(title=f"{name}: waveform", ylabel="amplitude (1: full scale)")
   image = showing.draw_log_mel(column[1], picture(wave), log_mel, f"{name}: log-mel")
   column[1].set(xlabel="time (s)", ylabel="frequency (Hz)", xlim=(0, time_s[-1]))

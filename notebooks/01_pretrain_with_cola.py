@@ -7,15 +7,17 @@
 # write it here, train it with `compile` and `fit`, and measure what it has learnt.
 
 # %%
-from audio import knn, plots, preparation  # ours first: TensorFlow starts without messages
-from audio.configuration import configure
-from audio.contrastive import step_seed
-from audio.datasets.synthetic import open_synthetic
-from audio.embedding import ClipEmbedder, ClipEncoder
-from audio.logits import cross_entropy
-from audio.statistics import with_statistics
 from cola.config import RECIPES, Config
 from cola.model import make_encoder, make_views, optimizer, projection_head
+from contrastive_audio.cli.training import with_statistics
+from contrastive_audio.configuration import configure
+from contrastive_audio.datasets.synthetic import open_synthetic
+from contrastive_audio.exporting.clip_encoder import ClipEmbedder, ClipEncoder
+from contrastive_audio.monitoring import knn
+from contrastive_audio.store import preparation
+from contrastive_audio.training.contrastive import step_seed
+from contrastive_audio.training.cross_entropy import cross_entropy
+from contrastive_audio.utils import figures  # ours first: TensorFlow starts without messages
 
 # isort: split
 import keras
@@ -112,7 +114,7 @@ model.build((None, config.frames, config.num_mels, 1))
 # other clips, by cosine similarity of their embeddings. Labels are used here and nowhere else.
 
 # %%
-embedder = ClipEmbedder(ClipEncoder(config.windows(), encoder))
+embedder = ClipEmbedder(ClipEncoder(config.front_end(), encoder))
 labels = store.labels()
 
 
@@ -141,13 +143,13 @@ history = model.fit(
 # %%
 steps = per_epoch * (1 + np.arange(len(history["loss"])))
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.5), layout="constrained")
-left.plot(steps, history["loss"], "o-", color=plots.BLUE, markersize=4)
+left.plot(steps, history["loss"], "o-", color=figures.BLUE, markersize=4)
 chance = np.log(config.batch_size)
-left.axhline(chance, color=plots.GREY, linestyle=":", label=f"guessing (ln {config.batch_size})")
+left.axhline(chance, color=figures.GREY, linestyle=":", label=f"guessing (ln {config.batch_size})")
 left.set(xlabel="training step", ylabel="loss (nats)", ylim=(0, None), title="contrastive loss")
-right.plot(steps, 100 * np.array(history["contrastive accuracy"]), "o-", color=plots.BLUE, ms=4)
+right.plot(steps, 100 * np.array(history["contrastive accuracy"]), "o-", color=figures.BLUE, ms=4)
 chance = 100 / config.batch_size
-right.axhline(chance, color=plots.GREY, linestyle=":", label=f"guessing ({chance:.1f} %)")
+right.axhline(chance, color=figures.GREY, linestyle=":", label=f"guessing ({chance:.1f} %)")
 right.set(xlabel="training step", ylabel="twins found (%)", title="contrastive accuracy")
 right.set_ylim(0, 100)
 for axis in (left, right):
@@ -220,5 +222,5 @@ showing.players(sounds, config.sample_rate_hz)
 #   `configure`.
 # - The same with checkpoints, monitor, resume and export is one command: `python -m cola.train`.
 #   Its model is `cola.model.build_model`, its step
-#   `audio.contrastive.ContrastiveModel.train_step`.
+#   `contrastive_audio.training.contrastive.ContrastiveModel.train_step`.
 # - [02_views_and_mix_back](02_views_and_mix_back.ipynb): what may be done to an excerpt.

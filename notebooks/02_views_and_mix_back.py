@@ -7,9 +7,10 @@
 # (Fonseca and others, 2021), and nine augmentations.
 
 # %%
-from audio import augment, preparation  # ours first: TensorFlow starts without messages
-from audio.contrastive import step_seed
-from audio.datasets.synthetic import open_synthetic
+from contrastive_audio.datasets.synthetic import open_synthetic
+from contrastive_audio.store import preparation  # ours first: TensorFlow starts without messages
+from contrastive_audio.training.contrastive import step_seed
+from contrastive_audio.views import augment
 from mixback.config import Config
 from mixback.mixing import mix_back
 from mixback.model import make_views
@@ -27,8 +28,8 @@ CLIPS_PER_CLASS = 8
 # %%
 store = preparation.prepare(open_synthetic(clips_per_class=CLIPS_PER_CLASS), 22_050)
 config = Config(batch_size=8)  # otherwise the paper of mix-back; raw log-mels, not standardised
-windows = config.windows()
-log_mel = windows.log_mel
+front_end = config.front_end()
+log_mel = front_end.log_mel
 LIMITS = {"vmin": -3, "vmax": 4}  # of all colours: log10 of energy
 
 
@@ -50,7 +51,7 @@ words = np.array([[1_300_000_000, 3_100_000_000]], np.uint32)  # what a step wou
 figure, axes = plt.subplots(2, 3, figsize=(11, 4.5), sharey=True, layout="constrained")
 for column, positives in zip(axes.T, ["random", "same", "separated"]):
   pairs = dataclasses.replace(config, positives=positives).pairs(store)
-  for axis, patch, name in zip(column, windows(pairs.copy(clip_ids, words))[0], ["one", "other"]):
+  for axis, patch, name in zip(column, front_end(pairs.copy(clip_ids, words))[0], ["one", "other"]):
     image = showing.draw_log_mel(axis, patch, log_mel, f"{positives}: {name} patch", **LIMITS)
 showing.name_axes(axes)
 figure.colorbar(image, ax=axes, label="log10 of energy", fraction=0.03)
@@ -69,7 +70,7 @@ names = ["siren", "bird"]
 ids = np.array([longest_clip(name) for name in names])
 middle = np.full([2, 1], 2_000_000_000, np.uint32)
 waves = config.pairs(store).copy(ids, middle)  # [2, 1, N]
-energies = windows.energies(waves)[:, 0]  # [2, T, F], linear
+energies = front_end.energies(waves)[:, 0]  # [2, T, F], linear
 foreground, background = energies[:1], energies[1:]
 SHARES = (0.05, 0.5)
 mixed = {share: mix_back(foreground, background, [share])[0] for share in SHARES}
@@ -123,7 +124,7 @@ NAMES += ("fader", "equalise")
 SEEDS = {"rrc": 3, "fader": 2, "level": 1}  # otherwise 0: draws that show something
 patch = log_mel.compress(foreground)  # [1, T, F]
 views = {
-  name: augment.part(config, name)(patch, step_seed(SEEDS.get(name, 0), 0))[0] for name in NAMES
+  name: augment.augmentation(config, name)(patch, step_seed(SEEDS.get(name, 0), 0))[0] for name in NAMES
 }
 
 figure, axes = plt.subplots(3, 6, figsize=(15, 7), sharex=True, sharey=True, layout="constrained")

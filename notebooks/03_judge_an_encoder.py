@@ -9,13 +9,15 @@
 # - `RUN`: the trained encoder.
 
 # %%
-from audio import plots, preparation  # ours first: TensorFlow starts without messages
-from audio.datasets.synthetic import open_synthetic
-from downstream import judging, knn, linear, models
-from downstream.card import Task
-from downstream.embeddings import Embeddings
+from contrastive_audio.datasets.synthetic import open_synthetic
+from contrastive_audio.store import preparation
+from contrastive_audio.utils import figures  # ours first: TensorFlow starts without messages
+from downstream import judging, knn, linear
+from downstream.cards.card import Task
+from downstream.cards.task_data import TaskData
+from downstream.encoders import models
+from downstream.encoders.embedding_parts import Embeddings
 from downstream.plots import positions
-from downstream.task_data import TaskData
 
 # isort: split
 import collections
@@ -104,9 +106,9 @@ showing.table(
 
 # %%
 STYLES = {
-  "log-mel statistics": {"color": plots.GREY, "marker": "s", "linestyle": ":"},
-  "random weights": {"color": plots.ORANGE, "marker": "^", "linestyle": "--"},
-  "trained": {"color": plots.BLUE, "marker": "o", "linestyle": "-"},
+  "log-mel statistics": {"color": figures.GREY, "marker": "s", "linestyle": ":"},
+  "random weights": {"color": figures.ORANGE, "marker": "^", "linestyle": "--"},
+  "trained": {"color": figures.BLUE, "marker": "o", "linestyle": "-"},
 }
 figure, axes = plt.subplots(1, 2, figsize=(11, 4), sharey=True, layout="constrained")
 for axis, method in zip(axes, ("linear", "kNN")):

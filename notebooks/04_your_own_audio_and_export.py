@@ -5,8 +5,9 @@
 # TensorFlow. Replace the folder that is made below by yours; nothing else changes.
 
 # %%
-from audio import plots, reading  # ours first: TensorFlow starts without messages
-from audio.datasets import synthetic
+from contrastive_audio.datasets import synthetic
+from contrastive_audio.sound import reading
+from contrastive_audio.utils import figures  # ours first: TensorFlow starts without messages
 
 # isort: split
 import csv
@@ -140,7 +141,9 @@ for name in CLASSES[:6]:
 
 # %%
 SCENE = ("engine", "bird", "siren", "noise_bursts")
-STYLES = dict(zip(SCENE, [(plots.GREY, ":"), (plots.BLUE, "-"), (plots.ORANGE, "--"), ("k", "-.")]))
+STYLES = dict(
+  zip(SCENE, [(figures.GREY, ":"), (figures.BLUE, "-"), (figures.ORANGE, "--"), ("k", "-.")])
+)
 parts = [np.resize(query(name) / np.abs(query(name)).max(), 3 * rate_hz) for name in SCENE]
 scene = np.concatenate(parts)
 frames = model.embed_frames(scene[None].astype("float32"))
@@ -173,7 +176,7 @@ showing.players({"the recording": scene}, rate_hz)
 # to where the encoder is to be used:
 
 # %%
-# !python -m audio.export --run={RUN}
+# !python -m contrastive_audio.export --run={RUN}
 
 # %%
 for path in sorted(pathlib.Path(RUN, "saved_model").rglob("*")):

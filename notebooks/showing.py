@@ -7,7 +7,9 @@ import base64
 import html
 import io
 
-from audio.frontend import mel_filters  # ours first: TensorFlow starts without messages
+from contrastive_audio.frontend.log_mel import (
+  mel_filters,  # ours first: TensorFlow starts without messages
+)
 
 # isort: split
 import IPython.display

@@ -14,8 +14,8 @@ import soundfile
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from audio import reading
-from audio.errors import UnusableAudio
+from contrastive_audio.errors import UnusableAudio
+from contrastive_audio.sound import reading
 
 TOLERANCE = 1e-5  # of full scale; lossy codecs are decoded with floats by either
 FORMATS = [

@@ -1,21 +1,10 @@
 """Fixtures of all tests."""
 
-import os
-import shutil
-import tempfile
-
 import pytest
 
-# Before anything of ours is imported: tests never touch the user's cache.
-_CACHE = tempfile.mkdtemp(prefix="contrastive-audio-tests-")
-os.environ["CONTRASTIVE_AUDIO_CACHE"] = _CACHE
-
-from audio import datasets, preparation  # noqa: E402
-from tests import support  # noqa: E402
-
-
-def pytest_sessionfinish():
-  shutil.rmtree(_CACHE, ignore_errors=True)
+from contrastive_audio import datasets
+from contrastive_audio.store import preparation
+from tests import support
 
 
 @pytest.fixture(scope="session")

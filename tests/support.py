@@ -72,7 +72,7 @@ def environment():
   return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
-def cut_log_mels(windows, wave, cut="covering"):
-  """The log-mel windows `[W, T, F]` of a clip `[n]`, cut by a method of LogMelWindows."""
-  laid_out, starts = getattr(windows, cut)(wave[None])
-  return windows(windows.cut(laid_out, starts)[0])
+def cut_log_mels(front_end, wave, cut="covering"):
+  """The log-mel windows `[W, T, F]` of a clip `[n]`, cut by a method of FrontEnd."""
+  laid_out, starts = getattr(front_end, cut)(wave[None])
+  return front_end(front_end.cut(laid_out, starts)[0])

@@ -5,7 +5,7 @@ import collections
 import numpy as np
 import pytest
 
-from tests.audio.corpora import fake_audioset as fake
+from tests.contrastive_audio.datasets.corpora import fake_audioset as fake
 from tests.support import train
 
 pytestmark = pytest.mark.slow

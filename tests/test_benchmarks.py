@@ -8,8 +8,8 @@ import soundfile
 
 import cola.config
 import mixback.config
-from audio.configuration import configure, parse_settings
 from benchmarks import foreign, labels, recipes
+from contrastive_audio.configuration import configure, parse_settings
 from downstream.judging import Condition
 
 SYSTEMS = {"cola": cola.config, "mixback": mixback.config}

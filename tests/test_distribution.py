@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from audio.distribution import _split
-from audio.runs import Run
+from contrastive_audio.distributed.hosts import _split
+from contrastive_audio.runs import Run
 from tests.support import ROOT, assert_close, command, environment, train, write_clips
 
 STEPS = 6

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from audio import callbacks, pretraining, progress_bar
-from audio.distribution import Hosts
-from audio.errors import UserError
-from audio.judged import Judged
-from audio.runs import Run
 from cola import config as cola_config
 from cola import model as cola_model
+from contrastive_audio.distributed.hosts import Hosts
+from contrastive_audio.errors import UserError
+from contrastive_audio.networks.float32_copy import Float32Networks
+from contrastive_audio.runs import Run
+from contrastive_audio.training import callbacks, pretraining
+from contrastive_audio.utils import progress_bar
 from mixback import config as mixback_config
 from mixback import model as mixback_model
 from tests.support import assert_close, train, write_clips
@@ -38,15 +39,15 @@ def test_log_mels_losses_and_batchnorm_are_float32_and_the_networks_are_not(syst
   model, config = build(system, precision)
   half = precision.removeprefix("mixed_")
   assert keras.config.dtype_policy().name == "float32"
-  assert model.views(tf.zeros([4, 2, config.windows().num_samples]), [0, 0]).dtype == tf.float32
+  assert model.views(tf.zeros([4, 2, config.front_end().num_samples]), [0, 0]).dtype == tf.float32
   assert model.objective.compute_dtype == "float32"
   layers = [*model.encoder.layers, *model.head.layers]
   by_kind = {type(layer).__name__: layer.compute_dtype for layer in layers}
   assert by_kind["BatchNormalization"] == "float32"
   assert by_kind["Conv2D"] == by_kind["Dense"] == half
   assert all(variable.dtype == "float32" for variable in model.trainable_variables)
-  judged = Judged(model)
-  assert {layer.compute_dtype for layer in judged.encoder.layers} == {"float32"}
+  networks = Float32Networks(model)
+  assert {layer.compute_dtype for layer in networks.encoder.layers} == {"float32"}
 
 
 @pytest.mark.slow
@@ -66,21 +67,21 @@ def losses_of(precision, store):
 
 def test_the_copies_that_are_judged_get_the_weights_of_the_moment(clip_store):
   model, config = build("cola", "mixed_bfloat16")
-  judged = Judged(model)
+  networks = Float32Networks(model)
   log_mels = np.random.default_rng(0).normal(size=[4, 96, 64, 1]).astype("f")
   for batch in config.pairs(clip_store).dataset(0, 2, parallel=False):
     model.train_step(batch)
-  before = judged.encoder(log_mels).numpy()
-  judged.refresh()
-  after = judged.encoder(log_mels).numpy()
+  before = networks.encoder(log_mels).numpy()
+  networks.refresh()
+  after = networks.encoder(log_mels).numpy()
   assert np.abs(after - before).max() > 1e-3
   assert_close(after, tf.cast(model.encoder(log_mels), tf.float32), atol=0.1)
-  assert judged.head(after).dtype == tf.float32
+  assert networks.head(after).dtype == tf.float32
 
 
 def test_a_float32_model_is_judged_itself():
   model, _ = build("cola", "float32")
-  assert Judged(model).encoder is model.encoder
+  assert Float32Networks(model).encoder is model.encoder
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.audio.corpora import fake_audioset
+from tests.contrastive_audio.datasets.corpora import fake_audioset
 from tests.support import ROOT, command, tone, write_clips
 
 README = (ROOT / "README.md").read_text()

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from audio.embedding import ClipEmbedder, ClipEncoder
-from audio.runs import Run
-from tests.audio.test_embedding import run_only_tensorflow
+from contrastive_audio.exporting.clip_encoder import ClipEmbedder, ClipEncoder
+from contrastive_audio.runs import Run
+from tests.contrastive_audio.exporting.test_clip_encoder import run_only_tensorflow
 from tests.support import assert_close, shared_data, train
 
 pytestmark = pytest.mark.slow
@@ -25,6 +25,6 @@ def test_a_run_on_real_audio_embeds_real_clips(tmp_path, name):
   rng = np.random.default_rng(0)
   waves = {str(s): rng.normal(0, 0.1, int(16_000 * s)).astype("f") for s in (0.1, 1, 60)}
   results = run_only_tensorflow(tmp_path / "run", waves)
-  embedder = ClipEmbedder(ClipEncoder(run.windows(), run.encoder()))
+  embedder = ClipEmbedder(ClipEncoder(run.front_end(), run.encoder()))
   for seconds, embedding in zip(waves, embedder.embed(waves.values())):
     assert_close(results[seconds], embedding, atol=1e-5 * max(1, np.abs(embedding).max()))

@@ -5,7 +5,7 @@ import importlib
 
 import pytest
 
-from benchmarks import cost_model
+from benchmarks.lib import cost_model
 from tests.test_pages import pages
 
 TINY = cost_model.Training(

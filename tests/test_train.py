@@ -11,9 +11,9 @@ import pytest
 import soundfile
 import tensorflow as tf
 
-from audio.embedding import ClipEmbedder, ClipEncoder
-from audio.runs import Run
-from tests.audio.test_embedding import noise, run_only_tensorflow
+from contrastive_audio.exporting.clip_encoder import ClipEmbedder, ClipEncoder
+from contrastive_audio.runs import Run
+from tests.contrastive_audio.exporting.test_clip_encoder import noise, run_only_tensorflow
 from tests.support import assert_close, command, environment, tone, train, write_clips
 
 SMALL = ["--recipe=paper", "--batch_size=4", "--steps=6", "--checkpoint_every=2", "--deterministic"]
@@ -123,7 +123,7 @@ def test_its_saved_model_embeds_any_length_with_only_tensorflow(finished, place,
   _, rate_hz, size = ENCODERS[system]
   waves = {str(seconds): noise(seconds * rate_hz / 16_000) for seconds in (0.1, 1, 60)}
   results = run_only_tensorflow(place / f"{system}-whole", waves)
-  desired = ClipEmbedder(ClipEncoder(run.windows(), run.encoder())).embed(waves.values())
+  desired = ClipEmbedder(ClipEncoder(run.front_end(), run.encoder())).embed(waves.values())
   for name, embedding in zip(waves, desired, strict=True):
     assert embedding.shape == (size,)
     assert_close(results[name], embedding, atol=1e-5 * max(1, np.abs(embedding).max()))
@@ -133,7 +133,7 @@ def test_its_saved_model_embeds_any_length_with_only_tensorflow(finished, place,
 def test_export_writes_the_same_model_again(finished, place, system):
   old = tf.saved_model.load(finished[0].saved_model)
   os.rename(finished[0].saved_model, place / f"{system}_old_model")
-  result = command("audio.export", f"--run={system}-whole", cwd=place)
+  result = command("contrastive_audio.export", f"--run={system}-whole", cwd=place)
   _, rate_hz, size = ENCODERS[system]
   takes = f"waveform [B, n] at {rate_hz} Hz -> embedding [., {size}]"
   assert result.stdout == f"exported {system}-whole/saved_model\n         {takes}\n"

@@ -5,15 +5,16 @@ import dataclasses
 import keras
 import tensorflow as tf
 
-from audio import pretraining, randomness
-from audio.contrastive import ContrastiveModel
-from audio.distribution import Hosts
-from audio.judged import Judged
-from audio.monitor import KnnMonitor
-from audio.optimizers import Adam
-from audio.runs import Run
 from cola.config import Config
 from cola.model import BilinearSimilarity, ColaObjective
+from contrastive_audio.distributed.hosts import Hosts
+from contrastive_audio.monitoring.monitor import KnnMonitor
+from contrastive_audio.networks.float32_copy import Float32Networks
+from contrastive_audio.runs import Run
+from contrastive_audio.training.contrastive import ContrastiveModel
+from contrastive_audio.training.optimizers import Adam
+from contrastive_audio.training.pretraining import Pretraining
+from contrastive_audio.views import stateless_random
 
 
 def config(**changes):
@@ -24,7 +25,7 @@ def config(**changes):
 def build(config, noise=0.0):
   """A model like COLA's with a tiny encoder, dropout included; `noise` makes the views random."""
   keras.utils.set_random_seed(config.seed)
-  windows = config.windows()
+  front_end = config.front_end()
   encoder = keras.Sequential(
     [
       keras.Input([None, config.num_mels, 1]),
@@ -39,8 +40,8 @@ def build(config, noise=0.0):
   objective(tf.zeros([2, 8]), tf.zeros([2, 8]))
 
   def views(excerpts, seed):
-    log_mels = windows(excerpts)
-    return log_mels + noise * randomness.normal(tf.shape(log_mels), seed)
+    log_mels = front_end(excerpts)
+    return log_mels + noise * stateless_random.normal(tf.shape(log_mels), seed)
 
   model = ContrastiveModel(views, encoder, head, objective, config.seed)
   model.build((None, config.frames, config.num_mels, 1))
@@ -53,13 +54,13 @@ def train(folder, store, config, model=None):
   """Trains in this process; returns (run, model, outcome)."""
   model = model or build(config)
   run = Run.start_or_resume(
-    str(folder), "cola", dataclasses.asdict(config), {"digest": store.digest}, config.windows()
+    str(folder), "cola", dataclasses.asdict(config), {"digest": store.digest}, config.front_end()
   )
-  judged, hosts = Judged(model), Hosts()
-  monitor = KnnMonitor(run, store, config.windows(), judged.encoder)
-  pairs = config.pairs(store)
-  outcome = pretraining.pretrain(run, config, pairs, model, judged, monitor, hosts)
-  return run, model, outcome
+  networks = Float32Networks(model)
+  front_end, pairs = config.front_end(), config.pairs(store)
+  monitors = [KnnMonitor(run, store, front_end, networks.encoder)]
+  training = Pretraining(run, config, pairs, model, networks, monitors, Hosts())
+  return run, model, training.train()
 
 
 def weights(model):

@@ -4,10 +4,10 @@ import dataclasses
 
 import pytest
 
-from audio.configuration import configure as configure_class
-from audio.errors import UserError
 from cola import config as cola_config
 from cola.config import RECIPES, Config
+from contrastive_audio.configuration import configure as configure_class
+from contrastive_audio.errors import UserError
 
 FIELDS = {field.name for field in dataclasses.fields(Config)}
 

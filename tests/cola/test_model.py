@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from audio.configuration import configure
 from cola.config import RECIPES, Config
 from cola.model import (
   BilinearSimilarity,
@@ -17,6 +16,7 @@ from cola.model import (
   make_views,
   projection_head,
 )
+from contrastive_audio.configuration import configure
 from tests.support import GOLDEN, assert_close
 
 LOSSES = np.load(GOLDEN / "losses.npz")

@@ -5,8 +5,9 @@ import types
 import numpy as np
 import pytest
 
-from audio.exporting_classifier import LinearClassifier, fingerprint
-from downstream import linear, logistic
+from contrastive_audio.exporting.classifier import LinearClassifier, fingerprint
+from downstream import linear
+from downstream.classifiers import logistic
 from tests.downstream.test_linear import arrays, problem
 from tests.support import assert_close, command, write_clips
 
@@ -67,8 +68,8 @@ def test_of_one_split_it_is_what_was_judged(tmp_path):
   assert classifier.class_names == tuple(NAMES)
   assert (classifier.multi_label, classifier.model) == (False, "runs/x")
   assert_close(classifier.fingerprint, fingerprint(Model.embedder, 16_000))
-  judged = logistic.fit(rows[:130], targets[:130], kept[0][1])
-  assert_close(classifier.scores(rows), judged(rows), atol=1e-5)
+  fitted = logistic.fit(rows[:130], targets[:130], kept[0][1])
+  assert_close(classifier.scores(rows), fitted(rows), atol=1e-5)
   assert [path.name for path in tmp_path.iterdir()] == ["classifier.npz"]
 
 
@@ -93,7 +94,7 @@ def test_from_labels_to_a_model_that_names_sounds(tiny_run, tmp_path):
   found = LinearClassifier.open(str(tmp_path / "mine"))
   assert found.class_names == ("high", "low")
   options = [f"--run={tiny_run}", "--format=tflite", "--output=mine.tflite", "--classifier=mine"]
-  done = command("audio.export", *options, cwd=tmp_path)
+  done = command("contrastive_audio.export", *options, cwd=tmp_path)
   assert "class names: mine.labels.txt" in done.stdout
   assert (tmp_path / "mine.labels.txt").read_text() == "high\nlow\n"
 

@@ -3,7 +3,7 @@
 import pytest
 
 from downstream import finetune
-from downstream.training import Options
+from downstream.classifiers.excerpt_training import Options
 
 
 @pytest.mark.parametrize(("num_train", "epochs"), [(8, 100), (64, 100), (130, 50), (3200, 10)])

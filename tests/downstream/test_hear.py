@@ -9,9 +9,9 @@ import tensorflow as tf
 
 import cola.config
 import mixback.config
-from audio.errors import UserError
-from audio.export import export_saved_model
-from audio.runs import Run
+from contrastive_audio.errors import UserError
+from contrastive_audio.exporting.saved_model import export_saved_model
+from contrastive_audio.runs import Run
 from downstream import hear
 from tests import tiny
 from tests.support import assert_close
@@ -24,23 +24,23 @@ SIZE = 4
 def exports(tmp_path_factory):
   """System -> run folder with a SavedModel."""
   return {
-    name: exported_run(tmp_path_factory.mktemp(name), name, config.windows())
+    name: exported_run(tmp_path_factory.mktemp(name), name, config.front_end())
     for name, config in SYSTEMS.items()
   }
 
 
-def exported_run(folder, system, windows):
+def exported_run(folder, system, front_end):
   """Makes a run folder with an untrained tiny encoder, exported."""
-  run = Run.start_or_resume(str(folder / "run"), system, {}, {}, windows)
-  encoder = tiny.build(tiny.config()).encoder if system == "cola" else tiny_encoder(windows)
-  export_saved_model(windows, encoder, run.saved_model)
+  run = Run.start_or_resume(str(folder / "run"), system, {}, {}, front_end)
+  encoder = tiny.build(tiny.config()).encoder if system == "cola" else tiny_encoder(front_end)
+  export_saved_model(front_end, encoder, run.saved_model)
   return folder / "run"
 
 
-def tiny_encoder(windows):
+def tiny_encoder(front_end):
   """An encoder of other log-mels than COLA's."""
   layers = [keras.layers.Conv2D(SIZE, 5, 4), keras.layers.GlobalMaxPooling2D()]
-  return keras.Sequential([keras.Input([None, windows.log_mel.num_mels, 1]), *layers])
+  return keras.Sequential([keras.Input([None, front_end.log_mel.num_mels, 1]), *layers])
 
 
 @pytest.fixture(params=SYSTEMS)
@@ -107,7 +107,7 @@ def only_times(model):
   config = next(c for c in SYSTEMS.values() if c.sample_rate_hz == model.sample_rate)
 
   def embed_frames(waves):
-    times_ms = config.windows().centred(waves)[2][None]
+    times_ms = config.front_end().centred(waves)[2][None]
     return {"embedding": times_ms[..., None], "time_ms": times_ms}
 
   return types.SimpleNamespace(embed_frames=embed_frames)
@@ -190,7 +190,7 @@ def some_file(path):
 
 
 def run_without_export(path):
-  Run.start_or_resume(str(path), "cola", {}, {}, SYSTEMS["cola"].windows())
+  Run.start_or_resume(str(path), "cola", {}, {}, SYSTEMS["cola"].front_end())
 
 
 def foreign_saved_model(path):
@@ -208,7 +208,7 @@ def damaged_saved_model(path):
     (lambda path: None, "there is no folder '{}'"),
     (some_file, "there is no folder '{}'"),
     (empty_folder, "'{}' is neither a run folder nor an exported SavedModel"),
-    (run_without_export, "python -m audio.export --run={}"),
+    (run_without_export, "python -m contrastive_audio.export --run={}"),
     (foreign_saved_model, "'{}' has no sample_rate_hz, embedding_size, embed, embed_frames"),
     (damaged_saved_model, "cannot load the SavedModel '{}'"),
   ],

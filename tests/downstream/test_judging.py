@@ -6,10 +6,11 @@ import json
 import numpy as np
 import pytest
 
-from audio import knn
-from downstream import judging, models, tasks
+from contrastive_audio.monitoring import knn
+from downstream import judging, tasks
 from downstream import knn as downstream_knn
-from downstream.embeddings import Embeddings
+from downstream.encoders import models
+from downstream.encoders.embedding_parts import Embeddings
 from downstream.judging import Condition
 from tests.support import assert_close, command, write_clips
 
@@ -142,8 +143,8 @@ def test_patches_of_the_test_clips_vote_for_each_other_as_in_a_naive_loop(data, 
 
   judging.judge(spy, data, model, Condition(), seed=0)
   ((problem, scores),) = seen
-  windows = list(model.embedder.embed_windows(map(data.store.wave, problem.test)))
-  unit = [w / np.linalg.norm(w, axis=1, keepdims=True) for w in windows]
+  front_end = list(model.embedder.embed_windows(map(data.store.wave, problem.test)))
+  unit = [w / np.linalg.norm(w, axis=1, keepdims=True) for w in front_end]
   classes = data.targets()[problem.test].argmax(axis=1)
   k = knn.patch_neighbours(np.repeat(np.arange(len(unit)), list(map(len, unit))), 2)
   for clip, patches in enumerate(unit):

@@ -7,7 +7,8 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 
-from downstream import judging, linear, logistic, scores
+from downstream import judging, linear
+from downstream.classifiers import logistic, scores
 from tests.support import assert_close
 
 CLASSES = 4

@@ -9,7 +9,7 @@ from matplotlib import image
 from matplotlib import pyplot as plt
 from matplotlib.collections import PathCollection
 
-from audio.errors import UserError
+from contrastive_audio.errors import UserError
 from downstream import plots
 from tests.support import assert_close
 

@@ -8,12 +8,14 @@ import shutil
 import numpy as np
 import pytest
 
-from audio import table as markdown
-from audio.errors import UserError
-from downstream import paper_tables, published, tables, tasks
-from downstream.experiments import Laboratory, Measurement, Pretraining
+from contrastive_audio.errors import UserError
+from contrastive_audio.utils import markdown_table as markdown
+from downstream import tables, tasks
+from downstream.cards import published_scores
 from downstream.judging import Condition
-from tests.downstream import fake_corpora
+from downstream.papers import tables as paper_tables
+from downstream.papers.laboratory import Laboratory, Measurement, Pretraining
+from tests.downstream.cards import fake_corpora
 from tests.support import assert_close, command, write_clips
 
 PLACES = {"data_dir": None, "manual_dir": None, "audio_root": None, "max_bad_fraction": 0.05}
@@ -23,18 +25,22 @@ VALUES |= {"models": ["a=x-{seed}", "b"]}
 
 
 def test_published_averages_are_those_of_their_columns():
-  tasks_of_paper = list(published.PAPER_TASKS)
-  for numbers in (published.COLA_DOWNSTREAM, published.COLA_SIMILARITY, published.COLA_BATCH_SIZE):
+  tasks_of_paper = list(published_scores.PAPER_TASKS)
+  for numbers in (
+    published_scores.COLA_DOWNSTREAM,
+    published_scores.COLA_SIMILARITY,
+    published_scores.COLA_BATCH_SIZE,
+  ):
     for column in {column for column, _ in numbers}:
       average = np.mean([numbers[column, task] for task in tasks_of_paper])
-      assert abs(average - numbers[column, published.AVERAGE]) < 0.1  # cut off in the paper
+      assert abs(average - numbers[column, published_scores.AVERAGE]) < 0.1  # cut off in the paper
 
 
 def test_tables_that_share_a_column_print_the_same_numbers():
-  for task in published.PAPER_TASKS:
-    frozen = published.COLA_DOWNSTREAM["frozen", task]
-    assert frozen == published.COLA_SIMILARITY["bilinear", task]
-    assert frozen == published.COLA_BATCH_SIZE["batch_1024", task]
+  for task in published_scores.PAPER_TASKS:
+    frozen = published_scores.COLA_DOWNSTREAM["frozen", task]
+    assert frozen == published_scores.COLA_SIMILARITY["bilinear", task]
+    assert frozen == published_scores.COLA_BATCH_SIZE["batch_1024", task]
 
 
 @pytest.mark.parametrize("suite", ["small", "papers"])
@@ -53,7 +59,7 @@ def test_every_table_has_variants_tasks_and_its_own_published_columns(name, suit
 def test_a_table_of_published_numbers_shows_them_all():
   table = paper_tables.MAKERS["cola_baselines"](VALUES | {"suite": "papers"})
   numbers = tables.known(table, tables._columns(table, None)[0])
-  assert np.isfinite(numbers).sum() == len(published.COLA_BASELINES)
+  assert np.isfinite(numbers).sum() == len(published_scores.COLA_BASELINES)
 
 
 def test_tables_share_their_pre_trainings():

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from audio.errors import UserError
-from downstream import splits, tasks
+from contrastive_audio.errors import UserError
+from downstream import tasks
+from downstream.cards import split_rules
 from tests.support import command, shared_data, tone
 
 PLACES = {"data_dir": None, "manual_dir": None, "audio_root": None, "max_bad_fraction": 0.05}
@@ -167,7 +168,7 @@ def test_every_card_names_a_known_rule_and_metric():
     assert card.split.describe
     assert callable(card.split)
   assert set(tasks.SUITES["small"]) <= set(tasks.CARDS)
-  assert isinstance(tasks.CARDS["esc10"].split, splits.FoldsByKey)
+  assert isinstance(tasks.CARDS["esc10"].split, split_rules.FoldsByKey)
 
 
 def test_parts_of_a_builder_are_opened_one_by_one(clip_folder, stores, monkeypatch):

@@ -4,9 +4,9 @@ import dataclasses
 
 import pytest
 
-from audio import augment
-from audio.configuration import configure
-from audio.errors import UserError
+from contrastive_audio.configuration import configure
+from contrastive_audio.errors import UserError
+from contrastive_audio.views import augment
 from mixback import config as mixback_config
 from mixback.config import RECIPES, Config
 
@@ -17,7 +17,7 @@ def test_the_defaults_are_the_released_configuration():
   config = Config()
   assert (config.dataset, config.encoder, config.positives) == ("fsdnoisy18k", "resnet18", "random")
   assert (config.mix, config.mix_alpha, config.temperature) == ("batch", 0.05, 0.2)
-  assert augment.parse(config.augment) == ["rrc", "compress", "noise"]
+  assert augment.parse_augment(config.augment) == ["rrc", "compress", "noise"]
   assert (config.learning_rate, config.momentum, config.weight_decay) == (0.03, 0.9, 1e-4)
   assert (config.batch_size, config.epochs) == (128, 500)
   assert (config.first_drop, config.second_drop) == (325 / 500, 425 / 500)

@@ -8,9 +8,9 @@ import pytest
 import soundfile
 import tensorflow as tf
 
-from audio import encoders
-from audio.errors import UserError
-from audio.runs import Run
+from contrastive_audio.errors import UserError
+from contrastive_audio.networks import encoders
+from contrastive_audio.runs import Run
 from mixback.import_weights import assign, read_state_dict, recognise
 from tests.support import GOLDEN, ROOT, assert_close, command, shared_data
 
@@ -129,7 +129,7 @@ def test_the_command_makes_a_run_with_a_saved_model_that_needs_only_tensorflow(t
   assert "statistics mean -4.5000, std 1.5000 / 36670 (input scale)" in result.stdout
   run = Run.open(str(tmp_path / "vgg"))
   assert_close(run.encoder()(INPUT * 36670), ARRAYS["vgg_like"], atol=1e-3)
-  assert_close([run.windows().mean, run.windows().std * 36670], [-4.5, 1.5], rtol=1e-6)
+  assert_close([run.front_end().mean, run.front_end().std * 36670], [-4.5, 1.5], rtol=1e-6)
   model = tf.saved_model.load(run.saved_model)
   assert model.embed(wave[None])["embedding"].shape == (1, 512)
   measured = [f"--dataset=folder:{tmp_path}", "--run=measured", "--store_dir=stores"]

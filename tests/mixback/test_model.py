@@ -63,13 +63,13 @@ def test_without_mix_and_augmentation_a_view_is_the_standardised_log_mel():
   config = Config(mix="none", augment="none", mean=-4.0, std=2.0)
   views = make_views(config)(excerpts(), SEED)
   assert views.shape == (4, 2, 101, 96)
-  log_mels = config.windows().log_mel.compress(config.windows().energies(excerpts()))
+  log_mels = config.front_end().log_mel.compress(config.front_end().energies(excerpts()))
   assert_close(views, (log_mels + 4) / 2, atol=1e-5)
 
 
 def test_lambda_zero_changes_nothing():
   config = Config(mix_alpha=0.0)
-  energies = config.windows().energies(excerpts())
+  energies = config.front_end().energies(excerpts())
   assert_close(mix(config, energies, SEED), energies)
 
 

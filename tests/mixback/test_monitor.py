@@ -5,8 +5,8 @@ import types
 import keras
 import numpy as np
 
-from audio import knn
-from audio.runs import Run
+from contrastive_audio.monitoring import knn
+from contrastive_audio.runs import Run
 from mixback.config import Config
 from mixback.monitor import PatchKnnMonitor
 from tests.support import assert_close
@@ -26,8 +26,8 @@ def test_embedding_and_projection_are_judged_apart(clip_store, tmp_path):
   encoder = keras.Model(log_mel, spectrum)
   head = keras.Sequential([keras.Input([96]), keras.layers.Dense(2, kernel_initializer="zeros")])
   model = types.SimpleNamespace(encoder=encoder, head=head)
-  run = Run.start_or_resume(str(tmp_path / "run"), "mixback", {}, {}, config.windows())
-  monitor = PatchKnnMonitor(run, clip_store, config.windows(), model)
+  run = Run.start_or_resume(str(tmp_path / "run"), "mixback", {}, {}, config.front_end())
+  monitor = PatchKnnMonitor(run, clip_store, config.front_end(), model)
   monitor.check(0)
   monitor.check(0)  # is not repeated
   (accuracy,) = run.metrics("knn_accuracy")[1]

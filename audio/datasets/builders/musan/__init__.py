@@ -1,1 +1,0 @@
-"""Builder of tensorflow-datasets, see audio.datasets.builders."""

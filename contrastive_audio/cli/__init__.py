@@ -1,0 +1,10 @@
+"""Command-line flags -> dataclasses, console lines, errors for people, the training command.
+
+main       runs a command: quiet start, flags, help, errors in one line
+flags      the flags that commands share, and the dataclasses they become
+help       what --help prints
+open_data  the data sets that flags name -> one store
+training   what both `train` commands do
+report     what commands print about stores and runs
+console    one aligned line of output
+"""

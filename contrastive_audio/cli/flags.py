@@ -1,0 +1,88 @@
+"""The flags that several commands share, and the dataclasses that they become."""
+
+from absl import flags
+
+from contrastive_audio.cli.help import REQUIRED, flag_group
+from contrastive_audio.cli.open_data import DataChoice, DataLocation
+
+FLAGS = flags.FLAGS
+
+
+def define_model_flag() -> None:
+  """Defines --model, which encoder is used."""
+  with flag_group(REQUIRED):
+    flags.DEFINE_string(
+      "model",
+      None,
+      "Encoder: a run folder, an exported SavedModel, random:RUN, random:efficientnet_b0 or "
+      "logmel_stats.",
+      required=True,
+    )
+
+
+def define_dataset_flags(default: str | None) -> None:
+  """Defines the flags that choose and locate what is trained on.
+
+  Args:
+    default: the data set if none is chosen.
+  """
+  with flag_group("Data"):
+    flags.DEFINE_multi_string(
+      "dataset",
+      default,
+      "A folder, a CSV, synthetic, store:PATH (decoded by contrastive_audio.prepare), audioset, "
+      "fsdnoisy18k, ... (see docs/data-sets.md), or an audio data set of tensorflow-datasets. "
+      "Several of these flags are one data set.",
+    )
+  define_selection_flags()
+  define_location_flags()
+
+
+def define_selection_flags() -> None:
+  """Defines the flags that choose some clips of a data set."""
+  with flag_group("Data"):
+    flags.DEFINE_string("keys", None, "File with the keys of the clips to use, one a line.")
+    flags.DEFINE_string(
+      "split", None, "Part of the data set; if not given, train where there is one, else all."
+    )
+
+
+def define_location_flags(max_bad_fraction: float = 0.05) -> None:
+  """Defines the flags that say where data sets are, and how many unusable clips they may have.
+
+  Args:
+    max_bad_fraction: default of that flag.
+  """
+  with flag_group("Data"):
+    flags.DEFINE_string("data_dir", None, "Folder that holds data sets, or where to prepare them.")
+    flags.DEFINE_string(
+      "manual_dir", None, "Folder with archives of a data set, downloaded by hand."
+    )
+    flags.DEFINE_string("store_dir", None, "Where to keep decoded audio; if not given, your cache.")
+    flags.DEFINE_float(
+      "max_bad_fraction", max_bad_fraction, "Largest share of unusable clips.", 0.0, 1.0
+    )
+
+
+def define_seed_flag(purpose: str) -> None:
+  """Defines --seed.
+
+  Args:
+    purpose: what it is the seed of, for the help.
+  """
+  with flag_group("Reproducibility"):
+    flags.DEFINE_integer("seed", 0, f"Seed of {purpose}.", lower_bound=0)
+
+
+def data_location() -> DataLocation:
+  """Returns what the flags of `define_location_flags` say."""
+  return DataLocation(FLAGS.data_dir, FLAGS.manual_dir, FLAGS.store_dir, FLAGS.max_bad_fraction)
+
+
+def data_choice(datasets: list[str]) -> DataChoice:
+  """Returns some data sets with what the flags of `define_selection_flags` say.
+
+  Args:
+    datasets: names, as `--dataset` has them.
+  """
+  return DataChoice(tuple(datasets), FLAGS.split, FLAGS.keys)

@@ -1,0 +1,124 @@
+"""Runs a command: quiet start, flags, help, and a user's mistake in one line.
+
+A command is a module with
+
+  EXAMPLES         complete commands, shown by --help
+  main(argv)       reads its flags into dataclasses, checks them, then works
+  _define_flags()  defines its flags, in groups
+  run(argv=None)   what `python -m` and the console entry points call
+
+Nothing at the top of such a module imports TensorFlow: --help and a mistyped flag answer at once.
+`start_tensorflow` comes after all that can be checked without it.
+"""
+
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+
+from absl import flags
+from absl import logging as absl_logging
+
+from contrastive_audio.cli.help import HELP_FLAGS, forget_flags, help_text
+from contrastive_audio.errors import UserError, disk_reason
+from contrastive_audio.utils import quiet
+
+
+def run_main(
+  main: Callable[[Sequence[str]], None],
+  define_flags: Callable[[], None],
+  description: str | None,
+  examples: Sequence[str],
+  argv: Sequence[str] | None = None,
+) -> None:
+  """Runs a command; a UserError becomes one line and exit code 1.
+
+  Args:
+    main: does the work.
+    define_flags: defines the flags of the command.
+    description: docstring of its module.
+    examples: complete commands, for --help.
+    argv: its name and arguments; None: those of this process.
+
+  Raises:
+    SystemExit: after --help (code 0), a mistake of the user (1), or Ctrl-C (130).
+
+  Example:
+    >>> run_main(lambda argv: print("works"), lambda: None, "python -m works", [], ["works"])
+    works
+  """
+  argv = list(sys.argv if argv is None else argv)
+  _set_environment()
+  forget_flags()
+  define_flags()
+  if HELP_FLAGS.intersection(argv[1:]):
+    print(help_text(description or "", examples))
+    sys.exit(0)
+  try:
+    main(_parse(argv))
+  except UserError as error:
+    _exit(f"error: {error}", 1)
+  except OSError as error:
+    _exit_if_disk_refused(error)
+    raise
+  except KeyboardInterrupt:
+    _exit("interrupted; the same command resumes where it stopped", 130)
+  except Exception as error:
+    if "tensorflow" in type(error).__module__:  # its errors are no OSErrors
+      _exit_if_disk_refused(error)
+    raise
+
+
+def start_tensorflow() -> None:
+  """Imports TensorFlow and Keras without their start-up messages.
+
+  Raises:
+    ImportError: Keras was already imported with another backend.
+
+  Example:
+    >>> start_tensorflow()
+  """
+  with quiet.native_stderr(), warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import keras  # noqa: F401
+    import tensorflow as tf
+
+    tf.config.list_physical_devices()  # a missing GPU driver is reported here
+  logging.getLogger("tensorflow").setLevel(logging.ERROR)  # deprecations inside libraries
+  from contrastive_audio.utils.backend import require_tensorflow_backend
+
+  require_tensorflow_backend()
+
+
+def _set_environment() -> None:
+  os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+  if "keras" not in sys.modules:
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+  absl_logging.set_verbosity(absl_logging.ERROR)
+
+
+def _parse(argv: list[str]) -> list[str]:
+  """Parses the flags; returns what is left of the arguments."""
+  try:
+    left = flags.FLAGS(argv)
+  except flags.Error as error:
+    reason = " ".join(str(error).split()).removeprefix("flag ")
+    raise UserError(f"{reason.rstrip('.')} (--help lists all options)") from error
+  if len(left) > 1:
+    raise UserError(
+      f"unexpected argument {left[1]!r}: options are written --name=value; see --help"
+    )
+  return left
+
+
+def _exit_if_disk_refused(error: Exception) -> None:
+  if reason := disk_reason(error):
+    where = getattr(error, "filename", None) or "a file of the run"
+    _exit(f"error: cannot write {where}: {reason}; nothing finished is lost, fix it and repeat", 1)
+
+
+def _exit(message: str, code: int) -> None:
+  sys.stdout.flush()
+  print(message, file=sys.stderr, flush=True)
+  sys.exit(code)

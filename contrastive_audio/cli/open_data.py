@@ -1,0 +1,158 @@
+"""The data sets that a command names -> one store of decoded clips."""
+
+import dataclasses
+import os
+
+from contrastive_audio import datasets
+from contrastive_audio.cli import report
+from contrastive_audio.cli.console import line
+from contrastive_audio.errors import UserError
+from contrastive_audio.store.preparation import prepare
+from contrastive_audio.store.store import Store
+
+_STORE = "store:"
+
+
+@dataclasses.dataclass(frozen=True)
+class DataLocation:
+  """Where data sets and their stores are, and how many unusable clips they may have.
+
+  Attributes:
+    data_dir: folder that holds data sets, or where they are prepared.
+    manual_dir: folder with archives that were downloaded by hand.
+    store_dir: where decoded audio is kept; None: the user's cache.
+    max_bad_fraction: largest share of unusable clips.
+  """
+
+  data_dir: str | None = None
+  manual_dir: str | None = None
+  store_dir: str | None = None
+  max_bad_fraction: float = 0.05
+
+
+@dataclasses.dataclass(frozen=True)
+class DataChoice:
+  """Which clips.
+
+  Attributes:
+    datasets: names, as `--dataset` has them; several are one data set.
+    split: part of each data set; None: train where there is one, else all.
+    keys: file with the keys of the clips to use, one a line; None: all clips.
+  """
+
+  datasets: tuple[str, ...]
+  split: str | None = None
+  keys: str | None = None
+
+  @property
+  def name(self) -> str:
+    """All data sets in one line, paths as folder:PATH.
+
+    Example:
+      >>> DataChoice(("./clips", "synthetic")).name
+      'folder:./clips + synthetic'
+    """
+    return " + ".join(map(datasets.full_name, self.datasets))
+
+
+class ChosenData:
+  """The chosen data sets, opened as far as that takes neither decoding nor TensorFlow.
+
+  Raises:
+    UserError: a folder, a CSV, a store or the file of keys is not what it should be.
+  """
+
+  def __init__(self, choice: DataChoice, location: DataLocation, sample_rate_hz: int):
+    self._choice, self._location, self._rate_hz = choice, location, sample_rate_hz
+    self._keys = choice.keys and _read_keys(choice.keys)
+    self._opened = [self._open_quickly(name) for name in choice.datasets]
+
+  def _open_quickly(self, name: str) -> Store | datasets.ClipSource | None:
+    if name.startswith(_STORE):
+      return _open_finished(name.removeprefix(_STORE), self._rate_hz, self._choice.split)
+    return datasets.open_local(name, self._choice.split, self._location.data_dir)
+
+  def sources(self) -> list[datasets.ClipSource]:
+    """Returns the sources of all data sets; those that are stores already are refused."""
+    return [self._source(name, opened) for name, opened in self._pairs()]
+
+  def store(self) -> Store:
+    """Decodes what is not decoded yet; returns one store, and prints what it holds."""
+    store = Store.join([self._decoded(name, opened) for name, opened in self._pairs()])
+    if self._keys:
+      store = store.select(_ids_of_keys(store, self._keys, self._choice.keys))
+    report.print_store(store)
+    return store
+
+  def _pairs(self):
+    return zip(self._choice.datasets, self._opened)
+
+  def _decoded(self, name: str, opened) -> Store:
+    if isinstance(opened, Store):
+      return opened
+    source, location = self._source(name, opened), self._location
+    return prepare(source, self._rate_hz, location.store_dir, location.max_bad_fraction)
+
+  def _source(self, name: str, opened) -> datasets.ClipSource:
+    if isinstance(opened, Store):
+      raise UserError(f"--dataset={name}: it is decoded already")
+    location = self._location
+    source = opened or datasets.open_source(
+      name, self._choice.split, location.data_dir, location.manual_dir
+    )
+    line("data", source.summary)
+    return source
+
+
+def open_store(choice: DataChoice, location: DataLocation, sample_rate_hz: int) -> Store:
+  """Opens the chosen clips, decoded at a rate; prints what they are.
+
+  Args:
+    choice: which clips.
+    location: where they are.
+    sample_rate_hz: of the model or system.
+
+  Returns:
+    A Store.
+
+  Raises:
+    UserError: there is no such data set, or it is not what it should be.
+
+  Example:
+    >>> open_store(DataChoice(("folder:no/such/folder",)), DataLocation(), 16_000)
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: no such folder: 'no/such/folder' ...
+  """
+  return ChosenData(choice, location, sample_rate_hz).store()
+
+
+def _open_finished(folder: str, sample_rate_hz: int, split: str | None) -> Store:
+  """Opens a store that contrastive_audio.prepare has made."""
+  store = Store(os.path.expanduser(folder))
+  if store.sample_rate_hz != sample_rate_hz:
+    raise UserError(
+      f"--dataset={_STORE}{folder}: it holds {store.sample_rate_hz} Hz, and {sample_rate_hz} Hz "
+      f"are needed: prepare it again with --sample_rate_hz={sample_rate_hz}"
+    )
+  if split is not None:
+    raise UserError(f"--split={split}: a store has no splits; prepare the one you need, or --keys")
+  return store
+
+
+def _read_keys(path: str) -> set[str]:
+  try:
+    with open(path, encoding="utf-8") as file:
+      return set(file.read().splitlines()) - {""}
+  except (OSError, UnicodeDecodeError) as error:
+    raise UserError(f"cannot read --keys={path}: {error}") from error
+
+
+def _ids_of_keys(store: Store, wanted: set[str], path: str | None) -> list[int]:
+  """Returns the clips with the wanted keys, in the order of the store."""
+  keys = store.keys()
+  if missing := wanted - set(keys):
+    raise UserError(
+      f"--keys={path}: {len(missing)} of {len(wanted)} keys are no clips of the data set, "
+      f"{min(missing)!r} among them"
+    )
+  return [clip_id for clip_id, key in enumerate(keys) if key in wanted]

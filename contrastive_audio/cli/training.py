@@ -1,0 +1,131 @@
+"""What `python -m SYSTEM.train` does, the same for every system."""
+
+import dataclasses
+import functools
+import os
+from collections.abc import Callable, Mapping
+
+from contrastive_audio.cli import report
+from contrastive_audio.cli.console import line
+from contrastive_audio.cli.main import start_tensorflow
+from contrastive_audio.cli.open_data import ChosenData
+from contrastive_audio.cli.training_flags import TrainingRequest
+from contrastive_audio.configuration import Recipe, RunConfig, configure
+
+
+@dataclasses.dataclass(frozen=True)
+class System:
+  """A paper, as the training command needs it.
+
+  Attributes:
+    name: "cola" or "mixback".
+    config_class: its configuration.
+    recipes: name -> recipe, the first of which is the paper.
+    default_recipe: number of clips -> name of the recipe if none is chosen.
+    load: returns (build_model, make_monitor); called late, because it imports TensorFlow.
+      `build_model(config)` returns a compiled ContrastiveModel, and `make_monitor(run, store,
+      front_end, networks)` a Monitor.
+  """
+
+  name: str
+  config_class: type[RunConfig]
+  recipes: Mapping[str, Recipe]
+  default_recipe: Callable[[int], str]
+  load: Callable[[], tuple[Callable, Callable]]
+
+
+def train_system(system: System, request: TrainingRequest) -> None:
+  """Opens the data, creates or resumes a run, trains, and prints the result.
+
+  Args:
+    system: what is trained.
+    request: how, and on what.
+
+  Raises:
+    UserError: what the user can fix, in one line.
+  """
+  data = ChosenData(request.data, request.location, system.config_class.sample_rate_hz)
+  start_tensorflow()
+  from contrastive_audio.distributed.hosts import joined
+  from contrastive_audio.networks.float32_copy import Float32Networks
+  from contrastive_audio.training import pretraining
+
+  build_model, make_monitor = system.load()
+  with joined(request.strategy) as hosts:
+    store = data.store()
+    recipe, config = _plan(system, request, store)
+    pairs = config.pairs(store)
+    config = with_statistics(config, store, run_folder(system.name, request))
+    run = _start_or_resume(system.name, recipe, config, store, request, hosts)
+    model = pretraining.build(build_model, config, hosts)
+    networks = Float32Networks(model)
+    monitor = make_monitor(run, store, config.front_end(), networks)
+    training = pretraining.Pretraining(run, config, pairs, model, networks, [monitor], hosts)
+    report.print_outcome(run, training.train(), config, store, model)
+
+
+def _plan(system: System, request: TrainingRequest, store) -> tuple[str, RunConfig]:
+  """Returns the recipe and the configuration for a store; prints them."""
+  recipe = request.recipe or system.default_recipe(store.num_clips)
+  config = configure(system.config_class, system.recipes[recipe], request.fields, store.num_clips)
+  is_default = request.recipe is None
+  report.print_recipe(recipe, is_default=is_default, config=config, num_clips=store.num_clips)
+  return recipe, config
+
+
+def with_statistics(config, store, folder: str):
+  """Returns a configuration whose mean and std are those of the run, or are measured.
+
+  Args:
+    config: a configuration with the fields mean and std; None: to be filled in.
+    store: the Store to measure.
+    folder: where the run is, or will be.
+  """
+  from contrastive_audio.frontend.statistics import log_mel_statistics
+  from contrastive_audio.runs import Run
+
+  if config.mean is not None and config.std is not None:
+    return config
+  if os.path.exists(os.path.join(folder, "config.json")):
+    kept = Run.open(folder).config["config"]
+    mean, std = kept.get("mean"), kept.get("std")
+  else:
+    mean, std = log_mel_statistics(store, config.front_end())
+    line("statistics", f"mean {mean:.3f}, standard deviation {std:.3f} of the log-mels")
+  return dataclasses.replace(config, mean=mean, std=std)
+
+
+def _start_or_resume(system, recipe, config, store, request, hosts):
+  """Creates or opens the run folder; the other hosts wait for the chief's."""
+  from contrastive_audio.runs import Run
+
+  hosts.require_shares(config.batch_size)
+  open_run = functools.partial(
+    Run.start_or_resume,
+    run_folder(system, request),
+    system,
+    config=dataclasses.asdict(config) | {"recipe": recipe},
+    data={"clips": store.num_clips, "digest": store.digest},
+    front_end=config.front_end(),
+    defaults={field.name: field.default for field in dataclasses.fields(config)},
+  )
+  opened = open_run() if hosts.is_chief else None
+  hosts.wait()
+  return opened or open_run()
+
+
+def run_folder(system: str, request: TrainingRequest) -> str:
+  """Returns the path of the run folder: as asked for, or named after system and data set.
+
+  Example:
+    >>> from contrastive_audio.cli.open_data import DataChoice, DataLocation
+    >>> data = DataChoice(("folder:/music/my songs/", "esc50"))
+    >>> run_folder("cola", TrainingRequest(data, DataLocation()))
+    'runs/cola-my_songs-esc50'
+  """
+  if request.run:
+    return request.run
+  paths = [name.removeprefix("folder:").rstrip("/\\") for name in request.data.datasets]
+  name = "-".join(os.path.basename(path) or "audio" for path in paths)
+  safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
+  return os.path.join("runs", f"{system}-{safe}")

@@ -1,0 +1,129 @@
+"""A name -> clips with keys, labels and groups: one interface to every source of audio.
+
+Which names there are, and which module implements them:
+
+  synthetic        sound events generated from a seed, the default (synthetic.py)
+  folder:PATH      a folder of audio files, or a CSV that lists them (folder.py); PATH alone will do
+  audioset ...     a published data set, in the layouts people have on disk (published.py, corpora/)
+  spoken_digit ... any audio builder of tensorflow-datasets (tfds.py); builders/ holds ours
+
+What can be imported from here:
+
+  open_source      a name -> a ClipSource
+  open_local       the same, for sources that need neither TensorFlow nor preparation
+  full_name        a name as `--dataset` has it -> the name that identifies the data
+  ClipSource       a numbered list of clips; one subclass for each kind of source
+  Clip             one clip, not decoded yet: key, label, group
+  LABEL_SEPARATOR  between the labels of a clip that has several
+"""
+
+import difflib
+import os
+
+from contrastive_audio.datasets import corpora
+from contrastive_audio.datasets.source import LABEL_SEPARATOR, Clip, ClipSource
+from contrastive_audio.errors import UserError
+
+__all__ = ["LABEL_SEPARATOR", "Clip", "ClipSource", "full_name", "open_local", "open_source"]
+
+_FOLDER = "folder:"
+_SYNTHETIC = "synthetic"
+
+
+def open_source(
+  name: str,
+  split: str | None = None,
+  data_dir: str | None = None,
+  manual_dir: str | None = None,
+) -> ClipSource:
+  """Opens a data set by the name that `--dataset` takes.
+
+  Args:
+    name: "synthetic", "folder:PATH" or a path, one of corpora.NAMES, or the name of an audio builder
+      of tensorflow-datasets.
+    split: which part: a split of the builder or of the CSV's `split` column. None: "train" where
+      the data set has one, otherwise everything.
+    data_dir: folder that holds the data set, or where prepared data sets are kept; None: the
+      source's own default.
+    manual_dir: folder with archives that were downloaded by hand.
+
+  Returns:
+    A ClipSource.
+
+  Raises:
+    UserError: unknown name, missing folder, nothing in it.
+
+  Example:
+    >>> open_source("no_such_data_set")
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: unknown data set 'no_such_data_set'. ...
+  """
+  if source := open_local(name, split, data_dir):
+    return source
+  if name == _SYNTHETIC:
+    from contrastive_audio.datasets import synthetic
+
+    return synthetic.open_synthetic(data_dir)
+  if name in corpora.NAMES:
+    from contrastive_audio.datasets import published
+
+    return published.open_corpus(corpora.get(name), split, data_dir, manual_dir)
+  from contrastive_audio.datasets import tfds  # late: it imports TensorFlow
+
+  if not tfds.has_builder(name):
+    raise UserError(_unknown(name, [_SYNTHETIC, *corpora.NAMES, *tfds.audio_builders()]))
+  return tfds.open_builder(name, split, data_dir, manual_dir)
+
+
+def open_local(
+  name: str, split: str | None = None, data_dir: str | None = None
+) -> ClipSource | None:
+  """Opens a data set that lies on disk as files, quickly; None if it is another kind.
+
+  Args:
+    name: see `open_source`.
+    split: see `open_source`.
+    data_dir: see `open_source`.
+
+  Raises:
+    UserError: missing folder, nothing in it, no such split.
+
+  Example:
+    >>> open_local("spoken_digit") is None  # tensorflow-datasets has it
+    True
+  """
+  name = full_name(name)
+  if name.startswith(_FOLDER):
+    from contrastive_audio.datasets import folder
+
+    return folder.open_folder(name.removeprefix(_FOLDER), split)
+  if name in corpora.NAMES:
+    from contrastive_audio.datasets import published
+
+    return published.open_unpacked(corpora.get(name), split, data_dir)
+  return None
+
+
+def full_name(name: str) -> str:
+  """Returns the name that identifies a data set: "folder:PATH" for a path.
+
+  A known name means the data set, even where a folder has that name too: write "./musan" then.
+
+  Example:
+    >>> full_name("./clips"), full_name("musan"), full_name("folder:clips")
+    ('folder:./clips', 'musan', 'folder:clips')
+  """
+  if name == _SYNTHETIC or name in corpora.NAMES or name.startswith(_FOLDER):
+    return name
+  is_path = name.startswith((".", "~", os.sep)) or os.path.exists(name)
+  return _FOLDER + name if is_path else name
+
+
+def _unknown(name: str, known: list[str]) -> str:
+  near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+  guess = f" Did you mean {' or '.join(near)}?" if near else ""
+  return (
+    f"unknown data set {name!r}.{guess} For audio files of your own use --dataset=folder:PATH; "
+    f"otherwise 'synthetic', {', '.join(corpora.NAMES)}, or another audio data set of "
+    "tensorflow-datasets, such as spoken_digit or crema_d"
+  )

@@ -1,0 +1,1 @@
+"""Builder of tensorflow-datasets, see contrastive_audio.datasets.builders."""

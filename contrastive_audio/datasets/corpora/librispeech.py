@@ -1,0 +1,121 @@
+"""LibriSpeech: read English; the class is the speaker, the group the chapter of a book."""
+
+import os
+
+from contrastive_audio.datasets import file_source
+from contrastive_audio.datasets.corpora import listing
+from contrastive_audio.datasets.corpora.corpus import Archive, Contents, Corpus, holding
+from contrastive_audio.datasets.file_source import Row
+from contrastive_audio.errors import UserError
+
+# Part, as tensorflow-datasets names it -> folder and archive.
+SUBSETS = {
+  "train_clean100": "train-clean-100",
+  "train_clean360": "train-clean-360",
+  "train_other500": "train-other-500",
+  "dev_clean": "dev-clean",
+  "dev_other": "dev-other",
+  "test_clean": "test-clean",
+  "test_other": "test-other",
+}
+_HOMEPAGE = "https://www.openslr.org/12"
+_LAYOUT = "LibriSpeech/{train-clean-100,dev-clean,...}/SPEAKER/CHAPTER/*.flac"
+_TRANSCRIPTS = ".trans.txt"
+
+
+def read(root):
+  """Reads the parts that are there; their transcripts are the lists of what should be."""
+  rows, missing, num_without = [], [], 0
+  for split, folder in SUBSETS.items():
+    if not os.path.isdir(os.path.join(root, folder)):
+      continue
+    found = listing.audio_in(root, [folder], (".flac",))
+    listed = listing.audio_in(root, [folder], (_TRANSCRIPTS,))
+    listed = {path for transcript in listed for path in _utterances(root, transcript)}
+    missing += ((file_source.printable(path), split) for path in sorted(listed - found))
+    num_without += len(found - listed)
+    rows += (_row(root, path, split) for path in sorted(found))
+  if not rows:
+    raise UserError(f"no recording in {root!r}: expected {_LAYOUT}; get it from {_HOMEPAGE}")
+  absent = [split for split in SUBSETS if split not in {row.split for row in rows}]
+  remarks = (f"without {', '.join(absent)}",) if absent else ()
+  remarks += (f"{num_without} recordings are in no transcript",) if num_without else ()
+  missing = file_source.missing_table(missing)
+  return Contents(file_source.table_of(rows), missing=missing, remarks=remarks)
+
+
+def _utterances(root, transcript):
+  """Yields the paths of the recordings whose words a file holds: `103-1240-0000 CHAPTER ONE`."""
+  folder = os.path.dirname(transcript)
+  what = f"a transcript of LibriSpeech, {_HOMEPAGE}"
+  for line in listing.read_lines(os.path.join(root, transcript), what):
+    yield os.path.join(folder, line.split()[0] + ".flac")
+
+
+def _row(root, path, split):
+  parts = path.split(os.sep)
+  if len(parts) != 4 or not parts[1].isdigit() or not parts[2].isdigit():
+    raise UserError(
+      f"{os.path.join(root, path)}: not where LibriSpeech has its recordings; expected {_LAYOUT}, "
+      f"as in the archives of {_HOMEPAGE}"
+    )
+  return Row(path, parts[1], f"{parts[1]}-{parts[2]}", split)
+
+
+def _archive(part, num_bytes, sha256):
+  name = f"{part}.tar.gz"
+  url = f"https://www.openslr.org/resources/12/{name}"
+  return Archive(name, url, sha256=sha256, num_bytes=num_bytes)
+
+
+CORPORA = {
+  "librispeech": Corpus(
+    "librispeech",
+    "LibriSpeech: 1,000 h of English audio books, speakers and chapters are known",
+    _HOMEPAGE,
+    _LAYOUT,
+    holding(*SUBSETS.values(), enough=any),
+    read,
+    sample_rate_hz=16_000,
+    # Sizes and digests are those that tensorflow-datasets registers.
+    archives=(
+      _archive(
+        "train-clean-100",
+        6_387_309_499,
+        "d4ddd1d5a6ab303066f14971d768ee43278a5f2a0aa43dc716b0e64ecbbbf6e2",
+      ),
+      _archive(
+        "train-clean-360",
+        23_049_477_885,
+        "146a56496217e96c14334a160df97fffedd6e0a04e66b9c5af0d40be3c792ecf",
+      ),
+      _archive(
+        "train-other-500",
+        30_593_501_606,
+        "ddb22f27f96ec163645d53215559df6aa36515f26e01dd70798188350adcb6d2",
+      ),
+      _archive(
+        "dev-clean",
+        337_926_286,
+        "76f87d090650617fca0cac8f88b9416e0ebf80350acb97b343a85fa903728ab3",
+      ),
+      _archive(
+        "dev-other",
+        314_305_928,
+        "12661c48e8c3fe1de2c1caa4c3e135193bfb1811584f11f569dd12645aa84365",
+      ),
+      _archive(
+        "test-clean",
+        346_663_984,
+        "39fde525e59672dc6d1551919b1478f724438a95aa55f874b576be21967e6c23",
+      ),
+      _archive(
+        "test-other",
+        328_757_843,
+        "d09c181bba5cf717b3dee7d4d592af11a3ee3a09e08ae025c5506f6ebe961c29",
+      ),
+    ),
+    split_names=tuple(SUBSETS),
+    builder="librispeech/lazy_decode",
+  )
+}

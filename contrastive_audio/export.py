@@ -1,0 +1,58 @@
+"""python -m contrastive_audio.export: turns a run folder into a model to be used elsewhere.
+
+  --format=saved_model  waveform -> embedding, in TensorFlow (the default)
+  --format=tflite       the same for TFLite / LiteRT, builtin operations only
+  --format=onnx         the same for ONNX runtimes
+  --format=keras        the encoder alone, log-mels -> embedding
+
+With --classifier=FOLDER, the --output of downstream.linear, the model gives class scores, too.
+"""
+
+from collections.abc import Sequence
+
+from absl import flags
+
+from contrastive_audio.cli.console import line
+from contrastive_audio.cli.flags import FLAGS
+from contrastive_audio.cli.help import REQUIRED, flag_group
+from contrastive_audio.cli.main import run_main, start_tensorflow
+from contrastive_audio.configuration import EXPORT_FORMATS
+
+EXAMPLES = (
+  "python -m contrastive_audio.export --model=runs/mine --format=tflite",
+  "python -m contrastive_audio.export --model=runs/mine --classifier=results/linear",
+)
+
+
+def main(_: Sequence[str]) -> None:
+  folder, file_format = FLAGS.model, FLAGS.format
+  output, classifier = FLAGS.output, FLAGS.classifier
+  start_tensorflow()
+  from contrastive_audio.exporting import export
+  from contrastive_audio.runs import Run
+
+  exported = export.export(Run.open(folder), file_format, output, classifier)
+  line("exported", exported.path)
+  line("takes", exported.takes)
+  line("gives", exported.gives)
+  if exported.labels_path:
+    line("classes", exported.labels_path)
+
+
+def _define_flags() -> None:
+  with flag_group(REQUIRED):
+    flags.DEFINE_string("model", None, "Run folder to export.", required=True)
+    flags.DEFINE_alias("run", "model")
+  with flag_group("Export"):
+    flags.DEFINE_enum("format", "saved_model", EXPORT_FORMATS, "See above.")
+    flags.DEFINE_string("output", None, "Where to; if not given, into the run folder.")
+    flags.DEFINE_string("classifier", None, "The --output of downstream.linear: its classifier.")
+
+
+def run(argv: Sequence[str] | None = None) -> None:
+  """Runs the command, with the arguments of this process if none are given."""
+  run_main(main, _define_flags, __doc__, EXAMPLES, argv)
+
+
+if __name__ == "__main__":
+  run()

@@ -1,0 +1,160 @@
+"""Waves -> embeddings, as every run is judged and exported.
+
+Letters: B clips, n samples, W windows, M windows of any clips, N samples of a window, T frames,
+F mel bands, D embedding.
+"""
+
+import itertools
+
+import numpy as np
+import tensorflow as tf
+
+from contrastive_audio.frontend.front_end import FRAME_HOP_S, FrontEnd
+
+WINDOWS_AT_ONCE = 64  # bounds the memory of a long clip
+
+
+class ClipEncoder(tf.Module):
+  """What a SavedModel holds: normalisation, log-mels and encoder, from waveform to embedding.
+
+  `embed` and `embed_frames` do all of it. The others are its steps, so that ClipEmbedder can put
+  windows of many clips into one batch.
+
+  Attributes:
+    sample_rate_hz: int32 variable, the rate that `embed` expects.
+    embedding_size: int32 variable, D.
+    window_samples: int32 variable, N.
+  """
+
+  def __init__(self, front_end, encoder, cut=FrontEnd.covering):
+    """Takes a FrontEnd layer, an encoder `[B, T, F, 1] -> [B, D]`, and how clips are cut."""
+    super().__init__()
+    self.sample_rate_hz = _constant(front_end.sample_rate_hz)
+    self.embedding_size = _constant(encoder.output_shape[-1])
+    self.window_samples = _constant(front_end.num_samples)
+    # Plain variables: a process that loads them needs no Keras.
+    self.encoder_variables = [variable.value for variable in encoder.variables]
+    self._front_end = front_end
+    self._encoder = encoder
+    self._cut = cut
+
+  @tf.function(input_signature=[tf.TensorSpec([None, None], tf.float32, name="waveform")])
+  def embed(self, waveform):
+    """Waveform `[B, n]` -> `{"embedding": [B, D]}`, the mean over windows that cover the clip."""
+    embeddings = self._encode_all(*self._cut(self._front_end, waveform))
+    return {"embedding": tf.reduce_mean(embeddings, axis=1)}
+
+  @tf.function(input_signature=[tf.TensorSpec([None, None], tf.float32, name="waveform")])
+  def embed_frames(self, waveform):
+    """Waveform `[B, n]` -> `{"embedding": [B, W, D], "time_ms": [B, W]}`, a window every 50 ms.
+
+    Times are the centres of the windows; beyond the ends of the clip a window holds zeros.
+    """
+    padded, starts, centres_ms = self._front_end.centred(waveform)
+    times = tf.tile(centres_ms[None], [tf.shape(waveform)[0], 1])
+    return {"embedding": self._encode_all(padded, starts), "time_ms": times}
+
+  @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="waveform")])
+  def cut(self, waveform):
+    """Waveform `[n]` -> the clip laid out `[n']` and starts `[W]` of the windows of `embed`."""
+    laid_out, starts = self._cut(self._front_end, waveform[None])
+    return {"wave": laid_out[0], "starts": starts}
+
+  @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="waveform")])
+  def cut_frames(self, waveform):
+    """Waveform `[n]` -> the same for the windows of `embed_frames`."""
+    laid_out, starts, _ = self._front_end.centred(waveform[None])
+    return {"wave": laid_out[0], "starts": starts}
+
+  @tf.function(input_signature=[tf.TensorSpec([None, None], tf.float32, name="excerpts")])
+  def log_mels(self, excerpts):
+    """Windows of a clip that was laid out `[M, N]` -> log-mels `[M, T, F]`."""
+    return self._front_end(excerpts)
+
+  @tf.function(input_signature=[tf.TensorSpec([None, None, None], tf.float32, name="log_mels")])
+  def encode(self, log_mels):
+    """Log-mels `[M, T, F]` -> embeddings `[M, D]`."""
+    log_mels = tf.ensure_shape(log_mels, [None, self._front_end.frames, self._front_end.num_mels])
+    embeddings = self._encoder(log_mels[..., None], training=False)
+    return tf.cast(embeddings, tf.float32)
+
+  def _encode_all(self, waves, starts):
+    """Encodes the windows of `[B, n]` at `starts` `[W]`, some at a time -> `[B, W, D]`."""
+    num_windows = tf.shape(starts)[0]
+    rounds = -(-num_windows // WINDOWS_AT_ONCE)
+    at_once = -(-num_windows // rounds)
+    starts = tf.pad(starts, [[0, rounds * at_once - num_windows]])
+    embeddings = tf.map_fn(
+      lambda some: self._encode_some(waves, some),
+      tf.reshape(starts, [rounds, at_once]),
+      fn_output_signature=tf.float32,
+      parallel_iterations=1,
+    )  # [rounds, B, at_once, D]
+    by_clip = tf.transpose(embeddings, [1, 0, 2, 3])
+    flat = tf.reshape(by_clip, [tf.shape(waves)[0], -1, self._encoder.output_shape[-1]])
+    return flat[:, :num_windows]
+
+  def _encode_some(self, waves, starts):
+    log_mels = self._front_end(self._front_end.cut(waves, starts))  # [B, W, T, F]
+    flat = tf.reshape(log_mels, [-1, self._front_end.frames, self._front_end.num_mels])
+    shape = [tf.shape(waves)[0], tf.shape(starts)[0], self._encoder.output_shape[-1]]
+    return tf.reshape(self.encode(flat), shape)
+
+
+class ClipEmbedder:
+  """Embeds many clips of any lengths, as a ClipEncoder does each; short ones share a batch."""
+
+  def __init__(self, clip_encoder):
+    """Takes a ClipEncoder, or one that was loaded from a SavedModel."""
+    self._clip_encoder = clip_encoder
+    self._window_samples = int(clip_encoder.window_samples)
+
+  def embed(self, waves):
+    """Yields float32 `[D]` for each of `waves`, an iterable of float32 `[n]`, in order."""
+    for embeddings in self.embed_windows(waves):
+      yield np.mean(embeddings, axis=0)
+
+  def embed_windows(self, waves):
+    """Yields float32 `[W, D]` for each of `waves`: the windows whose mean is the embedding."""
+    return self._embed(waves, self._clip_encoder.cut)
+
+  def embed_frames(self, waves):
+    """Yields float32 `[W, D]` for each of `waves`: a window every 50 ms, see `frame_times_s`."""
+    return self._embed(waves, self._clip_encoder.cut_frames)
+
+  def log_mels(self, wave):
+    """Yields the log-mel `[T, F]` of each window that covers a clip."""
+    return self._log_mels(wave, self._clip_encoder.cut)
+
+  def _embed(self, waves, cut):
+    windows = (
+      (number, log_mel)
+      for number, wave in enumerate(waves)
+      for log_mel in self._log_mels(wave, cut)
+    )
+    for _, rows in itertools.groupby(self._in_batches(windows), key=lambda row: row[0]):
+      yield np.stack([embedding for _, embedding in rows])
+
+  def _log_mels(self, wave, cut):
+    """Computes some windows at a time, so that a clip of hours needs no more memory."""
+    laid_out = cut(wave)
+    samples, starts = laid_out["wave"].numpy(), laid_out["starts"].numpy()
+    for first in range(0, len(starts), WINDOWS_AT_ONCE):
+      some = starts[first : first + WINDOWS_AT_ONCE]
+      excerpts = np.stack([samples[start : start + self._window_samples] for start in some])
+      yield from self._clip_encoder.log_mels(excerpts).numpy()
+
+  def _in_batches(self, windows):
+    """(clip, log-mel) one by one -> (clip, embedding) one by one, encoded many at once."""
+    while batch := list(itertools.islice(windows, WINDOWS_AT_ONCE)):
+      clips, log_mels = zip(*batch)
+      yield from zip(clips, self._clip_encoder.encode(np.stack(log_mels)).numpy())
+
+
+def frame_times_s(num_windows):
+  """Returns the centres of the windows of `embed_frames`, float64 `[W]` in seconds."""
+  return FRAME_HOP_S * np.arange(num_windows)
+
+
+def _constant(value):
+  return tf.Variable(value, trainable=False, dtype=tf.int32)

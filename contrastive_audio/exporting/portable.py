@@ -1,0 +1,148 @@
+"""Waveform -> embedding in operations that other runtimes have, too.
+
+The numbers are those of embedding.ClipEncoder.embed, whose own operations do not convert: TFLite
+lacks lists of tensors of unknown shape (tf.map_fn, GRU);
+ONNX by tf2onnx lacks the real and imaginary part of a Fourier transform.
+
+Letters: B clips, n samples, W windows, T frames, F mel bands, D embedding.
+"""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from contrastive_audio.frontend.front_end import FrontEnd
+from contrastive_audio.frontend.log_mel import LogMel
+
+WINDOWS_AT_ONCE = 16
+
+
+class PortableEncoder(tf.Module):
+  """What is converted: one function, `embed`."""
+
+  def __init__(self, front_end, encoder, classifier=None, by_convolution=False):
+    """Takes what ClipEncoder takes.
+
+    Args:
+      front_end: a FrontEnd layer.
+      encoder: a keras.Model `[B, T, F, 1] -> [B, D]`.
+      classifier: an exporting_classifier.LinearClassifier, or None.
+      by_convolution: whether spectra are computed by convolution, and all windows at once: as ONNX
+        needs it.
+    """
+    super().__init__()
+    encoder = _portable_copy(encoder, front_end.frames, front_end.num_mels)
+    self.encoder_variables = [variable.value for variable in encoder.variables]
+    self._front_end = _with(front_end, _ConvolutionLogMel if by_convolution else LogMel)
+    self._encode = lambda log_mels: encoder(log_mels, training=False)
+    self._size = encoder.output_shape[-1]
+    self._classifier = classifier
+    self._sum = self._sum_at_once if by_convolution else self._sum_by_parts
+
+  @tf.function(input_signature=[tf.TensorSpec([None, None], tf.float32, name="waveform")])
+  def embed(self, waveform):
+    """Waveform `[B, n]` -> `{"embedding": [B, D]}`, and `scores` `[B, C]` with a classifier."""
+    laid_out, starts = self._front_end.covering(waveform)
+    embedding = self._sum(laid_out, starts) / tf.cast(tf.shape(starts)[0], tf.float32)
+    outputs = {"embedding": tf.ensure_shape(embedding, [None, self._size])}
+    if self._classifier:
+      outputs["scores"] = self._classifier.scores(embedding)
+    return outputs
+
+  def _sum_at_once(self, laid_out, starts):
+    log_mels = self._front_end(self._front_end.cut(laid_out, starts))  # [B, W, T, F]
+    flat = tf.reshape(log_mels, [-1, self._front_end.frames, self._front_end.num_mels, 1])
+    embeddings = tf.cast(self._encode(flat), tf.float32)
+    by_clip = tf.reshape(embeddings, tf.stack([tf.shape(laid_out)[0], -1, self._size]))
+    return tf.reduce_sum(by_clip, axis=1)
+
+  def _sum_by_parts(self, laid_out, starts):
+    """The same, some windows at a time, so that a long clip needs no more memory."""
+    num_windows = tf.shape(starts)[0]
+
+    def add(first, total):
+      some = starts[first : tf.minimum(first + WINDOWS_AT_ONCE, num_windows)]
+      return first + WINDOWS_AT_ONCE, total + self._sum_at_once(laid_out, some)
+
+    _, total = tf.while_loop(
+      lambda first, _: first < num_windows,
+      add,
+      [0, tf.zeros(tf.stack([tf.shape(laid_out)[0], self._size]))],
+      shape_invariants=[tf.TensorShape([]), tf.TensorShape([None, self._size])],
+    )
+    return total
+
+
+def plain_encoder(front_end, encoder):
+  """Returns a function, log-mels `[N, T, F]` -> `{"embedding": [N, D]}`, without a front end.
+
+  Args:
+    front_end: a FrontEnd layer.
+    encoder: a keras.Model.
+  """
+  portable = _portable_copy(encoder, front_end.frames, front_end.num_mels)
+  shape = [None, front_end.frames, front_end.num_mels]
+
+  @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32, name="log_mels")])
+  def encode(log_mels):
+    embeddings = portable(tf.expand_dims(log_mels, -1), training=False)
+    return {"embedding": tf.cast(embeddings, tf.float32)}
+
+  return encode
+
+
+def _portable_copy(encoder, frames, num_mels):
+  """Copies an encoder with plain kernels, a fixed number of frames and no loops."""
+  copies = []
+
+  def copy(layer):
+    if isinstance(layer, keras.layers.Normalization):
+      return _as_rescaling(layer)
+    config = layer.get_config()
+    if isinstance(layer, keras.layers.RNN):
+      config["unroll"] = True
+    copies.append((layer, type(layer).from_config(config)))
+    return copies[-1][1]
+
+  log_mels = keras.Input([frames, num_mels, 1])
+  portable = keras.models.clone_model(encoder, input_tensors=log_mels, clone_function=copy)
+  for layer, copied in copies:
+    if isinstance(layer, keras.layers.Layer):  # and no operation of keras.ops
+      copied.set_weights(layer.get_weights())
+  return portable
+
+
+def _as_rescaling(layer):
+  """Keras' Normalization keeps tensors that are no variables, which tf2onnx takes for inputs."""
+  mean, deviation = np.array(layer.mean), np.sqrt(np.array(layer.variance))
+  scale = 1 / np.maximum(deviation, keras.config.epsilon())
+  return keras.layers.Rescaling(scale, -mean * scale, name=layer.name)
+
+
+def _with(front_end, log_mel_class):
+  """Returns the same FrontEnd with another class of LogMel."""
+  config = front_end.get_config()
+  return FrontEnd(**(config | {"log_mel": log_mel_class(**config["log_mel"])}))
+
+
+class _ConvolutionLogMel(LogMel):
+  """LogMel whose Fourier transform is a convolution."""
+
+  def mel_of(self, padded_waves):
+    waves = tf.cast(padded_waves, tf.float32) + self.wave_epsilon
+    if self.padding == "reflect":
+      margin = (self.fft_samples - self.frame_samples) // 2
+      waves = waves[:, margin : tf.shape(waves)[1] - margin]
+    parts = tf.nn.conv1d(tf.expand_dims(waves, -1), self._kernel(), self.hop_samples, "VALID")
+    real, imaginary = tf.split(tf.square(parts), 2, axis=-1)
+    bins = real + imaginary
+    if self.power == 1:
+      bins = tf.sqrt(bins)
+    return tf.tensordot(bins, tf.constant(self._filters), 1)
+
+  def _kernel(self):
+    """Returns float32 `[frame, 1, 2 * bins]`: what each sample gives to each bin."""
+    window = np.diag(self.window_values().astype(np.float64))
+    responses = np.fft.rfft(window, self.fft_samples)
+    kernel = np.concatenate([responses.real, responses.imag], axis=1)
+    return kernel.astype(np.float32)[:, None]

@@ -1,0 +1,11 @@
+"""Samples -> log-mels.
+
+log_mel      the log-mel layer, every convention an argument
+clip_layout  how a clip of any length is laid out before excerpts are cut from it (NumPy)
+front_end    a clip of any length -> the log-mel windows an encoder knows (TensorFlow)
+statistics   mean and standard deviation of the log-mels of a data set
+"""
+
+from contrastive_audio.utils.backend import require_tensorflow_backend
+
+require_tensorflow_backend()

@@ -1,0 +1,94 @@
+"""How a clip of any length is laid out before excerpts are cut from it; NumPy, on the host.
+
+`FrontEnd` does the same in TensorFlow, for judging and export.
+
+Letters: n samples of a clip, N samples of an excerpt.
+"""
+
+import dataclasses
+
+import numpy as np
+
+HEAD_ROOM = 0.005  # of "clip_peak" (published code of mix-back)
+
+
+@dataclasses.dataclass(frozen=True)
+class ClipLayout:
+  """A clip, filled up if it is short, mirrored at its ends; excerpts start on a grid.
+
+  Attributes:
+    num_samples: N.
+    shortest_samples: shorter clips are filled up to this.
+    short_clips: how: "zeros" (on both sides), "tile" (repeated from a random phase, drawn for each
+      excerpt) or "repeat" (repeated from the start).
+    mirrored_samples: how far the clip goes on beyond both ends, mirrored, as a centred STFT has it.
+    grid_samples: excerpts start at multiples of this.
+    level: "clip_peak": mean removed, divided by the largest absolute value (plus HEAD_ROOM) of the
+      whole clip; "as_is": untouched.
+  """
+
+  num_samples: int
+  shortest_samples: int
+  short_clips: str = "zeros"
+  mirrored_samples: int = 0
+  grid_samples: int = 1
+  level: str = "as_is"
+
+  def num_starts(self, clip_samples):
+    """Returns how many starts there are for an excerpt of a clip of n samples (an array, too)."""
+    filled = np.maximum(clip_samples, self.shortest_samples)
+    return 1 + (filled + 2 * self.mirrored_samples - self.num_samples) // self.grid_samples
+
+  @property
+  def span_samples(self):
+    """How much of the clip itself an excerpt takes, its mirrored margins apart."""
+    return self.num_samples - 2 * self.mirrored_samples
+
+  def copy(self, store, clip_id, start_index, phase, out):
+    """Writes one excerpt.
+
+    Args:
+      store: a store.Store.
+      clip_id: which clip.
+      start_index: which of the `num_starts`.
+      phase: in [0, 1), of "tile".
+      out: float32 `[N]`.
+    """
+    clip_samples = int(store.num_samples[clip_id])
+    first = start_index * self.grid_samples - self.mirrored_samples
+    if first >= 0 and first + self.num_samples <= clip_samples:
+      self._read(store, clip_id, first, out)
+      return
+    indices = np.arange(first, first + self.num_samples)
+    if clip_samples >= self.shortest_samples:
+      indices = _mirror(indices, clip_samples)
+      lowest = int(indices.min())
+      wave = np.empty(int(indices.max()) + 1 - lowest, np.float32)
+      self._read(store, clip_id, lowest, wave)  # of a long clip only what is needed
+      out[:] = wave[indices - lowest]
+    else:
+      wave = self._fill(self._scale(store, clip_id, store.wave(clip_id)), phase)
+      out[:] = wave[_mirror(indices, len(wave))]
+
+  def _read(self, store, clip_id, first, out):
+    store.copy_excerpt(clip_id, first, out)
+    self._scale(store, clip_id, out)
+
+  def _scale(self, store, clip_id, wave):
+    """Brings samples of a clip to its level, in place."""
+    if self.level == "clip_peak":
+      wave -= store.mean[clip_id]
+      wave /= store.centred_peak[clip_id] + np.float32(HEAD_ROOM)
+    return wave
+
+  def _fill(self, wave, phase):
+    missing = self.shortest_samples - len(wave)
+    if self.short_clips == "zeros":
+      return np.pad(wave, (missing // 2, missing - missing // 2))
+    first = int(phase * len(wave)) if self.short_clips == "tile" else 0
+    return wave[(first + np.arange(missing + len(wave))) % len(wave)]
+
+
+def _mirror(indices, length):
+  """Folds indices beyond both ends back, the end samples not repeated (NumPy's "reflect")."""
+  return length - 1 - np.abs(length - 1 - np.abs(indices))

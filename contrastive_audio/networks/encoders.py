@@ -1,0 +1,225 @@
+"""Encoders: log-mels [B, T, F, 1] -> embeddings [B, D], functional Keras models, T free."""
+
+import keras
+
+from contrastive_audio.configuration import INPUT_SCALINGS
+from contrastive_audio.networks.cpu_kernels import use_fused_normalisation, use_matrix_products
+
+layers = keras.layers
+
+
+def efficientnet_b0(num_mels, pooling="max", input_scaling="keras", batchnorm_momentum=0.99):
+  """EfficientNet-B0 on one channel (COLA, section 2): 4.0 M weights, D = 1280.
+
+  Args:
+    num_mels: F, at least 32.
+    pooling: "max" (COLA) or "avg", over time and frequency of the last layer.
+    input_scaling: "keras" keeps the Rescaling(1/255) that Keras' model begins with, as the
+      published results have it; "none" undoes it.
+    batchnorm_momentum: of the moving averages; 0.99 is Keras' default.
+
+  Returns:
+    A keras.Model.
+  """
+  if input_scaling not in INPUT_SCALINGS:
+    raise ValueError(f"input_scaling={input_scaling!r}: it can be {' or '.join(INPUT_SCALINGS)}")
+  log_mels = _input(num_mels)
+  scaled = layers.Rescaling(255.0)(log_mels) if input_scaling == "none" else log_mels
+  network = keras.applications.EfficientNetB0(
+    include_top=False, weights=None, input_tensor=scaled, pooling=pooling
+  )
+  # Keras takes its own input as a list of one; this one is called with a tensor.
+  model = keras.Model(log_mels, network.output, name="efficientnet_b0")
+  for layer in model.layers:
+    if isinstance(layer, layers.BatchNormalization):
+      layer.momentum = batchnorm_momentum
+  return use_matrix_products(model)
+
+
+def resnet18(num_mels, batchnorm_momentum=0.9):
+  """ResNet-18 on one channel, padded as in PyTorch (mix-back): 11.2 M weights, D = 512.
+
+  Args:
+    num_mels: F, at least 32.
+    batchnorm_momentum: of the moving averages; PyTorch's 0.1 is 0.9 here.
+
+  Returns:
+    A keras.Model; its layers carry the names of the published state dict.
+  """
+  log_mels = _input(num_mels)
+  x = layers.ZeroPadding2D(3)(log_mels)
+  x = _resnet_convolution("conv1", 64, 7, 2)(x)
+  x = layers.ReLU()(_normalisation("bn1", batchnorm_momentum)(x))
+  # What is padded for the maximum is never the maximum: everything is at least zero here.
+  x = layers.MaxPooling2D(3, 2)(layers.ZeroPadding2D(1)(x))
+  for stage, filters in enumerate((64, 128, 256, 512), start=1):
+    for block in (0, 1):
+      stride = 2 if stage > 1 and block == 0 else 1
+      x = _residual_block(x, f"layer{stage}.{block}", filters, stride, batchnorm_momentum)
+  return _model(log_mels, layers.GlobalAveragePooling2D()(x), "resnet18")
+
+
+def vgg_like(num_mels, batchnorm_momentum=0.9):
+  """The small VGG of mix-back: 0.28 M weights, D = 512.
+
+  Args:
+    num_mels: F.
+    batchnorm_momentum: of the moving averages; PyTorch's 0.1 is 0.9 here.
+
+  Returns:
+    A keras.Model; its layers carry the names of the published state dict.
+  """
+  x = log_mels = _input(num_mels)
+  for number, (filters, pools) in enumerate(
+    [(32, False), (32, False), (32, True), (64, False), (64, True), (128, True)]
+  ):
+    x = _convolution_block(x, f"conv{number}", filters, 3, batchnorm_momentum)
+    x = layers.MaxPooling2D(2)(x) if pools else x
+  summary = [layers.GlobalMaxPooling2D()(x), layers.GlobalAveragePooling2D()(x)]
+  x = layers.Concatenate()(summary)
+  dense = layers.Dense(512, name="dense1", kernel_initializer=_uniform_by_inputs())
+  return _model(log_mels, layers.ReLU()(dense(x)), "vgg_like")
+
+
+def crnn(num_mels, batchnorm_momentum=0.9):
+  """The convolutional recurrent network of mix-back: 0.95 M weights, D = 64.
+
+  The embedding is the product of both directions of a bidirectional GRU at the last time step. As
+  in the published code, the backward direction has seen only that one step there, so that only it
+  is computed.
+
+  Args:
+    num_mels: F, at least 40.
+    batchnorm_momentum: of the moving averages; PyTorch's 0.1 is 0.9 here.
+
+  Returns:
+    A keras.Model; its layers carry the names of the published state dict.
+  """
+  x = log_mels = _input(num_mels)
+  for number, pool in enumerate([(2, 5), (2, 4), (2, 2)], start=1):
+    x = _convolution_block(x, f"conv{number}", 128, 5, batchnorm_momentum)
+    x = layers.MaxPooling2D(pool)(x)
+  steps = layers.Reshape([-1, x.shape[2] * x.shape[3]])(x)
+  forward = _gru("rnn1.forward")(steps)
+  backward = _gru("rnn1.backward")(steps[:, -1:])
+  return _model(log_mels, layers.Multiply()([forward, backward]), "crnn")
+
+
+def frame_cnn(num_mels, batchnorm_momentum=0.9, widths=(16, 32, 64), units=512):
+  """A small network for small data sets; frequency is never averaged away.
+
+  Blocks of 3x3 convolution, BatchNorm, ReLU and 2x2 maximum; then all channels and bands of a frame
+  make one vector, and one dense layer follows. The embedding is made of the mean and deviation over
+  time of what comes out of the later blocks, and, last, of the mean and maximum over time of the
+  dense layer, which alone the projection head sees (HEAD_UNITS). With 64 mels and the defaults:
+  0.3 M weights, D = 3072.
+
+  Args:
+    num_mels: F, at least 8.
+    batchnorm_momentum: of the moving averages.
+    widths: channels of the blocks; the first block's statistics are left out of the embedding.
+    units: of the dense layer.
+
+  Returns:
+    A keras.Model.
+  """
+  x = log_mels = _input(num_mels)
+  statistics = []
+  for number, width in enumerate(widths, start=1):
+    x = _convolution_block(x, f"block{number}", width, 3, batchnorm_momentum, "he_normal")
+    x = layers.MaxPooling2D(2)(x)
+    frames = layers.Reshape([-1, x.shape[2] * width])(x)
+    statistics += mean_and_deviation(frames) if number > 1 else []
+  x = layers.Dense(units, use_bias=False, kernel_initializer="he_normal", name="frames")(frames)
+  x = layers.ReLU()(_normalisation("frames.bn", batchnorm_momentum)(x))
+  summary = [layers.GlobalAveragePooling1D()(x), layers.GlobalMaxPooling1D()(x)]
+  return _model(log_mels, layers.Concatenate()([*statistics, *summary]), "frame_cnn")
+
+
+def mean_and_deviation(frames):
+  """Returns [mean, standard deviation] over time `[B, C]` each, of `[B, T, C]`."""
+  # Operations of Keras, no layer of ours: the file of the encoder needs only Keras.
+  if frames.dtype in ("float16", "bfloat16"):
+    frames = keras.ops.cast(frames, "float32")
+  deviation = keras.ops.sqrt(keras.ops.var(frames, axis=1) + 1e-5)  # its slope stays finite
+  return [keras.ops.mean(frames, axis=1), deviation]
+
+
+# Encoder -> how many of the last units of its embedding the projection head sees; others: all.
+HEAD_UNITS = {"frame_cnn": 1024}
+
+
+def use_fast_kernels(model):
+  """Gives an encoder that was loaded or cloned the kernels it was built with, see contrastive_audio.networks.cpu_kernels.
+
+  Args:
+    model: a keras.Model; changed in place.
+
+  Returns:
+    The same model.
+  """
+  if model.name == "efficientnet_b0":
+    return use_matrix_products(model)
+  return use_fused_normalisation(model)
+
+
+def _input(num_mels):
+  return keras.Input([None, num_mels, 1], name="log_mel")
+
+
+def _model(log_mels, embedding, name):
+  return use_fused_normalisation(keras.Model(log_mels, embedding, name=name))
+
+
+def _residual_block(x, name, filters, stride, momentum):
+  identity = x
+  x = layers.ZeroPadding2D(1)(x)  # also where the stride is 2: "same" would pad one side only
+  x = _resnet_convolution(f"{name}.conv1", filters, 3, stride)(x)
+  x = layers.ReLU()(_normalisation(f"{name}.bn1", momentum)(x))
+  x = _resnet_convolution(f"{name}.conv2", filters, 3, 1, "same")(x)
+  x = _normalisation(f"{name}.bn2", momentum)(x)
+  if stride > 1:
+    identity = _resnet_convolution(f"{name}.downsample.0", filters, 1, stride)(identity)
+    identity = _normalisation(f"{name}.downsample.1", momentum)(identity)
+  return layers.ReLU()(layers.Add()([x, identity]))
+
+
+def _resnet_convolution(name, filters, size, stride, padding="valid"):
+  he = keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")  # published code
+  return layers.Conv2D(
+    filters, size, stride, padding, use_bias=False, kernel_initializer=he, name=name
+  )
+
+
+def _convolution_block(x, name, filters, size, momentum, initializer=None):
+  x = layers.Conv2D(
+    filters,
+    size,
+    padding="same",
+    use_bias=False,
+    kernel_initializer=initializer or _uniform_by_inputs(),
+    name=f"{name}.conv",
+  )(x)
+  return layers.ReLU()(_normalisation(f"{name}.bn", momentum)(x))
+
+
+def _normalisation(name, momentum):
+  return layers.BatchNormalization(momentum=momentum, epsilon=1e-5, name=name)  # PyTorch's epsilon
+
+
+def _uniform_by_inputs():
+  """PyTorch's default: uniform in +-1 / sqrt(inputs)."""
+  return keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
+
+
+def _gru(name, units=64):
+  def uniform():  # PyTorch's default
+    return keras.initializers.RandomUniform(-(units**-0.5), units**-0.5)
+
+  return layers.GRU(
+    units,
+    name=name,
+    kernel_initializer=uniform(),
+    recurrent_initializer=uniform(),
+    bias_initializer=uniform(),
+  )

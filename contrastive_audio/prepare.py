@@ -1,0 +1,145 @@
+"""python -m contrastive_audio.prepare: decodes a data set into its store, ahead of training.
+
+Alone it does what every training does first. With --num_workers=N --worker=I it decodes the share of
+one of N workers, each of which may run anywhere and be stopped at any time; afterwards
+--num_workers=N --merge completes the store. With --beam_pipeline_options a Beam runner decodes. The
+bytes of the store are the same. Trainings with the same --dataset find the store, and
+--dataset=store:FOLDER opens it without looking at the data set at all.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+from absl import flags
+
+from contrastive_audio.cli.console import line
+from contrastive_audio.cli.flags import FLAGS, data_choice, data_location, define_dataset_flags
+from contrastive_audio.cli.help import flag_group
+from contrastive_audio.cli.main import run_main
+from contrastive_audio.cli.open_data import ChosenData, DataChoice, DataLocation
+from contrastive_audio.cli.report import print_store
+from contrastive_audio.datasets import ClipSource
+from contrastive_audio.errors import UserError
+from contrastive_audio.store import preparation
+from contrastive_audio.store.store import Store
+
+EXAMPLES = (
+  "python -m contrastive_audio.prepare --dataset=/path/to/your/audio --sample_rate_hz=16000",
+  "python -m contrastive_audio.prepare --dataset=audioset --data_dir=/path/to/data "
+  "--num_workers=8 --worker=0",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Work:
+  """Which part of the work this process does.
+
+  Attributes:
+    num_workers: how many workers share it.
+    worker: which of them this is, from 0; None: it is not one of several.
+    merge: complete the store after all workers have ended.
+    beam_pipeline_options: of Apache Beam, "name=value" each; None: Beam is not used.
+
+  Raises:
+    UserError: the fields contradict each other.
+  """
+
+  num_workers: int = 1
+  worker: int | None = None
+  merge: bool = False
+  beam_pipeline_options: Sequence[str] | None = None
+
+  def __post_init__(self) -> None:
+    last = self.num_workers - 1
+    if self.worker is not None and not 0 <= self.worker <= last:
+      raise UserError(
+        f"--worker={self.worker}: with --num_workers={self.num_workers} it is 0 to {last}"
+      )
+    ways = [self.worker is not None, self.merge, self.beam_pipeline_options is not None]
+    if sum(ways) > 1:
+      raise UserError("--worker, --merge and --beam_pipeline_options are three ways: choose one")
+    if self.num_workers > 1 and self.worker is None and not self.merge:
+      raise UserError(
+        f"--num_workers={self.num_workers}: which one is this? Start it with --worker=0 to {last}, "
+        "here or on other machines, and then once with --merge"
+      )
+
+
+def main(_: Sequence[str]) -> None:
+  work = Work(FLAGS.num_workers, FLAGS.worker, FLAGS.merge, FLAGS.beam_pipeline_options)
+  choice, location, rate_hz = data_choice(FLAGS.dataset), data_location(), FLAGS.sample_rate_hz
+  sources = ChosenData(choice, location, rate_hz).sources()
+  stores = [
+    prepare_share(name, source, choice, location, rate_hz, work)
+    for name, source in zip(choice.datasets, sources)
+  ]
+  complete = [store for store in stores if store is not None]
+  if len(complete) == len(stores):
+    print_store(Store.join(complete))
+    line("next", " ".join(f"--dataset=store:{store.folders[0]}" for store in complete))
+
+
+def prepare_share(
+  name: str,
+  source: ClipSource,
+  choice: DataChoice,
+  location: DataLocation,
+  sample_rate_hz: int,
+  work: Work,
+) -> Store | None:
+  """Does this process's part for one data set.
+
+  Args:
+    name: of the data set, as `--dataset` has it.
+    source: the data set.
+    choice: which of its parts.
+    location: where it is.
+    sample_rate_hz: rate at which clips are stored.
+    work: which part of the work.
+
+  Returns:
+    The store; None if it is not complete yet.
+  """
+  plan = preparation.Plan(source, sample_rate_hz, location.store_dir, location.max_bad_fraction)
+  if work.merge:
+    return preparation.merge_shares(plan, work.num_workers)
+  if work.worker is not None:
+    _decode_share(plan, work.worker, work.num_workers)
+    return None
+  if work.beam_pipeline_options is not None:
+    from contrastive_audio.store import beam  # late: the extra [beam]
+
+    options = {"split": choice.split, "data_dir": location.data_dir}
+    options["manual_dir"] = location.manual_dir
+    beam.write_missing(plan, name, options, work.beam_pipeline_options)
+    return preparation.merge_shares(plan, 1)
+  return preparation.prepare(source, sample_rate_hz, location.store_dir, location.max_bad_fraction)
+
+
+def _decode_share(plan: preparation.Plan, worker: int, num_workers: int) -> None:
+  preparation.decode_share(plan, worker, num_workers)
+  share = len(plan.share(worker, num_workers))
+  line("share", f"{share} of {plan.num_chunks} chunks are in {plan.folder}")
+  line("next", f"when all workers have ended: --merge --num_workers={num_workers}")
+
+
+def _define_flags() -> None:
+  define_dataset_flags(default="synthetic")
+  with flag_group("Store"):
+    flags.DEFINE_integer("sample_rate_hz", 16_000, "16000 for COLA, 22050 for mix-back.", 1)
+  with flag_group("Sharing the work"):
+    flags.DEFINE_integer("num_workers", 1, "How many workers share the work.", lower_bound=1)
+    flags.DEFINE_integer("worker", None, "Which of the workers this is, from 0.")
+    flags.DEFINE_bool("merge", False, "Complete the store after all workers have ended.")
+    flags.DEFINE_list(
+      "beam_pipeline_options", None, "Decode by Apache Beam: runner=DirectRunner,..."
+    )
+
+
+def run(argv: Sequence[str] | None = None) -> None:
+  """Runs the command, with the arguments of this process if none are given."""
+  run_main(main, _define_flags, __doc__, EXAMPLES, argv)
+
+
+if __name__ == "__main__":
+  run()

@@ -1,0 +1,10 @@
+"""The train_step that both papers share, and a run from its start to its end.
+
+contrastive    the keras.Model with the train_step: start here
+cross_entropy  the loss over large batches, in blocks
+optimizers     Adam, SGD as PyTorch has it, a learning rate that rises and falls
+pretraining    a run: trains, monitors, saves, resumes exactly, exports
+callbacks      what happens between two steps
+checkpoints    all variables of a training
+plots          figures of a run
+"""

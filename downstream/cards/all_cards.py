@@ -1,0 +1,63 @@
+"""All task cards, and which of them make a suite."""
+
+from downstream.cards import cola, sound_events, split_rules
+from downstream.cards.card import Task
+
+_DIGITS = r"^\d+_\w+_(\d+)\.wav$"
+_DIGITS_TEST = split_rules.ByKey(
+  _DIGITS, ("0", "1", "2", "3", "4"), "official: recordings 0 to 4 of each digit and speaker test"
+)
+_FOLD = r"(\d)-[^/\\]+$"
+_SPOKEN_DIGIT = {
+  "about": "Free Spoken Digit Dataset 1.0.9; github.com/Jakobovski/free-spoken-digit-dataset",
+  "licence": "CC BY-SA 4.0",
+  "size": "2,500 recordings of 5 speakers",
+  "comparable": "nothing: what is published on it was measured in other ways",
+}
+_ESC10 = {
+  "about": "ESC-10: 400 clips of environmental sounds; github.com/karolpiczak/ESC-50",
+  "licence": "CC BY 3.0",
+  "size": "400 clips of 5 s",
+  "classes": "10, environmental sounds",
+}
+_PHILHARMONIA = {
+  "about": "Philharmonia Orchestra, single notes; philharmonia.co.uk/resources/sound-samples",
+  "licence": "CC BY-SA 3.0",
+  "size": "960 notes",
+  "classes": "12, instruments",
+  "comparable": "nothing: the selection of notes and the split are ours",
+}
+_SMALL = (
+  Task("digit", "spoken_digit", _DIGITS_TEST, classes="10, digits", **_SPOKEN_DIGIT),
+  Task("speaker", "spoken_digit", _DIGITS_TEST, "group", classes="5, speakers", **_SPOKEN_DIGIT),
+  Task(
+    "digit_unseen_speaker",
+    "spoken_digit",
+    split_rules.LeaveOneGroupOut("each speaker is tested once, trained on the others"),
+    classes="10, digits",
+    **_SPOKEN_DIGIT,
+  ),
+  Task(
+    "esc10",
+    "folder:{audio_root}/esc10",
+    split_rules.FoldsByKey(_FOLD, "official: five folds, each tested once"),
+    comparable="published numbers on ESC-10 that are means over the five official folds",
+    **_ESC10,
+  ),
+  Task(
+    "esc10_fold5",
+    "folder:{audio_root}/esc10",
+    split_rules.ByKey(_FOLD, ("5",), "official fold 5 tests, folds 1 to 4 train"),
+    comparable="nothing: one fold of five, so that the others can pre-train",
+    **_ESC10,
+  ),
+  Task(
+    "instrument",
+    "folder:{audio_root}/philharmonia",
+    split_rules.EveryThird("file names sorted within each class: every third tests"),
+    **_PHILHARMONIA,
+  ),
+)
+
+CARDS = {card.name: card for card in (*_SMALL, *cola.CARDS, *sound_events.CARDS)}
+SUITES = {"small": ("digit", "speaker", "digit_unseen_speaker", "esc10", "instrument")}

@@ -1,0 +1,71 @@
+"""Audio builders of tensorflow-datasets: dtypes, nesting, speakers, splits."""
+
+import pathlib
+
+import numpy as np
+import pytest
+
+from contrastive_audio import datasets
+from contrastive_audio.errors import UserError
+from tests.contrastive_audio.datasets import fake_builders
+from tests.support import assert_close
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+  return str(tmp_path_factory.mktemp("tfds"))
+
+
+@pytest.mark.parametrize("dtype", ["int64", "int16", "float32"])
+def test_every_dtype_is_read_at_its_level_and_rate(data_dir, dtype):
+  source = datasets.open_source(f"fake_audio/{dtype}", data_dir=data_dir)
+  for clip in source.clips(0, source.num_clips):
+    expected = fake_builders.wave(int(clip.group))
+    assert_close(clip.load(fake_builders.RATE_HZ), expected, atol=1e-4)
+    assert abs(len(clip.load(2 * fake_builders.RATE_HZ)) - 2 * len(expected)) <= 1
+
+
+def test_labels_groups_and_keys_are_found_by_their_type(data_dir):
+  source = datasets.open_source("fake_audio/int64", data_dir=data_dir)
+  clips = list(source.clips(0, source.num_clips))
+  assert sorted((clip.label, clip.group) for clip in clips) == [
+    ("even", "0"),
+    ("even", "2"),
+    ("odd", "1"),
+    ("odd", "3"),
+  ]
+  assert len({clip.key for clip in clips}) == 4
+
+
+def test_the_train_split_is_the_default_and_others_are_named(data_dir):
+  assert datasets.open_source("fake_audio/int64", data_dir=data_dir).num_clips == 4
+  assert datasets.open_source("fake_audio/int64", split="test", data_dir=data_dir).num_clips == 1
+  whole = datasets.open_source("fake_audio/int64", split="train+test", data_dir=data_dir)
+  assert whole.num_clips == 5
+  with pytest.raises(UserError, match=r"has no split 'dev'; it has test, train|train, test"):
+    datasets.open_source("fake_audio/int64", split="dev", data_dir=data_dir)
+
+
+def test_a_nested_class_is_found(data_dir):
+  source = datasets.open_source("fake_audio/nested", data_dir=data_dir)
+  assert {clip.label for clip in source.clips(0, 4)} == {"even", "odd"}
+  assert np.abs(next(source.clips(1, 2)).load(8_000)).max() > 0.1
+
+
+def test_damaged_records_are_one_clear_line(data_dir):
+  source = datasets.open_source("fake_audio/int16", data_dir=data_dir)
+  (path,) = pathlib.Path(data_dir).glob("fake_audio/int16/*/*train.tfrecord*")
+  content = path.read_bytes()
+  try:
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(UserError, match=r"is damaged .*delete .*int16") as error:
+      list(source.clips(0, 4))
+  finally:
+    path.write_bytes(content)
+  assert "\n" not in str(error.value)
+
+
+def test_a_failed_preparation_says_what_to_do(data_dir):
+  with pytest.raises(UserError, match=r"could not be prepared.*--manual_dir") as error:
+    datasets.open_source("fake_audio/broken", data_dir=data_dir)
+  assert "\n" not in str(error.value)

@@ -1,0 +1,71 @@
+"""Statistics of the log-mels of a data set."""
+
+import dataclasses
+import json
+import pathlib
+
+import numpy as np
+import pytest
+import soundfile
+
+import cola.config
+from contrastive_audio import datasets
+from contrastive_audio.cli import training
+from contrastive_audio.errors import UserError
+from contrastive_audio.frontend import statistics
+from contrastive_audio.store import preparation
+from mixback.config import Config
+from tests.support import assert_close, cut_log_mels
+
+
+def by_hand(store, front_end):
+  values = []
+  for clip_id in range(store.num_clips):
+    wave = store.wave(clip_id).astype(float)
+    wave = wave - wave.mean()
+    wave = wave / (np.abs(wave).max() + 0.005)
+    values.append(np.asarray(front_end.log_mel(wave[None].astype("f")), float).ravel())
+  values = np.concatenate(values)
+  return values.mean(), values.std()
+
+
+def test_they_are_those_of_all_frames_of_all_whole_clips(clip_store, monkeypatch):
+  front_end = Config(sample_rate_hz=16_000, fmax_hz=7_800.0).front_end()
+  desired = by_hand(clip_store, front_end)
+  assert_close(statistics._measure(clip_store, front_end), desired, rtol=1e-5)
+  monkeypatch.setattr(statistics, "FRAMES_AT_ONCE", 7)  # blocks meet without a gap
+  assert_close(statistics._measure(clip_store, front_end), desired, rtol=1e-5)
+
+
+def test_they_are_computed_once_and_kept_for_each_front_end(clip_store, monkeypatch):
+  config = Config(sample_rate_hz=16_000, fmax_hz=7_900.0)
+  first = statistics.log_mel_statistics(clip_store, config.front_end())
+  monkeypatch.setattr(statistics, "_measure", lambda *_: (9.0, 9.0))
+  known = dataclasses.replace(config, mean=1.0, std=2.0)  # does not change what is measured
+  assert statistics.log_mel_statistics(clip_store, known.front_end()) == first
+  other = dataclasses.replace(config, fmin_hz=60.0)
+  assert statistics.log_mel_statistics(clip_store, other.front_end()) == (9.0, 9.0)
+  kept = [
+    json.loads(p.read_text()) for p in pathlib.Path(clip_store.folders[0]).glob("statistics-*")
+  ]
+  assert {"mean": first[0], "std": first[1]} in kept
+
+
+def test_a_silent_data_set_is_refused_in_one_line(tmp_path):
+  for number in range(2):
+    soundfile.write(tmp_path / f"{number}.wav", np.zeros(22_050), 22_050)
+  source = datasets.open_source(f"folder:{tmp_path}")
+  store = preparation.prepare(source, 22_050, str(tmp_path / "stores"))
+  with pytest.raises(UserError, match="the 2 clips are the same .* nothing but silence"):
+    statistics.log_mel_statistics(store, Config().front_end())
+
+
+def test_excerpts_that_are_brought_to_their_level_one_by_one_are_standardised(clip_store):
+  config = cola.config.Config(short_clips="tile", mean=None, std=None)
+  config = training.with_statistics(config, clip_store, "no run yet")
+  front_end, values = config.front_end(), []
+  for clip_id in range(clip_store.num_clips):
+    values.append(np.ravel(cut_log_mels(front_end, clip_store.wave(clip_id))))
+  values = np.concatenate(values)
+  assert_close([values.mean(), values.std()], [0, 1], atol=1e-3)
+  assert training.with_statistics(config, None, None) is config

@@ -1,0 +1,93 @@
+"""Warnings about encoders that train well and export badly."""
+
+import keras
+import numpy as np
+import pytest
+
+from contrastive_audio.monitoring import health
+from contrastive_audio.networks import batchnorm
+from contrastive_audio.runs import Run
+from tests import tiny
+from tests.support import assert_close
+
+
+def make_encoder(bias=0.0, dropout=0.0):
+  """The mean log-mel, each band standardised, and a bias that makes all embeddings alike."""
+  log_mels = keras.Input([None, 64, 1])
+  x = keras.layers.BatchNormalization(axis=2, name="bn")(log_mels)
+  x = keras.layers.Dropout(dropout, seed=0)(x)
+  x = keras.ops.mean(x, axis=[1, 3])
+  return keras.Model(log_mels, x + bias)
+
+
+class OtherInTraining(keras.layers.Layer):
+  """Turns embeddings around in training mode."""
+
+  def call(self, embeddings, training=False):
+    return -embeddings if training else embeddings
+
+
+def check(encoder, store, folder, capsys, steps=(0, 5)):
+  config = tiny.config(batch_size=8)
+  front_end = config.front_end()
+  run = Run.start_or_resume(str(folder / "run"), "cola", {}, {}, front_end)
+  monitor = health.HealthMonitor(run, config.pairs(store), front_end, encoder)
+  for step in steps:
+    monitor.check(step)
+  return run, capsys.readouterr()
+
+
+def test_agreement_is_one_up_to_scale_and_place_and_zero_without_relation():
+  rng = np.random.default_rng(0)
+  rows = rng.normal(size=[64, 256])
+  assert_close(health.agreement(rows, 3 * rows + 7), 1.0, atol=1e-5)
+  assert abs(float(health.agreement(rows, rng.normal(size=[64, 256])))) < 0.1
+
+
+def test_a_sound_encoder_is_measured_and_not_warned_about(clip_store, tmp_path, capsys):
+  run, shown = check(make_encoder(), clip_store, tmp_path, capsys, steps=(0, 5, 5))
+  assert run.metrics("mode_agreement")[0].tolist() == [0, 5]
+  assert (run.metrics("mode_agreement")[1] > 0.5).all()
+  assert "warning" not in shown.out + shown.err
+
+
+def test_statistics_that_lag_behind_are_warned_about_but_not_in_random_weights(
+  clip_store, tmp_path, capsys
+):
+  encoder = make_encoder()
+  encoder = keras.Model(encoder.input, OtherInTraining()(encoder.output))
+  _, shown = check(encoder, clip_store, tmp_path, capsys)
+  assert (shown.out + shown.err).count("BatchNorm's moving statistics lag behind") == 1
+  assert "step 5" in shown.out + shown.err
+
+
+def test_a_collapsed_encoder_is_warned_about(clip_store, tmp_path, capsys):
+  _, shown = check(make_encoder(bias=1e4), clip_store, tmp_path, capsys)
+  assert (shown.out + shown.err).count("the encoder has collapsed") == 1
+
+
+@pytest.mark.parametrize("bad", [0.0, float("nan")])
+def test_no_number_is_no_excuse(bad):
+  assert len(health.complaints(bad, bad)) == 2
+
+
+def test_training_mode_is_looked_at_without_a_trace():
+  encoder = make_encoder(dropout=0.5)
+  before = [variable.numpy().copy() for variable in encoder.variables]
+  log_mels = np.random.default_rng(0).normal(3, 2, [4, 10, 64, 1]).astype("f")
+  embeddings = [batchnorm.in_training_mode(encoder, log_mels) for _ in range(2)]
+  assert_close(*embeddings)
+  for variable, value in zip(encoder.variables, before, strict=True):
+    np.testing.assert_array_equal(variable.numpy(), value)
+
+
+def test_a_collapsed_training_says_so_at_its_end_without_labels(
+  clip_store, tmp_path, capsys, monkeypatch
+):
+  monkeypatch.setattr(type(clip_store), "has_labels", False)
+  config = tiny.config(steps=2)
+  model = tiny.build(config)
+  monkeypatch.setattr(health, "SPREAD_MIN", 2.0)
+  tiny.train(tmp_path / "run", clip_store, config, model)
+  shown = capsys.readouterr()
+  assert "warning    step 2" in shown.out + shown.err

@@ -1,0 +1,226 @@
+"""Encoders: sizes, scaling, speed-up without a difference, plain Keras on disk."""
+
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from contrastive_audio.networks import encoders
+from tests.support import assert_close
+
+
+@pytest.fixture(scope="module")
+def b0():
+  keras.utils.set_random_seed(0)
+  return encoders.efficientnet_b0(64)
+
+
+def log_mels(count=2, frames=96):
+  return np.random.default_rng(0).normal(-3, 2, [count, frames, 64, 1]).astype("f")
+
+
+def twin(model, **kwargs):
+  other = encoders.efficientnet_b0(64, **kwargs)
+  other.set_weights(model.get_weights())
+  return other
+
+
+def test_b0_has_the_published_size(b0):
+  assert b0.count_params() == 4_048_991
+  assert b0.output_shape == (None, 1280)
+
+
+@pytest.mark.parametrize("frames", [32, 96, 98, 301])
+def test_any_number_of_frames_is_encoded(b0, frames):
+  assert b0(log_mels(1, frames)).shape == (1, 1280)
+
+
+def test_matrix_products_change_only_the_rounding(b0):
+  plain = keras.models.clone_model(b0)
+  plain.set_weights(b0.get_weights())
+  batch, gradients = log_mels(), []
+  for model in (plain, b0):
+    with tf.GradientTape() as tape:
+      loss = tf.reduce_mean(model(batch) ** 2) * 1e12
+    gradients.append(tape.gradient(loss, model.trainable_variables))
+  assert_close(b0(batch), plain(batch), atol=1e-5 * float(tf.reduce_max(tf.abs(plain(batch)))))
+  for ours, theirs in zip(*gradients, strict=True):
+    scale = float(tf.reduce_max(tf.abs(theirs)))
+    assert_close(ours, theirs, atol=1e-3 * scale + 1e-9)
+
+
+def test_input_scaling_none_undoes_the_division_by_255(b0):
+  raw = twin(b0, input_scaling="none")
+  assert_close(raw(log_mels() / 255), b0(log_mels()), rtol=1e-3, atol=1e-9)
+
+
+def test_pooling_and_momentum_are_as_asked(b0):
+  mean = twin(b0, pooling="avg", batchnorm_momentum=0.9)
+  assert (mean(log_mels()) <= b0(log_mels()) + 1e-6).numpy().all()
+  momenta = {getattr(layer, "momentum", None) for layer in mean.layers}
+  assert momenta == {None, 0.9}
+
+
+def test_inference_does_not_depend_on_batch_mates(b0):
+  batch = log_mels(3)
+  scale = float(tf.reduce_max(tf.abs(b0(batch))))
+  assert_close(b0(batch)[1], b0(batch[1:2])[0], atol=1e-5 * scale)
+
+
+@pytest.mark.parametrize("name", ["efficientnet_b0", "frame_cnn"])
+def test_its_file_needs_only_keras(name, tmp_path):
+  encoder = getattr(encoders, name)(64)
+  encoder.save(tmp_path / "encoder.keras")
+  np.save(tmp_path / "in.npy", log_mels())
+  code = (
+    "import keras, numpy as np; model = keras.models.load_model('encoder.keras');"
+    "np.save('out.npy', model(np.load('in.npy')))"
+  )
+  subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True)
+  scale = float(tf.reduce_max(tf.abs(encoder(log_mels()))))
+  assert_close(np.load(tmp_path / "out.npy"), encoder(log_mels()), atol=1e-5 * scale)
+
+
+def test_an_unknown_scaling_is_refused():
+  with pytest.raises(ValueError, match="keras or none"):
+    encoders.efficientnet_b0(64, input_scaling="imagenet")
+
+
+MIX_BACK = {  # parameters without the classifier: papers' code, counted
+  "resnet18": (11_170_240, 512),
+  "vgg_like": (290_292 - 512 * 20 - 20, 512),
+  "crnn": (948_116 - 64 * 20 - 20, 64),
+}
+each_mix_back = pytest.mark.parametrize("name", MIX_BACK)
+
+
+@each_mix_back
+def test_an_encoder_of_mix_back_has_the_published_size(name):
+  encoder = getattr(encoders, name)(96)
+  trainable = sum(np.prod(v.shape) for v in encoder.trainable_variables)
+  assert (trainable, encoder.output_shape[-1]) == MIX_BACK[name]
+
+
+@each_mix_back
+def test_an_encoder_of_mix_back_takes_any_length_alone_and_from_its_file(name, tmp_path):
+  encoder = getattr(encoders, name)(96)
+  for frames in (101, 32, 300):
+    batch = np.random.default_rng(0).normal(0, 1, [3, frames, 96, 1]).astype("f")
+    embeddings = encoder(batch)
+    assert_close(encoder(batch[1:2])[0], embeddings[1], atol=1e-4)
+  encoder.save(tmp_path / "encoder.keras")
+  again = keras.models.load_model(tmp_path / "encoder.keras")
+  assert_close(again(batch), embeddings, atol=1e-5)
+
+
+@each_mix_back
+def test_weights_start_as_in_the_published_code(name):
+  keras.utils.set_random_seed(0)
+  encoder = getattr(encoders, name)(96)
+  for layer in encoder.layers:
+    if isinstance(layer, keras.layers.Conv2D):
+      kernel = layer.kernel.numpy()
+      height, width, inputs, outputs = kernel.shape
+      if name == "resnet18":  # He, by outputs
+        desired = np.sqrt(2 / (height * width * outputs))
+      else:  # PyTorch's default: uniform in +-1 / sqrt(inputs of a neuron)
+        desired = np.sqrt(1 / (3 * height * width * inputs))
+        assert np.abs(kernel).max() <= np.sqrt(3) * desired * (1 + 1e-5)
+      if kernel.size > 10_000:
+        assert_close(kernel.std(), desired, rtol=0.05)
+
+
+def test_resnet_is_padded_as_in_pytorch():
+  """A change of the last frame reaches just the outputs that PyTorch's padding lets it reach."""
+  encoder = encoders.resnet18(96)
+  stem = keras.Model(encoder.input, encoder.get_layer("conv1").output)
+  batch = np.zeros([1, 101, 96, 1], "f")
+  assert stem(batch).shape == (1, 51, 48, 64)
+  batch[0, 0] = 1  # frame 0 is seen by outputs whose window, 2 t - 3 to 2 t + 3, holds it: t = 0, 1
+  touched = np.abs(stem(batch)).max(axis=(0, 2, 3)) > 0
+  assert np.flatnonzero(touched).tolist() == [0, 1]
+  paddings = [x.padding for x in encoder.layers if isinstance(x, keras.layers.ZeroPadding2D)]
+  assert paddings == [((3, 3), (3, 3))] + 9 * [((1, 1), (1, 1))]
+  strided = [x for x in encoder.layers if getattr(x, "strides", None) == (2, 2)]
+  assert {x.padding for x in strided} == {"valid"}  # "same" would pad one side only
+
+
+def without_kinks(model):
+  """A copy in which rounding cannot choose another winner of a maximum, and with it a gradient."""
+
+  def copy(layer):
+    if isinstance(layer, keras.layers.ReLU):
+      return keras.layers.Activation("softplus")
+    if isinstance(layer, keras.layers.GlobalMaxPooling2D):
+      return keras.layers.GlobalAveragePooling2D()
+    if isinstance(layer, keras.layers.MaxPooling2D):
+      return keras.layers.AveragePooling2D(layer.pool_size, layer.strides, layer.padding)
+    return type(layer).from_config(layer.get_config())
+
+  return keras.models.clone_model(model, clone_function=copy)
+
+
+@each_mix_back
+def test_fused_normalisation_changes_only_the_rounding(name):
+  keras.utils.set_random_seed(0)  # how far rounding goes depends on the weights
+  whole = getattr(encoders, name)(96)
+  encoder = encoders.use_fast_kernels(without_kinks(whole))
+  plain = without_kinks(whole)
+  assert not any("call" in vars(layer) for layer in plain.layers)
+  plain.set_weights(whole.get_weights())
+  encoder.set_weights(whole.get_weights())
+  batch, gradients = np.random.default_rng(0).normal(0, 1, [3, 101, 96, 1]).astype("f"), []
+  for model in (plain, encoder):
+    with tf.GradientTape() as tape:
+      outputs = model(batch, training=True)
+      loss = tf.reduce_mean(outputs**2)
+    gradients.append([outputs, *tape.gradient(loss, model.trainable_variables)])
+  for ours, theirs in zip(*gradients, strict=True):
+    assert_close(ours, theirs, atol=2e-3 * float(tf.reduce_max(tf.abs(theirs))) + 1e-9)
+  for ours, theirs in zip(encoder.get_weights(), plain.get_weights(), strict=True):
+    assert_close(ours, theirs, atol=1e-5 * max(1, np.abs(theirs).max()))  # moving statistics
+  kinked = keras.models.clone_model(whole)
+  kinked.set_weights(whole.get_weights())
+  ours, theirs = whole(batch, training=True), kinked(batch, training=True)
+  assert_close(ours, theirs, atol=2e-3 * float(tf.reduce_max(tf.abs(theirs))))
+  encoder.trainable = False
+  before = encoder.get_weights()
+  encoder(batch, training=True)
+  assert all((a == b).all() for a, b in zip(before, encoder.get_weights(), strict=True))
+
+
+@pytest.fixture(scope="module")
+def frames_network():
+  keras.utils.set_random_seed(0)
+  return encoders.frame_cnn(64)
+
+
+def test_frame_cnn_is_small_and_encodes_any_number_of_frames(frames_network):
+  assert frames_network.count_params() == 287_824
+  for frames in (8, 96, 101, 300):
+    assert frames_network(log_mels(1, frames)).shape == (1, 3072)
+
+
+def test_frame_cnn_keeps_where_in_frequency_something_happens(frames_network):
+  low, high = np.zeros([2, 1, 96, 64, 1], "f")
+  low[0, :, 8:16] = high[0, :, 40:48] = 1
+  one, other = (frames_network(wave).numpy()[0] for wave in (low, high))
+  for part in np.split(np.arange(3072), 3):  # both statistics, and what is trained
+    assert np.linalg.norm(one[part] - other[part]) > 0.3 * np.linalg.norm(one[part])
+
+
+def test_frame_cnn_comes_back_from_its_file(frames_network, tmp_path):
+  frames_network.save(tmp_path / "encoder.keras")
+  again = keras.models.load_model(tmp_path / "encoder.keras")
+  assert_close(again(log_mels()), frames_network(log_mels()))
+
+
+def test_mean_and_deviation_are_those_of_numpy():
+  rows = np.random.default_rng(0).normal(2, 3, [4, 9, 5]).astype("f")
+  mean, deviation = encoders.mean_and_deviation(rows)
+  assert_close(mean, rows.mean(1), rtol=1e-5)
+  assert_close(deviation, rows.std(1), rtol=1e-5)
+  assert np.isfinite(encoders.mean_and_deviation(np.ones([1, 9, 5], "f"))[1]).all()

@@ -1,0 +1,194 @@
+"""Preparation: bounded, resumable, safe, and clear about what it could not use."""
+
+import csv
+import errno
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import soundfile
+
+from contrastive_audio import datasets
+from contrastive_audio.errors import UserError
+from contrastive_audio.store import chunks, preparation
+from tests.support import ROOT, environment, tone, write_clips
+
+
+def prepare(folder, stores, **kwargs):
+  return preparation.prepare(
+    datasets.open_source(f"folder:{folder}"), 16_000, str(stores), **kwargs
+  )
+
+
+def skipped(store_or_folder):
+  with open(os.path.join(store_or_folder, "skipped.csv"), encoding="utf-8") as file:
+    return dict(list(csv.reader(file))[1:])
+
+
+def files_of(store):
+  paths = sorted(pathlib.Path(store.folders[0]).glob("*.arrow"))
+  return {path.name: path.read_bytes() for path in paths}
+
+
+def test_an_unchanged_source_is_decoded_once_and_a_changed_one_again(tmp_path, monkeypatch):
+  folder = write_clips(tmp_path / "clips", clips=2)
+  first = prepare(folder, tmp_path / "stores")
+  with monkeypatch.context() as patch:
+    patch.setattr(chunks, "write", lambda *_: pytest.fail("decoded again"))
+    assert prepare(folder, tmp_path / "stores").digest == first.digest
+  soundfile.write(folder / "high" / "0.wav", tone(999, 1), 16_000)
+  again = prepare(folder, tmp_path / "stores")
+  assert again.digest != first.digest
+  assert again.num_samples[0] == 16_000
+
+
+def test_the_number_of_threads_does_not_change_a_byte(tmp_path):
+  folder = write_clips(tmp_path / "clips")
+  stores = [prepare(folder, tmp_path / str(n), workers=n) for n in (1, 4)]
+  assert files_of(stores[0]) == files_of(stores[1])
+
+
+def test_chunks_and_shards_are_of_bounded_size_and_give_the_same_clips(tmp_path, monkeypatch):
+  folder = write_clips(tmp_path / "clips")
+  whole = prepare(folder, tmp_path / "one")
+  monkeypatch.setattr(chunks, "CHUNK_CLIPS", 5)
+  monkeypatch.setattr(chunks, "BATCH_BYTES", 60_000)
+  monkeypatch.setattr(chunks, "SHARD_BYTES", 100_000)
+  parts = prepare(folder, tmp_path / "many")
+  assert len(list(pathlib.Path(parts.folders[0]).glob("shard-*"))) >= 5
+  assert parts.digest == whole.digest
+  for clip_id in range(whole.num_clips):
+    np.testing.assert_array_equal(parts.pcm(clip_id), whole.pcm(clip_id))
+
+
+@pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(b"")])
+def test_a_store_that_lost_a_shard_is_made_again_and_only_that_part(tmp_path, monkeypatch, damage):
+  folder = write_clips(tmp_path / "clips")
+  monkeypatch.setattr(chunks, "CHUNK_CLIPS", 5)
+  before = files_of(prepare(folder, tmp_path / "stores"))
+  damage(next((tmp_path / "stores").rglob("shard-00001-00.arrow")))
+  loaded, load = [], chunks._load
+  monkeypatch.setattr(chunks, "_load", lambda *a: loaded.append(a[0].key) or load(*a))
+  assert files_of(prepare(folder, tmp_path / "stores")) == before
+  assert len(loaded) == 5
+
+
+def test_too_many_bad_clips_end_it_with_the_list_of_reasons(tmp_path):
+  folder = write_clips(tmp_path / "clips", clips=5)
+  (folder / "high" / "bad.wav").write_text("no sound")
+  (folder / "low" / "empty.wav").touch()
+  with pytest.raises(UserError, match=r"2 of 12 clips could not be used.*skipped.csv") as error:
+    prepare(folder, tmp_path / "stores")
+  reasons = skipped(str(error.value).split("the reasons are in ")[1].removesuffix("/skipped.csv"))
+  assert "cannot be decoded" in reasons["high/bad.wav"]
+  assert reasons["low/empty.wav"] == "empty file (0 bytes)"
+  store = prepare(folder, tmp_path / "stores", max_bad_fraction=0.2)
+  assert store.num_clips == 10
+  assert store.num_skipped == 2
+  assert skipped(store.folders[0]) == reasons
+  with pytest.raises(UserError, match="2 of 12"):  # a finished store is judged as well
+    prepare(folder, tmp_path / "stores")
+
+
+def test_no_usable_clip_is_an_error_even_if_all_may_be_bad(tmp_path):
+  (tmp_path / "clips").mkdir()
+  (tmp_path / "clips" / "bad.wav").write_text("no sound")
+  with pytest.raises(UserError, match="no usable clip"):
+    prepare(tmp_path / "clips", tmp_path / "stores", max_bad_fraction=1.0)
+
+
+def test_a_full_disk_is_one_clear_line_and_the_next_call_goes_on(tmp_path, monkeypatch):
+  folder = write_clips(tmp_path / "clips")
+  monkeypatch.setattr(chunks, "CHUNK_CLIPS", 5)
+  write, calls = chunks.write_json, []
+
+  def full_after_one(path, value):
+    calls.append(path)
+    if len(calls) > 1:
+      raise OSError(errno.ENOSPC, "No space left on device", path)
+    write(path, value)
+
+  with monkeypatch.context() as patch:
+    patch.setattr(chunks, "write_json", full_after_one)
+    with pytest.raises(UserError, match=r"no space left on device.*--store_dir"):
+      prepare(folder, tmp_path / "stores")
+  loaded = []
+  load = chunks._load
+  monkeypatch.setattr(chunks, "_load", lambda *a: loaded.append(a[0].key) or load(*a))
+  store = prepare(folder, tmp_path / "stores")
+  assert store.num_clips == 12
+  assert len(loaded) == 7  # the first chunk was kept
+
+
+def test_arrow_reports_a_full_disk_as_the_error_that_is_caught(tmp_path):
+  if not os.path.exists("/dev/full"):
+    pytest.skip("this system has no /dev/full")
+  with pytest.raises(OSError, match="No space left") as error, pa.OSFile("/dev/full", "wb") as file:
+    file.write(b"x" * 100_000)
+  assert error.value.errno == errno.ENOSPC
+
+
+def in_a_process(folder, stores, delay_s=0.0, chunk=3):
+  """Starts the preparation in a process of its own, each clip taking `delay_s` longer."""
+  code = f"""
+import time
+from contrastive_audio import datasets
+from contrastive_audio.store import chunks, preparation
+chunks.CHUNK_CLIPS = {chunk}
+load = chunks._load
+def slow(*arguments):
+  time.sleep({delay_s})
+  return load(*arguments)
+chunks._load = slow
+print("ready", flush=True)
+store = preparation.prepare(datasets.open_source({f"folder:{folder}"!r}), 16_000, {str(stores)!r})
+print(store.digest)
+"""
+  arguments = [sys.executable, "-c", code]
+  pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+  return subprocess.Popen(arguments, cwd=ROOT, env=environment(), **pipes)
+
+
+def test_a_killed_preparation_goes_on_and_gives_the_same_store(tmp_path, monkeypatch):
+  folder = write_clips(tmp_path / "clips")
+  killed = in_a_process(folder, tmp_path / "stores", delay_s=0.5)
+  assert killed.stdout.readline() == "ready\n"
+  while not list((tmp_path / "stores").rglob("chunk-00000.json")):
+    assert killed.poll() is None
+    time.sleep(0.05)
+  killed.send_signal(signal.SIGKILL)
+  killed.communicate()
+  assert not list((tmp_path / "stores").rglob("store.json"))
+  monkeypatch.setattr(chunks, "CHUNK_CLIPS", 3)
+  resumed, fresh = prepare(folder, tmp_path / "stores"), prepare(folder, tmp_path / "fresh")
+  assert files_of(resumed) == files_of(fresh)
+
+
+def test_two_processes_at_once_make_one_store(tmp_path):
+  folder = write_clips(tmp_path / "clips")
+  both = [in_a_process(folder, tmp_path / "stores", delay_s=0.2) for _ in range(2)]
+  outputs = [process.communicate(timeout=120) for process in both]
+  assert [process.returncode for process in both] == [0, 0], outputs
+  digests = {out.splitlines()[-1] for out, _ in outputs}
+  assert len(digests) == 1
+  assert sum("waiting: another process" in out for out, _ in outputs) == 1
+  assert len(list((tmp_path / "stores").rglob("store.json"))) == 1
+
+
+def test_a_folder_that_cannot_be_made_is_one_clear_line(tmp_path):
+  (tmp_path / "file").touch()
+  with pytest.raises(UserError, match="cannot create the folder"):
+    prepare(write_clips(tmp_path / "clips", clips=1), tmp_path / "file" / "stores")
+
+
+def test_silent_clips_are_kept_and_counted(tmp_path):
+  folder = write_clips(tmp_path / "clips", clips=2)
+  soundfile.write(folder / "low" / "silent.wav", np.zeros(100), 16_000)
+  store = prepare(folder, tmp_path / "stores")
+  assert (store.num_clips, store.num_silent) == (5, 1)

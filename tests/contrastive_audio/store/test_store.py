@@ -1,0 +1,120 @@
+"""The store: exact, read by place, open to other readers."""
+
+import os
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import soundfile
+
+from contrastive_audio import datasets
+from contrastive_audio.errors import UserError
+from contrastive_audio.store import preparation, store
+from contrastive_audio.store.store import Store
+from tests.support import assert_close, write_clips
+
+
+def make_store(folder, waves, stores, rate_hz=16_000, subtype="FLOAT"):
+  folder.mkdir(exist_ok=True)
+  for name, wave in waves.items():
+    soundfile.write(folder / f"{name}.wav", wave, rate_hz, subtype=subtype)
+  source = datasets.open_source(f"folder:{folder}")
+  return preparation.prepare(source, rate_hz, str(stores))
+
+
+RNG = np.random.default_rng(0)
+
+
+def test_16_bit_recordings_are_stored_bit_exactly():
+  pcm = RNG.integers(-32768, 32768, 1000).astype("int16")
+  for wave in (pcm, pcm // 1000, np.array([32767, 0]), np.array([-32768, 1]), np.array([1, 0])):
+    stored, gain = store.quantise((wave / 32768).astype("f"))
+    np.testing.assert_array_equal(stored * np.float64(gain) * 32768, wave)
+
+
+@pytest.mark.parametrize("level", [1e-6, 1e-3, 0.9, 1.0, 1.5, 300.0])
+def test_any_level_keeps_15_bits_and_is_never_clipped(level):
+  wave = (level * RNG.uniform(-1, 1, 1000)).astype("f")
+  wave[0], wave[1] = level, -level
+  pcm, gain = store.quantise(wave)
+  assert np.abs(pcm * np.float64(gain) - wave).max() <= np.abs(wave).max() / 2**14
+
+
+def test_silence_is_stored_as_silence():
+  pcm, gain = store.quantise(np.zeros(5, "f"))
+  assert not pcm.any()
+  assert gain > 0
+
+
+def test_waves_columns_and_statistics_come_back(tmp_path):
+  waves = {f"c{i}": RNG.normal(0, 0.1, 500 + 7 * i).astype("f") for i in range(5)}
+  waves["loud"] = (2.5 * RNG.uniform(-1, 1, 300)).astype("f")
+  opened = make_store(tmp_path / "in", waves, tmp_path / "stores")
+  assert opened.keys() == [f"{name}.wav" for name in waves]
+  assert opened.labels([0]) == opened.groups([0]) == [None]
+  for clip_id, wave in enumerate(waves.values()):
+    assert_close(opened.wave(clip_id), wave, atol=np.abs(wave).max() / 2**14)
+    out = np.zeros(100, "f")
+    opened.copy_excerpt(clip_id, len(wave) - 100, out)
+    assert_close(out, opened.wave(clip_id)[-100:])
+  row = opened._index.table().to_pylist()[-1]
+  wave = opened.wave(5).astype(float)
+  assert_close([row["mean"], row["peak"]], [wave.mean(), np.abs(wave).max()], atol=1e-6)
+  assert_close(row["centred_peak"], np.abs(wave - wave.mean()).max(), rtol=1e-6)
+  assert_close([opened.mean[-1], opened.centred_peak[-1]], [row["mean"], row["centred_peak"]])
+  assert_close(row["l2"], np.linalg.norm(wave), rtol=1e-6)
+
+
+def test_shards_open_in_any_arrow_reader(clip_store):
+  path = f"{clip_store.folders[0]}/shard-00000-00.arrow"
+  table = pa.ipc.open_file(pa.memory_map(path)).read_all()
+  assert table.num_rows == clip_store.num_clips
+  assert table["label"].to_pylist() == clip_store.labels()
+  row = table.slice(3, 1).to_pylist()[0]
+  assert_close(np.array(row["pcm"], "f") * np.float32(row["gain"]), clip_store.wave(3))
+
+
+@pytest.mark.parametrize("has_preadv", [True, False])
+def test_any_part_of_any_clip_is_read_by_its_place(clip_store, monkeypatch, has_preadv):
+  if not has_preadv:
+    monkeypatch.delattr(os, "preadv")
+  for clip_id in (0, 5, 11):
+    whole = clip_store.wave(clip_id)
+    out = np.empty(1000, np.float32)
+    clip_store.copy_excerpt(clip_id, len(whole) - 1000, out)
+    assert_close(out, whole[-1000:])
+
+
+def test_a_shard_that_is_cut_off_while_it_is_open_is_one_line_and_no_crash(tmp_path):
+  source = datasets.open_source(f"folder:{write_clips(tmp_path / 'clips')}")
+  opened = preparation.prepare(source, 16_000, str(tmp_path / "stores"))
+  (shard,) = (tmp_path / "stores").rglob("shard-*")
+  os.truncate(shard, 100_000)
+  assert len(opened.wave(0)) == 24_000
+  with pytest.raises(UserError, match="has been cut off since it was opened: delete the folder"):
+    opened.wave(11)
+
+
+def test_a_folder_without_a_manifest_is_no_store(tmp_path):
+  with pytest.raises(UserError, match="no finished store"):
+    store.Store(str(tmp_path))
+
+
+def test_joined_stores_hold_all_clips_and_selections_some_without_a_copy(clip_store, tmp_path):
+  write_clips(tmp_path / "more", classes=["other"], clips=3)
+  source = datasets.open_source(f"folder:{tmp_path / 'more'}")
+  other = preparation.prepare(source, 16_000, str(tmp_path / "stores"))
+  joined = Store.join([clip_store, other, clip_store])
+  assert joined.keys() == clip_store.keys() + other.keys() + clip_store.keys()
+  assert joined.labels()[12:15] == ["other"] * 3
+  assert joined.folders == clip_store.folders + other.folders + clip_store.folders
+  for clip_id, wave in {3: clip_store.wave(3), 13: other.wave(1), 20: clip_store.wave(5)}.items():
+    assert_close(joined.wave(clip_id), wave)
+  some = joined.select([13, 3])
+  assert (some.num_clips, some.keys()) == (2, [other.keys()[1], clip_store.keys()[3]])
+  assert_close(some.wave(0), other.wave(1))
+  assert_close(some.mean, joined.mean[[13, 3]])
+  digests = {store.digest for store in (clip_store, joined, some, joined.select([3, 13]))}
+  assert len(digests) == 4
+  assert joined.select([13, 3]).digest == some.digest
+  assert Store.join([clip_store]) is clip_store
