@@ -1,88 +1,99 @@
-"""python -m benchmarks.foreign: does the recipe `small` help on sounds it was not chosen on?
+"""python -m benchmarks.foreign: measures the recipe `small` on sounds it was not chosen on.
 
-Two folders are made, 1,200 clips each: the project's synthetic set with another seed, and classes
-that it does not have (vowels, rhythms, flutters). Half of the clips pre-train, without labels, and
-then train a linear classifier; the others test it. It can be stopped and started again.
+It writes two folders of 1,200 clips each: the project's synthetic set with another seed, and
+classes that this set does not have (vowels, rhythms, flutters). Half of the clips pre-train without
+labels, and then train a linear classifier; the other half tests it. The same command resumes where
+it was stopped.
 """
 
 import csv
 import os
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import soundfile
-from absl import flags
 
-from benchmarks import recipes
-from contrastive_audio.cli import flags, main
+from benchmarks.lib.laboratory_flags import define_laboratory_flags, laboratory_request
+from contrastive_audio.cli.flags import FLAGS
+from contrastive_audio.cli.main import run_main, start_tensorflow
 from contrastive_audio.datasets import synthetic
 from contrastive_audio.utils.files import make_folder, replacing
-from downstream import tables, tasks
-from downstream.papers.laboratory import Laboratory, Measurement
-from downstream.papers.tables import Table, Variant
+from downstream.choices import Condition, parse_seeds
+from downstream.papers.measurement import Measurement, Pretraining
+from downstream.papers.table import Table, Variant
 
-CONDITIONS = recipes.conditions(["1", "10", "all"])
+EXAMPLES = (
+  "python -m benchmarks.foreign",
+  "python -m benchmarks.foreign --runs_dir=runs/foreign --seeds=0",
+)
+CONDITIONS = (Condition(1), Condition(10), Condition())
 CLIPS_PER_CLASS = 120
 TEST_EVERY = 2
 RATE_HZ = synthetic.SAMPLE_RATE_HZ
-FORMANTS_HZ = {  # of five vowels, after textbooks
+FORMANTS_HZ = {  # of five vowels, from textbooks
   "a": (700, 1220, 2600),
   "e": (400, 2000, 2550),
   "i": (270, 2290, 3010),
   "o": (450, 800, 2830),
   "u": (300, 870, 2240),
 }
-RHYTHMS = {"dotted": (0.75, 0.25), "gallop": (0.5, 0.25, 0.25), "even": (0.5, 0.5)}  # of a beat
+RHYTHMS = {"dotted": (0.75, 0.25), "gallop": (0.5, 0.25, 0.25), "even": (0.5, 0.5)}  # in beats
 FLUTTERS_HZ = {"slow": (3, 6), "fast": (10, 20)}
 
+# `(rng, time_s [n]) -> event [n]`
+Maker = Callable[[np.random.Generator, np.ndarray], np.ndarray]
 
-def main(_):
-  values = flags.FLAGS.flag_values_dict()
-  seeds, folder = [int(seed) for seed in values["seeds"]], values["runs_dir"]
-  laboratory = Laboratory(folder, "small", values)
+
+def main(_: Sequence[str]) -> None:
+  request, seeds = laboratory_request(), parse_seeds(FLAGS.seeds)
+  start_tensorflow()
+  from downstream.papers.laboratory import Laboratory
+
+  laboratory = Laboratory(request)
   for name, makers in (("other seed", synthetic_makers()), ("other classes", foreign_makers())):
-    dataset = f"folder:{write(os.path.join(folder, name.replace(' ', '-')), makers)}"
-    scores = measure(laboratory, dataset, seeds)
-    columns = [condition.name for condition in CONDITIONS]
-    known = np.full([len(VARIANTS), len(columns) + 1], np.nan)
-    results = tables.Results(list(VARIANTS), columns, scores, known)
-    table = Table(f"synthetic sounds, {name}", [Variant(v, None) for v in VARIANTS], (), False)
-    path = os.path.join(folder, f"foreign-{name.replace(' ', '-')}")
-    tables.show(table, results, seeds, path, draw_published=False)
+    folder = os.path.join(request.folder, name.replace(" ", "-"))
+    measure_table(name, f"folder:{write(folder, makers)}", laboratory, seeds)
 
 
-VARIANTS = {
-  "log-mel statistics": None,
-  "random weights": ("cola", True),
-  "COLA small": ("cola", False),
-  "random weights of mix-back": ("mixback", True),
-  "mix-back small": ("mixback", False),
-}
+def measure_table(name: str, dataset: str, laboratory, seeds: Sequence[int]) -> None:
+  """Measures, prints and writes the table of a data set in a Laboratory."""
+  from downstream.papers.results import Results, print_and_write
 
-
-def measure(laboratory, dataset, seeds):
-  """Returns float `[variants, conditions, seeds]` in %."""
-  scores = np.empty([len(VARIANTS), len(CONDITIONS), len(seeds)])
-  for row, variant in enumerate(VARIANTS.values()):
+  variants = variants_on(dataset)
+  scores = np.empty([len(variants), len(CONDITIONS), len(seeds)])
+  for row, variant in enumerate(variants):
     for column, condition in enumerate(CONDITIONS):
-      measurement = Measurement(_model(variant, dataset), "linear", dataset, condition)
+      measurement = Measurement(variant.model, variant.method, dataset, condition)
       scores[row, column] = [laboratory.measure(measurement, seed) for seed in seeds]
-  return scores
+  columns = [condition.name for condition in CONDITIONS]
+  published = np.full([len(variants), len(columns) + 1], np.nan)
+  results = Results([variant.name for variant in variants], columns, scores, published)
+  table = Table(f"synthetic sounds, {name}", variants, tasks=(), tasks_are_rows=False)
+  path = os.path.join(laboratory.folder, f"foreign-{name.replace(' ', '-')}")
+  print_and_write(table, results, seeds, path, draw_published=False)
 
 
-def _model(variant, dataset):
-  if variant is None:
-    return "logmel_stats"
-  system, random = variant
-  options = (("recipe", "small"), ("split", "train"))
-  return recipes.Pretraining(system, options, random, dataset)
+def variants_on(dataset: str) -> list[Variant]:
+  """Returns the rows: baselines, and both systems pre-trained on a data set."""
+
+  def pretraining(system: str, random: bool = False) -> Pretraining:
+    return Pretraining(system, (("recipe", "small"), ("split", "train")), random, dataset)
+
+  return [
+    Variant("log-mel statistics", "logmel_stats"),
+    Variant("random weights", pretraining("cola", random=True)),
+    Variant("COLA small", pretraining("cola")),
+    Variant("random weights of mix-back", pretraining("mixback", random=True)),
+    Variant("mix-back small", pretraining("mixback")),
+  ]
 
 
-def write(folder, makers):
-  """Writes a folder of clips, unless it is there; returns the path of its CSV.
+def write(folder: str, makers: Mapping[str, Maker]) -> str:
+  """Writes a folder of clips, unless it exists; returns the path of its CSV.
 
   Args:
     folder: where to.
-    makers: class name -> `(rng, time_s [n]) -> event [n]`.
+    makers: class name -> what makes its events.
   """
   path = os.path.join(folder, "clips.csv")
   if os.path.exists(path):
@@ -93,10 +104,10 @@ def write(folder, makers):
     for index in range(CLIPS_PER_CLASS):
       rng = np.random.default_rng([7, number, index])
       time_s = np.arange(int(rng.uniform(1.5, 3.0) * RATE_HZ)) / RATE_HZ
-      file = f"{name}-{index:03d}.flac"
+      file_name = f"{name}-{index:03d}.flac"
       clip = synthetic.record(make(rng, time_s), rng)
-      soundfile.write(os.path.join(folder, file), clip, RATE_HZ)
-      rows.append([file, name, "test" if index % TEST_EVERY == 0 else "train"])
+      soundfile.write(os.path.join(folder, file_name), clip, RATE_HZ)
+      rows.append([file_name, name, "test" if index % TEST_EVERY == 0 else "train"])
   with (
     replacing(path) as unfinished,
     open(unfinished, "w", newline="", encoding="utf-8") as file,
@@ -105,22 +116,22 @@ def write(folder, makers):
   return path
 
 
-def synthetic_makers():
-  """Returns the classes of the project's set."""
+def synthetic_makers() -> Mapping[str, Maker]:
+  """Returns the classes of the project's synthetic set."""
   return synthetic.SOUNDS
 
 
-def foreign_makers():
-  """Returns ten classes that the project's set does not have."""
+def foreign_makers() -> Mapping[str, Maker]:
+  """Returns ten classes that the synthetic set does not have."""
   makers = {f"vowel {name}": _vowel(formants) for name, formants in FORMANTS_HZ.items()}
-  makers |= {f"rhythm {name}": _rhythm(parts) for name, parts in RHYTHMS.items()}
+  makers |= {f"rhythm {name}": _rhythm(beats) for name, beats in RHYTHMS.items()}
   return makers | {f"flutter {name}": _flutter(range_hz) for name, range_hz in FLUTTERS_HZ.items()}
 
 
-def _vowel(formants_hz):
-  """A voice of any pitch and size: harmonics, loud where they meet a formant."""
+def _vowel(formants_hz: Sequence[float]) -> Maker:
+  """A voice of random pitch and size: harmonics that are loud near a formant."""
 
-  def make(rng, time_s):
+  def make(rng: np.random.Generator, time_s: np.ndarray) -> np.ndarray:
     pitch_hz, size = rng.uniform(90, 280), rng.uniform(0.9, 1.15)
     voice = np.zeros(len(time_s))
     for number in range(1, int(4000 / pitch_hz)):
@@ -132,44 +143,44 @@ def _vowel(formants_hz):
   return make
 
 
-def _rhythm(parts):
-  """Strokes of any drum, at any tempo; only their order in time tells the class."""
+def _rhythm(beats: Sequence[float]) -> Maker:
+  """Strokes of a random drum at a random tempo; only their timing reveals the class."""
 
-  def make(rng, time_s):
+  def make(rng: np.random.Generator, time_s: np.ndarray) -> np.ndarray:
     beat_s, ring_s = rng.uniform(0.35, 0.7), rng.uniform(0.01, 0.06)
     timbre = np.sin(2 * np.pi * rng.uniform(100, 3000) * time_s)
     timbre = timbre + rng.uniform(0, 1) * rng.standard_normal(len(time_s))
     onsets_s, track, onset_s = [], np.zeros(len(time_s)), -rng.uniform(0, beat_s)
     while onset_s < time_s[-1]:
-      for part in parts:
+      for beats_to_next in beats:
         onsets_s.append(onset_s)
-        onset_s += part * beat_s
-    for begin_s in onsets_s:
-      since_s = time_s - begin_s
+        onset_s += beats_to_next * beat_s
+    for start_s in onsets_s:
+      since_s = time_s - start_s
       track += np.where(since_s >= 0, np.exp(-np.maximum(since_s, 0) / ring_s), 0)
     return track * timbre
 
   return make
 
 
-def _flutter(range_hz):
-  """Noise of any colour whose level trembles."""
+def _flutter(range_hz: tuple[float, float]) -> Maker:
+  """Noise of random colour whose level flutters."""
 
-  def make(rng, time_s):
+  def make(rng: np.random.Generator, time_s: np.ndarray) -> np.ndarray:
     noise = np.convolve(rng.standard_normal(len(time_s)), rng.normal(size=8), "same")
     return noise * (1 + np.sin(2 * np.pi * rng.uniform(*range_hz) * time_s + rng.uniform(0, 6)))
 
   return make
 
 
-def _define_flags():
-  flags.DEFINE_string("runs_dir", "runs/recipes", "Where runs, results and the tables are kept.")
-  flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds.")
-  flags.DEFINE_list("pretraining_tasks", None, "Not used here.")
-  flags.DEFINE_string("pretraining_dataset", None, "Not used here.")
-  tasks.define_flags()
+def _define_flags() -> None:
+  define_laboratory_flags()
+
+
+def run(argv: Sequence[str] | None = None) -> None:
+  """Runs the command, with the arguments of this process if none are given."""
+  run_main(main, _define_flags, __doc__, EXAMPLES, argv)
 
 
 if __name__ == "__main__":
-  _define_flags()
-  main.run_main(main)
+  run()

@@ -1,67 +1,84 @@
-"""python -m benchmarks.precision: what half precision does to the loss, and to the speed.
+"""python -m benchmarks.precision: measures what half precision does to the loss, and to the speed.
 
-Trains the recipe `small` on the synthetic set with each precision, the same steps; prints the mean
-loss, that of the last quarter, how many steps were not finite, and pairs/s.
+It trains the recipe `small` on the synthetic set with each precision for the same steps. The table
+shows the mean loss, that of the last quarter, how many steps were not finite, and pairs/s.
 """
 
 import dataclasses
 import time
+from collections.abc import Sequence
 
 import numpy as np
 from absl import flags
 
 from benchmarks.lib import systems
-from contrastive_audio import configuration
-from contrastive_audio.cli import flags, main
+from contrastive_audio.cli.flags import FLAGS
+from contrastive_audio.cli.help import flag_group
+from contrastive_audio.cli.main import run_main, start_tensorflow
+from contrastive_audio.configuration import PRECISIONS
 from contrastive_audio.utils import markdown_table
 
+EXAMPLES = (
+  "python -m benchmarks.precision",
+  "python -m benchmarks.precision --system=mixback --precisions=float32,mixed_bfloat16 --steps=50",
+)
 
-def main(_):
-  import tensorflow as tf
 
+def main(_: Sequence[str]) -> None:
+  system = FLAGS.system
+  config = systems.small_config(system, steps=FLAGS.steps, batch_size=FLAGS.batch_size)
+  configs = [dataclasses.replace(config, precision=name) for name in FLAGS.precisions]
+  start_tensorflow()
   from contrastive_audio import datasets
-  from contrastive_audio.distributed.hosts import Hosts
   from contrastive_audio.frontend.statistics import log_mel_statistics
   from contrastive_audio.store import preparation
-  from contrastive_audio.training import pretraining
 
-  values = flags.FLAGS.flag_values_dict()
-  sizes = {name: values[name] for name in ("steps", "batch_size")}
-  config = systems.small_config(values["system"], **sizes)
   store = preparation.prepare(datasets.open_source("synthetic"), config.sample_rate_hz)
   mean, std = log_mel_statistics(store, config.front_end())
-  rows = []
-  for precision in values["precisions"]:
-    exact = dataclasses.replace(config, precision=precision, mean=mean, std=std)
-    model = pretraining.build(systems.builder(values["system"]), exact, Hosts())
-    step, losses, norms = tf.function(model.train_step), [], []
-    begin_s = time.perf_counter()
-    for batch in exact.pairs(store).dataset(0, exact.steps, parallel=False):
-      logs = step(batch)
-      losses.append(float(logs["loss"]))
-      norms.append(float(logs["gradient_norm"]))
-    rate = exact.steps * exact.batch_size / (time.perf_counter() - begin_s)
-    rows.append([precision, *_summary(losses, norms), f"{rate:.0f}"])
-  print(f"\n{values['system']}, recipe small, {config.steps} steps of {config.batch_size}\n")
-  markdown_table.show(
-    ["precision", "mean loss", "of the last quarter", "not finite", "pairs/s"], rows
-  )
+  rows = [
+    [variant.precision, *train(system, dataclasses.replace(variant, mean=mean, std=std), store)]
+    for variant in configs
+  ]
+  print(f"\n{system}, recipe small, {config.steps} steps of {config.batch_size}\n")
+  headings = ["precision", "mean loss", "of the last quarter", "steps not finite", "pairs/s"]
+  markdown_table.show(headings, rows)
 
 
-def _summary(losses, norms):
-  last = losses[-max(1, len(losses) // 4) :]
-  odd = sum(not np.isfinite(pair).all() for pair in zip(losses, norms))
-  return f"{np.mean(losses):.4f}", f"{np.mean(last):.4f}", str(odd)
+def train(system: str, config, store) -> list[str]:
+  """Trains with one configuration on a Store; returns the cells of its row."""
+  import tensorflow as tf
+
+  from contrastive_audio.distributed.hosts import Hosts
+  from contrastive_audio.training import pretraining
+
+  model = pretraining.build(systems.model_builder(system), config, Hosts())
+  step, losses, norms = tf.function(model.train_step), [], []
+  start_s = time.perf_counter()
+  for batch in config.pairs(store).dataset(0, config.steps, parallel=False):
+    logs = step(batch)
+    losses.append(float(logs["loss"]))
+    norms.append(float(logs["gradient_norm"]))
+  pairs_per_s = config.steps * config.batch_size / (time.perf_counter() - start_s)
+  last_quarter = losses[-max(1, len(losses) // 4) :]
+  not_finite = sum(not np.isfinite(pair).all() for pair in zip(losses, norms))
+  means = [f"{np.mean(losses):.4f}", f"{np.mean(last_quarter):.4f}"]
+  return [*means, str(not_finite), f"{pairs_per_s:.0f}"]
 
 
-def _define_flags():
-  halves = list(configuration.PRECISIONS[:3])
-  flags.DEFINE_enum("system", "cola", ["cola", "mixback"], "Which system is trained.")
-  flags.DEFINE_list("precisions", halves, "Which.")
-  flags.DEFINE_integer("steps", 200, "Steps of each training.", lower_bound=1)
-  flags.DEFINE_integer("batch_size", 16, "Pairs of a step.", lower_bound=4)
+def _define_flags() -> None:
+  with flag_group("Measurement"):
+    flags.DEFINE_enum("system", "cola", systems.SYSTEMS, "Which system is trained.")
+    flags.DEFINE_list(
+      "precisions", list(PRECISIONS[:3]), f"Which are compared, of {', '.join(PRECISIONS)}."
+    )
+    flags.DEFINE_integer("steps", 200, "Steps of each training.", lower_bound=1)
+    flags.DEFINE_integer("batch_size", 16, "Pairs of a step.", lower_bound=4)
+
+
+def run(argv: Sequence[str] | None = None) -> None:
+  """Runs the command, with the arguments of this process if none are given."""
+  run_main(main, _define_flags, __doc__, EXAMPLES, argv)
 
 
 if __name__ == "__main__":
-  _define_flags()
-  main.run_main(main)
+  run()

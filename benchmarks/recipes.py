@@ -1,28 +1,38 @@
-"""python -m benchmarks.recipes: what the ingredients of the recipe `small` are worth.
+"""python -m benchmarks.recipes: measures what the ingredients of the recipe `small` are worth.
 
-Pre-trains every variant with every seed, equal steps, on the training clips of the small suite (no
-labels, no test clips), judges all by linear evaluation, and prints the suite with mean and spread,
-loss, contrastive accuracy and speed. It can be stopped and started again.
+It pre-trains every variant with every seed, for equal steps, on the training clips of the small
+suite (without labels and without test clips), and evaluates all of them by linear evaluation. It
+prints the suite with mean and standard deviation, then loss, contrastive accuracy and speed. The
+same command resumes where it was stopped.
 """
 
 import csv
 import os
+from collections.abc import Sequence
 
 import numpy as np
 from absl import flags
 
-from contrastive_audio.cli import flags, main
+from benchmarks.lib.laboratory_flags import define_laboratory_flags, laboratory_request
+from contrastive_audio.cli.flags import FLAGS
+from contrastive_audio.cli.help import flag_group
+from contrastive_audio.cli.main import run_main, start_tensorflow
 from contrastive_audio.errors import UserError
-from contrastive_audio.runs import Run
 from contrastive_audio.utils import markdown_table
-from downstream import tables, tasks
-from downstream.judging import Condition
-from downstream.papers.laboratory import Laboratory, Pretraining
-from downstream.papers.tables import Table, Variant
+from contrastive_audio.utils.files import replacing
+from downstream.choices import Condition, parse_conditions, parse_seeds
+from downstream.papers.measurement import Pretraining
+from downstream.papers.table import Table, Variant
 
-# ESC-10 by its fold 5, which no pre-training hears.
+EXAMPLES = (
+  "python -m benchmarks.recipes --audio_root=/path/to/audio_root",
+  "python -m benchmarks.recipes --audio_root=/path/to/audio_root --variants='COLA small' "
+  "--variants='without masks' --labels_per_class=10 --seeds=0",
+)
+
+# ESC-10 is tested on its fold 5, which no pre-training hears.
 TASKS = ("digit", "speaker", "digit_unseen_speaker", "esc10_fold5", "instrument")
-TRANSDUCTIVE = ("esc10",)  # all five folds: four of them are heard, without labels, by pre-training
+TRANSDUCTIVE = ("esc10",)  # all five folds, four of which pre-training hears without labels
 LABELS_PER_CLASS = ["all", "10"]
 
 _MASKS = ["masks=1", "mask_frames_max=24", "mask_bands_max=12", "mask_fill=mean"]
@@ -30,32 +40,32 @@ _OF_COLA = ["directions=1", "weight_decay=0.0", "warm_up=0.0"]
 _SCHEDULE = "warm_up=0.1"  # then a cosine
 
 
-def _settings(views, *settings):
+def _settings(views: str, *settings: str) -> list[str]:
   return [f"augment={views}", *(_MASKS if "specaugment" in views else []), *settings]
 
 
-def _cola(views, *settings):
+def _cola(views: str, *settings: str) -> tuple[str, str, list[str]]:
   changed = {setting.partition("=")[0] for setting in settings}
   rest = [setting for setting in _OF_COLA if setting.partition("=")[0] not in changed]
   return ("cola", "small", _settings(views, *rest, *settings))
 
 
-def _mixback(views, *settings):
+def _mixback(views: str, *settings: str) -> tuple[str, str, list[str]]:
   return ("mixback", "small", _settings(views, *settings))
 
 
-WHOLE = ("COLA small", "mix-back small")  # what the others take away from, or add to
+REFERENCES = ("COLA small", "mix-back small")  # the recipe itself; the other variants change it
 _VIEWS = "level,equalise,specaugment"
 _UNMASKED = "level,equalise"
 
-# name -> (system, recipe, what differs from it). The settings are written out, also where they are
-# those of the recipe: a result must not change its meaning when the recipe does. "random weights"
-# are those of step 0.
+# Name -> (system, recipe, settings that differ from it). The settings are spelled out even where
+# they are those of the recipe: a result must not change its meaning when the recipe changes.
+# "random weights" are those of step 0.
 VARIANTS = {
   "log-mel statistics": None,
   "random weights": ("cola", "small", []),
   "COLA small": _cola(_VIEWS),
-  # Something taken away from what the recipe was before its schedule was.
+  # Something taken away from the recipe as it was when it still had a schedule.
   "with schedule": _cola(_VIEWS, _SCHEDULE),
   "with schedule, without masks": _cola(_UNMASKED, _SCHEDULE),
   "with schedule, without level": _cola("equalise,specaugment", _SCHEDULE),
@@ -78,19 +88,19 @@ VARIANTS = {
   "inputs not standardised": _cola(_VIEWS, "mean=0.0", "std=1.0"),
   "dense head": _cola(_VIEWS, "head=dense"),
   "BatchNorm momentum 0.99": _cola(_VIEWS, "batchnorm_momentum=0.99"),
-  # Something added, or other.
+  # Something added or replaced.
   "with fader": _cola(f"fader,{_VIEWS}"),
   "with crops": _cola(f"rrc,{_VIEWS}"),
   "two directions": _cola(_VIEWS, "directions=2"),
   "weight decay": _cola(_VIEWS, "weight_decay=1e-4"),
-  "BatchNorm measured anew": _cola(_VIEWS, "reestimate_batches=24"),
+  "BatchNorm re-estimated": _cola(_VIEWS, "reestimate_batches=24"),
   "bilinear": _cola(_VIEWS, "similarity=bilinear"),
   "temperature 0.1": _cola(_VIEWS, "temperature=0.1"),
   "batches of 32": _cola(_VIEWS, "batch_size=32"),
   "batches of 128": _cola(_VIEWS, "batch_size=128"),
   # More or less time.
   **{f"{n} steps": _cola(_VIEWS, f"steps={n}") for n in (25, 50, 100, 200, 800, 1600)},
-  # What was published, in batches a small computer can hold.
+  # The published systems, with batches that fit a small computer.
   "EfficientNet-B0 in 45 steps": (
     "cola",
     "small",
@@ -109,34 +119,51 @@ VARIANTS = {
 }
 
 
-def main(_):
-  values = flags.FLAGS.flag_values_dict()
-  seeds = [int(seed) for seed in values["seeds"]]
-  chosen = values["variants"] or list(VARIANTS)
-  if unknown := [name for name in chosen if name not in VARIANTS]:
-    raise UserError(f"--variants: there is no {unknown[0]!r}; there are {', '.join(VARIANTS)}")
-  variants = [Variant(name, pretraining(name, values["steps"])) for name in chosen]
-  laboratory = Laboratory(values["runs_dir"], "small", values)
-  path = os.path.join(values["runs_dir"], values["name"])
-  for condition in conditions(values["labels_per_class"]):
-    for tested, kind in ((TASKS, ""), (TRANSDUCTIVE, "-transductive")):
-      title = f"the recipe small{kind.replace('-', ', ')}, {condition.name}"
-      suite = Table(title, variants, tested, False, conditions={"": condition})
-      columns = [(task, "") for task in suite.tasks]
-      scores = tables.measure(suite, columns, laboratory, seeds)
-      results = tables.Results(chosen, list(suite.tasks), scores, tables.known(suite, columns))
-      to = f"{path}{kind}-{condition.name.replace(' ', '-')}"
-      tables.show(suite, results, seeds, to, draw_published=False)
+def main(_: Sequence[str]) -> None:
+  request, seeds = laboratory_request(), parse_seeds(FLAGS.seeds)
+  variants = chosen_variants(FLAGS.variants, FLAGS.steps)
+  conditions = parse_conditions(FLAGS.labels_per_class, label_noise=0.0)
+  path = os.path.join(request.folder, FLAGS.name)
+  start_tensorflow()
+  from downstream.papers.laboratory import Laboratory
+
+  laboratory = Laboratory(request)
+  for condition in conditions:
+    measure_suite(variants, condition, laboratory, seeds, path)
   show_training(variants, laboratory, seeds, f"{path}-training.csv")
 
 
-def conditions(labels_per_class):
-  """Returns the Conditions of texts: numbers, or "all"."""
-  return [Condition(None if text == "all" else int(text)) for text in labels_per_class]
+def chosen_variants(names: Sequence[str] | None, steps: int | None) -> list[Variant]:
+  """Returns variants in the order of their names; None: all.
+
+  Args:
+    names: keys of VARIANTS.
+    steps: of each pre-training; None: those of the recipe.
+
+  Raises:
+    UserError: there is no variant of such a name.
+  """
+  if unknown := [name for name in names or () if name not in VARIANTS]:
+    raise UserError(f"--variants: there is no {unknown[0]!r}; there are {'; '.join(VARIANTS)}")
+  return [Variant(name, pretraining(name, steps)) for name in names or VARIANTS]
 
 
-def pretraining(name, steps):
-  """Returns the Pretraining of a variant, or the name of a baseline."""
+def measure_suite(
+  variants: list[Variant], condition: Condition, laboratory, seeds: Sequence[int], path: str
+) -> None:
+  """Measures, prints and writes the tables of a Laboratory under one condition."""
+  from downstream.papers.results import columns_of, measure, print_and_write
+
+  for tasks, kind in ((TASKS, ""), (TRANSDUCTIVE, "-transductive")):
+    title = f"the recipe small{kind.replace('-', ', ')}, {condition.name}"
+    suite = Table(title, variants, tasks, tasks_are_rows=False, conditions={"": condition})
+    results = measure(suite, columns_of(suite), laboratory, seeds)
+    output = f"{path}{kind}-{condition.name.replace(' ', '-')}"
+    print_and_write(suite, results, seeds, output, draw_published=False)
+
+
+def pretraining(name: str, steps: int | None) -> Pretraining | str:
+  """Returns the pre-training of a variant, or the name of a baseline."""
   if VARIANTS[name] is None:
     return "logmel_stats"
   system, recipe, settings = VARIANTS[name]
@@ -145,46 +172,56 @@ def pretraining(name, steps):
   return Pretraining(system, tuple(options), random=name.startswith("random weights"))
 
 
-def show_training(variants, laboratory, seeds, path):
+def show_training(variants: list[Variant], laboratory, seeds: Sequence[int], path: str) -> None:
   """Prints and writes loss, accuracy and speed, means over the last tenth of all runs."""
+  from contrastive_audio.runs import Run
+
   headings = ["variant", "loss", "contrastive accuracy (%)", "pairs/s", "pairs"]
   rows = []
   for variant in variants:
     if isinstance(variant.model, Pretraining) and not variant.model.random:
       runs = [Run.open(laboratory.model(variant.model, seed)) for seed in seeds]
-      rows.append([variant.name, *_training(runs)])
+      rows.append([variant.name, *_training_cells(runs)])
   print()
   markdown_table.show(headings, rows)
-  with open(path, "w", newline="", encoding="utf-8") as file:
+  with (
+    replacing(path) as unfinished,
+    open(unfinished, "w", newline="", encoding="utf-8") as file,
+  ):
     csv.writer(file).writerows([headings, *rows])
 
 
-def _training(runs):
-  last = [_last(runs, name) for name in ("loss", "contrastive_accuracy", "pairs_per_s")]
+def _training_cells(runs) -> list[str]:
+  names = ("loss", "contrastive_accuracy", "pairs_per_s")
+  loss, accuracy, pairs_per_s = (_mean_of_last_tenth(runs, name) for name in names)
   config = runs[0].config["config"]
   pairs = config["steps"] * config["batch_size"]
-  return [f"{last[0]:.2f}", f"{100 * last[1]:.0f}", f"{last[2]:.0f}", str(pairs)]
+  return [f"{loss:.2f}", f"{100 * accuracy:.0f}", f"{pairs_per_s:.0f}", str(pairs)]
 
 
-def _last(runs, name):
-  ends = []
-  for run in runs:
-    values = run.metrics(name)[1]
-    ends.append(np.mean(values[-max(1, len(values) // 10) :]))
-  return np.mean(ends)
+def _mean_of_last_tenth(runs, metric: str) -> float:
+  values_of_runs = [run.metrics(metric)[1] for run in runs]
+  ends = [np.mean(values[-max(1, len(values) // 10) :]) for values in values_of_runs]
+  return float(np.mean(ends))
 
 
-def _define_flags():
-  flags.DEFINE_string("runs_dir", "runs/recipes", "Where runs, results and the table are kept.")
-  flags.DEFINE_string("name", "recipes", "Of the files with the tables.")
-  flags.DEFINE_list("labels_per_class", LABELS_PER_CLASS, "Labels of the classifiers.")
-  flags.DEFINE_list("variants", None, f"Some of: {', '.join(VARIANTS)}; default: all.")
-  flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds.")
-  flags.DEFINE_integer("steps", None, "Steps of each run; default: the recipe's.", lower_bound=1)
-  flags.DEFINE_list("pretraining_tasks", None, "As of downstream.tables.")
-  tasks.define_flags()
+def _define_flags() -> None:
+  with flag_group("Measurement"):
+    flags.DEFINE_multi_string(
+      "variants", None, "Row of the tables, a key of VARIANTS; if not given, all."
+    )
+    flags.DEFINE_list("labels_per_class", LABELS_PER_CLASS, "Labels of the classifiers.")
+    flags.DEFINE_integer(
+      "steps", None, "Steps of each pre-training; if not given, the recipe's.", lower_bound=1
+    )
+    flags.DEFINE_string("name", "recipes", "Beginning of the names of the table files.")
+  define_laboratory_flags()
+
+
+def run(argv: Sequence[str] | None = None) -> None:
+  """Runs the command, with the arguments of this process if none are given."""
+  run_main(main, _define_flags, __doc__, EXAMPLES, argv)
 
 
 if __name__ == "__main__":
-  _define_flags()
-  main.run_main(main)
+  run()

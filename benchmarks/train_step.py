@@ -1,72 +1,67 @@
-"""python -m benchmarks.train_step: the whole training loop beside the bare step of its encoder.
+"""python -m benchmarks.train_step: compares the whole training loop with the bare training step.
 
-First the real loop of a system (excerpts, views, recording, checkpoints) against the same
-train_step on ready-made log-mels, in turns in one process. Then, for COLA, what changes the bare
-step on a CPU: 1x1 convolutions as matrix products, Adam in one operation, oneDNN, bfloat16,
-threads; each in a process of its own, in turns.
+First it measures the loop of a system (excerpts, views, recording, checkpoints) against the same
+train_step on log-mels that are computed beforehand, in turns, in one process. For COLA it then
+measures what changes the bare step on a CPU: Adam in one operation, oneDNN, bfloat16, threads; each
+in a process of its own, in turns.
 """
 
 import contextlib
-import importlib
-import json
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-import types
+from collections.abc import Iterator, Sequence
 
+import numpy as np
 from absl import flags
 
-from contrastive_audio.cli import flags, main
+from benchmarks.lib import own_process, systems
+from contrastive_audio.cli.flags import FLAGS
+from contrastive_audio.cli.help import flag_group
+from contrastive_audio.cli.main import run_main, start_tensorflow
 from contrastive_audio.utils import markdown_table
 
-_SYSTEM = flags.DEFINE_enum("system", "cola", ["cola", "mixback"], "Whose loop.")
-_BATCH = flags.DEFINE_integer("batch_size", 32, "Pairs of a step.")
-_STEPS = flags.DEFINE_integer("steps", 5, "Steps of a turn.")
-_ROUNDS = flags.DEFINE_integer("rounds", 8, "Turns of each; medians are printed.")
-_VARIANTS = flags.DEFINE_bool("variants", True, "Whether to measure the variants, too.")
-_VARIANT = flags.DEFINE_string("variant", None, "Internal: measure one variant and print JSON.")
-
-# name -> (environment, what is switched)
+EXAMPLES = (
+  "python -m benchmarks.train_step",
+  "python -m benchmarks.train_step --system=mixback --batch_size=8 --rounds=3",
+)
+AS_SHIPPED = "as shipped"
+# Name -> (environment, what is switched).
 VARIANTS = {
-  "as shipped": ({}, ()),
-  "Keras' 1x1 convolutions": ({}, ("keras_convolutions",)),
-  "Keras' Adam": ({}, ("keras_adam",)),
-  "both of Keras (published)": ({}, ("keras_convolutions", "keras_adam")),
-  "without oneDNN": ({"TF_ENABLE_ONEDNN_OPTS": "0"}, ()),
-  "mixed_bfloat16": ({}, ("bfloat16",)),
-  "one thread per operation": ({}, ("one_intra_thread",)),
+  AS_SHIPPED: ({}, None),
+  "Keras' Adam": ({}, "keras_adam"),
+  "without oneDNN": ({"TF_ENABLE_ONEDNN_OPTS": "0"}, None),
+  "mixed_bfloat16": ({}, "bfloat16"),
+  "one thread per operation": ({}, "one_intra_thread"),
 }
 
 
-def main(_):
-  if _VARIANT.value:
-    print(json.dumps(measure_variant(_VARIANT.value)))
-    return
-  whole_loop()
-  if _SYSTEM.value == "cola" and _VARIANTS.value:
-    variants()
+def main(_: Sequence[str]) -> None:
+  system, batch_size, steps, rounds = FLAGS.system, FLAGS.batch_size, FLAGS.steps, FLAGS.rounds
+  compares_variants = FLAGS.variants and system == "cola"
+  start_tensorflow()
+  show_loop(system, batch_size, steps, rounds)
+  if compares_variants:
+    show_variants(batch_size, steps, rounds)
 
 
-def variants():
-  """Measures each variant in a process of its own, in turns."""
-  turns = {name: [] for name in VARIANTS}
-  for _ in range(_ROUNDS.value):
-    for name, results in turns.items():
-      results.append(in_own_process(name))
-  medians = {name: statistics.median(results) for name, results in turns.items()}
+def show_loop(system: str, batch_size: int, steps: int, rounds: int) -> None:
+  """Measures the loop and the bare step in turns of `steps`, and prints both."""
+  config = systems.paper_config(system, batch_size=batch_size, steps=steps * rounds)
+  timer = time_loop(system, config, steps)
+  loop, bare = (batch_size / statistics.median(times) for times in (timer.loop_s, timer.bare_s))
+  title = f"{system}.train, {config.encoder}, batch {batch_size}"
+  print(f"\n{title}, {os.cpu_count()} cores, {len(timer.loop_s)} steps each\n")
   rows = [
-    [name, f"{value:.1f}", f"{value / medians['as shipped']:.2f}x"]
-    for name, value in medians.items()
+    ["whole loop", f"{loop:.1f}", f"{loop / bare:.3f}x"],
+    ["bare step on ready log-mels", f"{bare:.1f}", "1"],
   ]
-  print(f"\nbare step, batch {_BATCH.value}, {os.cpu_count()} cores\n")
-  markdown_table.show(["variant", "pairs/s", "against as shipped"], rows)
+  markdown_table.show(["what", "pairs/s", "ratio"], rows)
 
 
-def whole_loop():
-  """Measures the loop and the bare step in turns."""
+def time_loop(system: str, config, steps_per_turn: int) -> "TurnTimer":
+  """Trains on the synthetic set, and times each step."""
   from contrastive_audio import datasets
   from contrastive_audio.distributed.hosts import Hosts
   from contrastive_audio.networks.float32_copy import Float32Networks
@@ -74,36 +69,34 @@ def whole_loop():
   from contrastive_audio.store import preparation
   from contrastive_audio.training import pretraining
 
-  system = importlib.import_module(f"{_SYSTEM.value}.config")
-  build_model = importlib.import_module(f"{_SYSTEM.value}.model").build_model
-  steps = _STEPS.value * _ROUNDS.value
-  config = system.Config(batch_size=_BATCH.value, steps=steps, checkpoint_every=100)
   store = preparation.prepare(datasets.open_source("synthetic"), config.sample_rate_hz)
-  model = build_model(config)
-  bare = BareStep(model, config)
-  loop_s, bare_s = [], []
+  model = pretraining.build(systems.model_builder(system), config, Hosts())
+  timer = TurnTimer(BareStep(model, config), steps_per_turn)
+
+  class TimedPretraining(pretraining.Pretraining):
+    def _callbacks(self, *arguments):
+      return [*super()._callbacks(*arguments), timer.callback()]
+
   with tempfile.TemporaryDirectory() as folder:
-    data, path = {"digest": store.digest}, os.path.join(folder, "r")
-    run = Run.start_or_resume(path, _SYSTEM.value, {}, data, config.front_end())
-    monitor = types.SimpleNamespace(check=lambda step: None)
-    pairs, networks = config.pairs(store), Float32Networks(model)
-    with TurnTimer(bare, _STEPS.value, loop_s, bare_s).inside_the_loop():
-      pretraining.pretrain(run, config, pairs, model, networks, monitor, Hosts())
-  rate = {n: _BATCH.value / statistics.median(s) for n, s in (("loop", loop_s), ("bare", bare_s))}
-  what = f"{_SYSTEM.value}.train, {config.encoder}, batch {_BATCH.value}"
-  print(f"\n{what}, {os.cpu_count()} cores, {len(loop_s)} steps each\n")
-  rows = [
-    ["whole loop", f"{rate['loop']:.1f}", f"{rate['loop'] / rate['bare']:.3f}x"],
-    ["bare step on ready log-mels", f"{rate['bare']:.1f}", "1"],
-  ]
-  markdown_table.show(["what", "pairs/s", "ratio"], rows)
+    path, data = os.path.join(folder, "run"), {"digest": store.digest}
+    training = TimedPretraining(
+      run=Run.start_or_resume(path, system, {}, data, config.front_end()),
+      config=config,
+      pairs=config.pairs(store),
+      model=model,
+      networks=Float32Networks(model),
+      monitors=[],
+      hosts=Hosts(),
+    )
+    training.train()
+  return timer
 
 
 class BareStep:
-  """The train_step on log-mels that are there already; every call is one step."""
+  """The train_step of a model on log-mels that are computed beforehand; each call is one step."""
 
   def __init__(self, model, config):
-    import numpy as np
+    """Takes a ContrastiveModel and its configuration."""
     import tensorflow as tf
 
     shape = [config.batch_size, 2, config.frames, config.num_mels]
@@ -112,15 +105,15 @@ class BareStep:
     self._variables = [*model.variables, *model.optimizer.variables]
     self._step = tf.function(model.train_step)
 
-  def seconds(self):
+  def seconds(self) -> float:
     """Runs one step; returns how long it took."""
     start_s = time.perf_counter()
     float(self._step(self._views)["loss"])
     return time.perf_counter() - start_s
 
   @contextlib.contextmanager
-  def no_trace(self):
-    """Puts all variables back afterwards: the bare steps are no part of the training."""
+  def restoring_variables(self) -> Iterator[None]:
+    """Restores all variables after the block: the bare steps are not part of the training."""
     values = [variable.numpy() for variable in self._variables]
     yield
     for variable, value in zip(self._variables, values):
@@ -128,76 +121,89 @@ class BareStep:
 
 
 class TurnTimer:
-  """Times the steps of the loop, and after every turn as many bare steps."""
+  """Times the steps of the loop, and after each turn as many bare steps.
 
-  def __init__(self, bare, turn, loop_s, bare_s):
-    self._bare, self._turn, self._loop_s, self._bare_s = bare, turn, loop_s, bare_s
+  Attributes:
+    loop_s: seconds of each step of the loop.
+    bare_s: seconds of each bare step.
+  """
 
-  @contextlib.contextmanager
-  def inside_the_loop(self):
-    from contrastive_audio.training import callbacks
+  def __init__(self, bare: BareStep, steps_per_turn: int):
+    """Takes the bare step, and the number of steps of a turn."""
+    self.loop_s: list[float] = []
+    self.bare_s: list[float] = []
+    self._bare, self._steps_per_turn = bare, steps_per_turn
+    self._last_s: float | None = None
+    self._count = 0
 
-    timer, original = self, callbacks.Stopper
+  def callback(self):
+    """Returns the Keras callback that belongs at the end of the loop's callbacks."""
+    import keras
 
-    class TimedStopper(original):
-      def on_train_begin(self, logs=None):
-        self.last_s, self.count = None, 0
+    return keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: self._end_step())
 
-      def on_train_batch_end(self, batch, logs=None):
-        super().on_train_batch_end(batch, logs)
-        if self.last_s is not None:  # not the steps that build or warm up
-          timer._loop_s.append(time.perf_counter() - self.last_s)
-        self.count += 1
-        if self.count % timer._turn == 0:
-          timer.bare_turn()
-        self.last_s = time.perf_counter()
+  def _end_step(self) -> None:
+    if self._last_s is not None:  # not the first step, which builds the graph
+      self.loop_s.append(time.perf_counter() - self._last_s)
+    self._count += 1
+    if self._count % self._steps_per_turn == 0:
+      self._run_bare_steps()
+    self._last_s = time.perf_counter()
 
-    callbacks.Stopper = TimedStopper
-    yield
-    callbacks.Stopper = original
-
-  def bare_turn(self):
-    with self._bare.no_trace():
+  def _run_bare_steps(self) -> None:
+    with self._bare.restoring_variables():
       self._bare.seconds()
-      self._bare_s += [self._bare.seconds() for _ in range(self._turn)]
+      self.bare_s += [self._bare.seconds() for _ in range(self._steps_per_turn)]
 
 
-def in_own_process(name):
-  environment, _ = VARIANTS[name]
-  flag_values = [f"--variant={name}", f"--batch_size={_BATCH.value}", f"--steps={_STEPS.value}"]
-  command = [sys.executable, "-m", "benchmarks.train_step", *flag_values]
-  result = subprocess.run(
-    command, check=True, stdout=subprocess.PIPE, text=True, env=os.environ | environment
-  )
-  return json.loads(result.stdout.splitlines()[-1])
+def show_variants(batch_size: int, steps: int, rounds: int) -> None:
+  """Measures each variant of COLA's bare step in a process of its own, in turns."""
+  rates = {name: [] for name in VARIANTS}
+  for _ in range(rounds):
+    for name, (environment, switch) in VARIANTS.items():
+      rate = own_process.call(measure, switch, batch_size, steps, environment=environment)
+      rates[name].append(rate)
+  medians = {name: statistics.median(values) for name, values in rates.items()}
+  rows = [
+    [name, f"{rate:.1f}", f"{rate / medians[AS_SHIPPED]:.2f}x"] for name, rate in medians.items()
+  ]
+  print(f"\nbare step, batch {batch_size}, {os.cpu_count()} cores\n")
+  markdown_table.show(["variant", "pairs/s", "against as shipped"], rows)
 
 
-def measure_variant(name):
-  """Returns pairs per second of the bare step with something switched."""
-  switches = VARIANTS[name][1]
+def measure(switch: str | None, batch_size: int, steps: int) -> float:
+  """Returns pairs per second of COLA's bare step in this process, with something switched."""
+  start_tensorflow()
   import keras
   import tensorflow as tf
 
-  import contrastive_audio  # noqa: F401, before Keras
-  from cola.config import Config
-  from cola.model import build_model
-  from contrastive_audio.networks import encoders
-
-  if "one_intra_thread" in switches:
+  if switch == "one_intra_thread":
     tf.config.threading.set_intra_op_parallelism_threads(1)
-  if "bfloat16" in switches:
+  if switch == "bfloat16":
     keras.config.set_dtype_policy("mixed_bfloat16")
-  if "keras_convolutions" in switches:
-    encoders.use_matrix_products = lambda model: model
-  config = Config(batch_size=_BATCH.value)
-  model = build_model(config)
-  if "keras_adam" in switches:
+  config = systems.paper_config("cola", batch_size=batch_size)
+  model = systems.model_builder("cola")(config)
+  if switch == "keras_adam":
     model.compile(keras.optimizers.Adam(config.learning_rate))
   bare = BareStep(model, config)
   for _ in range(3):
     bare.seconds()
-  return _BATCH.value / statistics.median(bare.seconds() for _ in range(_STEPS.value))
+  return batch_size / statistics.median(bare.seconds() for _ in range(steps))
+
+
+def _define_flags() -> None:
+  with flag_group("Measurement"):
+    flags.DEFINE_enum("system", "cola", systems.SYSTEMS, "Whose loop is measured.")
+    flags.DEFINE_integer("batch_size", 32, "Pairs of a step.", lower_bound=3)
+    flags.DEFINE_integer("steps", 5, "Steps of a turn.", lower_bound=1)
+    flags.DEFINE_integer("rounds", 8, "Turns, whose medians are printed.", lower_bound=2)
+    flags.DEFINE_bool("variants", True, "Measure the variants of COLA's bare step, too.")
+
+
+def run(argv: Sequence[str] | None = None) -> None:
+  """Runs the command, with the arguments of this process if none are given."""
+  run_main(main, _define_flags, __doc__, EXAMPLES, argv)
 
 
 if __name__ == "__main__":
-  main.run_main(main)
+  run()

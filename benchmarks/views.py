@@ -1,94 +1,127 @@
-"""python -m benchmarks.views: what each part of mix-back's views costs, in clips per second.
+"""python -m benchmarks.views: measures what each step of mix-back's views costs.
 
-On the device: batched, as in train_step. On the host: the same code inside tf.data, as with
---views_on=host. The parts are measured in turns in one process, on ready-made input.
+On the device a step is computed for a batch, as in train_step; on the host the same code runs
+inside tf.data, as with --views_on=host. All steps are measured in turns, in one process, on inputs
+that are computed beforehand.
 """
 
 import os
 import statistics
 import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
+import numpy as np
 from absl import flags
 
-from contrastive_audio.cli import flags, main
+from contrastive_audio.cli.flags import FLAGS
+from contrastive_audio.cli.help import flag_group
+from contrastive_audio.cli.main import run_main, start_tensorflow
 from contrastive_audio.utils import markdown_table
 
-_BATCH = flags.DEFINE_integer("batch_size", 128, "Clips of a batch.")
-_ROUNDS = flags.DEFINE_integer("rounds", 7, "Turns of each part; medians are printed.")
+EXAMPLES = (
+  "python -m benchmarks.views",
+  "python -m benchmarks.views --batch_size=32 --rounds=3",
+)
+ALL_STEPS = "all of recipe paper"
 
 
-def main(_):
-  parts = make_parts(_BATCH.value)
-  on_device = {name: on_the_device(*part) for name, part in parts.items()}
-  on_host = {name: on_the_host(*part) for name, part in parts.items()}
-  seconds = {(name, where): [] for name in parts for where in ("device", "host")}
-  for turn in range(_ROUNDS.value + 1):
-    for name in parts:
-      for where, runs in (("device", on_device), ("host", on_host)):
-        start_s = time.perf_counter()
-        runs[name](turn)
-        if turn:  # the first traces
-          seconds[name, where].append(time.perf_counter() - start_s)
-  show(parts, {key: statistics.median(values) for key, values in seconds.items()})
+class Step(NamedTuple):
+  """A step of the views.
+
+  Attributes:
+    function: `(input, seed [2]) -> output`, all of TensorFlow.
+    batch: its input.
+  """
+
+  function: Callable
+  batch: object
 
 
-def show(parts, seconds):
-  whole = next(reversed(parts))
-  rows = []
-  for name in parts:
-    share = seconds[name, "device"] / seconds[whole, "device"]
-    rates = [f"{_BATCH.value / seconds[name, where]:,.0f}" for where in ("device", "host")]
-    rows.append([name, *rates, f"{100 * share:.0f} %"])
-  print(f"\nbatch {_BATCH.value}, two views of each clip, {os.cpu_count()} cores\n")
-  markdown_table.show(
-    ["part", "device (clips/s)", "host (clips/s)", "time against all of them"], rows
-  )
+def main(_: Sequence[str]) -> None:
+  batch_size, rounds = FLAGS.batch_size, FLAGS.rounds
+  start_tensorflow()
+  steps = make_steps(batch_size)
+  calls = {(name, "device"): on_device(step) for name, step in steps.items()}
+  calls |= {(name, "host"): on_host(step) for name, step in steps.items()}
+  seconds = {key: [] for key in calls}
+  for number in range(rounds + 1):
+    for key, call in calls.items():
+      start_s = time.perf_counter()
+      call(number)
+      if number:  # the first round traces
+        seconds[key].append(time.perf_counter() - start_s)
+  medians = {key: statistics.median(values) for key, values in seconds.items()}
+  print(f"\nbatch {batch_size}, two views of each clip, {os.cpu_count()} cores\n")
+  headings = ["step", "device (clips/s)", "host (clips/s)", "time against all of them"]
+  markdown_table.show(headings, [_row(name, medians, batch_size) for name in steps])
 
 
-def make_parts(batch_size):
-  """Returns name -> (function of (input, seed), input); the last is all of them."""
-  import numpy as np
+def _row(name: str, seconds: dict[tuple[str, str], float], batch_size: int) -> list[str]:
+  rates = [f"{batch_size / seconds[name, place]:,.0f}" for place in ("device", "host")]
+  share = seconds[name, "device"] / seconds[ALL_STEPS, "device"]
+  return [name, *rates, f"{100 * share:.0f} %"]
+
+
+def make_steps(batch_size: int) -> dict[str, Step]:
+  """Returns each step of the views by its name, and ALL_STEPS."""
   import tensorflow as tf
 
   from contrastive_audio.frontend.front_end import energies_by_clip
   from contrastive_audio.views import augment
+  from contrastive_audio.views.augmentation_config import AUGMENTATIONS
   from mixback.config import Config
   from mixback.model import make_views, mix
 
   config = Config(augment="all")
   front_end = config.front_end()
+  log_mel = front_end.log_mel
   rng = np.random.default_rng(0)
   waves = tf.constant(rng.normal(0, 0.1, [batch_size, 2, front_end.num_samples]), tf.float32)
   energies = front_end.energies(waves)
-  log_mels = tf.reshape(front_end.log_mel.compress(energies), [-1, config.frames, config.num_mels])
-  parts = {
-    "mel energies (STFT, filters)": (lambda x, seed: energies_by_clip(front_end, x), waves),
-    "mix-back": (lambda x, seed: mix(config, x, seed), energies),
-    "logarithm": (lambda x, seed: front_end.log_mel.compress(x), energies),
+  log_mels = tf.reshape(log_mel.compress(energies), [-1, config.frames, config.num_mels])
+  steps = {
+    "mel energies (STFT, filters)": Step(lambda x, seed: energies_by_clip(front_end, x), waves),
+    "mix-back": Step(lambda x, seed: mix(config, x, seed), energies),
+    "logarithm": Step(lambda x, seed: log_mel.compress(x), energies),
   }
-  for name in augment.AUGMENTATIONS:
-    parts[name] = (augment.augmentation(config, name), log_mels)
-  parts["all of recipe paper"] = (make_views(Config()), waves)
-  return parts
+  for name in AUGMENTATIONS:
+    steps[name] = Step(augment.augmentation(config, name), log_mels)
+  return steps | {ALL_STEPS: Step(make_views(Config()), waves)}
 
 
-def on_the_device(function, batch):
+def on_device(step: Step) -> Callable[[int], np.ndarray]:
+  """Returns what computes a step as train_step does; takes the number of the call as a seed."""
   import tensorflow as tf
 
-  compiled = tf.function(function)
-  return lambda turn: compiled(batch, tf.constant([0, turn])).numpy()
+  compiled = tf.function(step.function)
+  return lambda number: compiled(step.batch, tf.constant([0, number])).numpy()
 
 
-def on_the_host(function, batch):
+def on_host(step: Step) -> Callable[[int], np.ndarray]:
+  """Returns what computes a step inside tf.data."""
   import tensorflow as tf
 
-  turns = tf.data.Dataset.range(1 << 30)
-  dataset = turns.map(lambda turn: function(batch, tf.stack([0, tf.cast(turn, tf.int32)])))
+  numbers = tf.data.Dataset.range(1 << 30)
+  dataset = numbers.map(
+    lambda number: step.function(step.batch, tf.stack([0, tf.cast(number, tf.int32)]))
+  )
   options = tf.data.Options()
-  options.experimental_optimization.apply_default_optimizations = False  # nothing is made ahead
+  options.experimental_optimization.apply_default_optimizations = False  # nothing is prefetched
   iterator = iter(dataset.with_options(options))
-  return lambda turn: next(iterator).numpy()
+  return lambda number: next(iterator).numpy()
+
+
+def _define_flags() -> None:
+  with flag_group("Measurement"):
+    flags.DEFINE_integer("batch_size", 128, "Clips of a batch.", lower_bound=3)
+    flags.DEFINE_integer("rounds", 7, "Rounds, whose medians are printed.", lower_bound=1)
+
+
+def run(argv: Sequence[str] | None = None) -> None:
+  """Runs the command, with the arguments of this process if none are given."""
+  run_main(main, _define_flags, __doc__, EXAMPLES, argv)
 
 
 if __name__ == "__main__":
-  main.run_main(main)
+  run()

@@ -4,12 +4,12 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from contrastive_audio.configuration import INPUT_SCALINGS, SHORT_CLIPS, Deviation, Recipe
-from contrastive_audio.views.augmentation_config import AugmentConfig
+from contrastive_audio.views.system_config import SystemConfig
 
 if TYPE_CHECKING:
+  from contrastive_audio.frontend.clip_store import ClipStore
   from contrastive_audio.frontend.front_end import FrontEnd
   from contrastive_audio.frontend.log_mel import LogMel
-  from contrastive_audio.store.store import Store
   from contrastive_audio.views.excerpts import ExcerptPairs
 
 ENCODERS = ("efficientnet_b0", "frame_cnn")
@@ -17,8 +17,14 @@ SIMILARITIES = ("bilinear", "cosine")
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(AugmentConfig):
-  """A training of COLA."""
+class Config(SystemConfig):
+  """A training of COLA.
+
+  Example:
+    >>> config = Config(similarity="cosine")
+    >>> config.batch_size, config.learning_rate  # the paper
+    (1024, 0.0001)
+  """
 
   dataset: str = "audioset"  # P 3.1
 
@@ -45,17 +51,19 @@ class Config(AugmentConfig):
   projection_units: int = 512  # P
   similarity: str = "bilinear"  # P; or "cosine"
   temperature: float = 0.2  # P, of "cosine"; "bilinear" has none
-  directions: int = 1  # P: anchors look for positives; 2: and the other way round
+  directions: int = 1  # P: anchors look for positives; 2: positives also look for anchors
 
   # Training
   learning_rate: float = 1e-4  # P: Adam; the published flag says 1e-3
-  warm_up: float = 0.0  # P: a constant rate; share of steps that raise it, then a cosine to 0
-  weight_decay: float = 0.0  # P: none; decoupled, not of biases and normalisation
+  warm_up: float = 0.0  # P: constant rate; else share of steps of a warm-up, then a cosine to 0
+  weight_decay: float = 0.0  # P: none; decoupled, without biases and normalisation layers
   batch_size: int = 1024  # P 3.3: best of 256 ... 2048
   epochs: int = 500  # P
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     super().__post_init__()
+    self.require_front_end()
+    self.require_training()
     self.require("encoder", ENCODERS)
     self.require("head", ("dense", "mlp"))
     self.require("directions", (1, 2))
@@ -66,7 +74,7 @@ class Config(AugmentConfig):
 
   def log_mel(self) -> "LogMel":
     """Returns the configured LogMel layer."""
-    from contrastive_audio.frontend.log_mel import LogMel  # late: it imports TensorFlow
+    from contrastive_audio.frontend.log_mel import LogMel  # late, because it imports TensorFlow
 
     return LogMel(
       sample_rate_hz=self.sample_rate_hz,
@@ -87,66 +95,74 @@ class Config(AugmentConfig):
     )
 
   def front_end(self) -> "FrontEnd":
-    """Returns the front end of training, monitor and export: each excerpt by itself l2-normalised.
+    """Returns the front end of training, monitor and export; it l2-normalises each excerpt.
 
-    The published code normalises in three different ways; here there is one.
+    The published code normalises in three different ways, this project in one.
     """
     from contrastive_audio.frontend.front_end import FrontEnd
 
     return FrontEnd(
       self.log_mel(),
       self.frames,
-      "excerpt_l2",
-      self.short_clips,
+      level="excerpt_l2",
+      short_clips=self.short_clips,
       mean=0.0 if self.mean is None else self.mean,
       std=1.0 if self.std is None else self.std,
     )
 
-  def pairs(self, store: "Store") -> "ExcerptPairs":
-    """Returns the ExcerptPairs: two starts of each clip, uniformly at random (P 2)."""
+  def pairs(self, store: "ClipStore") -> "ExcerptPairs":
+    """Returns the excerpts of each step: two of each clip, their starts uniform (P 2).
+
+    Args:
+      store: the clips of the training.
+    """
     from contrastive_audio.views.excerpts import ExcerptPairs
 
     return ExcerptPairs(store, self.batch_size, self.front_end().layout, self.seed)
 
 
-# Effects: kNN on the synthetic set, one change at a time, seed 0, 150 steps; random weights: 56 %.
-# Rounding alone moves them by five points.
+# Effects: kNN accuracy on the synthetic set after 150 steps, one change at a time, seed 0; random
+# weights give 56 %. Rounding alone changes these numbers by five points.
 RECIPES: dict[str, Recipe] = {
   "paper": {},
   "quick": {
     "batch_size": Deviation(32, "a step takes a second on two cores; small sets lack 1024 clips"),
     "steps": Deviation(150, "three minutes on two cores"),
-    "learning_rate": Deviation(1e-3, "few steps; it is the default of the published code"),
+    "learning_rate": Deviation(1e-3, "few steps; the default of the published code"),
     "similarity": Deviation(
       "cosine", "the first bilinear logits deviate by 10, which takes long to unlearn: 42 -> 62 %"
     ),
-    "input_scaling": Deviation("none", "the first layers see inputs of their own size: 59 -> 62 %"),
+    "input_scaling": Deviation(
+      "none", "the first layers get inputs of the expected size: 59 -> 62 %"
+    ),
     "batchnorm_momentum": Deviation(
-      0.9, "with 0.99 inference mode lags hundreds of steps behind training mode"
+      0.9, "with 0.99, inference mode lags hundreds of steps behind training mode"
     ),
     "monitor_every": Deviation(50, "a curve to look at"),
   },
 }
 
-# Effects: mean of the five tasks of the small suite in %, linear classifiers with ten labels for
-# each class, three seeds, see docs/learning-from-little-audio.md: log-mel statistics 70.4, random
-# weights 75.1, the recipe 81.2 (81.4 with the schedule that the effects were measured with). What
-# has no number was not measured by itself.
+# Effects: mean over the five tasks of the small suite in %, linear classifiers with ten labels per
+# class, three seeds, see docs/learning-from-little-audio.md. Log-mel statistics reach 70.4, random
+# weights 75.1, the recipe 81.2 (81.4 with the schedule that the effects were measured with). A
+# reason without numbers was not measured by itself.
 RECIPES["small"] = {
-  "encoder": Deviation("frame_cnn", "small and fast, and frequency is not averaged away"),
+  "encoder": Deviation("frame_cnn", "small and fast; never averages over frequency"),
   "short_clips": Deviation("tile", "the silence around a short clip gives it away: 68.2 -> 81.4"),
   "mean": Deviation(None, "measured: inputs of mean 0 and deviation 1: 79.7 -> 81.1 (one seed)"),
-  "std": Deviation(None, "likewise"),
+  "std": Deviation(None, "measured together with the mean"),
   "augment": Deviation(
     "level,equalise,specaugment",
     "level and colour give a recording away: without level 79.9, without equaliser 80.0",
   ),
-  "masks": Deviation(1, "one of each kind, otherwise the pretext is soon solved: 77.2 -> 81.4"),
+  "masks": Deviation(
+    1, "one of each kind; without masks the pretext task is too easy: 77.2 -> 81.4"
+  ),
   "mask_frames_max": Deviation(24, "up to a quarter of the frames"),
   "mask_bands_max": Deviation(12, "up to a fifth of the bands"),
   "mask_fill": Deviation("mean", "the minimum depends on the noise of the recording"),
-  "batchnorm_momentum": Deviation(0.9, "inference mode follows in few steps: 80.8 -> 81.4"),
-  "head": Deviation("mlp", "what only the pretext needs stays in the head: 80.5 -> 81.4"),
+  "batchnorm_momentum": Deviation(0.9, "inference mode catches up within few steps: 80.8 -> 81.4"),
+  "head": Deviation("mlp", "what only the pretext task needs stays in the head: 80.5 -> 81.4"),
   "projection_units": Deviation(128, "enough for a batch of 64"),
   "similarity": Deviation("cosine", "few steps, as in quick: 78.9 -> 81.1 (one seed)"),
   "learning_rate": Deviation(1e-3, "few steps"),
@@ -155,9 +171,17 @@ RECIPES["small"] = {
   "monitor_every": Deviation(100, "a curve to look at"),
 }
 
-SMALL_DATA_SET_CLIPS = 20_000  # below, `small` is the default: fewer than 20 batches of the paper
+SMALL_DATA_SET_CLIPS = 20_000  # with fewer (20 batches of the paper), `small` is the default
 
 
 def default_recipe(num_clips: int) -> str:
-  """Returns the name of the recipe for a data set of this size."""
+  """Returns the name of the default recipe for a data set.
+
+  Args:
+    num_clips: clips of the data set.
+
+  Example:
+    >>> default_recipe(400), default_recipe(2_000_000)
+    ('small', 'paper')
+  """
   return "small" if num_clips < SMALL_DATA_SET_CLIPS else "paper"

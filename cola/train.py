@@ -12,7 +12,11 @@ from cola.config import ENCODERS, RECIPES, SIMILARITIES, Config, default_recipe
 from contrastive_audio.cli.help import flag_group
 from contrastive_audio.cli.main import run_main
 from contrastive_audio.cli.training import System, train_system
-from contrastive_audio.cli.training_flags import define_training_flags, training_request
+from contrastive_audio.cli.training_flags import (
+  HYPER_PARAMETERS,
+  define_training_flags,
+  training_request,
+)
 
 EXAMPLES = (
   "python -m cola.train --dataset=/path/to/your/audio --run=runs/mine",
@@ -38,7 +42,7 @@ def _load() -> tuple[Callable, Callable]:
 
 def _define_flags() -> None:
   define_training_flags(list(RECIPES))
-  with flag_group("COLA"):
+  with flag_group(HYPER_PARAMETERS):
     flags.DEFINE_enum("similarity", None, SIMILARITIES, "How two projections are compared.")
     flags.DEFINE_enum("encoder", None, ENCODERS, "Network.")
     flags.DEFINE_string(

@@ -1,6 +1,6 @@
 """Sound in, embeddings out: what both papers assume, and nothing that only one of them says.
 
-One floor a folder; each imports only what stands below it:
+Each folder is a floor, and imports only what stands below it:
 
   cli/            flags -> dataclasses, console lines, errors for people, the training command
   training/       the train_step that both papers share, and a run from its start to its end

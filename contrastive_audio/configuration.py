@@ -1,9 +1,12 @@
-"""What the configurations of all systems share: how a run is run, recipes, flags -> fields."""
+"""What the configurations of all systems share: fields of every run, recipes, flags -> fields."""
 
 import ast
+import contextlib
 import dataclasses
 import difflib
-from collections.abc import Mapping
+import math
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from contrastive_audio.errors import UserError
 
@@ -18,98 +21,200 @@ STRATEGIES = ("auto", "none", "mirrored", "multi_worker")  # devices and hosts
 
 @dataclasses.dataclass(frozen=True)
 class RunConfig:
-  """Fields that every system has; not one of them is a number of a paper."""
+  """Fields that every system has; none of them is a number of a paper.
 
-  split: str | None = None  # None: train, where the data set has splits
-  max_bad_fraction: float = 0.05  # share of clips that may be unusable
+  Example:
+    >>> RunConfig(seed=1, precision="float8")
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: precision='float8': must be one of float32, ...
+  """
+
+  if TYPE_CHECKING:
+    # For type checkers only: fields that every system adds, with the defaults of its paper.
+    dataset: str = ""
+    sample_rate_hz: int = 0
+    mean: float | None = None
+    std: float | None = None
+    encoder: str = ""
+    batch_size: int = 0
+    epochs: int = 0
+
+  split: str | None = None  # of the data set; None: train, if it has splits
+  max_bad_fraction: float = 0.05  # largest share of clips that may be unusable
   steps: int | None = None  # None: epochs * (clips // batch_size)
   seed: int = 0  # of weights, excerpts and views
-  monitor_every: int = (
-    0  # steps between kNN and linear checks; 0: before the first and after the last step
-  )
+  monitor_every: int = 0  # steps between kNN and linear checks; 0: before the first and at the end
   checkpoint_every: int = 100  # steps between checkpoints
   reestimate_batches: int = 0  # clean batches that give BatchNorm its final statistics; 0: none
-  deterministic: bool = False  # bit-equal resumes; slower
-  views_on: str = "device"  # where views are made; or "host": the same numbers
+  deterministic: bool = False  # bit-identical resumes; slower
+  views_on: str = "device"  # where views are computed; or "host": the same numbers
   precision: str = "float32"  # of the networks; log-mels, losses, statistics: at least float32
   logits_block: int = 0  # rows of the logits at once; 0: all. The same numbers in less memory
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     self.require("precision", PRECISIONS)
     self.require("views_on", VIEWS_ON)
+    self.require_between(0, 1, "max_bad_fraction")
+    self.require_at_least(1, "steps", "checkpoint_every")
+    self.require_at_least(0, "seed", "monitor_every", "reestimate_batches", "logits_block")
 
-  def require(self, field, allowed):
-    """Raises a UserError unless the field has one of the allowed values."""
+  @property
+  def num_steps(self) -> int:
+    """The length of the training: `steps`, once `configure` has set it."""
+    if self.steps is None:
+      raise ValueError("steps is None: `configure` computes it from the number of clips")
+    return self.steps
+
+  def require(self, field: str, allowed: Collection) -> None:
+    """Raises a UserError unless a field has one of the allowed values.
+
+    Args:
+      field: its name.
+      allowed: the values.
+    """
     if getattr(self, field) not in allowed:
-      known = ", ".join(map(str, allowed))
-      raise UserError(f"{field}={getattr(self, field)!r}: it can be {known}")
+      values = ", ".join(map(str, allowed))
+      raise UserError(f"{field}={getattr(self, field)!r}: must be one of {values}")
+
+  def require_at_least(self, lowest: float, *fields: str) -> None:
+    """Raises a UserError unless fields are as large as that, or None.
+
+    Args:
+      lowest: the smallest allowed value.
+      *fields: their names.
+    """
+    self.require_between(lowest, float("inf"), *fields)
+
+  def require_between(self, lowest: float, highest: float, *fields: str) -> None:
+    """Raises a UserError unless fields lie in a range, or are None.
+
+    Args:
+      lowest: the smallest allowed value.
+      highest: the largest allowed value; infinity itself is not allowed.
+      *fields: their names.
+    """
+    for field in fields:
+      value = getattr(self, field)
+      if value is None or (lowest <= value <= highest and math.isfinite(value)):
+        continue
+      allowed = f"at least {lowest:g}" if math.isinf(highest) else f"{lowest:g} to {highest:g}"
+      raise UserError(f"{field}={value!r}: must be {allowed}")
+
+  def require_positive(self, *fields: str) -> None:
+    """Raises a UserError unless fields are numbers above zero, or None.
+
+    Args:
+      *fields: their names.
+    """
+    for field in fields:
+      value = getattr(self, field)
+      if value is not None and not 0 < value < float("inf"):
+        raise UserError(f"{field}={value!r}: must be above 0")
+
+
+AnyConfig = TypeVar("AnyConfig", bound=RunConfig)
 
 
 @dataclasses.dataclass(frozen=True)
 class Deviation:
-  """A field that a recipe changes, with the reason and what it was measured to do."""
+  """The value that a recipe gives to a field, with the reason and the measured effect.
 
-  value: object
+  Example:
+    >>> recipe = {"batch_size": Deviation(64, "small sets lack 1024 clips")}
+    >>> recipe["batch_size"].value
+    64
+  """
+
+  value: Any
   reason: str
 
 
-Recipe = Mapping[str, Deviation]  # field -> what it is changed to, and why
+Recipe = Mapping[str, Deviation]  # field -> its value, and why
 
 
-def parse_settings(config_class, settings):
+def parse_settings(config_class: type[RunConfig], settings: Sequence[str]) -> dict[str, Any]:
   """Reads "field=value" texts, for fields that have no flag of their own.
 
   Args:
-    config_class: a RunConfig.
-    settings: list of str.
+    config_class: the configuration of a system.
+    settings: the texts.
 
   Returns:
-    A dictionary, field -> value of the type of its default.
+    field -> value, which has the type of the field's default.
 
   Raises:
     UserError: there is no such field, or it cannot hold that value.
+
+  Example:
+    >>> parse_settings(RunConfig, ["checkpoint_every=20", "deterministic=True"])
+    {'checkpoint_every': 20, 'deterministic': True}
   """
   defaults = {field.name: field.default for field in dataclasses.fields(config_class)}
   values = {}
   for setting in settings:
     name, equals, text = setting.partition("=")
     if not equals or name not in defaults:
-      near = difflib.get_close_matches(name, defaults, n=3) or sorted(defaults)
-      raise UserError(f"--set={setting}: write FIELD=VALUE, with a field such as {', '.join(near)}")
-    values[name] = _parsed(setting, text, defaults[name])
+      raise UserError(f"--set={setting}: {_not_a_setting(name, bool(equals), list(defaults))}")
+    values[name] = _parse_value(setting, text, defaults[name])
   return values
 
 
-def _parsed(setting, text, default):
-  """A text as a value of the type of a default; fields whose default is None hold numbers."""
+def _not_a_setting(name: str, has_value: bool, fields: Sequence[str]) -> str:
+  """Says what is wrong with a setting that names no field, or gives it no value."""
+  if name in fields and not has_value:
+    return f"write --set={name}=VALUE"
+  if near := difflib.get_close_matches(name, fields, n=3):
+    return f"there is no field {name!r}; did you mean {' or '.join(near)}?"
+  return f"write FIELD=VALUE; there is no field {name!r}, but {', '.join(sorted(fields))}"
+
+
+def _parse_value(setting: str, text: str, default: Any) -> Any:
+  """Converts a text to the type of a default; fields whose default is None hold numbers."""
   if isinstance(default, str):
     return text
-  try:
+  value: Any = text
+  with contextlib.suppress(ValueError, SyntaxError):
     value = ast.literal_eval(text)
-  except (ValueError, SyntaxError):
-    value = text
-  kinds = {bool: (bool,), int: (int,), float: (int, float)}.get(type(default), (int, float))
-  if not isinstance(value, kinds) or isinstance(value, bool) != isinstance(default, bool):
+  is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+  if isinstance(default, bool):
+    fits = isinstance(value, bool)
+  elif isinstance(default, int):
+    fits = is_number and isinstance(value, int)
+  else:
+    fits = is_number
+  if not fits:
     expected = "number" if default is None else type(default).__name__
-    raise UserError(f"--set={setting}: {text!r} is no {expected}, as {default!r} is")
+    raise UserError(f"--set={setting}: {text!r} is not a valid {expected} (default: {default})")
   return float(value) if isinstance(default, float) else value
 
 
-def configure(config_class, recipe, flag_values, num_clips):
-  """Returns the configuration of a recipe, with the fields that flags set by name.
+def configure(
+  config_class: type[AnyConfig], recipe: Recipe, settings: Mapping[str, Any], num_clips: int
+) -> AnyConfig:
+  """Returns the configuration of a recipe, with the fields that are set by name.
 
   Args:
-    config_class: a RunConfig.
-    recipe: dictionary, field -> Deviation.
-    flag_values: dictionary of flags; None means: not set.
+    config_class: the configuration of a system.
+    recipe: field -> Deviation.
+    settings: field -> value, such as the flags of a command. They take precedence over the recipe;
+      names that are not fields are ignored, and so is None.
     num_clips: clips of the data set, to turn epochs into steps.
+
+  Example:
+    >>> @dataclasses.dataclass(frozen=True)
+    ... class Config(RunConfig):
+    ...   batch_size: int = 1024
+    ...   epochs: int = 500
+    >>> recipe = {"batch_size": Deviation(64, "small sets lack 1024 clips")}
+    >>> configure(Config, recipe, {"epochs": 10, "seed": None}, num_clips=128).steps
+    20
   """
-  fields = {field.name for field in dataclasses.fields(config_class)}
-  given = {k: v for k, v in flag_values.items() if k in fields and v is not None}
-  changed = {field: deviation.value for field, deviation in recipe.items()}
-  if "batch_size" in changed:  # a recipe for small sets fits sets that are smaller still
-    changed["batch_size"] = min(changed["batch_size"], max(2, num_clips))
-  config = config_class(**(changed | given))
+  names = {field.name for field in dataclasses.fields(config_class)}
+  fields = {name: deviation.value for name, deviation in recipe.items()}
+  if "batch_size" in fields:  # a recipe for small data sets also fits smaller ones
+    fields["batch_size"] = min(fields["batch_size"], max(2, num_clips))
+  fields |= {name: value for name, value in settings.items() if name in names and value is not None}
+  config = config_class(**fields)
   if config.steps is None:
     steps = config.epochs * max(1, num_clips // config.batch_size)
     config = dataclasses.replace(config, steps=steps)

@@ -1,4 +1,4 @@
-"""The ways in which input and disk can be wrong."""
+"""Errors that are the user's to fix, and errors of single recordings."""
 
 _DISK_REASONS = (
   "no space left on device",
@@ -10,18 +10,37 @@ _DISK_REASONS = (
 
 
 class UserError(Exception):
-  """Something the user can mend; the message is one line: what, where, what to do."""
+  """Something the user can fix; the message is one line: what is wrong, where, and what to do.
+
+  Example:
+    >>> raise UserError("'runs/mine' is not a run folder: choose another one with --model")
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: 'runs/mine' is not a run folder: ...
+  """
 
 
 class UnusableAudio(Exception):
-  """One file or record that cannot be used; the message is the reason, for `skipped.csv`."""
+  """A recording that cannot be used; the message is the reason that `skipped.csv` records.
+
+  Example:
+    >>> from contrastive_audio.sound.reading import read
+    >>> read("missing.wav", 16_000)
+    Traceback (most recent call last):
+    contrastive_audio.errors.UnusableAudio: no such file or directory
+  """
 
 
-def disk_reason(error):
-  """Returns why the disk refused, in small letters, or None if the error is of another kind.
+def disk_reason(error: BaseException) -> str | None:
+  """Returns why the disk refused an operation, in lower case; None if it did not.
 
   Args:
-    error: an OSError, or an error of TensorFlow, which tells it in its text only.
+    error: an OSError, or an error of TensorFlow, which gives the reason only in its text.
+
+  Example:
+    >>> disk_reason(OSError("No space left on device"))
+    'no space left on device'
+    >>> disk_reason(ValueError("not a number")) is None
+    True
   """
   text = str(error).lower()
   return next((reason for reason in _DISK_REASONS if reason in text), None)

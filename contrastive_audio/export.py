@@ -8,6 +8,8 @@
 With --classifier=FOLDER, the --output of downstream.linear, the model gives class scores, too.
 """
 
+import importlib.util
+import os
 from collections.abc import Sequence
 
 from absl import flags
@@ -17,6 +19,8 @@ from contrastive_audio.cli.flags import FLAGS
 from contrastive_audio.cli.help import REQUIRED, flag_group
 from contrastive_audio.cli.main import run_main, start_tensorflow
 from contrastive_audio.configuration import EXPORT_FORMATS
+from contrastive_audio.errors import UserError
+from contrastive_audio.utils.extras import install_hint
 
 EXAMPLES = (
   "python -m contrastive_audio.export --model=runs/mine --format=tflite",
@@ -27,6 +31,7 @@ EXAMPLES = (
 def main(_: Sequence[str]) -> None:
   folder, file_format = FLAGS.model, FLAGS.format
   output, classifier = FLAGS.output, FLAGS.classifier
+  _require_exportable(folder, file_format)
   start_tensorflow()
   from contrastive_audio.exporting import export
   from contrastive_audio.runs import Run
@@ -37,6 +42,20 @@ def main(_: Sequence[str]) -> None:
   line("gives", exported.gives)
   if exported.labels_path:
     line("classes", exported.labels_path)
+
+
+def _require_exportable(folder: str, file_format: str) -> None:
+  """Raises an error, without TensorFlow, unless the folder holds an encoder and its record."""
+  if not os.path.isdir(folder):
+    raise UserError(f"--model={folder}: there is no such folder; export takes a run folder")
+  if not os.path.exists(os.path.join(folder, "config.json")):
+    raise UserError(f"--model={folder} is not a run folder: it holds no config.json")
+  if not os.path.exists(os.path.join(folder, "encoder.keras")):
+    raise UserError(
+      f"--model={folder} has no encoder.keras yet: let its training end, or stop it with Ctrl-C"
+    )
+  if file_format == "onnx" and importlib.util.find_spec("tf2onnx") is None:
+    raise UserError(f"--format=onnx needs the package tf2onnx: {install_hint('onnx')}")
 
 
 def _define_flags() -> None:

@@ -1,10 +1,10 @@
 """python -m contrastive_audio.prepare: decodes a data set into its store, ahead of training.
 
-Alone it does what every training does first. With --num_workers=N --worker=I it decodes the share of
-one of N workers, each of which may run anywhere and be stopped at any time; afterwards
---num_workers=N --merge completes the store. With --beam_pipeline_options a Beam runner decodes. The
-bytes of the store are the same. Trainings with the same --dataset find the store, and
---dataset=store:FOLDER opens it without looking at the data set at all.
+Alone it does what every training does first. With --num_workers=N --worker=I it decodes the share
+of one of N workers. Each may run anywhere and be stopped at any time; afterwards --num_workers=N
+--merge completes the store. With --beam_pipeline_options a Beam runner decodes. The bytes of the
+store are the same. Trainings with the same --dataset find the store, and --dataset=store:FOLDER
+opens it without looking at the data set at all.
 """
 
 import dataclasses
@@ -42,6 +42,11 @@ class Work:
 
   Raises:
     UserError: the fields contradict each other.
+
+  Example:
+    >>> Work(num_workers=2, worker=2)
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: --worker=2: with --num_workers=2 it is 0 to 1
   """
 
   num_workers: int = 1
@@ -70,7 +75,7 @@ def main(_: Sequence[str]) -> None:
   choice, location, rate_hz = data_choice(FLAGS.dataset), data_location(), FLAGS.sample_rate_hz
   sources = ChosenData(choice, location, rate_hz).sources()
   stores = [
-    prepare_share(name, source, choice, location, rate_hz, work)
+    _prepare_share(name, source, choice, location, rate_hz, work)
     for name, source in zip(choice.datasets, sources)
   ]
   complete = [store for store in stores if store is not None]
@@ -79,7 +84,7 @@ def main(_: Sequence[str]) -> None:
     line("next", " ".join(f"--dataset=store:{store.folders[0]}" for store in complete))
 
 
-def prepare_share(
+def _prepare_share(
   name: str,
   source: ClipSource,
   choice: DataChoice,

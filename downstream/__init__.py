@@ -1,51 +1,37 @@
-"""What an encoder is worth: judges run folders, SavedModels and baselines; knows no paper.
+"""Evaluates and uses run folders, SavedModels and baselines; does not depend on either paper.
 
-  models              what --model may be
-  tasks, task_data    what it is judged on: a card, or a data set of your own, with its clips
-  cards, card         all task cards: those of COLA (cola_cards), of sound events (event_cards)
-  splits              which clips test: rules, and those of published data sets (corpus_splits)
-  knn, linear         commands: neighbours vote; a linear classifier on the frozen encoder
-  finetune            command: encoder and classifier trained together
-  judging, scores     what the three share
-  logistic, training  a classifier fitted on embeddings; one trained on random excerpts
-  embed               command: embeddings of any audio in a file
-  neighbours          command: what sounds alike, as a list and as a page to listen
-  embeddings, outputs parts on disk, and the file made of them
-  tables              command: the papers' tables; paper_tables, published, experiments (obstacles,
-                      result_files)
-  hear                the HEAR 2021 API
-  plots, projector    figures; files for TensorBoard's embedding projector
+Commands:
 
-What a program of your own needs most can be imported from here, too:
+  linear, knn   evaluate a frozen encoder: linear classifier, nearest neighbours
+  finetune      trains encoder and classifier together
+  embed         writes the embeddings of any audio into one file
+  neighbours    finds clips that sound alike: a list, and a page to listen to
+  tasks         lists the task cards
+  tables        measures the tables of the papers
 
-  open_model  what --model names -> a Model, which embeds clips
-  open_task   what --task names -> a TaskData: clips, labels and splits
-  Task        how a data set is judged; TaskData holds it with its clips
-  Embeddings  the embeddings of all clips of a store, made once and kept on disk
-  judge       a method, a task and a model -> scores of the test clips
-  Condition   how much of the training labels a method gets to see
+Folders:
+
+  cards/        the tasks: clips, splits, published scores
+  encoders/     what is evaluated: runs, SavedModels, baselines; embeddings in files
+  classifiers/  how: logistic regression, nearest neighbours, training on excerpts
+  papers/       the papers' tables
+
+`evaluation` brings model, task and method together, `evaluation_files` writes the results, `plots`
+draws them. `hear` is the HEAR 2021 API. `choices`, `flags` and `checks` belong to the commands.
+
+What your own programs need most can be imported from here:
+
+  open_model   opens what --model names -> a Model
+  Model        something that embeds clips, and can be evaluated
+  open_task    opens what --task names -> a TaskData
+  TaskData     a task with its clips, labels and splits
+  Task         how a data set is evaluated
+  TaskChoice   the name of a task, and where its data is
+  Embeddings   the embeddings of all clips of a store, computed once and kept on disk
+  evaluate     evaluates a method on a task with a model -> a Result
+  Condition    how many training labels a method sees, and how many of them are wrong
 """
 
-import importlib
+import lazy_loader
 
-_HOMES = {
-  "open_model": "models",
-  "Model": "models",
-  "open_task": "tasks",
-  "Task": "card",
-  "TaskData": "task_data",
-  "Embeddings": "embeddings",
-  "judge": "judging",
-  "Condition": "judging",
-}
-_MODULES = ("hear", "knn", "linear", "models", "neighbours", "plots", "splits", "tasks")
-__all__ = [*_HOMES, *_MODULES]
-
-
-def __getattr__(name):
-  """Imports a public name when it is asked for: `import downstream` stays as fast as it can be."""
-  if name in _MODULES:
-    return importlib.import_module(f"{__name__}.{name}")
-  if name in _HOMES:
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-  raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

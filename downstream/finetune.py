@@ -1,95 +1,90 @@
 """python -m downstream.finetune: trains encoder and classifier together on the labels of a task.
 
-From pre-trained weights (--model=RUN), or from random ones (--model=random:RUN), which is the
-papers' supervised baseline. It stops early by the validation part of the training clips. With
---frozen only the classifier is trained, and the encoder stays as it is, BatchNorm included.
+It starts from pre-trained weights (--model=RUN), or from random weights (--model=random:RUN), which
+is the papers' supervised baseline. Early stopping uses validation clips, a share of the training
+clips. With --frozen only the classifier is trained; the encoder, including the statistics of
+BatchNorm, stays as it is.
 """
 
-import dataclasses
-import math
+from collections.abc import Sequence
+from typing import Any
 
 from absl import flags
 
-from contrastive_audio.cli import flags, main
-from contrastive_audio.distributed import hosts
-from downstream import judging
-from downstream.classifiers import excerpt_training, training_flags
+from contrastive_audio.cli.flags import FLAGS
+from contrastive_audio.cli.help import flag_group
+from contrastive_audio.cli.main import run_main, start_tensorflow
+from contrastive_audio.configuration import STRATEGIES
+from contrastive_audio.errors import UserError
+from downstream.checks import check_request
+from downstream.choices import BATCHNORMS, LOGMEL_STATS, STARTS
+from downstream.flags import define_evaluation_flags, define_training_flags, evaluation_request
 
-PATIENCE_STEPS = 100  # it waits at least so long for a better validation score
-
-
-def make_method(options, hosts=None):
-  """Returns what makes the method, for judging.run.
-
-  Args:
-    options: training.Options.
-    hosts: distribution.Hosts; None: this device alone.
-  """
-
-  def make(data, model):
-    fitting = dataclasses.replace(options, multi_label=data.multi_label)
-    return lambda problem: _fit_and_score(problem, fitting, hosts)
-
-  return make
+EXAMPLES = (
+  "python -m downstream.finetune --model=runs/mine --task=/path/to/your/audio --output=results",
+  "python -m downstream.finetune --model=runs/mine --task=esc50 --data_dir=/path/to/data "
+  "--labels_per_class=5 --start=linear --batchnorm=fixed --learning_rate=1e-4",
+)
+# Flags that are fields of classifier.Options.
+_OPTIONS = ("frozen", "learning_rate", "batch_size", "epochs", "patience", "start", "batchnorm")
 
 
-def _fit_and_score(problem, options, hosts=None):
-  validation = problem.validation if len(problem.validation) else None
-  # With one label per class there is nothing to stop by.
-  patience = None if validation is None else _patience(options, len(problem.train))
-  options = dataclasses.replace(options, patience=patience)
-  classifier = excerpt_training.train(
-    problem.model,
-    problem.data.store,
-    problem.train,
-    problem.targets,
-    options,
-    validation,
-    problem.folder,
-    hosts=hosts,
-  )
-  return classifier.scores(problem.data.store, problem.test)
+def main(_: Sequence[str]) -> None:
+  request, strategy = evaluation_request(), FLAGS.strategy
+  fields: dict[str, Any] = {name: FLAGS[name].value for name in _OPTIONS}
+  check_request(request)
+  if request.model == LOGMEL_STATS:
+    raise UserError(f"--model={LOGMEL_STATS} has no weights to train: use downstream.linear")
+  start_tensorflow()
+  from contrastive_audio.distributed.hosts import join_hosts
+  from downstream.classifiers.classifier import Options
+  from downstream.classifiers.fine_tuning import fine_tuning_method
+  from downstream.evaluation import run_evaluation
+
+  options = Options(seed=request.seed, **fields)
+  with join_hosts(strategy) as hosts:
+    make_method = fine_tuning_method(options, hosts)
+    run_evaluation(
+      request,
+      "frozen" if options.frozen else "fine-tuning",
+      make_method,
+      show_embeddings=False,
+      writes=hosts.is_chief,
+    )
 
 
-def _patience(options, num_train):
-  """Returns how many epochs to wait: with few clips an epoch is a step, and says nothing."""
-  steps_per_epoch = num_train // min(options.batch_size, num_train)
-  return max(options.patience, math.ceil(PATIENCE_STEPS / steps_per_epoch))
+def _define_flags() -> None:
+  define_evaluation_flags()
+  define_training_flags("Training", learning_rate=1e-3, epochs=50)
+  with flag_group("Training"):
+    flags.DEFINE_bool("frozen", False, "Train only the classifier.")
+    flags.DEFINE_integer(
+      "patience",
+      10,
+      "Stop after so many epochs, and at least 100 steps, without a better validation score.",
+      lower_bound=1,
+    )
+    flags.DEFINE_enum(
+      "start",
+      "random",
+      STARTS,
+      "Weights that the classifier starts from: random (the papers), or linear, those of logistic "
+      "regression on the embeddings, which helps a lot if labels are few.",
+    )
+    flags.DEFINE_enum(
+      "batchnorm",
+      "batch",
+      BATCHNORMS,
+      "Statistics of BatchNorm in training: batch (the papers), or fixed, those of the model.",
+    )
+  with flag_group("Devices"):
+    flags.DEFINE_enum("strategy", "auto", STRATEGIES, "As for the train commands.")
 
 
-def main(_):
-  values = flags.FLAGS.flag_values_dict()
-  options = training_flags.options(values, values["frozen"], values["patience"])
-  names = ("start", "batchnorm")
-  options = dataclasses.replace(options, **{name: values[name] for name in names})
-  name = "frozen" if values["frozen"] else "fine-tuning"
-  with hosts.joined(values["strategy"]) as hosts:
-    method = make_method(options, hosts)
-    judging.run(name, method, values, show_embeddings=False, writes=hosts.is_chief)
+def run(argv: Sequence[str] | None = None) -> None:
+  """Runs the command, with the arguments of this process if none are given."""
+  run_main(main, _define_flags, __doc__, EXAMPLES, argv)
 
 
 if __name__ == "__main__":
-  judging.define_flags()
-  flags.DEFINE_bool("frozen", False, "Train the classifier only.")
-  flags.DEFINE_integer(
-    "patience",
-    10,
-    "Epochs without a better validation score before it stops; 100 steps at least.",
-    lower_bound=1,
-  )
-  flags.DEFINE_enum(
-    "start",
-    "random",
-    excerpt_training.STARTS,
-    "Of the classifier: random (the papers), or linear: logistic regression on the encoder as it "
-    "is; with few labels it gains a lot.",
-  )
-  flags.DEFINE_enum(
-    "batchnorm",
-    "batch",
-    excerpt_training.BATCHNORMS,
-    "Statistics of BatchNorm in training: of the batch (the papers), or fixed, those of the model.",
-  )
-  flags.DEFINE_enum("strategy", "auto", hosts.STRATEGIES, "As of the trainers.")
-  training_flags.define(learning_rate=1e-3, epochs=50)
-  main.run_main(main)
+  run()

@@ -1,67 +1,48 @@
-"""python -m downstream.knn: the nearest training clips predict the class of a test clip.
+"""python -m downstream.knn: evaluates a frozen encoder by nearest neighbours.
 
-Two protocols. `split`: clips, by cosine similarity of their embeddings, with the split of the task.
-`patches`: the one of mix-back's code, without a training part: all windows of the test clips are
-each other's gallery, those of the same clip excluded; windows vote for their clip.
+--protocol=split    the nearest training clips vote for the class of a test clip
+--protocol=patches  as in mix-back's code, without training clips: windows of the test clips vote
+                    for each other, but not for windows of their own clip
 """
 
-import numpy as np
+from collections.abc import Sequence
+
 from absl import flags
 
-from contrastive_audio.cli import flags, main
-from contrastive_audio.errors import UserError
-from contrastive_audio.monitoring import knn
-from downstream import judging
-from downstream.encoders.embedding_parts import Embeddings
+from contrastive_audio.cli.flags import FLAGS
+from contrastive_audio.cli.help import flag_group
+from contrastive_audio.cli.main import run_main, start_tensorflow
+from downstream.checks import check_request
+from downstream.choices import KNN_PROTOCOLS
+from downstream.flags import define_evaluation_flags, evaluation_request
 
-PROTOCOLS = ("split", "patches")
-
-
-def make_method(protocol="split", neighbours=10, cache=None):
-  """Returns what makes the method, for judging.run.
-
-  Args:
-    protocol: see above.
-    neighbours: k of "split".
-    cache: `(model, store) -> folder` of its embeddings; None: the user's cache.
-  """
-
-  def make(data, model):
-    if data.multi_label:
-      raise UserError(f"{data.task.name}: clips have several labels, which kNN does not predict")
-    if protocol == "patches":
-      return lambda problem: _by_patches(problem, cache)
-    folder = cache and cache(model, data.store)
-    rows = Embeddings(model, data.store, folder).make().of_clips()
-    return lambda problem: _by_clips(problem, rows, neighbours)
-
-  return make
+EXAMPLES = (
+  "python -m downstream.knn --model=runs/mine --task=/path/to/your/audio",
+  "python -m downstream.knn --model=logmel_stats --task=esc50 --data_dir=/path/to/data",
+)
 
 
-def _by_clips(problem, rows, neighbours):
-  gallery = problem.fitted_and_chosen
-  return knn.votes_of_gallery(
-    rows[problem.test], rows[gallery], problem.targets[gallery], neighbours
-  )
+def main(_: Sequence[str]) -> None:
+  request, protocol, neighbours = evaluation_request(), FLAGS.protocol, FLAGS.neighbours
+  check_request(request)
+  start_tensorflow()
+  from downstream.classifiers.nearest_neighbours import knn_method
+  from downstream.evaluation import run_evaluation
+
+  run_evaluation(request, "kNN", knn_method(protocol, neighbours))
 
 
-def _by_patches(problem, cache):
-  tested = problem.data.store.select(problem.test)  # the others play no part
-  folder = cache and cache(problem.model, tested)
-  clips, values = Embeddings(problem.model, tested, folder).make().of_windows()
-  labels = [problem.data.clips.labels[i] for i in problem.test]
-  k = knn.patch_neighbours(clips, len(set(labels)))
-  predicted = knn.leave_one_clip_out(values, clips, labels, k)
-  return (predicted[:, None] == np.array(problem.data.class_names, object)).astype(np.float32)
+def _define_flags() -> None:
+  define_evaluation_flags()
+  with flag_group("Evaluation"):
+    flags.DEFINE_enum("protocol", "split", KNN_PROTOCOLS, "See above.")
+    flags.DEFINE_integer("neighbours", 10, "k of --protocol=split.", lower_bound=1)
 
 
-def main(_):
-  values = flags.FLAGS.flag_values_dict()
-  judging.run("kNN", make_method(values["protocol"], values["neighbours"]), values)
+def run(argv: Sequence[str] | None = None) -> None:
+  """Runs the command, with the arguments of this process if none are given."""
+  run_main(main, _define_flags, __doc__, EXAMPLES, argv)
 
 
 if __name__ == "__main__":
-  judging.define_flags()
-  flags.DEFINE_enum("protocol", "split", PROTOCOLS, "See the beginning of downstream/knn.py.")
-  flags.DEFINE_integer("neighbours", 10, "k of the protocol split.", lower_bound=1)
-  main.run_main(main)
+  run()

@@ -4,14 +4,15 @@ Fonseca, Ortego, McGuinness, O'Connor, Serra, ICASSP 2021 (arXiv:2011.07616). Tw
 one clip, mixed with a little of other clips and augmented, are a positive pair; all other views of
 the batch are negatives.
 
-  config          every number, with its unit and its source; the recipes
-  mixing          mix-back itself, and the choice of backgrounds
-  model           views, projection head, NT-Xent
-  monitor         kNN by the paper's protocol
-  train           the command: python -m mixback.train
-  import_weights  the command for released PyTorch encoders -> run folder
+  config            every number, with its unit and its source; the recipes
+  mixing            mix-back itself, and the choice of backgrounds
+  model             views, projection head, NT-Xent
+  monitor           kNN by the paper's protocol
+  train             the command: python -m mixback.train
+  import_weights    the command: released PyTorch encoder -> run folder
+  released_weights  PyTorch state dict -> encoder
 
-What a program of your own needs most can be imported from here, too:
+The names that a program needs most can be imported from the package itself:
 
   Config       the configuration; its defaults are the paper
   build_model  a Config -> the contrastive model: views, encoder, head, objective

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 from contrastive_audio.configuration import POSITIVES, SHORT_CLIPS, Deviation, Recipe
 from contrastive_audio.errors import UserError
-from contrastive_audio.views.augmentation_config import AugmentConfig
+from contrastive_audio.views.system_config import SystemConfig
 
 if TYPE_CHECKING:
+  from contrastive_audio.frontend.clip_store import ClipStore
   from contrastive_audio.frontend.front_end import FrontEnd
   from contrastive_audio.frontend.log_mel import LogMel
-  from contrastive_audio.store.store import Store
   from contrastive_audio.views.excerpts import ExcerptPairs
 
 MIXES = ("batch", "within_clip", "none")  # whose sounds become backgrounds
@@ -18,8 +18,17 @@ ENCODERS = ("resnet18", "vgg_like", "crnn", "frame_cnn")
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(AugmentConfig):
-  """A training of mix-back."""
+class Config(SystemConfig):
+  """A training of mix-back.
+
+  Raises:
+    UserError: a value is not allowed.
+
+  Example:
+    >>> Config(batch_size=2)
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: mix=batch needs two other clips for each: ...
+  """
 
   dataset: str = "fsdnoisy18k"  # P
 
@@ -31,23 +40,23 @@ class Config(AugmentConfig):
   num_mels: int = 96
   fmin_hz: float = 50.0
   fmax_hz: float = 10_500.0
-  frames: int = 101  # 1 s; 24,048 samples of the mirrored clip
-  short_clips: str = "repeat"  # clips shorter than 1 s, up to exactly 1 s; or "zeros", "tile"
-  patch_hop_frames: int = 50  # between the patches by which a clip is judged
+  frames: int = 101  # 1 s: 24,048 samples of the clip, which is padded by reflection
+  short_clips: str = "repeat"  # of clips shorter than 1 s, up to exactly 1 s; or "zeros", "tile"
+  patch_hop_frames: int = 50  # between the patches by which a clip is evaluated
   mean: float | None = None  # of the log-mels of the training set; None: measured
-  std: float | None = None  # likewise; the published code has it too small by sqrt(N), see README
+  std: float | None = None  # as mean; the published code's is too small, see import_weights.py
 
   # Positives and mix-back (P 2)
   positives: str = "random"  # P; or "same", "separated"
-  separation_frames: int = 101  # of "separated": just not overlapping
+  separation_frames: int = 101  # of "separated": the patches just do not overlap
   mix: str = "batch"  # P: other clips; or "within_clip", "none"
   mix_alpha: float = 0.05  # C: lambda ~ U(0, alpha)
 
   # Augmentations (C), see contrastive_audio.views.augment
-  augment: str = "rrc,compress,noise"  # C; SpecAugment is named by its README and switched off
+  augment: str = "rrc,compress,noise"  # C; its README names SpecAugment, its code leaves it off
 
   # Encoder and head (C)
-  encoder: str = "resnet18"  # or "vgg_like", "crnn"; "frame_cnn" is not in the paper
+  encoder: str = "resnet18"  # or "vgg_like", "crnn"; or "frame_cnn", which is not in the paper
   batchnorm_momentum: float = 0.9  # PyTorch's 0.1
   hidden_units: int = 512
   projection_units: int = 512
@@ -59,13 +68,18 @@ class Config(AugmentConfig):
   learning_rate: float = 0.03
   momentum: float = 0.9
   weight_decay: float = 1e-4
-  first_drop: float = 0.65  # share of training after which the rate is a tenth: 325 of 500 epochs
-  second_drop: float = 0.85  # and a hundredth: 425 of 500
+  first_drop: float = 0.65  # share of the steps after which the rate is a tenth: epoch 325 of 500
+  second_drop: float = 0.85  # share of the steps after which it is a hundredth: epoch 425 of 500
   batch_size: int = 128
   epochs: int = 500
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     super().__post_init__()
+    self.require_front_end()
+    self.require_training()
+    self.require_at_least(1, "patch_hop_frames")
+    self.require_at_least(0, "separation_frames")
+    self.require_between(0, 1, "mix_alpha", "momentum", "first_drop", "second_drop")
     self.require("encoder", ENCODERS)
     self.require("optimizer", ("sgd", "adam"))
     self.require("positives", POSITIVES)
@@ -73,12 +87,10 @@ class Config(AugmentConfig):
     self.require("short_clips", SHORT_CLIPS)
     if self.mix == "batch" and self.batch_size < 3:
       raise UserError("mix=batch needs two other clips for each: pass --batch_size=3 or more")
-    if not 0 <= self.mix_alpha <= 1:
-      raise UserError(f"mix_alpha={self.mix_alpha:g}: it lies between 0 and 1")
 
   def log_mel(self) -> "LogMel":
     """Returns the configured LogMel layer."""
-    from contrastive_audio.frontend.log_mel import LogMel  # late: it imports TensorFlow
+    from contrastive_audio.frontend.log_mel import LogMel  # late, because it imports TensorFlow
 
     return LogMel(
       sample_rate_hz=self.sample_rate_hz,
@@ -99,22 +111,29 @@ class Config(AugmentConfig):
     )
 
   def front_end(self) -> "FrontEnd":
-    """Returns the front end of training, monitor and export; raw without mean and std."""
+    """Returns the front end of training, monitor and export.
+
+    It does not standardise the log-mels as long as mean and std are None.
+    """
     from contrastive_audio.frontend.front_end import FrontEnd
 
     return FrontEnd(
       self.log_mel(),
       self.frames,
-      "clip_peak",
-      self.short_clips,
+      level="clip_peak",
+      short_clips=self.short_clips,
       shortest_samples=self.sample_rate_hz,
       hop_frames=self.patch_hop_frames,
       mean=0.0 if self.mean is None else self.mean,
       std=1.0 if self.std is None else self.std,
     )
 
-  def pairs(self, store: "Store") -> "ExcerptPairs":
-    """Returns the ExcerptPairs: two patches of each clip, and backgrounds within the clip."""
+  def pairs(self, store: "ClipStore") -> "ExcerptPairs":
+    """Returns the excerpts of each step: two of each clip, and two more for mix="within_clip".
+
+    Args:
+      store: the clips of the training.
+    """
     from contrastive_audio.views.excerpts import ExcerptPairs
 
     return ExcerptPairs(
@@ -122,8 +141,8 @@ class Config(AugmentConfig):
       self.batch_size,
       self.front_end().layout,
       self.seed,
-      self.positives,
-      self.separation_frames,
+      positives=self.positives,
+      separation=self.separation_frames,
       backgrounds=self.mix == "within_clip",
     )
 
@@ -131,7 +150,9 @@ class Config(AugmentConfig):
 RECIPES: dict[str, Recipe] = {
   "paper": {},
   "all": {
-    "augment": Deviation("all", "SpecAugment, which the paper considers and its code leaves off"),
+    "augment": Deviation(
+      "all", "with SpecAugment, which the paper considers; its code leaves it off"
+    ),
   },
   "quick": {
     "encoder": Deviation("vgg_like", "a small network for a small set"),
@@ -141,9 +162,9 @@ RECIPES: dict[str, Recipe] = {
   },
 }
 
-# Effects: as in cola/config.py; the recipe 79.6, without backgrounds 74.0.
+# Effects: as in cola/config.py. The recipe reaches 79.6, without backgrounds 74.0.
 RECIPES["small"] = {
-  "encoder": Deviation("frame_cnn", "small and fast, and frequency is not averaged away"),
+  "encoder": Deviation("frame_cnn", "small and fast; never averages over frequency"),
   "augment": Deviation(
     "level,equalise", "level and colour give a recording away: 76.4 -> 80.2 (two seeds)"
   ),
@@ -155,9 +176,17 @@ RECIPES["small"] = {
   "monitor_every": Deviation(100, "a curve to look at"),
 }
 
-SMALL_DATA_SET_CLIPS = 5_000  # below, `small` is the default; the paper's own set has 15,813
+SMALL_DATA_SET_CLIPS = 5_000  # with fewer, `small` is the default; the paper's set has 15,813
 
 
 def default_recipe(num_clips: int) -> str:
-  """Returns the name of the recipe for a data set of this size."""
+  """Returns the name of the default recipe for a data set.
+
+  Args:
+    num_clips: clips of the data set.
+
+  Example:
+    >>> default_recipe(400), default_recipe(15_813)
+    ('small', 'paper')
+  """
   return "small" if num_clips < SMALL_DATA_SET_CLIPS else "paper"

@@ -1,193 +1,172 @@
-"""python -m mixback.import_weights: a released PyTorch encoder becomes a run folder.
+"""python -m mixback.import_weights: turns a released PyTorch encoder into a run folder.
 
-The published code divides the log-mels by a standard deviation that is too small by sqrt(N), N
-being the number of values in its training set: its networks have learnt from inputs some 36,670
-times larger than standardised ones. In training that does no harm, because the first convolution
-has no bias and is followed by BatchNorm; but the stored statistics of that BatchNorm belong to
-those inputs, so that a released encoder works only on inputs scaled the same way. Here the factor
-becomes part of the run's `std`, and so of everything that is exported from it.
+The published code divides the log-mels by a standard deviation that is too small by sqrt(N), where
+N is the number of values in its training set. So its networks have learned from inputs some 36,670
+times larger than standardised ones. In training that does no harm: the first convolution has no
+bias, and BatchNorm follows it. But the stored statistics of that BatchNorm belong to those inputs,
+and a released encoder works only on inputs of the same scale. Here the factor becomes part of the
+run's `std`, and so of everything that is exported from it.
 """
 
 import dataclasses
-import pickle
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from absl import flags
 
-from contrastive_audio.cli import flags, main, open_data
+from contrastive_audio.cli.console import line
+from contrastive_audio.cli.flags import FLAGS, data_choice, data_location, define_dataset_flags
+from contrastive_audio.cli.help import REQUIRED, flag_group
+from contrastive_audio.cli.main import run_main, start_tensorflow
+from contrastive_audio.cli.open_data import DataChoice, DataLocation, open_store
 from contrastive_audio.errors import UserError
-from contrastive_audio.exporting.saved_model import export_saved_model
-from contrastive_audio.frontend.statistics import log_mel_statistics
-from contrastive_audio.networks import encoders
-from contrastive_audio.runs import Run
+from mixback import released_weights
 from mixback.config import Config
 
-FLAGS = flags.FLAGS
 RELEASED_INPUT_SCALE = 36_670.0  # sqrt(N) of FSDnoisy18k's noisy training set
 
-# A name that only this network has -> the network.
-_TELLTALES = {"layer4.0.conv1": "resnet18", "dense1": "vgg_like", "rnn1": "crnn"}
+EXAMPLES = (
+  "python -m mixback.import_weights --checkpoint=VGG_best.pth --run=runs/vgg "
+  "--dataset=/path/to/your/audio",
+  "python -m mixback.import_weights --checkpoint=VGG_best.pth --run=runs/vgg --statistics=-4.5,1.5",
+)
 
 
-def main(_):
-  arrays = read_state_dict(FLAGS.checkpoint)
-  name = recognise(arrays, FLAGS.checkpoint)
-  config = Config(encoder=name, dataset=" + ".join(FLAGS.dataset or [Config.dataset]))
-  encoder = getattr(encoders, name)(config.num_mels, config.batchnorm_momentum)
-  assign(encoder, arrays)
-  mean, std, digest = statistics(config)
-  config = dataclasses.replace(config, mean=mean, std=std / FLAGS.input_scale)
-  fields = dataclasses.asdict(config) | {"recipe": "imported", "checkpoint": FLAGS.checkpoint}
-  data = {"digest": digest}
-  run = Run.start_or_resume(
-    FLAGS.run, "mixback", fields, data, config.front_end(), "import_weights"
-  )
-  run.save_encoder(encoder)
-  export_saved_model(config.front_end(), encoder, run.saved_model)
-  size = encoder.output_shape[-1]
-  print(f"imported   {name}, {encoder.count_params() / 1e6:.2f} M weights, {size}-d embeddings")
-  print(f"statistics mean {mean:.4f}, std {std:.4f} / {FLAGS.input_scale:g} (input scale)")
-  print(f"run        {run.folder}\nmodel      {run.saved_model}")
+@dataclasses.dataclass(frozen=True)
+class Import:
+  """What becomes a run, and which run.
 
-
-def statistics(config):
-  """Returns (mean, std, digest of the data): given by --statistics, or measured on --dataset."""
-  if FLAGS.statistics:
-    try:
-      mean, std = map(float, FLAGS.statistics)
-    except ValueError:
-      mean, std = 0.0, 0.0
-    if not std > 0:
-      given = ",".join(FLAGS.statistics)
-      raise UserError(f"--statistics={given}: write two numbers, mean,std, the second above 0")
-    return mean, std, None
-  if not FLAGS.dataset:
-    raise UserError(
-      "the encoder needs mean and standard deviation of the log-mels it is used on: pass --dataset "
-      "to measure them there, or --statistics=mean,std"
-    )
-  store = open_data.open_store(FLAGS.flag_values_dict(), config.sample_rate_hz)
-  return *log_mel_statistics(store, config.front_end()), store.digest
-
-
-def read_state_dict(path):
-  """Returns the arrays of a PyTorch checkpoint by name; nothing in the file is executed.
+  Attributes:
+    checkpoint: file with the PyTorch state dict.
+    run: run folder to create.
+    input_scale: how many times larger than standardised the inputs of its training were.
+    statistics: mean and standard deviation of the log-mels; None: measured on `data`.
+    data: the clips to measure; None: there are none.
+    location: where they are.
 
   Raises:
-    UserError: PyTorch is missing, or the file is no state dict.
+    UserError: there are neither statistics nor data.
+
+  Example:
+    >>> Import("VGG_best.pth", "runs/vgg", statistics=(-4.5, 1.5)).input_scale
+    36670.0
   """
-  try:
-    import torch
-  except ImportError as error:
-    raise UserError('reading a PyTorch file needs PyTorch: pip install -e ".[torch]"') from error
-  try:
-    state = torch.load(path, map_location="cpu", weights_only=True)
-  except OSError as error:
-    raise UserError(f"cannot read {path!r}: {error.strerror or error}") from error
-  except (RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-    reason = str(error).splitlines()[0]
-    raise UserError(f"{path!r} is no PyTorch state dict of plain tensors: {reason}") from error
-  if not isinstance(state, dict) or not all(hasattr(v, "numpy") for v in state.values()):
-    raise UserError(f"{path!r} holds {type(state).__name__}, not a dictionary of tensors")
-  return {name.removeprefix("module."): value.numpy() for name, value in state.items()}
 
+  checkpoint: str
+  run: str
+  input_scale: float = RELEASED_INPUT_SCALE
+  statistics: tuple[float, float] | None = None
+  data: DataChoice | None = None
+  location: DataLocation = dataclasses.field(default_factory=DataLocation)
 
-def recognise(arrays, path):
-  """Returns the name of the encoder that a state dict belongs to.
-
-  Raises:
-    UserError: it is none of the three.
-  """
-  for telltale, name in _TELLTALES.items():
-    if any(key.startswith(telltale) for key in arrays):
-      return name
-  raise UserError(
-    f"{path!r} is none of {', '.join(_TELLTALES.values())}: its first layers are "
-    f"{', '.join(list(arrays)[:3]) or 'missing'}"
-  )
-
-
-def assign(encoder, arrays):
-  """Puts the arrays of a state dict into an encoder of the same network.
-
-  Raises:
-    UserError: a layer is missing, has another shape, or is not known; it is named.
-  """
-  used = set()
-  for layer in encoder.layers:
-    if layer.weights:
-      values = _layer_values(layer, arrays, used)
-      _require_shapes(layer, values)
-      layer.set_weights(values)
-  # The classifier is not part of the encoder; counters of PyTorch's BatchNorm have no meaning here.
-  unused = [
-    name
-    for name in arrays.keys() - used
-    if not name.startswith(("fc.", "dense.", "dense_out.", "rnn1."))
-    and not name.endswith("num_batches_tracked")
-  ]
-  if unused:
-    raise UserError(f"the checkpoint has layers this {encoder.name} lacks: {sorted(unused)[0]}")
-
-
-def _layer_values(layer, arrays, used):
-  """Returns the weights of one Keras layer, in its order and layout."""
-
-  def take(name):
-    if name not in arrays:
-      raise UserError(f"the checkpoint lacks {name!r}, which the layer {layer.name} needs")
-    used.add(name)
-    return np.asarray(arrays[name])
-
-  kind = type(layer).__name__
-  if kind == "Conv2D":
-    return [take(f"{layer.name}.weight").transpose(2, 3, 1, 0)]
-  if kind == "BatchNormalization":
-    return [
-      take(f"{layer.name}.{part}") for part in ("weight", "bias", "running_mean", "running_var")
-    ]
-  if kind == "Dense":
-    return [take(f"{layer.name}.weight").T, take(f"{layer.name}.bias")]
-  name, direction = layer.name.split(".")
-  return _gru_values(lambda part: take(f"{name}.{part}_l0{_SUFFIXES[direction]}"))
-
-
-_SUFFIXES = {"forward": "", "backward": "_reverse"}
-
-
-def _gru_values(take):
-  """PyTorch stacks the gates reset, update, new; Keras update, reset, new."""
-
-  def gates(array):
-    reset, update, new = np.split(array, 3)
-    return np.concatenate([update, reset, new])
-
-  biases = np.stack([gates(take("bias_ih")), gates(take("bias_hh"))])
-  return [gates(take("weight_ih")).T, gates(take("weight_hh")).T, biases]
-
-
-def _require_shapes(layer, values):
-  for weight, value in zip(layer.weights, values, strict=True):
-    if tuple(weight.shape) != value.shape:
+  def __post_init__(self) -> None:
+    if self.statistics is None and self.data is None:
       raise UserError(
-        f"layer {layer.name}: the checkpoint has shape {value.shape}, the network needs "
-        f"{tuple(weight.shape)} (both in Keras' order)"
+        "the encoder needs mean and standard deviation of the log-mels it is used on: pass "
+        "--dataset to measure them there, or --statistics=mean,std"
       )
 
 
-def _define_flags():
-  flags.DEFINE_string("checkpoint", None, "PyTorch state dict of the encoder.", required=True)
-  flags.DEFINE_string("run", None, "Run folder to make.", required=True)
-  flags.DEFINE_list("statistics", None, "mean,std of the log-mels; default: measured on --dataset.")
-  flags.DEFINE_float(
-    "input_scale",
-    RELEASED_INPUT_SCALE,
-    "By how much larger than standardised the inputs of its training were; 1: not at all.",
-    lower_bound=1e-9,
+def parse_statistics(texts: Sequence[str]) -> tuple[float, float]:
+  """Returns the mean and the standard deviation that --statistics gives.
+
+  Args:
+    texts: what was written between the commas.
+
+  Raises:
+    UserError: they are not two numbers, or the second is not above 0.
+
+  Example:
+    >>> parse_statistics(["-4.5", "1.5"])
+    (-4.5, 1.5)
+  """
+  try:
+    mean, std = map(float, texts)
+  except ValueError:
+    mean, std = 0.0, 0.0
+  if not std > 0:
+    raise UserError(
+      f"--statistics={','.join(texts)}: write two numbers, mean,std, the second above 0"
+    )
+  return mean, std
+
+
+def main(_: Sequence[str]) -> None:
+  request = Import(
+    checkpoint=FLAGS.checkpoint,
+    run=FLAGS.run,
+    input_scale=FLAGS.input_scale,
+    statistics=None if FLAGS.statistics is None else parse_statistics(FLAGS.statistics),
+    data=data_choice(FLAGS.dataset) if FLAGS.dataset else None,
+    location=data_location(),
   )
-  flags.define_data_flags(None)
+  arrays = released_weights.read_state_dict(request.checkpoint)
+  network = released_weights.recognise(arrays, request.checkpoint)
+  start_tensorflow()
+  _import_encoder(request, network, arrays)
+
+
+def _import_encoder(request: Import, network: str, arrays: Mapping[str, np.ndarray]) -> None:
+  from contrastive_audio.exporting.saved_model import export_saved_model
+  from contrastive_audio.networks import encoders
+  from contrastive_audio.runs import Run
+
+  config = Config(encoder=network, dataset=request.data.name if request.data else Config.dataset)
+  encoder = getattr(encoders, network)(config.num_mels, config.batchnorm_momentum)
+  released_weights.assign(encoder, arrays)
+  mean, std, digest = _statistics(request, config)
+  config = dataclasses.replace(config, mean=mean, std=std / request.input_scale)
+  run = Run.start_or_resume(
+    request.run,
+    "mixback",
+    config=dataclasses.asdict(config) | {"recipe": "imported", "checkpoint": request.checkpoint},
+    data={"digest": digest},
+    front_end=config.front_end(),
+    command="import_weights",
+  )
+  run.save_encoder(encoder)
+  export_saved_model(config.front_end(), encoder, run.saved_model)
+  weights = f"{encoder.count_params() / 1e6:.2f} M weights"
+  line("imported", f"{network}, {weights}, {encoder.output_shape[-1]}-d embeddings")
+  line("statistics", f"mean {mean:.4f}, std {std:.4f} / {request.input_scale:g} (input scale)")
+  line("run", run.folder)
+  line("model", run.saved_model)
+
+
+def _statistics(request: Import, config: Config) -> tuple[float, float, str | None]:
+  """Returns mean and standard deviation, as given or measured, and the digest of the clips."""
+  if request.statistics is not None:
+    mean, std = request.statistics
+    return mean, std, None
+  from contrastive_audio.frontend.statistics import log_mel_statistics
+
+  assert request.data is not None  # checked by Import
+  store = open_store(request.data, request.location, config.sample_rate_hz)
+  mean, std = log_mel_statistics(store, config.front_end())
+  return mean, std, store.digest
+
+
+def _define_flags() -> None:
+  with flag_group(REQUIRED):
+    flags.DEFINE_string("checkpoint", None, "PyTorch state dict of the encoder.", required=True)
+    flags.DEFINE_string("run", None, "Run folder to create.", required=True)
+  with flag_group("Scale of the inputs"):
+    flags.DEFINE_list(
+      "statistics", None, "MEAN,STD of the log-mels; if not given, measured on --dataset."
+    )
+    flags.DEFINE_float(
+      "input_scale",
+      RELEASED_INPUT_SCALE,
+      "How many times larger than standardised the inputs of its training were.",
+      lower_bound=1e-9,
+    )
+  define_dataset_flags(default=None)
+
+
+def run(argv: Sequence[str] | None = None) -> None:
+  """Runs the command, with the arguments of this process if none are given."""
+  run_main(main, _define_flags, __doc__, EXAMPLES, argv)
 
 
 if __name__ == "__main__":
-  _define_flags()
-  main.run_main(main)
+  run()

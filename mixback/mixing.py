@@ -1,4 +1,4 @@
-"""Mix-back: a little of another clip behind each view (paper, section 2).
+"""Mix-back: adds a little of another clip behind each view (paper, section 2).
 
 Letters: B clips of this replica, T frames, F mel bands.
 """
@@ -9,47 +9,62 @@ from contrastive_audio.distributed import replicas
 from contrastive_audio.views import stateless_random
 
 
-def mix_back(energies, backgrounds, lam):
+def mix_back(energies: tf.Tensor, backgrounds: tf.Tensor, lam: tf.Tensor) -> tf.Tensor:
   """Adds a little of a background: (1 - lambda) x + lambda (E(x) / E(b)) b (paper, eq. 1).
 
+  The mix is made of linear energies, and the background first gets the energy E (sum) of the
+  foreground. So a loud background cannot bury a soft event.
+
   Args:
-    energies: mel energies (linear, not log) `[B, T, F]`.
-    backgrounds: mel energies `[B, T, F]`, brought to the energy E (sum) of the foreground here.
-    lam: lambda `[B]`.
+    energies: mel energies x (linear, not log) `[B, T, F]`.
+    backgrounds: mel energies b `[B, T, F]`.
+    lam: lambda `[B]`, in [0, 1].
 
   Returns:
     Mel energies `[B, T, F]`; a silent background adds nothing.
+
+  Example:
+    >>> foreground, background = tf.constant([[[4.0, 0.0]]]), tf.constant([[[0.0, 100.0]]])
+    >>> mix_back(foreground, background, lam=tf.constant([0.25])).numpy()
+    array([[[3., 1.]]], dtype=float32)
   """
   lam = tf.reshape(lam, [-1, 1, 1])
   ratio = tf.math.divide_no_nan(_energy(energies), _energy(backgrounds))
   return (1 - lam) * energies + lam * ratio * backgrounds
 
 
-def pick_backgrounds(views, seed):
-  """Gives each view of a clip a view of another clip, the two views different clips (C).
+def pick_backgrounds(views: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+  """Picks a background for each view, a view of another clip of any replica.
 
-  The other clips are those of all replicas.
+  The backgrounds of the two views of a clip come from different clips (published code).
 
   Args:
-    views: `[B, 2, ...]`; of all replicas together at least 3 clips.
-    seed: int32 `[2]`, or one for the rows of this replica.
+    views: `[B, 2, ...]`; all replicas together have at least 3 clips.
+    seed: int32 `[2]`, or a seed for the rows of this replica.
 
   Returns:
     `[B, 2, ...]`.
+
+  Example:
+    >>> clips = tf.range(3)
+    >>> views = tf.stack([clips, clips], axis=1)  # each view is the number of its clip
+    >>> picked = pick_backgrounds(views, tf.constant([0, 1]))
+    >>> [sorted(pair) for pair in picked.numpy().tolist()]
+    [[1, 2], [0, 2], [0, 1]]
   """
   own_clips = tf.shape(views)[0]
-  all_views, own = replicas.gather(views)
-  clips = tf.shape(all_views)[0]
+  all_views, first_clip = replicas.gather(views)
+  num_clips = tf.shape(all_views)[0]
   seeds = [stateless_random.fold(seed, number) for number in (0, 1)]
-  # Two different offsets of 1 to B - 1: the second is drawn from B - 2, and steps over the first.
-  first = stateless_random.integers([own_clips], seeds[0], 1, clips)
-  second = stateless_random.integers([own_clips], seeds[1], 1, clips - 1)
+  # Two different offsets from 1 to G - 1: the second is drawn from one less, and skips the first.
+  first = stateless_random.integers([own_clips], seeds[0], 1, num_clips)
+  second = stateless_random.integers([own_clips], seeds[1], 1, num_clips - 1)
   second += tf.cast(second >= first, tf.int32)
-  places = own + tf.range(own_clips)
-  others = (places[:, None] + tf.stack([first, second], 1)) % clips  # [B, 2]
-  which = stateless_random.integers([own_clips, 2], stateless_random.fold(seed, 2), 0, 2)
-  return tf.gather_nd(all_views, tf.stack([others, which], -1))
+  positions = first_clip + tf.range(own_clips)
+  others = (positions[:, None] + tf.stack([first, second], 1)) % num_clips  # [B, 2]
+  view = stateless_random.integers([own_clips, 2], stateless_random.fold(seed, 2), 0, 2)
+  return tf.gather_nd(all_views, tf.stack([others, view], -1))
 
 
-def _energy(energies):
+def _energy(energies: tf.Tensor) -> tf.Tensor:
   return tf.reduce_sum(energies, axis=[1, 2], keepdims=True)

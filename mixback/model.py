@@ -4,6 +4,8 @@ Letters: B clips of this replica, G clips of all replicas, E excerpts of a clip,
 T frames, F mel bands, P projection.
 """
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -11,18 +13,30 @@ from contrastive_audio.distributed import replicas
 from contrastive_audio.frontend.front_end import energies_by_clip
 from contrastive_audio.networks import encoders, heads
 from contrastive_audio.training import optimizers
-from contrastive_audio.training.contrastive import ContrastiveModel
+from contrastive_audio.training.contrastive import ContrastiveModel, Views
 from contrastive_audio.training.cross_entropy import cross_entropy, dtype
 from contrastive_audio.views import augment, stateless_random
 from mixback import mixing
+from mixback.config import Config
 
 _BACKGROUND, _LAMBDA, _FIRST_VIEW, _SECOND_VIEW = range(4)  # streams of randomness
 
 
-def make_views(config):
-  """Returns the views of a configuration: `(excerpts [B, E, N], seed [2]) -> [B, 2, T, F]`.
+def make_views(config: Config) -> Views:
+  """Returns the function that turns excerpts into views.
 
-  Log-mel patches, mixed with a background in the linear domain, augmented, standardised.
+  Log-mel patches are mixed with a background in the linear domain, augmented and standardised.
+
+  Args:
+    config: front end, mixing and augmentations.
+
+  Returns:
+    `(excerpts [B, E, N], seed [2]) -> [B, 2, T, F]`.
+
+  Example:
+    >>> views = make_views(Config(batch_size=3))
+    >>> views(tf.random.normal([3, 2, 24_048]), tf.constant([0, 1])).shape
+    TensorShape([3, 2, 101, 96])
   """
   front_end = config.front_end()
   apply = augment.compose(config)
@@ -37,16 +51,23 @@ def make_views(config):
   return views
 
 
-def mix(config, energies, seed):
-  """Mix-back of all views of a batch (paper, section 2).
+def mix(config: Config, energies: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+  """Applies mix-back to all views of a batch (paper, section 2).
 
   Args:
-    config: a mixback.config.Config.
+    config: mix and mix_alpha.
     energies: mel energies `[B, E, T, F]`; with mix="within_clip" the last two are backgrounds.
     seed: int32 `[2]`.
 
   Returns:
     Mel energies `[B, 2, T, F]`.
+
+  Example:
+    >>> energies = tf.random.uniform([3, 2, 101, 96])
+    >>> mixed = mix(Config(mix_alpha=0.5), energies, tf.constant([0, 1]))
+    >>> change = tf.reduce_sum(mixed) / tf.reduce_sum(energies)  # the energy stays
+    >>> print(f"{change:.4f}")
+    1.0000
   """
   views = energies[:, :2]
   if config.mix == "none":
@@ -62,15 +83,31 @@ def mix(config, energies, seed):
 
 
 class NTXent(keras.layers.Layer):
-  """NT-Xent over 2N views (paper, eq. 2): each has to find its twin, only itself is excluded."""
+  """NT-Xent over the views of a batch (paper, eq. 2).
 
-  def __init__(self, temperature, block=0, **kwargs):
+  Each of the 2G views has to find the other view of its clip among all views but itself.
+
+  Example:
+    >>> projections = tf.ones([4, 2]) / 2**0.5
+    >>> loss, _ = NTXent(temperature=0.2)(projections, projections)
+    >>> print(f"{loss:.4f}, as log(7)")  # all 8 - 1 others are equally likely
+    1.9459, as log(7)
+  """
+
+  def __init__(self, temperature: float, block: int = 0, **kwargs: Any):
+    """Sets the hyper-parameters.
+
+    Args:
+      temperature: similarities are divided by it.
+      block: rows whose logits are in memory at once; 0: all.
+      **kwargs: of keras.layers.Layer.
+    """
     super().__init__(**(kwargs | {"dtype": dtype()}))
     self.temperature = temperature
     self.block = block
     self.built = True  # there are no weights
 
-  def call(self, anchors, positives):
+  def call(self, anchors: tf.Tensor, positives: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """L2-normalised `[B, P]` twice -> (loss, contrastive accuracy), means over 2B rows."""
     rows = tf.concat([anchors, positives], 0)  # [2B, P]
     all_anchors, first = replicas.gather(anchors)
@@ -78,52 +115,99 @@ class NTXent(keras.layers.Layer):
     columns = tf.concat([all_anchors, all_positives], 0)
     own = first + tf.range(tf.shape(anchors)[0])
     twins = own + tf.shape(all_anchors)[0]
-    myself, targets = tf.concat([own, twins], 0), tf.concat([twins, own], 0)
-    return cross_entropy(rows / self.temperature, columns, targets, myself, self.block)
+    itself, targets = tf.concat([own, twins], 0), tf.concat([twins, own], 0)
+    return cross_entropy(
+      rows / self.temperature, columns, targets, excluded=itself, block=self.block
+    )
 
-  def get_config(self):
+  def get_config(self) -> dict[str, Any]:
     return super().get_config() | {"temperature": self.temperature, "block": self.block}
 
 
-def build_model(config):
-  """Builds the whole model, with all its weights, compiled with its optimiser.
+def build_model(config: Config) -> ContrastiveModel:
+  """Builds the whole model, with all its weights, compiled with its optimizer.
 
   Args:
-    config: a mixback.config.Config.
+    config: every number.
 
   Returns:
-    A ContrastiveModel; its weights depend on Keras' global seed, see `pretraining`.
+    The model. Its weights depend on Keras' global seed, which training.pretraining.build sets.
+
+  Example:
+    >>> model = build_model(Config(encoder="vgg_like", steps=100))
+    >>> model(tf.zeros([1, 101, 96, 1])).shape
+    TensorShape([1, 512])
   """
-  encoder = getattr(encoders, config.encoder)(config.num_mels, config.batchnorm_momentum)
-  head = projection_head(encoder, config)
-  objective = NTXent(config.temperature, config.logits_block)
+  make_encoder = getattr(encoders, config.encoder)
+  encoder = make_encoder(config.num_mels, batchnorm_momentum=config.batchnorm_momentum)
   model = ContrastiveModel(
-    make_views(config), encoder, head, objective, config.seed, separate_passes=True
+    make_views(config),
+    encoder,
+    projection_head(encoder, config),
+    NTXent(config.temperature, config.logits_block),
+    config.seed,
+    separate_passes=True,
   )
   model.build((None, config.frames, config.num_mels, 1))
   model.compile(optimizer(config))
   return model
 
 
-def projection_head(encoder, config):
-  """Dense, BatchNorm, ReLU, Dense, l2-normalised (released configuration)."""
-  units = config.projection_units, config.hidden_units
-  head = heads.mlp(encoder, *units, config.batchnorm_momentum)
+def projection_head(encoder: keras.Model, config: Config) -> keras.Model:
+  """Builds Dense, BatchNorm, ReLU, Dense, l2-normalised (released configuration).
+
+  Args:
+    encoder: the encoder whose embeddings the head takes.
+    config: projection_units, hidden_units and batchnorm_momentum.
+
+  Returns:
+    The head, `[B, D] -> [B, P]`.
+
+  Example:
+    >>> encoder = keras.Sequential([keras.Input([64]), keras.layers.Identity()])
+    >>> projections = projection_head(encoder, Config())(tf.random.normal([5, 64]))
+    >>> print(f"{tf.norm(projections[0]):.3f}")
+    1.000
+  """
+  head = heads.mlp(
+    encoder,
+    units=config.projection_units,
+    hidden_units=config.hidden_units,
+    batchnorm_momentum=config.batchnorm_momentum,
+  )
   outputs = keras.layers.UnitNormalization(dtype=dtype())(head.output)
   return keras.Model(head.input, outputs, name="projection")
 
 
-def optimizer(config):
-  """Returns SGD with two drops of its rate (released configuration), or Adam with a cosine."""
+def optimizer(config: Config) -> keras.optimizers.Optimizer:
+  """Returns SGD with two drops of its rate (released configuration), or Adam with a cosine.
+
+  Args:
+    config: optimizer, learning_rate, momentum, weight_decay, steps and the shape of the schedule.
+
+  Example:
+    >>> type(optimizer(Config(optimizer="adam", steps=100))).__name__
+    'Adam'
+  """
   if config.optimizer == "adam":
-    rate = optimizers.warm_up_and_cosine(config.learning_rate, config.steps, config.warm_up)
+    rate = optimizers.warm_up_and_cosine(config.learning_rate, config.num_steps, config.warm_up)
     return optimizers.decoupled_adam(rate, config.weight_decay)
   return optimizers.SGD(learning_rate(config), config.momentum, config.weight_decay)
 
 
-def learning_rate(config):
-  """Returns the schedule of SGD: a tenth after 65 %, a hundredth after 85 % of the steps."""
-  # Keras takes the old rate at the boundary itself, hence the 1.
-  drops = [round(share * config.steps) - 1 for share in (config.first_drop, config.second_drop)]
+def learning_rate(config: Config) -> keras.optimizers.schedules.LearningRateSchedule:
+  """Returns the schedule of SGD: a tenth after 65 %, a hundredth after 85 % of the steps.
+
+  Args:
+    config: learning_rate, steps, first_drop and second_drop.
+
+  Example:
+    >>> schedule = learning_rate(Config(steps=500))
+    >>> [round(float(schedule(step)), 6) for step in (324, 325, 424, 425)]
+    [0.03, 0.003, 0.003, 0.0003]
+  """
+  # At the boundary itself Keras still takes the old rate, hence the 1.
+  shares = (config.first_drop, config.second_drop)
+  boundaries = [round(share * config.num_steps) - 1 for share in shares]
   rates = [config.learning_rate * factor for factor in (1.0, 0.1, 0.01)]
-  return keras.optimizers.schedules.PiecewiseConstantDecay(drops, rates)
+  return keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, rates)

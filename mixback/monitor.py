@@ -1,4 +1,6 @@
-"""kNN by the paper's protocol, on the projection as the paper, and on the embedding; and linear."""
+"""kNN by the paper's protocol, on the embedding and the projection, and a linear classifier."""
+
+from collections.abc import Iterable, Mapping, Sequence
 
 import keras
 import numpy as np
@@ -6,19 +8,41 @@ import numpy as np
 from contrastive_audio.exporting.clip_encoder import ClipEmbedder, ClipEncoder
 from contrastive_audio.frontend.front_end import FrontEnd
 from contrastive_audio.monitoring import knn
-from contrastive_audio.monitoring.monitor import Monitor, linear
+from contrastive_audio.monitoring.monitor import LabelMonitor, describe_linear, linear_metrics
+from contrastive_audio.networks.float32_copy import HasNetworks
+from contrastive_audio.runs import Run
+from contrastive_audio.store.store import Store
 
 
-class PatchKnnMonitor(Monitor):
-  """Patches vote: each for the class of its K nearest patches of other clips, then for its clip's.
+class PatchKnnMonitor(LabelMonitor):
+  """Patches vote for the class of their clip, by their K nearest patches of other clips.
 
-  All patches of a clip (a patch every 50 frames), K = 200 or, in a small set, half as many as a
-  class has on average; the mean over classes of the share of clips that are right. Beside it a
-  linear classifier on the mean embedding of each clip, see contrastive_audio.monitoring.linear_probe.
+  All patches of a clip vote, one every 50 frames. K is 200 or, in a small set, half as many as a
+  class has on average. The result is the mean over classes of the share of correct clips, of the
+  embedding and, as in the paper, of the projection. A linear classifier is evaluated on the mean
+  embedding of each clip, see contrastive_audio.monitoring.linear_probe.
+
+  Example:
+    >>> from contrastive_audio.datasets.synthetic import open_synthetic
+    >>> from contrastive_audio.store.preparation import prepare
+    >>> from mixback.config import Config
+    >>> from mixback.model import build_model
+    >>> config = Config(encoder="frame_cnn", steps=100)
+    >>> store = prepare(open_synthetic(clips_per_class=2), config.sample_rate_hz)
+    >>> run = Run.start_or_resume("run", "mixback", {}, {}, config.front_end())
+    >>> PatchKnnMonitor(run, store, config.front_end(), build_model(config)).check(step=0)
+    step 0: kNN of the embedding ... %, of the projection ... %, K = ... (a small set) ...
   """
 
-  def __init__(self, run, store, front_end, networks):
-    """Takes a Run, a Store, the FrontEnd and the Float32Networks."""
+  def __init__(self, run: Run, store: Store, front_end: FrontEnd, networks: HasNetworks):
+    """Prepares the evaluation.
+
+    Args:
+      run: where measurements are logged.
+      store: the clips of the training.
+      front_end: waves -> log-mels.
+      networks: encoder and projection head, in float32.
+    """
     super().__init__(run, store)
     self._embedding_size = networks.encoder.output_shape[-1]
     embedding = networks.encoder.output
@@ -26,28 +50,32 @@ class PatchKnnMonitor(Monitor):
     network = keras.Model(networks.encoder.input, both)
     self._embedder = ClipEmbedder(ClipEncoder(front_end, network, FrontEnd.hopping))
 
-  def judge(self, waves, labels, groups):
+  def evaluate(
+    self, waves: Iterable[np.ndarray], labels: Sequence[str], groups: Sequence[str | None]
+  ) -> dict[str, float]:
     by_clip = list(self._embedder.embed_windows(waves))
     clips = np.repeat(np.arange(len(by_clip)), [len(patches) for patches in by_clip])
     patches = np.concatenate(by_clip)
     k = knn.patch_neighbours(clips, len(set(labels)))
-    parts = np.split(patches, [self._embedding_size], axis=1)
-    embedding, projection = (
-      knn.macro_accuracy(knn.leave_one_clip_out(part, clips, labels, k), labels) for part in parts
-    )
-    results = {
-      "knn_accuracy": embedding,
-      "knn_projection_accuracy": projection,
+    embeddings, projections = np.split(patches, [self._embedding_size], axis=1)
+    metrics = {
+      "knn_accuracy": _accuracy(embeddings, clips, labels, k),
+      "knn_projection_accuracy": _accuracy(projections, clips, labels, k),
       "knn_neighbours": k,
       "knn_patches": len(patches),
     }
     means = np.stack([np.mean(rows, axis=0)[: self._embedding_size] for rows in by_clip])
-    return results | linear(means, labels, groups if len(set(groups) - {None}) > 1 else None)
+    has_groups = len(set(groups) - {None}) > 1
+    return metrics | linear_metrics(means, labels, groups if has_groups else None)
 
-  def line(self, results):
-    few = " (a small set)" if results["knn_neighbours"] < knn.PATCH_NEIGHBOURS else ""
+  def describe(self, metrics: Mapping[str, float]) -> str:
+    few = " (a small set)" if metrics["knn_neighbours"] < knn.PATCH_NEIGHBOURS else ""
     return (
-      f"kNN of the embedding {100 * results['knn_accuracy']:.1f} %, of the projection "
-      f"{100 * results['knn_projection_accuracy']:.1f} %, K = {results['knn_neighbours']}{few}"
-      + self.linear_part(results)
+      f"kNN of the embedding {100 * metrics['knn_accuracy']:.1f} %, of the projection "
+      f"{100 * metrics['knn_projection_accuracy']:.1f} %, K = {metrics['knn_neighbours']}{few}"
+      + describe_linear(metrics)
     )
+
+
+def _accuracy(patches: np.ndarray, clips: np.ndarray, labels: Sequence[str], k: int) -> float:
+  return knn.macro_accuracy(knn.leave_one_clip_out(patches, clips, labels, k), labels)

@@ -12,7 +12,11 @@ from absl import flags
 from contrastive_audio.cli.help import flag_group
 from contrastive_audio.cli.main import run_main
 from contrastive_audio.cli.training import System, train_system
-from contrastive_audio.cli.training_flags import define_training_flags, training_request
+from contrastive_audio.cli.training_flags import (
+  HYPER_PARAMETERS,
+  define_training_flags,
+  training_request,
+)
 from contrastive_audio.configuration import POSITIVES
 from mixback.config import ENCODERS, MIXES, RECIPES, Config, default_recipe
 
@@ -37,7 +41,7 @@ def _load() -> tuple[Callable, Callable]:
 
 def _define_flags() -> None:
   define_training_flags(list(RECIPES))
-  with flag_group("mix-back"):
+  with flag_group(HYPER_PARAMETERS):
     flags.DEFINE_enum("encoder", None, ENCODERS, "Network.")
     flags.DEFINE_enum("positives", None, POSITIVES, "How the two patches of a clip are chosen.")
     flags.DEFINE_integer(

@@ -15,7 +15,7 @@ import soundfile
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from contrastive_audio.errors import UnusableAudio
-from contrastive_audio.sound import reading
+from contrastive_audio.sound import reading, tensorflow_io
 
 TOLERANCE = 1e-5  # of full scale; lossy codecs are decoded with floats by either
 FORMATS = [
@@ -30,7 +30,7 @@ FORMATS = [
 
 
 def main(paths):
-  if not reading.tensorflow_io_runs():
+  if not tensorflow_io.runs():
     sys.exit(
       'no op of tensorflow-io runs here; install the pair that fits: pip install -e ".[tfio]"'
     )

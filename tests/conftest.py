@@ -18,3 +18,11 @@ def clip_store(clip_folder, tmp_path_factory):
   """The store of clip_folder at 16 kHz."""
   source = datasets.open_source(f"folder:{clip_folder}")
   return preparation.prepare(source, 16_000, str(tmp_path_factory.mktemp("stores")))
+
+
+@pytest.fixture
+def processes():
+  """Starts commands beside the test, and kills what is left of them when it ends."""
+  started = support.Processes()
+  yield started
+  started.kill_all()

@@ -1,9 +1,14 @@
 """What several tests need."""
 
+import contextlib
+import dataclasses
+import importlib
+import io
 import os
 import pathlib
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -47,23 +52,88 @@ def write_clips(folder, classes=("high", "low"), clips=6, seconds=1.5, rate_hz=1
   return folder
 
 
-def train(*arguments, cwd, check=True, system="cola", **kwargs):
+@dataclasses.dataclass(frozen=True)
+class Done:
+  """How a command ended, like subprocess.CompletedProcess."""
+
+  returncode: int
+  stdout: str
+  stderr: str
+
+
+def train(*arguments, cwd, check=True, system="cola"):
+  """Runs `cola.train`, or of another system, in this process; see `command`."""
+  return command(f"{system}.train", *arguments, cwd=cwd, check=check)
+
+
+def command(module, *arguments, cwd, check=True):
+  """Runs a command in this process, without TensorFlow's start; returns a Done."""
+  stdout, stderr, code, folder = io.StringIO(), io.StringIO(), 0, os.getcwd()
+  run = importlib.import_module(module).run
+  os.chdir(cwd)
+  try:
+    with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+      run([f"python -m {module}", *map(str, arguments)])
+  except SystemExit as ended:
+    code = ended.code or 0
+  finally:
+    os.chdir(folder)
+  done = Done(code, stdout.getvalue(), stderr.getvalue())
+  assert not check or code == 0, done.stdout + done.stderr
+  return done
+
+
+def train_apart(*arguments, cwd, check=True, system="cola", env=None):
   """Runs `python -m cola.train`, or of another system, in a process of its own."""
-  return command(f"{system}.train", *arguments, cwd=cwd, check=check, **kwargs)
+  return command_apart(f"{system}.train", *arguments, cwd=cwd, check=check, env=env)
 
 
-def command(module, *arguments, cwd, check=True, env=None, **kwargs):
-  """Runs `python -m module` and returns the CompletedProcess, its output as text."""
+def command_apart(module, *arguments, cwd, check=True, env=None):
+  """Runs `python -m module` in a process of its own; returns its subprocess.CompletedProcess."""
   result = subprocess.run(
     [sys.executable, "-m", module, *map(str, arguments)],
     cwd=cwd,
     env=environment() | (env or {}),
     capture_output=True,
     text=True,
-    **kwargs,
   )
   assert not check or result.returncode == 0, result.stdout + result.stderr
   return result
+
+
+class Processes:
+  """Commands that run beside a test; none of them outlives it."""
+
+  def __init__(self):
+    self._started = []
+
+  def start(self, module, *arguments, cwd, env=None):
+    """Starts `python -m module`; returns its subprocess.Popen."""
+    process = subprocess.Popen(
+      [sys.executable, "-m", module, *map(str, arguments)],
+      cwd=cwd,
+      env=environment() | (env or {}),
+      stdout=subprocess.PIPE,
+      stderr=subprocess.PIPE,
+      text=True,
+    )
+    self._started.append(process)
+    return process
+
+  def kill_all(self):
+    """Kills what is left."""
+    for process in self._started:
+      if process.poll() is None:
+        process.kill()
+      process.communicate()
+
+
+def wait_for(path, process):
+  """Waits until a file exists that a process will write; fails if the process ends before."""
+  while not path.exists():
+    if process.poll() is not None:
+      assert path.exists(), process.communicate()
+    time.sleep(0.02)
 
 
 def environment():

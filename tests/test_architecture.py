@@ -27,7 +27,9 @@ FLOORS = (
 FLOOR_OF = {name: number for number, names in enumerate(FLOORS) for name in names}
 FILES = sorted(path for package in ALLOWED for path in (ROOT / package).rglob("*.py"))
 ALL_FILES = FILES + sorted(
-  path for folder in ("benchmarks", "tests", "notebooks", "docs") for path in (ROOT / folder).rglob("*.py")
+  path
+  for folder in ("benchmarks", "tests", "notebooks", "docs")
+  for path in (ROOT / folder).rglob("*.py")
 )
 MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_TOP_FILES = 300, 40, 8
 each_file = pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -89,7 +91,9 @@ def test_every_part_of_the_core_stands_on_a_floor():
 def test_the_arrows_are_checked_on_real_files():
   assert {ROOT / CORE / "store" / "store.py", ROOT / "cola" / "train.py"} <= set(FILES)
   assert f"{CORE}.cli.main.run_main" in set(imported_modules(ROOT / "cola" / "train.py"))
-  assert f"{CORE}.datasets.corpora" in set(imported_modules(ROOT / CORE / "datasets/corpora/__init__.py"))
+  assert f"{CORE}.datasets.corpora" in set(
+    imported_modules(ROOT / CORE / "datasets/corpora/__init__.py")
+  )
 
 
 def test_no_file_and_no_function_is_too_long():
@@ -127,7 +131,9 @@ def test_a_command_is_flags_and_main_in_one_idiom(command):
   tree = tree_of(ROOT / f"{command}.py")
   functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
   assert {"main", "_define_flags", "run"} <= functions
-  names = {target.id for node in tree.body if isinstance(node, ast.Assign) for target in node.targets}
+  names = {
+    target.id for node in tree.body if isinstance(node, ast.Assign) for target in node.targets
+  }
   assert "EXAMPLES" in names
   assert ast.get_docstring(tree).startswith(f"python -m {command.replace('/', '.')}: ")
 
@@ -173,7 +179,9 @@ def test_every_public_function_and_method_is_typed(path):
       methods += [m for m in node.body if isinstance(m, ast.FunctionDef) and m.name == "__init__"]
     for function in methods:
       if isinstance(function, ast.FunctionDef):
-        untyped = [a.arg for a in arguments_of(function) if a.annotation is None and a.arg != "kwargs"]
+        untyped = [
+          a.arg for a in arguments_of(function) if a.annotation is None and a.arg != "kwargs"
+        ]
         assert not untyped, f"{node.name}.{function.name}: {untyped}"
         assert function.returns or function.name == "__init__", f"{node.name}.{function.name}"
 

@@ -42,7 +42,7 @@ def test_a_copy_with_missing_and_corrupt_clips_trains_and_says_and_lists_both(tm
   options = ["--dataset=audioset", f"--data_dir={tmp_path}", "--run=run", "--store_dir=stores"]
   result = train(*options, "--steps=2", "--batch_size=4", cwd=tmp_path)
   assert "1880 clips" in result.stdout
-  assert "100 of 2000 listed are not there" in result.stdout
+  assert "100 of 2000 listed clips are missing" in result.stdout
   assert "missing    100 of 2000 listed clips are not there, see " in result.stdout
   assert "skipped    20 unusable clips, see " in result.stdout
   assert [row[0] for row in fake.rows_of(tmp_path / "run" / "missing.csv")[1:]] == sorted(missing)

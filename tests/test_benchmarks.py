@@ -1,36 +1,75 @@
-"""What the benchmarks compare is what they say."""
+"""The benchmarks compare what they say, and are commands like all others."""
 
 import csv
+import importlib
+import os
+import shlex
 
 import numpy as np
 import pytest
 import soundfile
+from absl import flags
 
 import cola.config
 import mixback.config
 from benchmarks import foreign, labels, recipes
+from benchmarks.lib import own_process
+from contrastive_audio.cli.help import forget_flags
 from contrastive_audio.configuration import configure, parse_settings
-from downstream.judging import Condition
+from contrastive_audio.errors import UserError
+from tests.support import ROOT
 
 SYSTEMS = {"cola": cola.config, "mixback": mixback.config}
+COMMANDS = sorted(path.stem for path in (ROOT / "benchmarks").glob("[a-z]*.py"))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_benchmark_is_a_command_whose_examples_use_its_flags(name):
+  module = importlib.import_module(f"benchmarks.{name}")
+  assert module.__doc__.startswith(f"python -m benchmarks.{name}: ")
+  assert 1 <= len(module.EXAMPLES) <= 2
+  for example in module.EXAMPLES:
+    words = shlex.split(example)
+    assert words[:3] == ["python", "-m", f"benchmarks.{name}"]
+    forget_flags()
+    module._define_flags()
+    try:
+      assert flags.FLAGS(words[2:]) == words[2:3]  # nothing is left over
+    finally:
+      forget_flags()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_of_a_benchmark_shows_its_flags(name, capsys):
+  module = importlib.import_module(f"benchmarks.{name}")
+  with pytest.raises(SystemExit) as done:
+    module.run([name, "--help"])
+  assert done.value.code == 0
+  shown = capsys.readouterr().out
+  assert module.EXAMPLES[0] in shown
+  assert "\n  --" in shown.partition("Examples:")[2]
 
 
 def config_of(system, recipe, settings):
   code = SYSTEMS[system]
-  given = parse_settings(code.Config, settings)
-  return configure(code.Config, code.RECIPES[recipe], given, num_clips=3000)
+  fields = parse_settings(code.Config, settings)
+  return configure(code.Config, code.RECIPES[recipe], fields, num_clips=3000)
 
 
 @pytest.mark.parametrize("name", [n for n, variant in recipes.VARIANTS.items() if variant])
 def test_every_variant_is_a_configuration_and_only_the_recipes_themselves_change_nothing(name):
   system, recipe, settings = recipes.VARIANTS[name]
-  whole = config_of(system, "small", [])
-  unchanged = config_of(system, recipe, settings) == whole
-  assert unchanged == (name in recipes.WHOLE or name.startswith("random weights"))
+  reference = config_of(system, "small", [])
+  unchanged = config_of(system, recipe, settings) == reference
+  assert unchanged == (name in recipes.REFERENCES or name.startswith("random weights"))
 
 
-def test_conditions_are_read_from_texts():
-  assert recipes.conditions(["all", "10"]) == [Condition(), Condition(labels_per_class=10)]
+def test_variants_are_chosen_in_the_order_of_their_names():
+  names = ["COLA small", "log-mel statistics"]
+  assert [variant.name for variant in recipes.chosen_variants(names, steps=None)] == names
+  assert len(recipes.chosen_variants(None, steps=5)) == len(recipes.VARIANTS)
+  with pytest.raises(UserError, match="there is no 'COLA large'"):
+    recipes.chosen_variants(["COLA large"], steps=None)
 
 
 def test_every_training_of_few_labels_takes_as_many_steps():
@@ -54,3 +93,11 @@ def test_foreign_sounds_depend_on_nothing_but_their_number(makers, tmp_path, mon
     np.testing.assert_array_equal(one, other)
     assert np.isfinite(one).all()
     assert 0 < np.abs(one).max() < 1
+
+
+def test_another_process_is_called_with_an_environment_of_its_own():
+  assert own_process.call(os.getpid) != os.getpid()
+  assert own_process.call(os.getenv, "SOME_SWITCH", environment={"SOME_SWITCH": "on"}) == "on"
+  assert "SOME_SWITCH" not in os.environ
+  with pytest.raises(ValueError, match="invalid literal"):
+    own_process.call(int, "many")

@@ -1,11 +1,8 @@
-"""The cost model: cases counted by hand, and the numbers of the page from the models themselves."""
-
-import dataclasses
-import importlib
+"""The cost model: cases counted by hand, and the sizes on the page against those of the models."""
 
 import pytest
 
-from benchmarks.lib import cost_model
+from benchmarks.lib import cost_model, systems
 from tests.test_pages import pages
 
 TINY = cost_model.Training(
@@ -50,7 +47,6 @@ def test_hours_of_an_epoch_and_input_rate():
   ("system", "name"), [("cola", "COLA, EfficientNet-B0"), ("mixback", "mix-back, ResNet-18")]
 )
 def test_the_examples_of_the_page_are_the_papers_models(system, name):
-  modules = [importlib.import_module(f"{system}.{part}") for part in ("config", "model")]
-  config = dataclasses.replace(modules[0].Config(), mean=0.0, std=1.0, steps=10)
-  model = modules[1].build_model(config)
+  config = systems.paper_config(system, mean=0.0, std=1.0, steps=10)
+  model = systems.model_builder(system)(config)
   assert cost_model.of_model(model, config) == pages.EXAMPLES[name]

@@ -1,1 +1,7 @@
-"""What benchmarks share; no commands."""
+"""What several benchmarks use; nothing here is a command.
+
+cost_model        what a training on several replicas sends and holds, in numbers
+systems           a system's name -> its configuration and its model
+own_process       calls a function in a process of its own
+laboratory_flags  the flags of benchmarks that pre-train and evaluate encoders
+"""

@@ -9,7 +9,15 @@ FLAGS = flags.FLAGS
 
 
 def define_model_flag() -> None:
-  """Defines --model, which encoder is used."""
+  """Defines --model, which encoder is used.
+
+  Example:
+    >>> define_model_flag()
+    >>> "model" in FLAGS
+    True
+    >>> from contrastive_audio.cli.help import forget_flags
+    >>> forget_flags()
+  """
   with flag_group(REQUIRED):
     flags.DEFINE_string(
       "model",
@@ -25,6 +33,13 @@ def define_dataset_flags(default: str | None) -> None:
 
   Args:
     default: the data set if none is chosen.
+
+  Example:
+    >>> define_dataset_flags(default="synthetic")
+    >>> FLAGS["dataset"].default
+    ['synthetic']
+    >>> from contrastive_audio.cli.help import forget_flags
+    >>> forget_flags()
   """
   with flag_group("Data"):
     flags.DEFINE_multi_string(
@@ -32,16 +47,24 @@ def define_dataset_flags(default: str | None) -> None:
       default,
       "A folder, a CSV, synthetic, store:PATH (decoded by contrastive_audio.prepare), audioset, "
       "fsdnoisy18k, ... (see docs/data-sets.md), or an audio data set of tensorflow-datasets. "
-      "Several of these flags are one data set.",
+      "Repeat the flag to combine data sets.",
     )
   define_selection_flags()
   define_location_flags()
 
 
 def define_selection_flags() -> None:
-  """Defines the flags that choose some clips of a data set."""
+  """Defines the flags that choose some clips of a data set.
+
+  Example:
+    >>> define_selection_flags()
+    >>> "keys" in FLAGS, "split" in FLAGS
+    (True, True)
+    >>> from contrastive_audio.cli.help import forget_flags
+    >>> forget_flags()
+  """
   with flag_group("Data"):
-    flags.DEFINE_string("keys", None, "File with the keys of the clips to use, one a line.")
+    flags.DEFINE_string("keys", None, "File with the keys of the clips to use, one per line.")
     flags.DEFINE_string(
       "split", None, "Part of the data set; if not given, train where there is one, else all."
     )
@@ -52,6 +75,13 @@ def define_location_flags(max_bad_fraction: float = 0.05) -> None:
 
   Args:
     max_bad_fraction: default of that flag.
+
+  Example:
+    >>> define_location_flags(max_bad_fraction=1.0)
+    >>> FLAGS["max_bad_fraction"].default
+    1.0
+    >>> from contrastive_audio.cli.help import forget_flags
+    >>> forget_flags()
   """
   with flag_group("Data"):
     flags.DEFINE_string("data_dir", None, "Folder that holds data sets, or where to prepare them.")
@@ -69,13 +99,29 @@ def define_seed_flag(purpose: str) -> None:
 
   Args:
     purpose: what it is the seed of, for the help.
+
+  Example:
+    >>> define_seed_flag("random weights")
+    >>> FLAGS["seed"].help
+    'Seed of random weights.'
+    >>> from contrastive_audio.cli.help import forget_flags
+    >>> forget_flags()
   """
   with flag_group("Reproducibility"):
     flags.DEFINE_integer("seed", 0, f"Seed of {purpose}.", lower_bound=0)
 
 
 def data_location() -> DataLocation:
-  """Returns what the flags of `define_location_flags` say."""
+  """Returns what the flags of `define_location_flags` say.
+
+  Example:
+    >>> define_location_flags()
+    >>> _ = FLAGS(["command", "--data_dir=data"])
+    >>> data_location().data_dir
+    'data'
+    >>> from contrastive_audio.cli.help import forget_flags
+    >>> forget_flags()
+  """
   return DataLocation(FLAGS.data_dir, FLAGS.manual_dir, FLAGS.store_dir, FLAGS.max_bad_fraction)
 
 
@@ -84,5 +130,13 @@ def data_choice(datasets: list[str]) -> DataChoice:
 
   Args:
     datasets: names, as `--dataset` has them.
+
+  Example:
+    >>> define_selection_flags()
+    >>> _ = FLAGS(["command", "--split=test"])
+    >>> data_choice(["clips.csv"]).split
+    'test'
+    >>> from contrastive_audio.cli.help import forget_flags
+    >>> forget_flags()
   """
   return DataChoice(tuple(datasets), FLAGS.split, FLAGS.keys)

@@ -1,6 +1,7 @@
 """What --help prints: the command, examples, and its own flags in groups, required ones first."""
 
 import contextlib
+import re
 import textwrap
 from collections.abc import Iterator, Sequence
 
@@ -61,7 +62,12 @@ def help_text(description: str, examples: Sequence[str]) -> str:
 
 
 def flags_text() -> str:
-  """Returns all groups of flags as text; see `flag_group`."""
+  """Returns all groups of flags as text; see `flag_group`.
+
+  Example:
+    >>> flags_text()
+    ''
+  """
   titles = sorted(
     _groups, key=lambda title: title != REQUIRED
   )  # stable: the others keep their order
@@ -80,12 +86,18 @@ def _group_text(title: str, names: list[str]) -> str:
 
 def _flag_text(flag: flags.Flag) -> str:
   head = f"  --{'[no]' if flag.boolean else ''}{flag.name}{_value_text(flag)}"
-  text = " ".join(filter(None, [flag.help.strip(), _choices_text(flag), _default_text(flag)]))
-  if len(head) + 2 + len(text) <= _WIDTH and "\n" not in text:
+  text = " ".join(filter(None, [_purpose(flag), _choices_text(flag), _default_text(flag)]))
+  if len(head) + 2 + len(text) <= _WIDTH:
     return f"{head}  {text}"
-  return "\n".join(
-    [head, textwrap.fill(text, _WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6)]
-  )
+  indent = " " * 6
+  return f"{head}\n{textwrap.fill(text, _WIDTH, initial_indent=indent, subsequent_indent=indent)}"
+
+
+def _purpose(flag: flags.Flag) -> str:
+  """The help of a flag without what absl adds to it."""
+  text = re.sub(r"^<[^>]*>: ", "", flag.help or "")
+  text = re.sub(r";\s+repeat this option to specify a list of values$", "", text)
+  return f"{text} May be repeated." if isinstance(flag, flags.MultiFlag) else text
 
 
 def _value_text(flag: flags.Flag) -> str:
@@ -100,7 +112,7 @@ def _choices_text(flag: flags.Flag) -> str:
 
 
 def _default_text(flag: flags.Flag) -> str:
-  if flag.default in (None, [], False, ""):
+  if flag.default is None or flag.default == [] or flag.boolean:
     return ""
-  value = flag.default
-  return f"Default: {','.join(map(str, value)) if isinstance(value, list) else value}."
+  values = flag.default if isinstance(flag.default, list) else [flag.default]
+  return f"Default: {','.join(map(str, values))}."

@@ -13,6 +13,7 @@ Nothing at the top of such a module imports TensorFlow: --help and a mistyped fl
 
 import logging
 import os
+import re
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -103,13 +104,24 @@ def _parse(argv: list[str]) -> list[str]:
   try:
     left = flags.FLAGS(argv)
   except flags.Error as error:
-    reason = " ".join(str(error).split()).removeprefix("flag ")
-    raise UserError(f"{reason.rstrip('.')} (--help lists all options)") from error
+    raise UserError(f"{_reason(error)} (--help lists all options)") from error
   if len(left) > 1:
     raise UserError(
       f"unexpected argument {left[1]!r}: options are written --name=value; see --help"
     )
   return left
+
+
+def _reason(error: flags.Error) -> str:
+  """What absl says, in one line; the names of required flags that are missing."""
+  text = " ".join(str(error).split())
+  if missing := re.findall(r"flag --(\w+)=None: Flag --\1 must have a value", text):
+    return f"required: {', '.join(f'--{name}' for name in missing)}"
+  text = re.sub(
+    r"invalid literal for int\(\) with base 10: (.*)", r"\1 is not a whole number", text
+  )
+  text = re.sub(r"could not convert string to float: (.*)", r"\1 is not a number", text)
+  return text.removeprefix("flag ").rstrip(".").replace(" ?", "?")
 
 
 def _exit_if_disk_refused(error: Exception) -> None:

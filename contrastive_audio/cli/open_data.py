@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+from collections.abc import Iterator
 
 from contrastive_audio import datasets
 from contrastive_audio.cli import report
@@ -11,6 +12,7 @@ from contrastive_audio.store.preparation import prepare
 from contrastive_audio.store.store import Store
 
 _STORE = "store:"
+_Opened = Store | datasets.ClipSource | None  # None: it takes TensorFlow, or preparation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,6 +24,10 @@ class DataLocation:
     manual_dir: folder with archives that were downloaded by hand.
     store_dir: where decoded audio is kept; None: the user's cache.
     max_bad_fraction: largest share of unusable clips.
+
+  Example:
+    >>> DataLocation(data_dir="data").max_bad_fraction
+    0.05
   """
 
   data_dir: str | None = None
@@ -35,9 +41,13 @@ class DataChoice:
   """Which clips.
 
   Attributes:
-    datasets: names, as `--dataset` has them; several are one data set.
+    datasets: names, as `--dataset` has them; several are combined into one data set.
     split: part of each data set; None: train where there is one, else all.
-    keys: file with the keys of the clips to use, one a line; None: all clips.
+    keys: file with the keys of the clips to use, one per line; None: all clips.
+
+  Example:
+    >>> DataChoice(("./clips", "synthetic")).name
+    'folder:./clips + synthetic'
   """
 
   datasets: tuple[str, ...]
@@ -46,28 +56,35 @@ class DataChoice:
 
   @property
   def name(self) -> str:
-    """All data sets in one line, paths as folder:PATH.
-
-    Example:
-      >>> DataChoice(("./clips", "synthetic")).name
-      'folder:./clips + synthetic'
-    """
+    """All data sets in one line, paths as folder:PATH."""
     return " + ".join(map(datasets.full_name, self.datasets))
 
 
 class ChosenData:
   """The chosen data sets, opened as far as that takes neither decoding nor TensorFlow.
 
-  Raises:
-    UserError: a folder, a CSV, a store or the file of keys is not what it should be.
+  Example:
+    >>> ChosenData(DataChoice(("synthetic",), keys="no/such/file"), DataLocation(), 16_000)
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: cannot read --keys=no/such/file: ...
   """
 
   def __init__(self, choice: DataChoice, location: DataLocation, sample_rate_hz: int):
+    """Opens what can be opened at once.
+
+    Args:
+      choice: which clips.
+      location: where they are.
+      sample_rate_hz: of the model or system.
+
+    Raises:
+      UserError: a folder, a CSV, a store or the file of keys is not what it should be.
+    """
     self._choice, self._location, self._rate_hz = choice, location, sample_rate_hz
-    self._keys = choice.keys and _read_keys(choice.keys)
+    self._keys = choice.keys and read_keys(choice.keys)
     self._opened = [self._open_quickly(name) for name in choice.datasets]
 
-  def _open_quickly(self, name: str) -> Store | datasets.ClipSource | None:
+  def _open_quickly(self, name: str) -> _Opened:
     if name.startswith(_STORE):
       return _open_finished(name.removeprefix(_STORE), self._rate_hz, self._choice.split)
     return datasets.open_local(name, self._choice.split, self._location.data_dir)
@@ -84,16 +101,16 @@ class ChosenData:
     report.print_store(store)
     return store
 
-  def _pairs(self):
+  def _pairs(self) -> Iterator[tuple[str, _Opened]]:
     return zip(self._choice.datasets, self._opened)
 
-  def _decoded(self, name: str, opened) -> Store:
+  def _decoded(self, name: str, opened: _Opened) -> Store:
     if isinstance(opened, Store):
       return opened
     source, location = self._source(name, opened), self._location
     return prepare(source, self._rate_hz, location.store_dir, location.max_bad_fraction)
 
-  def _source(self, name: str, opened) -> datasets.ClipSource:
+  def _source(self, name: str, opened: _Opened) -> datasets.ClipSource:
     if isinstance(opened, Store):
       raise UserError(f"--dataset={name}: it is decoded already")
     location = self._location
@@ -139,7 +156,21 @@ def _open_finished(folder: str, sample_rate_hz: int, split: str | None) -> Store
   return store
 
 
-def _read_keys(path: str) -> set[str]:
+def read_keys(path: str) -> set[str]:
+  """Returns the keys that a file lists, one per line.
+
+  Args:
+    path: value of --keys.
+
+  Raises:
+    UserError: it cannot be read.
+
+  Example:
+    >>> with open("keys", "w") as file:
+    ...   _ = file.write("dog/1.wav\\n")
+    >>> read_keys("keys")
+    {'dog/1.wav'}
+  """
   try:
     with open(path, encoding="utf-8") as file:
       return set(file.read().splitlines()) - {""}

@@ -2,9 +2,18 @@
 
 import os
 import shlex
+from typing import TYPE_CHECKING
 
 from contrastive_audio.cli.console import line
-from contrastive_audio.store.store import MISSING, SKIPPED, Store
+from contrastive_audio.store.disk_format import MISSING, SKIPPED
+from contrastive_audio.store.store import Store
+from contrastive_audio.utils.words import counted
+from contrastive_audio.views.system_config import SystemConfig
+
+if TYPE_CHECKING:
+  from contrastive_audio.runs import Run
+  from contrastive_audio.training.contrastive import ContrastiveModel
+  from contrastive_audio.training.pretraining import Outcome
 
 
 def print_store(store: Store) -> None:
@@ -12,17 +21,23 @@ def print_store(store: Store) -> None:
 
   Args:
     store: the opened store.
+
+  Example:
+    >>> from contrastive_audio.datasets.synthetic import open_synthetic
+    >>> from contrastive_audio.store.preparation import prepare
+    >>> print_store(prepare(open_synthetic(clips_per_class=2), 16_000))
+    store      20 clips, 0.7 min, in ...
   """
   folders = ", ".join(store.folders)
-  line("store", f"{store.num_clips} clips, {_duration(store.hours)}, in {folders}")
+  line("store", f"{counted(store.num_clips, 'clip')}, {_duration(store.hours)}, in {folders}")
   if store.num_skipped:
-    line("skipped", f"{store.num_skipped} unusable clips, see {_lists(store, SKIPPED)}")
+    line("skipped", f"{counted(store.num_skipped, 'unusable clip')}, see {_lists(store, SKIPPED)}")
   if store.num_missing:
     listed = store.num_missing + store.num_skipped + store.num_clips
     text = f"{store.num_missing} of {listed} listed clips are not there"
     line("missing", f"{text}, see {_lists(store, MISSING)}")
   if store.num_silent:
-    line("silent", f"{store.num_silent} clips hold nothing but zeros; they are kept")
+    line("silent", f"{counted(store.num_silent, 'clip')} of nothing but zeros, kept")
 
 
 def _lists(store: Store, name: str) -> str:
@@ -30,7 +45,7 @@ def _lists(store: Store, name: str) -> str:
   return ", ".join(filter(os.path.exists, paths))
 
 
-def print_recipe(name: str, is_default: bool, config, num_clips: int) -> None:
+def print_recipe(name: str, is_default: bool, config: SystemConfig, num_clips: int) -> None:
   """Prints the plan of a training.
 
   Args:
@@ -38,14 +53,22 @@ def print_recipe(name: str, is_default: bool, config, num_clips: int) -> None:
     is_default: whether nobody chose it.
     config: the configuration of the training.
     num_clips: of the data set.
+
+  Example:
+    >>> from types import SimpleNamespace
+    >>> config = SimpleNamespace(num_steps=400, batch_size=64)
+    >>> print_recipe("small", is_default=True, config=config, num_clips=320)
+    recipe     small (the default for 320 clips; --recipe chooses): 400 steps of 64 pairs, 80 epochs
   """
   why = f" (the default for {num_clips} clips; --recipe chooses)" if is_default else ""
-  epochs = config.steps / max(1, num_clips // config.batch_size)
-  plan = f"{config.steps} steps of {config.batch_size} pairs"
+  epochs = config.num_steps / max(1, num_clips // config.batch_size)
+  plan = f"{config.num_steps} steps of {config.batch_size} pairs"
   line("recipe", f"{name}{why}: {plan}, {epochs:.{0 if epochs >= 10 else 1}f} epochs")
 
 
-def print_outcome(run, outcome, config, store: Store, model) -> None:
+def print_outcome(
+  run: "Run", outcome: "Outcome", config: SystemConfig, store: Store, model: "ContrastiveModel"
+) -> None:
   """Prints the summary at the end of a training.
 
   Args:
@@ -54,9 +77,17 @@ def print_outcome(run, outcome, config, store: Store, model) -> None:
     config: the configuration of the training.
     store: what it was trained on.
     model: the trained ContrastiveModel.
+
+  Example:
+    >>> from types import SimpleNamespace
+    >>> run, config = SimpleNamespace(folder="runs/mine"), SimpleNamespace(num_steps=400)
+    >>> stopped = SimpleNamespace(step=120, finished=False)
+    >>> print_outcome(run, stopped, config, store=None, model=None)
+    stopped    after step 120 of 400, saved in runs/mine
+    next       the same command resumes from there
   """
   if not outcome.finished:
-    line("stopped", f"after step {outcome.step} of {config.steps}, saved in {run.folder}")
+    line("stopped", f"after step {outcome.step} of {config.num_steps}, saved in {run.folder}")
     line("next", "the same command resumes from there")
     return
   heard_samples = outcome.step * config.batch_size * 2 * config.front_end().num_samples
@@ -74,13 +105,13 @@ def print_outcome(run, outcome, config, store: Store, model) -> None:
     line(heading, command)
 
 
-def _print_knn(run) -> None:
+def _print_knn(run: "Run") -> None:
   steps, accuracy = run.metrics("knn_accuracy")
   if not len(steps):
     line("kNN", "not measured: the data set has no labels")
     return
   chance = run.metrics("knn_chance")[1][-1]
-  text = f"{100 * accuracy[-1]:.1f} % of clips, chance {100 * chance:.1f} %"
+  text = f"{100 * accuracy[-1]:.1f} % (mean over classes), chance {100 * chance:.1f} %"
   if steps[0] == 0 and len(steps) > 1:
     text += f", before training {100 * accuracy[0]:.1f} %"
   if (run.metrics("knn_groups")[1] > 1).any():
@@ -88,14 +119,14 @@ def _print_knn(run) -> None:
   line("kNN", text)
 
 
-def _print_linear(run) -> None:
+def _print_linear(run: "Run") -> None:
   steps, accuracy = run.metrics("linear_accuracy")
   if len(steps):
     before = f", before training {100 * accuracy[0]:.1f} %" if steps[0] == 0 < steps[-1] else ""
-    line("linear", f"{100 * accuracy[-1]:.1f} % of clips{before}")
+    line("linear", f"{100 * accuracy[-1]:.1f} % (mean over classes){before}")
 
 
-def _next_commands(run) -> list[str]:
+def _next_commands(run: "Run") -> list[str]:
   """What the reader of the summary may want to do: hear what the encoder has learned, or see it."""
   dataset = run.config["config"]["dataset"]
   if dataset == "synthetic":

@@ -4,13 +4,20 @@ import dataclasses
 import functools
 import os
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from contrastive_audio.cli import report
 from contrastive_audio.cli.console import line
 from contrastive_audio.cli.main import start_tensorflow
 from contrastive_audio.cli.open_data import ChosenData
 from contrastive_audio.cli.training_flags import TrainingRequest
-from contrastive_audio.configuration import Recipe, RunConfig, configure
+from contrastive_audio.configuration import Recipe, configure
+from contrastive_audio.views.system_config import SystemConfig
+
+if TYPE_CHECKING:
+  from contrastive_audio.distributed.hosts import Hosts
+  from contrastive_audio.runs import Run
+  from contrastive_audio.store.store import Store
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,10 +32,14 @@ class System:
     load: returns (build_model, make_monitor); called late, because it imports TensorFlow.
       `build_model(config)` returns a compiled ContrastiveModel, and `make_monitor(run, store,
       front_end, networks)` a Monitor.
+
+  Example:
+    >>> System("cola", SystemConfig, {"paper": {}}, lambda num_clips: "paper", load=tuple).name
+    'cola'
   """
 
   name: str
-  config_class: type[RunConfig]
+  config_class: type[SystemConfig]
   recipes: Mapping[str, Recipe]
   default_recipe: Callable[[int], str]
   load: Callable[[], tuple[Callable, Callable]]
@@ -43,15 +54,24 @@ def train_system(system: System, request: TrainingRequest) -> None:
 
   Raises:
     UserError: what the user can fix, in one line.
+
+  Example:
+    >>> from contrastive_audio.cli.open_data import DataChoice, DataLocation
+    >>> class Config(SystemConfig):
+    ...   sample_rate_hz = 16_000
+    >>> system = System("cola", Config, {"paper": {}}, lambda num_clips: "paper", load=tuple)
+    >>> train_system(system, TrainingRequest(DataChoice(("./nowhere",)), DataLocation()))
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: no such folder: './nowhere' ...
   """
   data = ChosenData(request.data, request.location, system.config_class.sample_rate_hz)
   start_tensorflow()
-  from contrastive_audio.distributed.hosts import joined
+  from contrastive_audio.distributed.hosts import join_hosts
   from contrastive_audio.networks.float32_copy import Float32Networks
   from contrastive_audio.training import pretraining
 
   build_model, make_monitor = system.load()
-  with joined(request.strategy) as hosts:
+  with join_hosts(request.strategy) as hosts:
     store = data.store()
     recipe, config = _plan(system, request, store)
     pairs = config.pairs(store)
@@ -64,7 +84,7 @@ def train_system(system: System, request: TrainingRequest) -> None:
     report.print_outcome(run, training.train(), config, store, model)
 
 
-def _plan(system: System, request: TrainingRequest, store) -> tuple[str, RunConfig]:
+def _plan(system: System, request: TrainingRequest, store: "Store") -> tuple[str, SystemConfig]:
   """Returns the recipe and the configuration for a store; prints them."""
   recipe = request.recipe or system.default_recipe(store.num_clips)
   config = configure(system.config_class, system.recipes[recipe], request.fields, store.num_clips)
@@ -73,13 +93,19 @@ def _plan(system: System, request: TrainingRequest, store) -> tuple[str, RunConf
   return recipe, config
 
 
-def with_statistics(config, store, folder: str):
+def with_statistics(config: SystemConfig, store: "Store", folder: str) -> SystemConfig:
   """Returns a configuration whose mean and std are those of the run, or are measured.
 
   Args:
     config: a configuration with the fields mean and std; None: to be filled in.
     store: the Store to measure.
     folder: where the run is, or will be.
+
+  Example:
+    >>> from types import SimpleNamespace
+    >>> config = SimpleNamespace(mean=0.0, std=1.0)
+    >>> with_statistics(config, store=None, folder="runs/mine") is config  # nothing to measure
+    True
   """
   from contrastive_audio.frontend.statistics import log_mel_statistics
   from contrastive_audio.runs import Run
@@ -95,7 +121,14 @@ def with_statistics(config, store, folder: str):
   return dataclasses.replace(config, mean=mean, std=std)
 
 
-def _start_or_resume(system, recipe, config, store, request, hosts):
+def _start_or_resume(
+  system: str,
+  recipe: str,
+  config: SystemConfig,
+  store: "Store",
+  request: TrainingRequest,
+  hosts: "Hosts",
+) -> "Run":
   """Creates or opens the run folder; the other hosts wait for the chief's."""
   from contrastive_audio.runs import Run
 
@@ -107,7 +140,7 @@ def _start_or_resume(system, recipe, config, store, request, hosts):
     config=dataclasses.asdict(config) | {"recipe": recipe},
     data={"clips": store.num_clips, "digest": store.digest},
     front_end=config.front_end(),
-    defaults={field.name: field.default for field in dataclasses.fields(config)},
+    defaults=dataclasses.asdict(type(config)()),
   )
   opened = open_run() if hosts.is_chief else None
   hosts.wait()

@@ -19,6 +19,7 @@ from contrastive_audio.configuration import (
   parse_settings,
 )
 
+HYPER_PARAMETERS = "Hyper-parameters (by default those of the recipe)"
 _ANY_SIZE = 1 << 30  # clips: a check of values that no data set has been opened for
 
 
@@ -33,6 +34,10 @@ class TrainingRequest:
     recipe: name of the recipe; None: the default for a data set of this size.
     fields: fields of the configuration that were set.
     strategy: one of configuration.STRATEGIES.
+
+  Example:
+    >>> TrainingRequest(DataChoice(("synthetic",)), DataLocation()).recipe is None
+    True
   """
 
   data: DataChoice
@@ -48,6 +53,13 @@ def define_training_flags(recipes: Sequence[str]) -> None:
 
   Args:
     recipes: names of the recipes, the first of which is the paper.
+
+  Example:
+    >>> define_training_flags(["paper", "small"])
+    >>> FLAGS["recipe"].parser.enum_values
+    ['paper', 'small']
+    >>> from contrastive_audio.cli.help import forget_flags
+    >>> forget_flags()
   """
   define_dataset_flags(default="synthetic")
   with flag_group("Training"):
@@ -58,9 +70,10 @@ def define_training_flags(recipes: Sequence[str]) -> None:
       recipes,
       "Set of hyper-parameters; if not given, paper, or small for a small data set.",
     )
-    flags.DEFINE_multi_string("set", [], "FIELD=VALUE of the configuration, for any field.")
+  with flag_group(HYPER_PARAMETERS):
     flags.DEFINE_integer("steps", None, "Training steps.", lower_bound=1)
     flags.DEFINE_integer("batch_size", None, "Pairs of a step, on all devices.", lower_bound=2)
+    flags.DEFINE_multi_string("set", [], "FIELD=VALUE of the configuration, for any field.")
   _define_progress_flags()
   _define_device_flags()
 
@@ -102,6 +115,14 @@ def training_request(
 
   Raises:
     UserError: --set names no field, or a value is not allowed.
+
+  Example:
+    >>> from contrastive_audio.cli.help import forget_flags
+    >>> define_training_flags(["paper"])
+    >>> _ = FLAGS(["train", "--steps=100", "--dataset=./clips"])
+    >>> training_request(RunConfig, {"paper": {}}).fields["steps"]
+    100
+    >>> forget_flags()
   """
   data, fields = data_choice(FLAGS.dataset), {}
   for field in dataclasses.fields(config_class):

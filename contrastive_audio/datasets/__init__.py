@@ -10,8 +10,8 @@ Which names there are, and which module implements them:
 What can be imported from here:
 
   open_source      a name -> a ClipSource
-  open_local       the same, for sources that need neither TensorFlow nor preparation
-  full_name        a name as `--dataset` has it -> the name that identifies the data
+  open_local       the same for data sets on disk; needs neither TensorFlow nor preparation
+  full_name        a name as `--dataset` takes it -> the name that identifies the data
   ClipSource       a numbered list of clips; one subclass for each kind of source
   Clip             one clip, not decoded yet: key, label, group
   LABEL_SEPARATOR  between the labels of a clip that has several
@@ -19,10 +19,12 @@ What can be imported from here:
 
 import difflib
 import os
+from collections.abc import Sequence
 
 from contrastive_audio.datasets import corpora
 from contrastive_audio.datasets.source import LABEL_SEPARATOR, Clip, ClipSource
 from contrastive_audio.errors import UserError
+from contrastive_audio.utils import quiet
 
 __all__ = ["LABEL_SEPARATOR", "Clip", "ClipSource", "full_name", "open_local", "open_source"]
 
@@ -36,29 +38,30 @@ def open_source(
   data_dir: str | None = None,
   manual_dir: str | None = None,
 ) -> ClipSource:
-  """Opens a data set by the name that `--dataset` takes.
+  """Opens a data set by its name, and prepares it first if necessary.
 
   Args:
-    name: "synthetic", "folder:PATH" or a path, one of corpora.NAMES, or the name of an audio builder
+    name: "synthetic", "folder:PATH", a path, one of corpora.NAMES, or the name of an audio builder
       of tensorflow-datasets.
-    split: which part: a split of the builder or of the CSV's `split` column. None: "train" where
-      the data set has one, otherwise everything.
+    split: a split of the data set, or of the CSV's `split` column; None: "train" if there is one,
+      else all clips.
     data_dir: folder that holds the data set, or where prepared data sets are kept; None: the
       source's own default.
-    manual_dir: folder with archives that were downloaded by hand.
+    manual_dir: folder of archives that were downloaded by hand.
 
   Returns:
-    A ClipSource.
+    The clips.
 
   Raises:
-    UserError: unknown name, missing folder, nothing in it.
+    UserError: unknown name, missing folder, no audio in it, no such split.
 
   Example:
     >>> open_source("no_such_data_set")
     Traceback (most recent call last):
     contrastive_audio.errors.UserError: unknown data set 'no_such_data_set'. ...
   """
-  if source := open_local(name, split, data_dir):
+  source = open_local(name, split, data_dir)
+  if source is not None:
     return source
   if name == _SYNTHETIC:
     from contrastive_audio.datasets import synthetic
@@ -67,18 +70,20 @@ def open_source(
   if name in corpora.NAMES:
     from contrastive_audio.datasets import published
 
-    return published.open_corpus(corpora.get(name), split, data_dir, manual_dir)
-  from contrastive_audio.datasets import tfds  # late: it imports TensorFlow
+    return published.open_prepared(corpora.get(name), split, data_dir, manual_dir)
+  with quiet.native_stderr():  # TensorFlow's start-up messages
+    from contrastive_audio.datasets import tfds
 
-  if not tfds.has_builder(name):
-    raise UserError(_unknown(name, [_SYNTHETIC, *corpora.NAMES, *tfds.audio_builders()]))
+    known = tfds.has_builder(name)
+  if not known:
+    raise UserError(_unknown(name, tfds.builder_names()))
   return tfds.open_builder(name, split, data_dir, manual_dir)
 
 
 def open_local(
   name: str, split: str | None = None, data_dir: str | None = None
 ) -> ClipSource | None:
-  """Opens a data set that lies on disk as files, quickly; None if it is another kind.
+  """Opens a data set whose files lie on disk, without TensorFlow; returns None for all others.
 
   Args:
     name: see `open_source`.
@@ -86,7 +91,7 @@ def open_local(
     data_dir: see `open_source`.
 
   Raises:
-    UserError: missing folder, nothing in it, no such split.
+    UserError: missing folder, no audio in it, no such split.
 
   Example:
     >>> open_local("spoken_digit") is None  # tensorflow-datasets has it
@@ -107,7 +112,10 @@ def open_local(
 def full_name(name: str) -> str:
   """Returns the name that identifies a data set: "folder:PATH" for a path.
 
-  A known name means the data set, even where a folder has that name too: write "./musan" then.
+  A known name means the data set, even if a folder has the same name; "./musan" means the folder.
+
+  Args:
+    name: as `--dataset` takes it.
 
   Example:
     >>> full_name("./clips"), full_name("musan"), full_name("folder:clips")
@@ -119,9 +127,12 @@ def full_name(name: str) -> str:
   return _FOLDER + name if is_path else name
 
 
-def _unknown(name: str, known: list[str]) -> str:
-  near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-  guess = f" Did you mean {' or '.join(near)}?" if near else ""
+def _unknown(name: str, builders: Sequence[str]) -> str:
+  """Suggests this project's names before those of tensorflow-datasets."""
+  similar: list[str] = []
+  for names in ([_SYNTHETIC, *corpora.NAMES], builders):
+    similar = similar or difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+  guess = f" Did you mean {' or '.join(similar)}?" if similar else ""
   return (
     f"unknown data set {name!r}.{guess} For audio files of your own use --dataset=folder:PATH; "
     f"otherwise 'synthetic', {', '.join(corpora.NAMES)}, or another audio data set of "

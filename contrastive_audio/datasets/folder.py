@@ -2,31 +2,43 @@
 
 import csv
 import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from contrastive_audio.datasets import file_source
-from contrastive_audio.datasets.file_source import FilesSource, Row
+from contrastive_audio.datasets.clip_table import Row, to_table
+from contrastive_audio.datasets.file_source import FileSource
+from contrastive_audio.datasets.file_tree import find_files, printable
+from contrastive_audio.datasets.splits import Splits, filter_splits
 from contrastive_audio.errors import UserError
 from contrastive_audio.sound import reading
+from contrastive_audio.utils.words import counted
 
 _CSV_COLUMNS = ("file", "label", "group", "split")
 
 
-def open_folder(path, split=None):
-  """Opens a folder (recursive), a CSV with the columns `file,label[,group,split]`, or one file.
+def open_folder(path: str, split: str | None = None) -> FileSource:
+  """Opens a folder (recursively), a CSV with the columns `file,label[,group,split]`, or one file.
 
-  In a folder the first sub-folder is the class if every file lies in one; otherwise the clips have
-  no labels. Symbolic links are followed once. In a CSV, paths are relative to its folder.
+  If every file of a folder lies in a sub-folder, the first sub-folder is its class; otherwise the
+  clips have no labels. Symbolic links are followed once. Paths in a CSV are relative to its folder.
 
   Args:
     path: a folder, a file ending in .csv, or an audio file.
-    split: for a CSV with a `split` column: which part, or several joined by "+"; "all"; None:
-      "train" if there is one, else all.
+    split: for a CSV with a `split` column: the split to open, several joined by "+", or "all";
+      None: "train" if there is one, else all.
 
   Returns:
-    A FilesSource.
+    The clips.
 
   Raises:
-    UserError: no such folder, not readable, nothing in it, a malformed CSV.
+    UserError: no such folder, not readable, no audio in it, a malformed CSV.
+
+  Example:
+    >>> for path in ("cat/1.wav", "dog/1.wav", "dog/2.wav"):
+    ...   os.makedirs(os.path.dirname(path), exist_ok=True)
+    ...   open(path, "w").close()
+    >>> [clip.label for clip in open_folder(".").clips(0, 3)]
+    ['cat', 'dog', 'dog']
   """
   path = os.path.expanduser(path)
   if path.lower().endswith(".csv") and not os.path.isdir(path):
@@ -35,46 +47,53 @@ def open_folder(path, split=None):
     raise UserError(
       f"--split={split}: the folder {path} has no splits; use a CSV with a split column"
     )
+  if os.path.isfile(path) and os.path.splitext(path)[1].lower() in reading.EXTENSIONS:
+    folder, name = os.path.split(path)
+    return FileSource(_name(path), folder, to_table([Row(name)]), f"the file {path}")
   return _open_tree(path)
 
 
-def _open_tree(root):
-  if os.path.isfile(root) and os.path.splitext(root)[1].lower() in reading.EXTENSIONS:
-    folder, file = os.path.split(root)
-    return FilesSource(_name(root), folder, file_source.table_of([Row(file)]), f"the file {root}")
+def _open_tree(root: str) -> FileSource:
   if not os.path.isdir(root):
     raise UserError(f"no such folder: {root!r} (from --dataset=folder:{root})")
-  paths, num_others = file_source.walk(root, reading.EXTENSIONS)
+  paths, num_others = find_files(root, reading.EXTENSIONS)
   if not paths:
     raise UserError(
       f"no audio in {root!r} ({num_others} other files): "
       f"it needs files ending in {', '.join(sorted(reading.EXTENSIONS))}"
     )
-  labels = [path.split(os.sep)[0] if os.sep in path else None for path in paths]
-  if None in labels:  # some file lies at the top: sub-folders are not classes
-    labels = [None] * len(paths)
-  labels = [label and file_source.printable(label) for label in labels]
-  summary = f"{len(paths)} audio files{_in_classes(labels)} in {root}"
+  labels = _labels_of(paths)
+  rows = (Row(path, label=label) for path, label in zip(paths, labels))
+  summary = f"{counted(len(paths), 'audio file')}{_in_classes(labels)} in {root}"
   summary += f" ({num_others} other files ignored)" if num_others else ""
-  return FilesSource(_name(root), root, file_source.table_of(map(Row, paths, labels)), summary)
+  return FileSource(_name(root), root, to_table(rows), summary)
 
 
-def _name(path):
-  """The same for every way to write a path: with the fingerprint it names the decoded clips."""
+def _labels_of(paths: Sequence[str]) -> list[str | None]:
+  """Returns the first sub-folder of each path; None for all, if a file lies at the top."""
+  if not all(os.sep in path for path in paths):
+    return [None] * len(paths)
+  return [printable(path.split(os.sep)[0]) for path in paths]
+
+
+def _name(path: str) -> str:
+  """Returns one name for all spellings of a path; with the fingerprint it identifies a store."""
   return f"folder:{os.path.basename(os.path.realpath(path))}"
 
 
-def _open_csv(path, split):
-  rows = [Row(row["file"], row["label"], row["group"], row["split"]) for row in _read_csv(path)]
-  table = file_source.table_of(rows)
-  chosen = file_source.Splits(table).choose(split, path)
-  table = file_source.of_parts(table, chosen)
-  summary = f"{table.num_rows} rows{_in_classes(table['label'].to_pylist())} of {path}"
+def _open_csv(path: str, split: str | None) -> FileSource:
+  table = to_table(
+    Row(path=row["file"], label=row["label"], group=row["group"], split=row["split"])
+    for row in _read_csv(path)
+  )
+  chosen = Splits(table).choose(split, path)
+  table = filter_splits(table, chosen)
+  summary = f"{counted(table.num_rows, 'row')}{_in_classes(table['label'].to_pylist())} of {path}"
   summary += f", split {'+'.join(chosen)}" if chosen else ""
-  return FilesSource(_name(path), os.path.dirname(path) or ".", table, summary)
+  return FileSource(_name(path), os.path.dirname(path) or ".", table, summary)
 
 
-def _read_csv(path):
+def _read_csv(path: str) -> list[dict[str, Any]]:
   """Returns the rows as dictionaries with all of _CSV_COLUMNS; empty cells are None."""
   try:
     with open(path, newline="", encoding="utf-8-sig") as file:
@@ -96,17 +115,18 @@ def _read_csv(path):
   return rows
 
 
-def _check_rows(path, rows):
+def _check_rows(path: str, rows: Sequence[Mapping[str, Any]]) -> None:
   if not rows:
     raise UserError(f"{path}: the file lists no clips")
-  first_line = {}
+  first_line: dict[str, int] = {}
   for line, row in enumerate(rows, start=2):
-    if row["file"] is None:
+    name = row["file"]
+    if name is None:
       raise UserError(f"{path}, line {line}: no file name")
-    if (other := first_line.setdefault(row["file"], line)) != line:
-      raise UserError(f"{path}, line {line}: {row['file']!r} is listed already in line {other}")
+    if (other := first_line.setdefault(name, line)) != line:
+      raise UserError(f"{path}, line {line}: {name!r} is already listed in line {other}")
 
 
-def _in_classes(labels):
+def _in_classes(labels: Iterable[str | None]) -> str:
   names = {label for label in labels if label is not None}
-  return f" in {len(names)} classes" if names else ", no labels,"
+  return f" in {counted(len(names), 'class', 'classes')}" if names else ", no labels,"

@@ -1,68 +1,29 @@
-"""Published data sets: their unpacked files, or what tensorflow-datasets prepares of their archives.
+"""Published data sets: unpacked files, or what tensorflow-datasets prepares from archives.
 
-Only this module knows all three of corpora (what lies on disk), builders (how archives are prepared)
-and tfds (what was prepared).
+Only this module knows all three of corpora (what lies on disk), builders (how archives are
+prepared) and tfds (what was prepared).
 """
 
 import glob
 import os
 
-from contrastive_audio.datasets import builders, file_source
-from contrastive_audio.datasets.corpora.corpus import Corpus, builder_name, find
+from contrastive_audio.datasets import builders
+from contrastive_audio.datasets.corpora.corpus import Corpus, builder_name, find_root
+from contrastive_audio.datasets.file_source import FileSource
 from contrastive_audio.datasets.source import ClipSource
+from contrastive_audio.datasets.splits import Splits, filter_splits
 from contrastive_audio.errors import UserError
-
-
-def open_corpus(
-  corpus: Corpus,
-  split: str | None = None,
-  data_dir: str | None = None,
-  manual_dir: str | None = None,
-) -> ClipSource:
-  """Opens a published data set, preparing it from its archives if need be.
-
-  Args:
-    corpus: what the data set is.
-    split: one of its `split_names`, several joined by "+", "all", or None: "train" where there is
-      one, otherwise all.
-    data_dir: its folder, or the folder that holds it; or where tensorflow-datasets prepares it.
-    manual_dir: folder with its archives.
-
-  Returns:
-    A ClipSource.
-
-  Raises:
-    UserError: it is not there, or not what it should be.
-
-  Example:
-    >>> from contrastive_audio.datasets import corpora
-    >>> open_corpus(corpora.get("musan"), data_dir="no/such/folder")
-    Traceback (most recent call last):
-    contrastive_audio.errors.UserError: no musan in 'no/such/folder': expected ...
-  """
-  data_dir = data_dir and os.path.expanduser(data_dir)
-  if source := open_unpacked(corpus, split, data_dir):
-    return source
-  if corpus.builder is None or (data_dir and not manual_dir and not _may_prepare(corpus, data_dir)):
-    raise UserError(_not_there(corpus, data_dir))
-  from contrastive_audio.datasets import tfds  # late: it imports TensorFlow
-
-  archives = manual_dir or (data_dir if _has_archives(corpus, data_dir) else None)
-  split = split or ("train" if "train" in corpus.split_names else "all")
-  is_ours = builder_name(corpus) in builders.NAMES
-  source = tfds.open_builder(corpus.builder, split, data_dir, archives, is_ours, corpus.unions)
-  source.name = corpus.name
-  return source
 
 
 def open_unpacked(
   corpus: Corpus, split: str | None = None, data_dir: str | None = None
-) -> ClipSource | None:
-  """Opens the unpacked files of a published data set; None if there are none.
+) -> FileSource | None:
+  """Opens the unpacked files of a published data set; returns None if there are none.
 
   Args:
     corpus: what the data set is.
-    split: see `open_corpus`.
+    split: one of its `split_names`, several joined by "+", or "all"; None: "train" if there is one,
+      else all.
     data_dir: its folder, or the folder that holds it.
 
   Raises:
@@ -73,33 +34,77 @@ def open_unpacked(
     >>> open_unpacked(corpora.get("musan"), data_dir="no/such/folder") is None
     True
   """
-  root = find(corpus, data_dir and os.path.expanduser(data_dir))
-  return root and _open_files(corpus, root, split)
+  root = find_root(corpus, data_dir and os.path.expanduser(data_dir))
+  return _open_files(corpus, root, split) if root else None
 
 
-def _open_files(corpus, root, split):
-  contents, what = corpus.read(root), f"{corpus.name} in {root}"
-  chosen = file_source.Splits(contents.table, corpus.unions).choose(split, what)
-  table = file_source.of_parts(contents.table, chosen)
-  missing = file_source.of_parts(contents.missing, chosen)["key"].to_pylist()
+def open_prepared(
+  corpus: Corpus,
+  split: str | None = None,
+  data_dir: str | None = None,
+  manual_dir: str | None = None,
+) -> ClipSource:
+  """Opens a published data set that tensorflow-datasets prepares from its archives.
+
+  Args:
+    corpus: what the data set is.
+    split: see `open_unpacked`.
+    data_dir: where tensorflow-datasets keeps prepared data sets; the archives may lie there, too.
+    manual_dir: folder of its archives.
+
+  Raises:
+    UserError: it is not there, or its archives are not what they should be.
+
+  Example:
+    >>> from contrastive_audio.datasets import corpora
+    >>> open_prepared(corpora.get("audioset"), data_dir="no/such/folder")
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: no audioset in 'no/such/folder': expected ...
+  """
+  data_dir = data_dir and os.path.expanduser(data_dir)
+  if corpus.builder is None or (data_dir and not manual_dir and not _may_prepare(corpus, data_dir)):
+    raise UserError(_not_found(corpus, data_dir))
+  from contrastive_audio.datasets import tfds  # late: it imports TensorFlow
+
+  source = tfds.open_builder(
+    name=corpus.builder,
+    split=split or ("train" if "train" in corpus.split_names else "all"),
+    data_dir=data_dir,
+    manual_dir=manual_dir or (data_dir if _has_archives(corpus, data_dir) else None),
+    is_ours=builder_name(corpus) in builders.NAMES,
+    unions=corpus.unions,
+  )
+  source.name = corpus.name
+  return source
+
+
+def _open_files(corpus: Corpus, root: str, split: str | None) -> FileSource:
+  contents, dataset = corpus.read(root), f"{corpus.name} in {root}"
+  chosen = Splits(contents.table, corpus.unions).choose(split, dataset)
+  table = filter_splits(contents.table, chosen)
+  missing = filter_splits(contents.missing, chosen)["key"].to_pylist()
   remarks = list(contents.remarks)
   if missing:
-    remarks.insert(0, f"{len(missing)} of {len(missing) + table.num_rows} listed are not there")
-  part = f", {'+'.join(chosen)}" if chosen else ""
-  summary = "; ".join([f"{table.num_rows} clips{part} of {what}", *remarks])
-  source = file_source.FilesSource(corpus.name, root, table, summary)
-  source.split_names, source.unions = corpus.split_names, corpus.unions
-  source.classes, source.several_labels = contents.classes, contents.several_labels
+    num_listed = len(missing) + table.num_rows
+    remarks.insert(0, f"{len(missing)} of {num_listed} listed clips are missing")
+  split_text = f", {'+'.join(chosen)}" if chosen else ""
+  summary = "; ".join([f"{table.num_rows} clips{split_text} of {dataset}", *remarks])
+  source = FileSource(corpus.name, root, table, summary)
+  source.split_names = corpus.split_names
+  source.unions = corpus.unions
+  source.classes = contents.classes
+  source.several_labels = contents.several_labels
   source.missing = missing
   return source
 
 
-def _has_archives(corpus, folder):
-  names = [archive.name for archive in corpus.archives]
-  return bool(folder) and any(os.path.exists(os.path.join(folder, name)) for name in names)
+def _has_archives(corpus: Corpus, folder: str | None) -> bool:
+  if not folder:
+    return False
+  return any(os.path.exists(os.path.join(folder, archive.name)) for archive in corpus.archives)
 
 
-def _may_prepare(corpus, data_dir):
+def _may_prepare(corpus: Corpus, data_dir: str) -> bool:
   """Whether tensorflow-datasets may write here: its own folder, a new one, or one of archives."""
   if not os.path.isdir(data_dir) or not os.listdir(data_dir):
     return True
@@ -108,7 +113,7 @@ def _may_prepare(corpus, data_dir):
   return _has_archives(corpus, data_dir) or is_library or bool(glob.glob(prepared, recursive=True))
 
 
-def _not_there(corpus, data_dir):
+def _not_found(corpus: Corpus, data_dir: str | None) -> str:
   where = f"in {data_dir!r}" if data_dir else "without --data_dir=FOLDER, the folder that holds it"
   archives = ", ".join(archive.name for archive in corpus.archives)
   unpacked = f", or its archives ({archives}) in --manual_dir=FOLDER" if corpus.builder else ""

@@ -1,8 +1,8 @@
-"""What every data set is to the rest: a numbered list of clips that can be loaded."""
+"""The interface of every data set: a numbered list of clips that can be loaded."""
 
 import abc
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
@@ -15,10 +15,15 @@ class Clip:
   """One clip of a data set, not decoded yet.
 
   Attributes:
-    key: its name inside the data set, unique, printable.
+    key: its name in the data set, unique, printable.
     load: sample rate in Hz -> float32 `[n]` mono; raises UnusableAudio.
-    label: name of its class, or None; of a clip with several, joined by LABEL_SEPARATOR.
+    label: name of its class, or None; several labels are joined by LABEL_SEPARATOR.
     group: what must not be divided between training and test (speaker, recording), or None.
+
+  Example:
+    >>> clip = Clip("silence.wav", load=lambda sample_rate_hz: np.zeros(sample_rate_hz))
+    >>> len(clip.load(16_000))
+    16000
   """
 
   key: str
@@ -31,14 +36,20 @@ class ClipSource(abc.ABC):
   """A data set: clips in a fixed order, read any number of times from any position.
 
   Attributes:
-    name: of the data set, as --dataset has it; of a path the last part only.
-    num_clips: how many clips there are, readable or not.
-    summary: one line for people.
-    split_names: parts that can be opened on their own.
-    unions: names among them -> the parts, as `splits` has them, that they stand for.
-    classes: names of all classes in the official order; empty where the data set has no such order.
+    name: of the data set, as `--dataset` takes it; for a path only its last component.
+    num_clips: number of clips, readable or not.
+    summary: one human-readable line.
+    split_names: splits that can be opened on their own.
+    unions: name of a split -> the splits, as `splits` returns them, that it consists of.
+    classes: names of all classes in the official order; empty if there is no official order.
     several_labels: whether a clip may have several labels.
-    missing: keys of clips that the data set lists and that are not there.
+    missing: keys of clips that the data set lists but does not hold.
+
+  Example:
+    >>> from contrastive_audio.datasets.synthetic import open_synthetic
+    >>> source = open_synthetic(clips_per_class=1)
+    >>> source.num_clips, next(source.clips(3, 5)).key
+    (10, 'clicks/000.flac')
   """
 
   name: str
@@ -51,13 +62,13 @@ class ClipSource(abc.ABC):
   missing: Sequence[str] = ()
 
   @abc.abstractmethod
-  def clips(self, start, stop):
-    """Yields the Clips number `start` to `stop - 1`."""
+  def clips(self, start: int, stop: int) -> Iterator[Clip]:
+    """Yields the clips with numbers `start` to `stop - 1`."""
 
   @abc.abstractmethod
-  def fingerprint(self):
-    """Returns a hex digest that changes whenever any clip, label or group may have changed."""
+  def fingerprint(self) -> str:
+    """Returns a hex digest that changes whenever a clip, label or group may have changed."""
 
-  def splits(self):
-    """Returns key -> name of its part of the data set, of clips for which it says so."""
+  def splits(self) -> dict[str, str]:
+    """Returns key -> name of its split, for all clips whose split is known."""
     return {}

@@ -1,154 +1,217 @@
 """Any audio builder of tensorflow-datasets -> clips.
 
 Features are found by their type, see tfds_features.py. Integers are 16-bit PCM, whatever their
-dtype: `features.Audio` says int64 by default; floats are taken as they are. Recordings that a
-builder keeps as files (`lazy_decode`) are decoded as all other files are.
+dtype, because `features.Audio` says int64 by default; floats are used as they are. Recordings that
+a builder keeps as files (`lazy_decode`) are decoded like all other files.
 """
 
 import functools
 import hashlib
 import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import tensorflow as tf
 
-from contrastive_audio.datasets import builders, tfds_features
+from contrastive_audio.datasets import builders
 from contrastive_audio.datasets.source import Clip, ClipSource
-from contrastive_audio.datasets.tfds_features import library as _library
+from contrastive_audio.datasets.tfds_features import (
+  find_features,
+  library,
+  nest,
+  plain_name,
+  value_at,
+)
 from contrastive_audio.errors import UserError
 from contrastive_audio.sound import reading
 
-
-def has_builder(name):
-  """Whether tensorflow-datasets knows a builder of this name (`name/config:version`)."""
-  return tfds_features.plain(name) in _library().list_builders()
+if TYPE_CHECKING:
+  from tensorflow_datasets.core import DatasetBuilder
 
 
-def audio_builders():
-  """Names of builders, for guesses at what the user meant."""
-  return _library().list_builders()
+def has_builder(name: str) -> bool:
+  """Returns whether tensorflow-datasets has a builder of this name.
+
+  Args:
+    name: `name[/config][:version]`.
+
+  Example:
+    >>> has_builder("spoken_digit"), has_builder("spoken_digits")
+    (True, False)
+  """
+  return plain_name(name) in builder_names()
 
 
-def open_builder(name, split=None, data_dir=None, manual_dir=None, ours=False, unions=None):
-  """Prepares the data set, unless it is prepared, and opens it.
+def builder_names() -> list[str]:
+  """Returns the names of all builders of tensorflow-datasets.
+
+  Example:
+    >>> "librispeech" in builder_names()
+    True
+  """
+  return library().list_builders()
+
+
+def open_builder(
+  name: str,
+  split: str | None = None,
+  data_dir: str | None = None,
+  manual_dir: str | None = None,
+  is_ours: bool = False,
+  unions: Mapping[str, Sequence[str]] | None = None,
+) -> ClipSource:
+  """Opens the data set of a builder, and prepares it first if necessary.
 
   Args:
     name: `name[/config][:version]` of a builder with exactly one Audio feature per clip.
     split: any split expression of tensorflow-datasets; None: "train" if there is one, else "all".
     data_dir: where it is or will be prepared; None: ~/tensorflow_datasets.
-    manual_dir: folder that holds archives downloaded by hand, by their original names.
-    ours: whether the builder is one of contrastive_audio.datasets.builders.
-    unions: names of splits -> those of the builder that they stand for, see source.ClipSource.
+    manual_dir: folder of archives that were downloaded by hand, under their original names.
+    is_ours: whether the builder is one of contrastive_audio.datasets.builders.
+    unions: name of a split -> the splits of the builder that it consists of.
 
   Returns:
-    A TfdsSource.
+    The clips.
 
   Raises:
-    UserError: not an audio set, cannot be prepared, no such split.
+    UserError: not an audio data set, it cannot be prepared, no such split.
+
+  Example:
+    >>> open_builder("mnist")
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: mnist is a data set of ..., but it holds no audio
   """
-  if ours:
-    builders.register(tfds_features.plain(name))
-  builder = _library().builder(name, data_dir=data_dir and os.path.expanduser(data_dir))
-  tfds_features.find(name, builder.info.features)  # before anything is downloaded
+  if is_ours:
+    builders.register(plain_name(name))
+  builder = library().builder(name, data_dir=data_dir and os.path.expanduser(data_dir))
+  find_features(name, builder.info.features)  # refuses before anything is downloaded
   _prepare(name, builder, manual_dir)
-  known = builder.info.splits
-  unions = {union: [p for p in parts if p in known] for union, parts in (unions or {}).items()}
-  unions = {union: tuple(parts) for union, parts in unions.items() if parts and union not in known}
-  split = split or ("train" if "train" in {*known, *unions} else "all")
-  chosen = "+".join(part for name in split.split("+") for part in unions.get(name, (name,)))
+  splits = builder.info.splits
+  named_unions = _present_unions(unions or {}, splits)
+  split = split or ("train" if "train" in {*splits, *named_unions} else "all")
+  members = [member for part in split.split("+") for member in named_unions.get(part, (part,))]
+  expression = "+".join(members)
   try:
-    num_clips = known[chosen].num_examples
+    num_clips = splits[expression].num_examples
   except (KeyError, ValueError) as error:
-    names = ", ".join([*known, *unions])
-    raise UserError(f"{name} has no split {split!r}; it has {names}") from error
-  source = TfdsSource(name, builder, chosen, num_clips)
-  source.split_names, source.unions = (*unions, *known), unions
+    available = ", ".join([*splits, *named_unions])
+    raise UserError(f"{name} has no split {split!r}; it has {available}") from error
+  source = _TfdsSource(name, builder, expression, num_clips)
+  source.split_names = (*named_unions, *splits)
+  source.unions = named_unions
   return source
 
 
-class TfdsSource(ClipSource):
-  """Clips of one split, in the order in which they are stored."""
+def _present_unions(
+  unions: Mapping[str, Sequence[str]], splits: Mapping[str, Any]
+) -> dict[str, tuple[str, ...]]:
+  """Returns the unions of splits that exist, as far as no split has their name."""
+  present = {
+    union: tuple(member for member in members if member in splits)
+    for union, members in unions.items()
+  }
+  return {union: members for union, members in present.items() if members and union not in splits}
 
-  def __init__(self, name, builder, split, num_clips):
-    """Takes a prepared builder and a split expression of it."""
+
+class _TfdsSource(ClipSource):
+  """The clips of one split expression, in the order in which they are stored.
+
+  Args:
+    name: of the builder.
+    builder: prepared.
+    split: an expression of its splits.
+    num_clips: of the expression.
+  """
+
+  def __init__(self, name: str, builder: "DatasetBuilder", split: str, num_clips: int):
     self.name = name
     self.num_clips = num_clips
     self._builder = builder
     self._split = split
-    self._features = tfds_features.find(name, builder.info.features)
+    self._features = find_features(name, builder.info.features)
     self.classes = self._features.classes
     self.several_labels = self._features.several_labels
     if self._features.audio.sample_rate is None and not self._features.is_file:
       raise UserError(f"{name} does not say its sample rate: save it as files, use folder:PATH")
-    told = builder.info.metadata or {}  # our builders tell what they did not find
-    parts = (None, *(builder.info.splits if split == "all" else split.split("+")))
-    self.missing = [entry["key"] for entry in told.get("missing", ()) if entry["split"] in parts]
-    remarks = [f"{len(self.missing)} that are listed are not there"] if self.missing else []
-    start = f"{num_clips} clips, split {split} of {builder.info.full_name}"
-    self.summary = "; ".join([start, *remarks, *told.get("remarks", ())])
+    metadata = builder.info.metadata or {}  # our builders note here what they did not find
+    self.missing = self._missing(metadata.get("missing", ()))
+    summary = [f"{num_clips} clips, split {split} of {builder.info.full_name}"]
+    summary += [f"{len(self.missing)} listed clips are missing"] if self.missing else []
+    self.summary = "; ".join([*summary, *metadata.get("remarks", ())])
 
-  def clips(self, start, stop):
+  def _missing(self, entries: Sequence[Mapping[str, Any]]) -> list[str]:
+    splits = (None, *(self._builder.info.splits if self._split == "all" else self._split_names()))
+    return [entry["key"] for entry in entries if entry["split"] in splits]
+
+  def _split_names(self) -> list[str]:
+    return self._split.split("+")
+
+  def clips(self, start: int, stop: int) -> Iterator[Clip]:
     path, decoders = self._features.audio_path, None
     if self._features.is_file:
-      decoders = tfds_features.nested(path, _library().decode.SkipDecoding())
+      decoders = nest(path, library().decode.SkipDecoding())
     records = self._records(self._split, decoders)
     for record in self._readable(records.skip(start).take(stop - start)):
       yield Clip(
         self._features.key(record),
-        self._load(tfds_features.value(record, path)),
+        self._loader(value_at(record, path)),
         self._features.label(record),
         self._features.group(record),
       )
 
-  def splits(self):
-    names = tuple(self._builder.info.splits)
-    chosen = names if self._split == "all" else tuple(self._split.split("+"))
-    if len(names) == 1 or not set(chosen) <= set(names):  # one that says nothing, or slices
+  def splits(self) -> dict[str, str]:
+    names = list(self._builder.info.splits)
+    chosen = names if self._split == "all" else self._split_names()
+    if len(names) == 1 or not set(chosen) <= set(names):  # a single one says nothing; or slices
       return {}
-    names_only = _library().decode.PartialDecoding(dict.fromkeys(self._features.of_keys(), True))
+    keys_only = library().decode.PartialDecoding(dict.fromkeys(self._features.key_features(), True))
     return {
       self._features.key(record): name
       for name in chosen
-      for record in self._readable(self._records(name, names_only))
+      for record in self._readable(self._records(name, keys_only))
     }
 
-  def fingerprint(self):
-    parts = (self._builder.info.full_name, self._split, self.num_clips, self._features.label_path)
-    return hashlib.sha256(repr(parts).encode()).hexdigest()
+  def fingerprint(self) -> str:
+    name, label_path = self._builder.info.full_name, self._features.label_path
+    identity = (name, self._split, self.num_clips, label_path)
+    return hashlib.sha256(repr(identity).encode()).hexdigest()
 
-  def _records(self, split, decoders):
-    config = _library().ReadConfig(add_tfds_id=True, interleave_cycle_length=1)
+  def _records(self, split: str, decoders: Any) -> tf.data.Dataset:
+    config = library().ReadConfig(add_tfds_id=True, interleave_cycle_length=1)
     return self._builder.as_dataset(
       split=split, shuffle_files=False, read_config=config, decoders=decoders
     )
 
-  def _load(self, audio):
+  def _loader(self, audio: Any) -> Callable[[int], np.ndarray]:
+    """Returns a function, sample rate -> wave."""
     if self._features.is_file:
       return functools.partial(reading.read, memoryview(audio))
     return functools.partial(reading.to_mono, audio, self._features.audio.sample_rate)
 
-  def _readable(self, records):
+  def _readable(self, records: tf.data.Dataset) -> Iterator[dict[str, Any]]:
     try:
       yield from records.as_numpy_iterator()
     except tf.errors.OpError as error:
       raise UserError(
         f"the prepared data of {self.name} is damaged ({error.message.splitlines()[0]}): delete "
-        f"{self._builder.data_dir} and run the same command, it will be prepared anew"
+        f"{self._builder.data_dir} and run the same command; it will be prepared again"
       ) from error
 
 
-def _prepare(name, builder, manual_dir):
+def _prepare(name: str, builder: "DatasetBuilder", manual_dir: str | None) -> None:
   if builder.is_prepared():
     return
-  config = _library().download.DownloadConfig(
+  config = library().download.DownloadConfig(
     manual_dir=manual_dir and os.path.abspath(os.path.expanduser(manual_dir))
   )
   try:
     builder.download_and_prepare(download_config=config)
-  except UserError:  # of a builder of ours
+  except UserError:  # of one of our builders
     raise
   except Exception as error:  # any builder's own code, and the network
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     raise UserError(
       f"{name} could not be prepared in {builder.data_dir}: {reason}. If there is no network, put "
-      "its archives, under their original names, into a folder and name it by --manual_dir=FOLDER"
+      "its archives, under their original names, into a folder and pass it as --manual_dir=FOLDER"
     ) from error

@@ -1,5 +1,5 @@
-"""Several devices and hosts train as one would.
+"""Several devices and hosts train what one device would.
 
-hosts     who they are, and which part of each batch is whose
+hosts     which hosts there are, and which rows of each batch are whose
 replicas  what replicas exchange within a step
 """

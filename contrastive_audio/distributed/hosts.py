@@ -1,8 +1,8 @@
-"""Several devices and hosts, by tf.distribute: who they are, and which clips are whose.
+"""Several devices and hosts, by tf.distribute: which ones there are, and which rows are whose.
 
-A host is a process; it has one replica of the model for each of its devices. The first host is the
-chief: it alone logs, judges, saves and exports. Nothing that is trained depends on how many there
-are, see replicas.py.
+A host is a process with one replica of the model for each of its devices. The first host is the
+chief: it alone logs, evaluates, saves and exports. The trained weights do not depend on how many
+hosts there are, see replicas.py.
 """
 
 import contextlib
@@ -12,10 +12,15 @@ import json
 import os
 import re
 import sys
+from collections.abc import Callable, Iterator
 
 import tensorflow as tf
 
 from contrastive_audio.errors import UserError
+
+_TF_CONFIG_EXAMPLE = (
+  '{"cluster": {"worker": ["host0:12345", "host1:12345"]}, "task": {"type": "worker", "index": 0}}'
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,141 +31,163 @@ class Hosts:
     strategy: the tf.distribute.Strategy.
     number: of this host, from 0.
     count: how many hosts there are.
+
+  Example:
+    >>> hosts = Hosts()  # this process alone
+    >>> hosts.is_chief, hosts.replicas
+    (True, 1)
   """
 
-  strategy: object = dataclasses.field(default_factory=tf.distribute.get_strategy)
+  strategy: tf.distribute.Strategy = dataclasses.field(default_factory=tf.distribute.get_strategy)
   number: int = 0
   count: int = 1
 
   @property
-  def is_chief(self):
+  def is_chief(self) -> bool:
     """Whether this host is the one that writes."""
     return self.number == 0
 
   @property
-  def replicas(self):
+  def replicas(self) -> int:
     """Number of replicas of all hosts."""
     return self.strategy.num_replicas_in_sync
 
-  def require_shares(self, batch_size):
-    """Raises a UserError unless a batch can be shared evenly."""
+  def require_shares(self, batch_size: int) -> None:
+    """Raises a UserError unless all replicas can get equally many rows of a batch.
+
+    Args:
+      batch_size: of the batch of all replicas together.
+    """
     if rest := batch_size % self.replicas:
-      near = sorted({batch_size - rest, batch_size - rest + self.replicas} - {0})
+      nearest = sorted({batch_size - rest, batch_size - rest + self.replicas} - {0})
       raise UserError(
         f"batch_size={batch_size}: it is the batch of all {self.replicas} devices together, and "
-        f"they cannot share it evenly; {' or '.join(map(str, near))} would do"
+        f"they cannot share it evenly; {' or '.join(map(str, nearest))} would do"
       )
 
-  def wait(self):
-    """Returns when all hosts have got here."""
+  def wait(self) -> None:
+    """Returns once all hosts have called it."""
     if self.count > 1:
       self.broadcast_from_chief(0.0)
 
-  def broadcast_from_chief(self, value):
-    """Returns, on every host, the float that the chief has."""
+  def broadcast_from_chief(self, value: float) -> float:
+    """Returns the chief's value on every host.
+
+    Args:
+      value: only the chief's counts.
+    """
     if self.count == 1:
       return value
     own = tf.constant(value if self.is_chief else 0.0, tf.float64)
 
     @tf.function
-    def add():
+    def add() -> tf.Tensor:
       context = tf.distribute.get_replica_context()
-      first = tf.equal(context.replica_id_in_sync_group, 0)
-      share = tf.where(first, own, tf.zeros_like(own))
-      return context.all_reduce(tf.distribute.ReduceOp.SUM, share)
+      is_first = tf.equal(context.replica_id_in_sync_group, 0)
+      summand = tf.where(is_first, own, tf.zeros_like(own))
+      return context.all_reduce(tf.distribute.ReduceOp.SUM, summand)
 
     return float(self.strategy.experimental_local_results(self.strategy.run(add))[0])
 
-  def batches(self, make):
-    """Returns the batches of this host, as the strategy takes them.
+  def batches(self, make: Callable[[int, int], tf.data.Dataset]) -> tf.data.Dataset:
+    """Returns the batches of this host, in the form that the strategy expects.
 
     Args:
-      make: `(number of this host, count) -> tf.data.Dataset` of the host's share of each batch
-        `[b, ...]`, its first axis shared by its replicas.
+      make: `(number of this host, count) -> tf.data.Dataset` with the host's share of each batch,
+        `[b, ...]`; the replicas of the host share its first axis.
     """
     if self.replicas == 1:
       return make(0, 1)
     if self.count == 1:
       return self.strategy.experimental_distribute_dataset(make(0, 1))
-    local = self.replicas // self.count
+    local_replicas = self.replicas // self.count
 
-    def own(_):
+    def own(_: tf.distribute.InputContext) -> tf.data.Dataset:
       dataset = make(self.number, self.count)
-      return dataset if local == 1 else dataset.map(functools.partial(_split, local)).unbatch()
+      if local_replicas == 1:
+        return dataset
+      return dataset.map(functools.partial(_split, local_replicas)).unbatch()
 
     return self.strategy.distribute_datasets_from_function(own)
 
 
-def _split(parts, *batch):
-  """Tensors `[b, ...]` -> `[parts, b / parts, ...]`."""
+def _split(count, *batch):
+  """Tensors `[b, ...]` -> `[count, b / count, ...]`."""
 
   def split(rows):
-    return tf.reshape(rows, [parts, rows.shape[0] // parts, *rows.shape[1:]])
+    return tf.reshape(rows, [count, rows.shape[0] // count, *rows.shape[1:]])
 
   return tf.nest.map_structure(split, batch if len(batch) > 1 else batch[0])
 
 
 @contextlib.contextmanager
-def joined(name):
-  """Joins the training of all devices and hosts; TensorFlow wants this before anything else.
+def join_hosts(name: str) -> Iterator[Hosts]:
+  """Joins the training of all devices and hosts; call it before anything else uses TensorFlow.
 
   Args:
-    name: one of configuration.STRATEGIES; "auto": as TF_CONFIG says, else all GPUs if there are several.
+    name: one of configuration.STRATEGIES. "auto": the hosts of TF_CONFIG; without it all GPUs, if
+      there are several.
 
   Yields:
-    Hosts. What a host other than the chief prints is dropped. When another host is lost, the block
-    ends with a UserError.
+    Hosts. On all hosts but the chief, standard output is discarded.
+
+  Raises:
+    UserError: TF_CONFIG is malformed; or another host was lost, which ends the block.
+
+  Example:
+    >>> with join_hosts("none") as hosts:
+    ...   hosts.count
+    1
   """
-  name = _choose(name)
+  name = _resolve(name)
   if name != "multi_worker":
     yield Hosts(_mirrored() if name == "mirrored" else tf.distribute.get_strategy())
     return
-  number, count = _place()
-  with _lost_hosts_in_one_line(), _silent(number != 0):
+  number, count = _read_tf_config()
+  with _lost_hosts_as_user_error(), _discard_stdout(number != 0):
     yield Hosts(tf.distribute.MultiWorkerMirroredStrategy(), number, count)
 
 
-def _choose(name):
+def _resolve(name: str) -> str:
+  """Returns "none", "mirrored" or, if there are several hosts, "multi_worker"."""
   if name == "multi_worker" or (name == "auto" and os.environ.get("TF_CONFIG")):
-    # One host alone has nobody to talk to.
-    return "multi_worker" if _place()[1] > 1 else _choose_devices()
-  return _choose_devices() if name == "auto" else name
+    _, num_hosts = _read_tf_config()
+    return "multi_worker" if num_hosts > 1 else _resolve_devices()
+  return _resolve_devices() if name == "auto" else name
 
 
-def _choose_devices():
+def _resolve_devices() -> str:
   return "mirrored" if len(tf.config.list_logical_devices("GPU")) > 1 else "none"
 
 
-def _mirrored():
-  """All GPUs; where there are none, all logical CPUs, of which there is one unless configured."""
+def _mirrored() -> tf.distribute.Strategy:
+  """Uses all GPUs; without any, all logical CPUs: there is one unless more are configured."""
   kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
   devices = [device.name for device in tf.config.list_logical_devices(kind)]
   return tf.distribute.MirroredStrategy(devices)
 
 
-def _place():
-  """Returns (number of this host, number of hosts), from TF_CONFIG."""
+def _read_tf_config() -> tuple[int, int]:
+  """Returns (number of this host, number of hosts)."""
   text = os.environ.get("TF_CONFIG", "")
-  example = (
-    '{"cluster": {"worker": ["host0:12345", "host1:12345"]}, "task": {"type": "worker", '
-    '"index": 0}}'
-  )
   try:
-    found = json.loads(text)
-    workers, task = found["cluster"]["worker"], found["task"]
+    tf_config = json.loads(text)
+    workers, task = tf_config["cluster"]["worker"], tf_config["task"]
     number = task["index"]
-    if task["type"] != "worker" or set(found["cluster"]) != {"worker"}:
+    if task["type"] != "worker" or set(tf_config["cluster"]) != {"worker"}:
       raise ValueError("every task has to be a worker; worker 0 is the chief")
     if not isinstance(number, int) or not 0 <= number < len(workers):
       raise ValueError(f"task index {number} is not among its {len(workers)} workers")
   except (ValueError, KeyError, TypeError) as error:
-    what = f"no {error}" if isinstance(error, KeyError) else str(error)
-    raise UserError(f"TF_CONFIG={text!r}: {what}. It should look like {example}") from error
+    problem = f"no {error}" if isinstance(error, KeyError) else str(error)
+    raise UserError(
+      f"TF_CONFIG={text!r}: {problem}. It should look like {_TF_CONFIG_EXAMPLE}"
+    ) from error
   return number, len(workers)
 
 
 @contextlib.contextmanager
-def _lost_hosts_in_one_line():
+def _lost_hosts_as_user_error() -> Iterator[None]:
   try:
     yield
   except (
@@ -169,17 +196,17 @@ def _lost_hosts_in_one_line():
     tf.errors.CancelledError,
     tf.errors.DeadlineExceededError,
   ) as error:
-    named = sorted(set(map(int, re.findall(r"job:worker/(?:replica:0/)?task:(\d+)", str(error)))))
-    which = f"host {', '.join(map(str, named))}" if named else "another host"
+    numbers = set(map(int, re.findall(r"job:worker/(?:replica:0/)?task:(\d+)", str(error))))
+    lost = f"host {', '.join(map(str, sorted(numbers)))}" if numbers else "another host"
     raise UserError(
-      f"{which} of this training has stopped or cannot be reached. What was saved is kept: start "
+      f"{lost} of this training has stopped or cannot be reached. What was saved is kept: start "
       "the same commands again on all hosts, and they go on from the last checkpoint"
     ) from error
 
 
 @contextlib.contextmanager
-def _silent(is_silent):
-  if not is_silent:
+def _discard_stdout(enabled: bool) -> Iterator[None]:
+  if not enabled:
     yield
     return
   with open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stdout(nowhere):

@@ -1,9 +1,9 @@
 """An encoder -> SavedModel, TFLite, ONNX, classifier.
 
 clip_encoder  waveform -> embedding, as every run is evaluated and exported
-saved_model   the SavedModel
-converters    TFLite and ONNX
+saved_model   writes the SavedModel
+converters    writes TFLite and ONNX models
 portable      the same computation in operations that other runtimes have
-classifier    a trained linear classifier as one file
+classifier    a trained linear classifier in one file
 export        a run folder -> any of these
 """

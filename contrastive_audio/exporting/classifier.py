@@ -1,9 +1,9 @@
-"""A trained linear classifier as one file, which downstream.linear writes and contrastive_audio.export reads.
+"""A trained linear classifier in one file: downstream.linear writes it, the export reads it.
 
 classifier.npz holds `weights` `[D, C]` and `bias` `[C]` (the standardisation of the embedding is
-folded into them), `class_names` `[C]`, `multi_label`, `model` (a name, for people), and
-`fingerprint` `[D]`: what the model makes of one fixed sound. By that a classifier is recognised as
-belonging to an encoder, be it in a run folder or exported, on whatever machine.
+folded into them), `class_names` `[C]`, `multi_label`, `model` (a human-readable name), and
+`fingerprint` `[D]`: the embedding of one fixed sound. The fingerprint tells whether a classifier
+belongs to an encoder, whether in a run folder or exported, on any machine.
 """
 
 import dataclasses
@@ -14,45 +14,54 @@ import numpy as np
 import tensorflow as tf
 
 from contrastive_audio.errors import UserError
+from contrastive_audio.exporting.clip_encoder import Embedder
 from contrastive_audio.utils.files import make_folder, replacing
 
 FILE_NAME = "classifier.npz"
-_FIELDS = ("weights", "bias", "class_names", "multi_label", "model", "fingerprint")
-_TOLERANCE = 1e-2  # graphics cards round coarsely; the embeddings of another encoder are far away
+_TOLERANCE = 1e-2  # GPUs round coarsely; the embeddings of another encoder are far away
 
 
 @dataclasses.dataclass(frozen=True)
 class LinearClassifier:
-  """Embedding -> a probability of each class.
+  """Embedding -> probability of each class.
 
   Attributes:
     weights: float32 `[D, C]`.
     bias: float32 `[C]`.
-    class_names: C strings.
-    multi_label: whether a clip can have several classes (sigmoid), or has one (softmax).
+    class_names: C names.
+    multi_label: whether a clip can have several classes (sigmoid) or has exactly one (softmax).
     model: name of the model whose embeddings it takes.
     fingerprint: float32 `[D]`, see `fingerprint`.
+
+  Example:
+    >>> classifier = LinearClassifier(
+    ...   weights=np.eye(2, dtype=np.float32), bias=np.zeros(2, np.float32),
+    ...   class_names=("cat", "dog"), multi_label=False, model="runs/mine",
+    ...   fingerprint=np.zeros(2, np.float32),
+    ... )
+    >>> logits = tf.math.log([[3.0, 1.0]])  # with these weights, the embedding itself
+    >>> classifier.scores(logits).numpy().round(2).tolist()
+    [[0.75, 0.25]]
+    >>> LinearClassifier.open(os.path.dirname(classifier.save("linear"))).class_names
+    ('cat', 'dog')
   """
 
   weights: np.ndarray
   bias: np.ndarray
-  class_names: tuple
+  class_names: tuple[str, ...]
   multi_label: bool
   model: str
   fingerprint: np.ndarray
 
   @classmethod
-  def open(cls, folder):
-    """Opens what `save` has written.
+  def open(cls, folder: str) -> "LinearClassifier":
+    """Opens a saved classifier.
 
     Args:
       folder: the `--output` of downstream.linear.
 
-    Returns:
-      A LinearClassifier.
-
     Raises:
-      UserError: there is none, or it cannot be read.
+      UserError: there is no classifier, or it cannot be read.
     """
     path = os.path.join(folder, FILE_NAME)
     if not os.path.exists(path):
@@ -62,57 +71,74 @@ class LinearClassifier:
       )
     try:
       with np.load(path) as arrays:
-        fields = {name: arrays[name] for name in _FIELDS}
-      fields["class_names"] = tuple(fields["class_names"].tolist())
-      fields["multi_label"], fields["model"] = bool(fields["multi_label"]), str(fields["model"])
+        return cls(
+          weights=arrays["weights"],
+          bias=arrays["bias"],
+          class_names=tuple(arrays["class_names"].tolist()),
+          multi_label=bool(arrays["multi_label"]),
+          model=str(arrays["model"]),
+          fingerprint=arrays["fingerprint"],
+        )
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-      raise UserError(f"{path} is damaged ({error}): make it again") from error
-    return cls(**fields)
+      raise UserError(f"{path} is damaged ({error}): train it again") from error
 
-  def save(self, folder):
-    """Writes the file atomically; returns its path."""
+  def save(self, folder: str) -> str:
+    """Writes classifier.npz into a folder, atomically; returns its path."""
     make_folder(folder)
     path = os.path.join(folder, FILE_NAME)
-    fields = {name: getattr(self, name) for name in _FIELDS}
-    fields["class_names"] = np.array(self.class_names, str)
     with replacing(path) as unfinished:
-      np.savez(unfinished, **fields)
+      np.savez(
+        unfinished,
+        weights=self.weights,
+        bias=self.bias,
+        class_names=np.array(self.class_names, str),
+        multi_label=self.multi_label,
+        model=self.model,
+        fingerprint=self.fingerprint,
+      )
     return path
 
-  def require_model(self, embedder, sample_rate_hz, folder):
-    """Refuses embeddings of another encoder than the one the classifier was trained on.
+  def require_model(self, embedder: Embedder, sample_rate_hz: int, folder: str) -> None:
+    """Refuses an encoder other than the one that the classifier was trained on.
 
     Args:
-      embedder: an embedding.ClipEmbedder.
+      embedder: of the encoder.
       sample_rate_hz: of its waves.
-      folder: where the classifier is from, for the message.
+      folder: of the classifier, for the message.
 
     Raises:
-      UserError: the embeddings have another size, or are others.
+      UserError: the embeddings have another size, or other values.
     """
-    found, wanted = fingerprint(embedder, sample_rate_hz), self.fingerprint
-    cause = "other values"
-    if found.shape != wanted.shape:
-      cause = f"{len(wanted)} values and not {len(found)}"
-    elif np.linalg.norm(found - wanted) <= _TOLERANCE * np.linalg.norm(wanted):
+    actual, expected = fingerprint(embedder, sample_rate_hz), self.fingerprint
+    difference = "other values"
+    if actual.shape != expected.shape:
+      difference = f"{len(expected)} values and not {len(actual)}"
+    elif np.linalg.norm(actual - expected) <= _TOLERANCE * np.linalg.norm(expected):
       return
     raise UserError(
       f"--classifier={folder}: it was trained on another encoder ({self.model}), whose embeddings "
-      f"have {cause}: train one on this run with python -m downstream.linear"
+      f"have {difference}: train one on this run with python -m downstream.linear"
     )
 
-  def scores(self, embeddings):
-    """Embeddings `[B, D]`, tensors -> probabilities `[B, C]`."""
+  def scores(self, embeddings: tf.Tensor) -> tf.Tensor:
+    """Returns the probabilities `[B, C]` of embeddings `[B, D]`."""
     logits = tf.matmul(embeddings, tf.constant(self.weights)) + tf.constant(self.bias)
     return tf.sigmoid(logits) if self.multi_label else tf.nn.softmax(logits)
 
 
-def fingerprint(embedder, sample_rate_hz):
-  """Returns the embedding, float32 `[D]`, of a sweep from 100 to 3600 Hz of 2.5 s.
+def fingerprint(embedder: Embedder, sample_rate_hz: int) -> np.ndarray:
+  """Returns the embedding, float32 `[D]`, of a sweep from 100 to 3600 Hz that lasts 2.5 s.
 
   Args:
-    embedder: an embedding.ClipEmbedder, or what embeds as one does.
+    embedder: of the encoder.
     sample_rate_hz: of its waves.
+
+  Example:
+    >>> class Loudness:
+    ...   def embed(self, waves):
+    ...     return (np.std(wave, keepdims=True) for wave in waves)
+    >>> print(f"{fingerprint(Loudness(), 16_000)[0]:.3f}")  # a sine of amplitude 0.3
+    0.212
   """
   times_s = np.arange(int(2.5 * sample_rate_hz)) / sample_rate_hz
   sweep = 0.3 * np.sin(2 * np.pi * (100 * times_s + 700 * times_s**2))

@@ -1,6 +1,6 @@
 """A run's encoder as a file for other runtimes: TFLite, ONNX.
 
-Where a classifier comes with it, its class names stand beside the file, one a line.
+With a classifier, the class names are written beside the file, one per line.
 """
 
 import contextlib
@@ -8,42 +8,64 @@ import logging
 import os
 import tempfile
 import warnings
+from collections.abc import Iterator
 
+import keras
 import tensorflow as tf
 
 from contrastive_audio.errors import UserError
-from contrastive_audio.exporting.portable import PortableEncoder, plain_encoder
+from contrastive_audio.exporting.classifier import LinearClassifier
+from contrastive_audio.exporting.portable import PortableEncoder, build_encoder_function
+from contrastive_audio.frontend.front_end import FrontEnd
 from contrastive_audio.utils import quiet
+from contrastive_audio.utils.extras import install_hint
 from contrastive_audio.utils.files import replacing, write_text
 
 ONNX_OPSET = 18
 
 
 class _DoesNotConvert(UserError):
-  """The message is the converter's."""
+  """An encoder does not convert; the message is the converter's."""
 
 
-def export_tflite(front_end, encoder, path, classifier=None):
+def export_tflite(
+  front_end: FrontEnd,
+  encoder: keras.Model,
+  path: str,
+  classifier: LinearClassifier | None = None,
+) -> None:
   """Writes a TFLite model, waveform `[B, n]` -> embedding `[B, D]`, of builtin operations only.
 
   Args:
-    front_end: a FrontEnd layer.
-    encoder: a keras.Model.
-    path: where to; replaced if it exists.
-    classifier: an exporting_classifier.LinearClassifier, or None; with it there are `scores`, too.
+    front_end: of the run.
+    encoder: `[B, T, F, 1] -> [B, D]`.
+    path: to write; replaced if it exists.
+    classifier: trained on the embeddings of this encoder; with it the model also gives `scores`.
 
   Raises:
     UserError: the encoder needs operations that TFLite lacks.
+
+  Example:
+    >>> from contrastive_audio.frontend.log_mel import LogMel
+    >>> log_mel = LogMel(
+    ...   16_000, "hann", 400, 160, 1024, "none", 1, "htk", 64, 60.0, 7800.0, "e", "clip", 1e-5
+    ... )
+    >>> front_end = FrontEnd(log_mel, frames=96, level="excerpt_l2")
+    >>> log_mels = keras.Input([None, 64, 1])
+    >>> encoder = keras.Model(log_mels, keras.layers.GlobalMaxPooling2D()(log_mels))
+    >>> export_tflite(front_end, encoder, "model.tflite")
+    >>> os.listdir(".")
+    ['model.tflite']
   """
   module = PortableEncoder(front_end, encoder, classifier)
   with tempfile.TemporaryDirectory() as folder, _quietly():
-    # From a SavedModel: of functions the converter leaves the variables behind, without a word.
+    # By way of a SavedModel: from functions, the converter silently drops the variables.
     tf.saved_model.save(module, folder, {"serving_default": module.embed})
     converter = tf.lite.TFLiteConverter.from_saved_model(folder, ["serving_default"])
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     try:
       content = converter.convert()
-    except Exception as error:  # its class is no public name
+    except Exception as error:  # its class is not public
       raise UserError(
         "--format=tflite: this encoder does not convert to builtin operations "
         f"({_first_line(error)}): use --format=saved_model"
@@ -51,33 +73,51 @@ def export_tflite(front_end, encoder, path, classifier=None):
   _write(path, content, classifier)
 
 
-def export_onnx(front_end, encoder, path, classifier=None):
+def export_onnx(
+  front_end: FrontEnd,
+  encoder: keras.Model,
+  path: str,
+  classifier: LinearClassifier | None = None,
+) -> str:
   """Writes an ONNX model, waveform `[B, n]` -> embedding `[B, D]`.
 
-  Where that does not convert, it is the encoder alone, `log_mels` `[N, T, F]` -> `embedding`
+  If that does not convert, the model is the encoder alone, `log_mels` `[N, T, F]` -> `embedding`
   `[N, D]`.
 
   Args:
-    front_end: a FrontEnd layer.
-    encoder: a keras.Model.
-    path: where to; replaced if it exists.
-    classifier: an exporting_classifier.LinearClassifier, or None; with it there are `scores`, too.
+    front_end: of the run.
+    encoder: `[B, T, F, 1] -> [B, D]`.
+    path: to write; replaced if it exists.
+    classifier: trained on the embeddings of this encoder; with it the model also gives `scores`.
 
   Returns:
-    What the model takes, a line for people.
+    The input of the model, human-readable.
 
   Raises:
-    UserError: a package is missing, or nothing converts.
+    UserError: a package of the extra [onnx] is missing, or nothing converts.
+
+  Example:
+    >>> import pytest
+    >>> _ = pytest.importorskip("tf2onnx")
+    >>> from contrastive_audio.frontend.log_mel import LogMel
+    >>> log_mel = LogMel(
+    ...   16_000, "hann", 400, 160, 1024, "none", 1, "htk", 64, 60.0, 7800.0, "e", "clip", 1e-5
+    ... )
+    >>> front_end = FrontEnd(log_mel, frames=96, level="excerpt_l2")
+    >>> log_mels = keras.Input([None, 64, 1])
+    >>> encoder = keras.Model(log_mels, keras.layers.GlobalMaxPooling2D()(log_mels))
+    >>> export_onnx(front_end, encoder, "model.onnx")
+    'waveform [B, n] at 16000 Hz'
   """
   require_onnx()
   takes = f"waveform [B, n] at {front_end.sample_rate_hz} Hz"
   try:
     module = PortableEncoder(front_end, encoder, classifier, by_convolution=True)
-    content = _to_onnx(module.embed)  # which does not keep its module alive
+    content = _to_onnx(module.embed)  # the function does not keep its module alive
   except _DoesNotConvert as reason:
     if classifier:
       raise UserError(
-        f"--classifier: the way from waveform to scores does not convert to ONNX ({reason}): use "
+        f"--classifier: the path from waveform to scores does not convert to ONNX ({reason}): use "
         "--format=saved_model or tflite"
       ) from reason
     takes = f"log_mels [N, {front_end.frames}, {front_end.num_mels}], as the front end does not "
@@ -87,53 +127,69 @@ def export_onnx(front_end, encoder, path, classifier=None):
   return takes
 
 
-def require_onnx():
-  """Refuses where a package of the extra [onnx] is missing.
+def require_onnx() -> None:
+  """Refuses to go on if a package of the extra [onnx] is missing.
 
   Raises:
-    UserError: naming how to get it.
+    UserError: it says how to install the package.
+
+  Example:
+    >>> import sys
+    >>> from unittest import mock
+    >>> with mock.patch.dict(sys.modules, tf2onnx=None):  # as if it were not installed
+    ...   require_onnx()
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: --format=onnx needs the package tf2onnx: pip install ...
   """
   try:
     with _quietly():
       import tf2onnx  # noqa: F401, which imports onnx
   except ImportError as error:
     raise UserError(
-      f"--format=onnx needs the package {error.name or 'tf2onnx'}: run pip install -e "
-      '".[onnx]" in the folder of this project'
+      f"--format=onnx needs the package {error.name or 'tf2onnx'}: {install_hint('onnx')}"
     ) from error
 
 
-def labels_path(path):
-  """Returns where the class names of a model file stand: model.tflite -> model.labels.txt."""
+def labels_path(path: str) -> str:
+  """Returns the path of the class names of a model file.
+
+  Args:
+    path: of the model file.
+
+  Example:
+    >>> labels_path("runs/mine/model.tflite")
+    'runs/mine/model.labels.txt'
+  """
   return os.path.splitext(path)[0] + ".labels.txt"
 
 
-def _encoder_to_onnx(front_end, encoder):
+def _encoder_to_onnx(front_end: FrontEnd, encoder: keras.Model) -> bytes:
   try:
-    return _to_onnx(plain_encoder(front_end, encoder))
+    return _to_onnx(build_encoder_function(front_end, encoder))
   except _DoesNotConvert as reason:
     raise UserError(
       f"--format=onnx: this encoder does not convert ({reason}): use --format=saved_model or tflite"
     ) from reason
 
 
-def _to_onnx(function):
+def _to_onnx(function: tf.types.experimental.PolymorphicFunction) -> bytes:
+  """Converts a tf.function to the content of an ONNX file."""
   import onnx
   import tf2onnx
 
   with _quietly():
-    function.get_concrete_function()  # what fails here is no matter of conversion
+    function.get_concrete_function()  # a failure here is not one of the conversion
     try:
       model, _ = tf2onnx.convert.from_function(function, function.input_signature, ONNX_OPSET)
-      onnx.checker.check_model(model)  # what it does not know tf2onnx leaves as it is
-    except Exception as error:  # of all kinds: tf2onnx has no class of its own
+      onnx.checker.check_model(model)  # tf2onnx leaves operations that it does not know
+    except Exception as error:  # tf2onnx has no error class of its own
       raise _DoesNotConvert(_first_line(error)) from error
   return model.SerializeToString()
 
 
 @contextlib.contextmanager
-def _quietly():
-  """Keeps from the user what converters say to those who wrote them."""
+def _quietly() -> Iterator[None]:
+  """Hides the messages of converters, which are of no use to users."""
   disabled = logging.root.manager.disable
   logging.disable(logging.ERROR)
   try:
@@ -145,13 +201,13 @@ def _quietly():
     logging.disable(disabled)
 
 
-def _first_line(error):
+def _first_line(error: Exception) -> str:
   lines = [line.strip() for line in str(error).splitlines() if line.strip()]
   return (lines[0] if lines else type(error).__name__)[:200]
 
 
-def _write(path, content, classifier):
-  """Writes the file atomically, after its labels; old labels go."""
+def _write(path: str, content: bytes, classifier: LinearClassifier | None) -> None:
+  """Writes the file atomically, after its class names; those of an older file are removed."""
   if classifier:
     write_text(labels_path(path), "".join(f"{name}\n" for name in classifier.class_names))
   with replacing(path) as unfinished, open(unfinished, "wb") as file:

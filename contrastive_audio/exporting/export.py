@@ -1,10 +1,10 @@
-"""A run folder -> a model to be used elsewhere: SavedModel, TFLite, ONNX, or the Keras encoder."""
+"""A run folder -> a model to use elsewhere: SavedModel, TFLite, ONNX, or the Keras encoder."""
 
 import dataclasses
 import os
 import shutil
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import keras
 import tensorflow as tf
@@ -22,7 +22,7 @@ from contrastive_audio.exporting.saved_model import export_saved_model
 from contrastive_audio.frontend.front_end import FrontEnd
 from contrastive_audio.utils.files import make_folder, replacing
 
-# What each format is called in a run folder.
+# Format -> name in a run folder.
 FILE_NAMES = {
   "saved_model": "saved_model",
   "tflite": "model.tflite",
@@ -31,8 +31,15 @@ FILE_NAMES = {
 }
 
 
+@runtime_checkable
 class ExportableRun(Protocol):
-  """What is exported: a runs.Run, or what has its methods."""
+  """A run that can be exported: a runs.Run, or another class with these methods.
+
+  Example:
+    >>> from contrastive_audio.runs import Run
+    >>> issubclass(Run, ExportableRun)
+    True
+  """
 
   def path(self, *parts: str) -> str:
     """Returns a path inside the run folder."""
@@ -49,10 +56,13 @@ class Exported:
   """What was exported.
 
   Attributes:
-    path: where it is.
+    path: of the model.
     takes: its input, human-readable.
     gives: its outputs, human-readable.
-    labels_path: file with the class names, where they are not part of the model.
+    labels_path: file of the class names, unless they are part of the model.
+
+  Example:
+    >>> Exported("model.onnx", "waveform [B, n] at 16000 Hz", "embedding [B, 512]").labels_path
   """
 
   path: str
@@ -63,18 +73,21 @@ class Exported:
 
 @dataclasses.dataclass(frozen=True)
 class _Job:
-  """What a writer needs."""
+  """What a writer needs.
+
+  Attributes:
+    run: the run.
+    front_end: of the run.
+    encoder: of the run.
+    path: of the model to write.
+    classifier: trained on the embeddings of this encoder, or None.
+  """
 
   run: ExportableRun
   front_end: FrontEnd
   encoder: keras.Model
   path: str
   classifier: LinearClassifier | None
-
-  @property
-  def parts(self):
-    """Arguments of all exporting functions."""
-    return self.front_end, self.encoder, self.path, self.classifier
 
 
 def export(
@@ -88,14 +101,30 @@ def export(
   Args:
     run: a finished or stopped run.
     file_format: one of configuration.EXPORT_FORMATS.
-    output: where to; None: into the run folder.
+    output: path to write; None: into the run folder.
     classifier_folder: folder with a classifier.npz, or None.
 
   Returns:
-    An Exported.
+    What was exported.
 
   Raises:
     UserError: the output would replace something else, or the classifier does not fit.
+
+  Example:
+    >>> from contrastive_audio.frontend.log_mel import LogMel
+    >>> class Baseline:
+    ...   def path(self, *parts):
+    ...     return os.path.join("run", *parts)
+    ...   def front_end(self):
+    ...     log_mel = LogMel(
+    ...       16_000, "hann", 400, 160, 1024, "none", 1, "htk", 64, 60.0, 7800.0, "e", "clip", 1e-5
+    ...     )
+    ...     return FrontEnd(log_mel, frames=96, level="excerpt_l2")
+    ...   def encoder(self):
+    ...     log_mels = keras.Input([None, 64, 1])
+    ...     return keras.Model(log_mels, keras.layers.GlobalMaxPooling2D()(log_mels))
+    >>> export(Baseline(), "saved_model").path
+    'run/saved_model'
   """
   path = os.path.normpath(output or run.path(FILE_NAMES[file_format]))
   _require_replaceable(path, file_format)
@@ -107,39 +136,39 @@ def export(
     classifier = _open_classifier(classifier_folder, file_format, front_end, encoder)
   make_folder(os.path.dirname(os.path.abspath(path)))
   takes = _WRITERS[file_format](_Job(run, front_end, encoder, path, classifier))
-  gives = f"embedding [., {encoder.output_shape[-1]}]"
-  gives += f", scores [., {len(classifier.class_names)}]" if classifier else ""
+  gives = f"embedding [B, {encoder.output_shape[-1]}]"
+  gives += f", scores [B, {len(classifier.class_names)}]" if classifier else ""
   has_labels = classifier is not None and file_format in ("tflite", "onnx")
   return Exported(path, takes, gives, labels_path(path) if has_labels else None)
 
 
 def _write_saved_model(job: _Job) -> str:
-  export_saved_model(*job.parts)
-  return _waveform(job)
+  export_saved_model(job.front_end, job.encoder, folder=job.path, classifier=job.classifier)
+  return _waveform_of(job)
 
 
 def _write_tflite(job: _Job) -> str:
-  export_tflite(*job.parts)
-  return _waveform(job)
+  export_tflite(job.front_end, job.encoder, path=job.path, classifier=job.classifier)
+  return _waveform_of(job)
 
 
 def _write_onnx(job: _Job) -> str:
-  return export_onnx(*job.parts)
+  return export_onnx(job.front_end, job.encoder, path=job.path, classifier=job.classifier)
 
 
 def _write_keras(job: _Job) -> str:
   source = job.run.path(FILE_NAMES["keras"])
-  if os.path.realpath(source) != os.path.realpath(job.path):  # else the run holds it already
+  if os.path.realpath(source) != os.path.realpath(job.path):  # otherwise the run holds it already
     with replacing(job.path) as unfinished:
       shutil.copyfile(source, unfinished)
   return f"log_mels [N, T, {job.front_end.num_mels}, 1]"
 
 
-def _waveform(job: _Job) -> str:
+def _waveform_of(job: _Job) -> str:
   return f"waveform [B, n] at {job.front_end.sample_rate_hz} Hz"
 
 
-# Format -> writes it, and returns what the model takes, human-readable.
+# Format -> function that writes it and returns the input of the model, human-readable.
 _WRITERS: dict[str, Callable[[_Job], str]] = {
   "saved_model": _write_saved_model,
   "tflite": _write_tflite,
@@ -148,7 +177,9 @@ _WRITERS: dict[str, Callable[[_Job], str]] = {
 }
 
 
-def _open_classifier(folder, file_format, front_end, encoder):
+def _open_classifier(
+  folder: str, file_format: str, front_end: FrontEnd, encoder: keras.Model
+) -> LinearClassifier:
   if file_format == "keras":
     raise UserError(
       "--classifier: --format=keras is the encoder alone; use --format=saved_model, tflite or onnx"
@@ -159,8 +190,8 @@ def _open_classifier(folder, file_format, front_end, encoder):
   return classifier
 
 
-def _require_replaceable(output, file_format):
-  """Refuses to replace what is no export of this format."""
+def _require_replaceable(output: str, file_format: str) -> None:
+  """Refuses to replace what is not an export of this format."""
   ending = os.path.splitext(FILE_NAMES[file_format])[1]
   if not output.endswith(ending):
     raise UserError(f"--output={output}: a file of --format={file_format} ends in {ending}")
@@ -170,9 +201,9 @@ def _require_replaceable(output, file_format):
     raise UserError(f"--output={output} is a folder; --format={file_format} writes a file")
   if not ending and not _is_saved_model(output):
     raise UserError(
-      f"--output={output} exists and is no SavedModel, so that it is not replaced: choose another"
+      f"--output={output} exists and is not a SavedModel, so it is not replaced: choose another"
     )
 
 
-def _is_saved_model(path):
+def _is_saved_model(path: str) -> bool:
   return os.path.isdir(path) and (not os.listdir(path) or tf.saved_model.contains_saved_model(path))

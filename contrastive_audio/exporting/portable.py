@@ -1,16 +1,19 @@
-"""Waveform -> embedding in operations that other runtimes have, too.
+"""Waveform -> embedding in operations that other runtimes also have.
 
-The numbers are those of embedding.ClipEncoder.embed, whose own operations do not convert: TFLite
-lacks lists of tensors of unknown shape (tf.map_fn, GRU);
-ONNX by tf2onnx lacks the real and imaginary part of a Fourier transform.
+The numbers are those of ClipEncoder.embed, whose own operations do not convert: TFLite lacks lists
+of tensors of unknown shape (tf.map_fn, GRU); ONNX by tf2onnx lacks the real and imaginary part of a
+Fourier transform.
 
 Letters: B clips, n samples, W windows, T frames, F mel bands, D embedding.
 """
+
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from contrastive_audio.exporting.classifier import LinearClassifier
 from contrastive_audio.frontend.front_end import FrontEnd
 from contrastive_audio.frontend.log_mel import LogMel
 
@@ -18,18 +21,37 @@ WINDOWS_AT_ONCE = 16
 
 
 class PortableEncoder(tf.Module):
-  """What is converted: one function, `embed`."""
+  """What is converted: one function, `embed`.
 
-  def __init__(self, front_end, encoder, classifier=None, by_convolution=False):
-    """Takes what ClipEncoder takes.
+  Args:
+    front_end: of the run.
+    encoder: `[B, T, F, 1] -> [B, D]`.
+    classifier: trained on the embeddings of this encoder, or None.
+    by_convolution: whether spectra are computed by convolution, and all windows at once, as ONNX
+      requires.
 
-    Args:
-      front_end: a FrontEnd layer.
-      encoder: a keras.Model `[B, T, F, 1] -> [B, D]`.
-      classifier: an exporting_classifier.LinearClassifier, or None.
-      by_convolution: whether spectra are computed by convolution, and all windows at once: as ONNX
-        needs it.
-    """
+  Example:
+    >>> log_mel = LogMel(
+    ...   16_000, "hann", 400, 160, 1024, "none", 1, "htk", 64, 60.0, 7800.0, "e", "clip", 1e-5
+    ... )
+    >>> front_end = FrontEnd(log_mel, frames=96, level="excerpt_l2")
+    >>> log_mels = keras.Input([None, 64, 1])
+    >>> encoder = keras.Model(log_mels, keras.layers.GlobalMaxPooling2D()(log_mels))
+    >>> by_fft = PortableEncoder(front_end, encoder)
+    >>> by_convolution = PortableEncoder(front_end, encoder, by_convolution=True)
+    >>> wave = tf.sin(tf.range(20_000.0))[None]
+    >>> a, b = (module.embed(wave)["embedding"] for module in (by_fft, by_convolution))
+    >>> bool(tf.reduce_max(tf.abs(a - b)) < 1e-3)
+    True
+  """
+
+  def __init__(
+    self,
+    front_end: FrontEnd,
+    encoder: keras.Model,
+    classifier: LinearClassifier | None = None,
+    by_convolution: bool = False,
+  ):
     super().__init__()
     encoder = _portable_copy(encoder, front_end.frames, front_end.num_mels)
     self.encoder_variables = [variable.value for variable in encoder.variables]
@@ -37,10 +59,10 @@ class PortableEncoder(tf.Module):
     self._encode = lambda log_mels: encoder(log_mels, training=False)
     self._size = encoder.output_shape[-1]
     self._classifier = classifier
-    self._sum = self._sum_at_once if by_convolution else self._sum_by_parts
+    self._sum = self._sum_at_once if by_convolution else self._sum_in_blocks
 
   @tf.function(input_signature=[tf.TensorSpec([None, None], tf.float32, name="waveform")])
-  def embed(self, waveform):
+  def embed(self, waveform: tf.Tensor) -> dict[str, tf.Tensor]:
     """Waveform `[B, n]` -> `{"embedding": [B, D]}`, and `scores` `[B, C]` with a classifier."""
     laid_out, starts = self._front_end.covering(waveform)
     embedding = self._sum(laid_out, starts) / tf.cast(tf.shape(starts)[0], tf.float32)
@@ -49,20 +71,21 @@ class PortableEncoder(tf.Module):
       outputs["scores"] = self._classifier.scores(embedding)
     return outputs
 
-  def _sum_at_once(self, laid_out, starts):
+  def _sum_at_once(self, laid_out: tf.Tensor, starts: tf.Tensor) -> tf.Tensor:
+    """Returns the sum `[B, D]` of the embeddings of all windows."""
     log_mels = self._front_end(self._front_end.cut(laid_out, starts))  # [B, W, T, F]
     flat = tf.reshape(log_mels, [-1, self._front_end.frames, self._front_end.num_mels, 1])
     embeddings = tf.cast(self._encode(flat), tf.float32)
     by_clip = tf.reshape(embeddings, tf.stack([tf.shape(laid_out)[0], -1, self._size]))
     return tf.reduce_sum(by_clip, axis=1)
 
-  def _sum_by_parts(self, laid_out, starts):
-    """The same, some windows at a time, so that a long clip needs no more memory."""
+  def _sum_in_blocks(self, laid_out: tf.Tensor, starts: tf.Tensor) -> tf.Tensor:
+    """Does the same a few windows at a time, so that a long clip needs no more memory."""
     num_windows = tf.shape(starts)[0]
 
-    def add(first, total):
-      some = starts[first : tf.minimum(first + WINDOWS_AT_ONCE, num_windows)]
-      return first + WINDOWS_AT_ONCE, total + self._sum_at_once(laid_out, some)
+    def add(first: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+      block = starts[first : tf.minimum(first + WINDOWS_AT_ONCE, num_windows)]
+      return first + WINDOWS_AT_ONCE, total + self._sum_at_once(laid_out, block)
 
     _, total = tf.while_loop(
       lambda first, _: first < num_windows,
@@ -73,29 +96,45 @@ class PortableEncoder(tf.Module):
     return total
 
 
-def plain_encoder(front_end, encoder):
-  """Returns a function, log-mels `[N, T, F]` -> `{"embedding": [N, D]}`, without a front end.
+def build_encoder_function(
+  front_end: FrontEnd, encoder: keras.Model
+) -> tf.types.experimental.PolymorphicFunction:
+  """Builds a function, log-mels `[N, T, F]` -> `{"embedding": [N, D]}`: the encoder alone.
 
   Args:
-    front_end: a FrontEnd layer.
-    encoder: a keras.Model.
+    front_end: of the run; only its sizes are used.
+    encoder: `[B, T, F, 1] -> [B, D]`.
+
+  Returns:
+    A tf.function of a tensor.
+
+  Example:
+    >>> log_mel = LogMel(
+    ...   16_000, "hann", 400, 160, 1024, "none", 1, "htk", 64, 60.0, 7800.0, "e", "clip", 1e-5
+    ... )
+    >>> front_end = FrontEnd(log_mel, frames=96, level="excerpt_l2")
+    >>> log_mels = keras.Input([None, 64, 1])
+    >>> encoder = keras.Model(log_mels, keras.layers.GlobalMaxPooling2D()(log_mels))
+    >>> encode = build_encoder_function(front_end, encoder)
+    >>> encode(tf.ones([2, 96, 64]))["embedding"].numpy().tolist()
+    [[1.0], [1.0]]
   """
   portable = _portable_copy(encoder, front_end.frames, front_end.num_mels)
   shape = [None, front_end.frames, front_end.num_mels]
 
   @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32, name="log_mels")])
-  def encode(log_mels):
+  def encode(log_mels: tf.Tensor) -> dict[str, tf.Tensor]:
     embeddings = portable(tf.expand_dims(log_mels, -1), training=False)
     return {"embedding": tf.cast(embeddings, tf.float32)}
 
   return encode
 
 
-def _portable_copy(encoder, frames, num_mels):
+def _portable_copy(encoder: keras.Model, frames: int, num_mels: int) -> keras.Model:
   """Copies an encoder with plain kernels, a fixed number of frames and no loops."""
   copies = []
 
-  def copy(layer):
+  def copy(layer: Any) -> Any:
     if isinstance(layer, keras.layers.Normalization):
       return _as_rescaling(layer)
     config = layer.get_config()
@@ -107,19 +146,19 @@ def _portable_copy(encoder, frames, num_mels):
   log_mels = keras.Input([frames, num_mels, 1])
   portable = keras.models.clone_model(encoder, input_tensors=log_mels, clone_function=copy)
   for layer, copied in copies:
-    if isinstance(layer, keras.layers.Layer):  # and no operation of keras.ops
+    if isinstance(layer, keras.layers.Layer):  # and not an operation of keras.ops
       copied.set_weights(layer.get_weights())
   return portable
 
 
-def _as_rescaling(layer):
-  """Keras' Normalization keeps tensors that are no variables, which tf2onnx takes for inputs."""
+def _as_rescaling(layer: keras.layers.Normalization) -> keras.layers.Rescaling:
+  """Replaces Normalization, whose tensors are not variables; tf2onnx would take them for inputs."""
   mean, deviation = np.array(layer.mean), np.sqrt(np.array(layer.variance))
   scale = 1 / np.maximum(deviation, keras.config.epsilon())
   return keras.layers.Rescaling(scale, -mean * scale, name=layer.name)
 
 
-def _with(front_end, log_mel_class):
+def _with(front_end: FrontEnd, log_mel_class: type[LogMel]) -> FrontEnd:
   """Returns the same FrontEnd with another class of LogMel."""
   config = front_end.get_config()
   return FrontEnd(**(config | {"log_mel": log_mel_class(**config["log_mel"])}))
@@ -128,20 +167,20 @@ def _with(front_end, log_mel_class):
 class _ConvolutionLogMel(LogMel):
   """LogMel whose Fourier transform is a convolution."""
 
-  def mel_of(self, padded_waves):
+  def mel_of(self, padded_waves: tf.Tensor) -> tf.Tensor:
     waves = tf.cast(padded_waves, tf.float32) + self.wave_epsilon
     if self.padding == "reflect":
       margin = (self.fft_samples - self.frame_samples) // 2
       waves = waves[:, margin : tf.shape(waves)[1] - margin]
-    parts = tf.nn.conv1d(tf.expand_dims(waves, -1), self._kernel(), self.hop_samples, "VALID")
-    real, imaginary = tf.split(tf.square(parts), 2, axis=-1)
+    spectrum = tf.nn.conv1d(tf.expand_dims(waves, -1), self._kernel(), self.hop_samples, "VALID")
+    real, imaginary = tf.split(tf.square(spectrum), 2, axis=-1)
     bins = real + imaginary
     if self.power == 1:
       bins = tf.sqrt(bins)
     return tf.tensordot(bins, tf.constant(self._filters), 1)
 
-  def _kernel(self):
-    """Returns float32 `[frame, 1, 2 * bins]`: what each sample gives to each bin."""
+  def _kernel(self) -> np.ndarray:
+    """Returns float32 `[frame, 1, 2 * bins]`: what each sample contributes to each bin."""
     window = np.diag(self.window_values().astype(np.float64))
     responses = np.fft.rfft(window, self.fft_samples)
     kernel = np.concatenate([responses.real, responses.imag], axis=1)

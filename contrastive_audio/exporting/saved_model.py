@@ -4,49 +4,90 @@ import os
 import shutil
 import tempfile
 
+import keras
 import tensorflow as tf
 
+from contrastive_audio.exporting.classifier import LinearClassifier
 from contrastive_audio.exporting.clip_encoder import ClipEncoder
+from contrastive_audio.frontend.front_end import FrontEnd
 from contrastive_audio.utils import quiet
 
 
 class ClipClassifier(ClipEncoder):
-  """A ClipEncoder with a trained linear classifier."""
+  """A ClipEncoder with a trained linear classifier.
 
-  def __init__(self, front_end, encoder, classifier):
-    """Takes what ClipEncoder takes, and an exporting_classifier.LinearClassifier."""
+  Args:
+    front_end: of the run.
+    encoder: `[B, T, F, 1] -> [B, D]`.
+    classifier: trained on the embeddings of this encoder.
+
+  Attributes:
+    class_names: string variable `[C]`.
+
+  Example:
+    >>> import numpy as np
+    >>> from contrastive_audio.frontend.log_mel import LogMel
+    >>> log_mel = LogMel(
+    ...   16_000, "hann", 400, 160, 1024, "none", 1, "htk", 64, 60.0, 7800.0, "e", "clip", 1e-5
+    ... )
+    >>> front_end = FrontEnd(log_mel, frames=96, level="excerpt_l2")
+    >>> log_mels = keras.Input([None, 64, 1])
+    >>> encoder = keras.Model(log_mels, keras.layers.GlobalMaxPooling2D()(log_mels))  # D = 1
+    >>> weights, bias = np.zeros([1, 2], np.float32), np.zeros(2, np.float32)
+    >>> linear = LinearClassifier(weights, bias, ("cat", "dog"), False, "runs/mine", bias[:1])
+    >>> module = ClipClassifier(front_end, encoder, linear)
+    >>> module.classify(tf.zeros([1, 800]))["scores"].numpy()
+    array([[0.5, 0.5]], dtype=float32)
+  """
+
+  def __init__(self, front_end: FrontEnd, encoder: keras.Model, classifier: LinearClassifier):
     super().__init__(front_end, encoder)
     self.class_names = tf.Variable(list(classifier.class_names), trainable=False)
     self._classifier = classifier
 
   @tf.function(input_signature=[tf.TensorSpec([None, None], tf.float32, name="waveform")])
-  def classify(self, waveform):
+  def classify(self, waveform: tf.Tensor) -> dict[str, tf.Tensor]:
     """Waveform `[B, n]` -> `{"scores": [B, C], "labels": [C]}`, probabilities and class names."""
     scores = self._classifier.scores(self.embed(waveform)["embedding"])
     return {"scores": scores, "labels": tf.identity(self.class_names)}
 
 
-def export_saved_model(front_end, encoder, folder, classifier=None):
-  """Writes a self-contained SavedModel, whole or not at all.
+def export_saved_model(
+  front_end: FrontEnd,
+  encoder: keras.Model,
+  folder: str,
+  classifier: LinearClassifier | None = None,
+) -> None:
+  """Writes a self-contained SavedModel, atomically.
 
-  Signatures: `embed` (also the default) and `embed_frames`, see embedding.ClipEncoder; with a
-  classifier `classify`, see ClipClassifier.
+  Signatures: `embed` (also the default) and `embed_frames`, see clip_encoder.ClipEncoder; with a
+  classifier also `classify`, see ClipClassifier.
 
   Args:
-    front_end: a FrontEnd layer.
-    encoder: a keras.Model.
-    folder: where to; replaced if it exists.
-    classifier: an exporting_classifier.LinearClassifier, or None.
+    front_end: of the run.
+    encoder: `[B, T, F, 1] -> [B, D]`.
+    folder: to write; replaced if it exists.
+    classifier: trained on the embeddings of this encoder, or None.
+
+  Example:
+    >>> from contrastive_audio.frontend.log_mel import LogMel
+    >>> log_mel = LogMel(
+    ...   16_000, "hann", 400, 160, 1024, "none", 1, "htk", 64, 60.0, 7800.0, "e", "clip", 1e-5
+    ... )
+    >>> log_mels = keras.Input([None, 64, 1])
+    >>> encoder = keras.Model(log_mels, keras.layers.GlobalMaxPooling2D()(log_mels))
+    >>> export_saved_model(FrontEnd(log_mel, 96, "excerpt_l2"), encoder, "model")
+    >>> sorted(tf.saved_model.load("model").signatures)
+    ['embed', 'embed_frames', 'serving_default']
   """
   module = ClipEncoder(front_end, encoder)
+  signatures = {"serving_default": module.embed}
   if classifier:
     module = ClipClassifier(front_end, encoder, classifier)
+    signatures = {"serving_default": module.embed, "classify": module.classify}
+  signatures |= {"embed": module.embed, "embed_frames": module.embed_frames}
   parent = os.path.dirname(os.path.abspath(folder))
   unfinished = tempfile.mkdtemp(dir=parent, prefix=".saved_model-")
-  signatures = {"embed": module.embed, "embed_frames": module.embed_frames}
-  signatures["serving_default"] = module.embed
-  if classifier:
-    signatures["classify"] = module.classify
   try:
     with quiet.native_stderr():
       tf.saved_model.save(module, unfinished, signatures)

@@ -1,8 +1,9 @@
 """Samples -> log-mels.
 
-log_mel      the log-mel layer, every convention an argument
+log_mel      the log-mel layer: every convention is an argument
+clip_store   what this folder needs of a store of clips
 clip_layout  how a clip of any length is laid out before excerpts are cut from it (NumPy)
-front_end    a clip of any length -> the log-mel windows an encoder knows (TensorFlow)
+front_end    a clip of any length -> the log-mel windows that an encoder expects (TensorFlow)
 statistics   mean and standard deviation of the log-mels of a data set
 """
 

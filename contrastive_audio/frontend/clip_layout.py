@@ -1,6 +1,6 @@
 """How a clip of any length is laid out before excerpts are cut from it; NumPy, on the host.
 
-`FrontEnd` does the same in TensorFlow, for judging and export.
+`FrontEnd` does the same in TensorFlow, for evaluation and export.
 
 Letters: n samples of a clip, N samples of an excerpt.
 """
@@ -9,22 +9,30 @@ import dataclasses
 
 import numpy as np
 
+from contrastive_audio.frontend.clip_store import ClipStore
+
 HEAD_ROOM = 0.005  # of "clip_peak" (published code of mix-back)
 
 
 @dataclasses.dataclass(frozen=True)
 class ClipLayout:
-  """A clip, filled up if it is short, mirrored at its ends; excerpts start on a grid.
+  """A clip, filled up if it is short and mirrored at its ends; excerpts start on a grid.
 
   Attributes:
     num_samples: N.
-    shortest_samples: shorter clips are filled up to this.
-    short_clips: how: "zeros" (on both sides), "tile" (repeated from a random phase, drawn for each
-      excerpt) or "repeat" (repeated from the start).
-    mirrored_samples: how far the clip goes on beyond both ends, mirrored, as a centred STFT has it.
+    shortest_samples: clips shorter than this are filled up to it.
+    short_clips: how they are filled up: "zeros" (on both sides), "tile" (repeated from a random
+      phase, drawn for each excerpt) or "repeat" (repeated from the start).
+    mirrored_samples: how far the clip continues beyond both ends, mirrored, as a centred STFT has
+      it.
     grid_samples: excerpts start at multiples of this.
-    level: "clip_peak": mean removed, divided by the largest absolute value (plus HEAD_ROOM) of the
-      whole clip; "as_is": untouched.
+    level: "clip_peak": the mean of the whole clip is removed, and the clip is divided by its
+      largest absolute value plus HEAD_ROOM; "as_is": untouched.
+
+  Example:
+    >>> layout = ClipLayout(num_samples=400, shortest_samples=400, grid_samples=160)
+    >>> int(layout.num_starts(1000))  # at samples 0, 160, 320 and 480
+    4
   """
 
   num_samples: int
@@ -34,24 +42,30 @@ class ClipLayout:
   grid_samples: int = 1
   level: str = "as_is"
 
-  def num_starts(self, clip_samples):
-    """Returns how many starts there are for an excerpt of a clip of n samples (an array, too)."""
+  def num_starts(self, clip_samples: int | np.ndarray) -> np.ndarray:
+    """Returns at how many places an excerpt can start.
+
+    Args:
+      clip_samples: n, of one clip or of many.
+    """
     filled = np.maximum(clip_samples, self.shortest_samples)
     return 1 + (filled + 2 * self.mirrored_samples - self.num_samples) // self.grid_samples
 
   @property
-  def span_samples(self):
-    """How much of the clip itself an excerpt takes, its mirrored margins apart."""
+  def span_samples(self) -> int:
+    """How much of the clip itself an excerpt covers, without mirrored margins."""
     return self.num_samples - 2 * self.mirrored_samples
 
-  def copy(self, store, clip_id, start_index, phase, out):
+  def copy(
+    self, store: ClipStore, clip_id: int, start_index: int, phase: float, out: np.ndarray
+  ) -> None:
     """Writes one excerpt.
 
     Args:
-      store: a store.Store.
+      store: holds the clip.
       clip_id: which clip.
       start_index: which of the `num_starts`.
-      phase: in [0, 1), of "tile".
+      phase: in [0, 1), where "tile" begins within the clip.
       out: float32 `[N]`.
     """
     clip_samples = int(store.num_samples[clip_id])
@@ -64,24 +78,24 @@ class ClipLayout:
       indices = _mirror(indices, clip_samples)
       lowest = int(indices.min())
       wave = np.empty(int(indices.max()) + 1 - lowest, np.float32)
-      self._read(store, clip_id, lowest, wave)  # of a long clip only what is needed
+      self._read(store, clip_id, lowest, wave)  # only the samples needed: the clip may be long
       out[:] = wave[indices - lowest]
     else:
       wave = self._fill(self._scale(store, clip_id, store.wave(clip_id)), phase)
       out[:] = wave[_mirror(indices, len(wave))]
 
-  def _read(self, store, clip_id, first, out):
+  def _read(self, store: ClipStore, clip_id: int, first: int, out: np.ndarray) -> None:
     store.copy_excerpt(clip_id, first, out)
     self._scale(store, clip_id, out)
 
-  def _scale(self, store, clip_id, wave):
+  def _scale(self, store: ClipStore, clip_id: int, wave: np.ndarray) -> np.ndarray:
     """Brings samples of a clip to its level, in place."""
     if self.level == "clip_peak":
       wave -= store.mean[clip_id]
       wave /= store.centred_peak[clip_id] + np.float32(HEAD_ROOM)
     return wave
 
-  def _fill(self, wave, phase):
+  def _fill(self, wave: np.ndarray, phase: float) -> np.ndarray:
     missing = self.shortest_samples - len(wave)
     if self.short_clips == "zeros":
       return np.pad(wave, (missing // 2, missing - missing // 2))
@@ -89,6 +103,6 @@ class ClipLayout:
     return wave[(first + np.arange(missing + len(wave))) % len(wave)]
 
 
-def _mirror(indices, length):
-  """Folds indices beyond both ends back, the end samples not repeated (NumPy's "reflect")."""
+def _mirror(indices: np.ndarray, length: int) -> np.ndarray:
+  """Folds indices beyond both ends back; the end samples are not repeated (NumPy's "reflect")."""
   return length - 1 - np.abs(length - 1 - np.abs(indices))

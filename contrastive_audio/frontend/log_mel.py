@@ -1,7 +1,10 @@
-"""Waves -> log-mels, on the device, every convention an argument.
+"""Waves -> log-mels, on the device; every convention is an argument.
 
 Letters: B examples, n samples, T frames, F mel bands.
 """
+
+from collections.abc import Collection
+from typing import Any
 
 import keras
 import numpy as np
@@ -23,7 +26,7 @@ class LogMel(keras.layers.Layer):
     sample_rate_hz: rate of the waves.
     window: "hann" or "hamming", periodic.
     frame_samples: length of the window.
-    hop_samples: from one frame to the next.
+    hop_samples: distance from one frame to the next.
     fft_samples: length of the Fourier transform, at least `frame_samples`.
     padding: "none": frame t starts at sample `t * hop`; or "reflect": the wave is mirrored at both
       ends by half a transform, and frame t is centred on sample `t * hop` (librosa's `center`).
@@ -34,37 +37,43 @@ class LogMel(keras.layers.Layer):
     fmax_hz: upper edge of the highest band.
     log_base: "e" or "10".
     floor_mode: "clip": `log(clip(mel, floor, ceiling))`; or "add": `log(mel + floor)`.
-    floor: see above.
-    ceiling: see above.
+    floor: see `floor_mode`.
+    ceiling: see `floor_mode`.
     wave_epsilon: added to every sample first.
+    **kwargs: of keras.layers.Layer.
+
+  Example:
+    >>> layer = LogMel(
+    ...   sample_rate_hz=16_000, window="hann", frame_samples=400, hop_samples=160,
+    ...   fft_samples=1024, padding="none", power=1, mel_scale="htk", num_mels=64, fmin_hz=60.0,
+    ...   fmax_hz=7800.0, log_base="e", floor_mode="clip", floor=1e-5,
+    ... )
+    >>> silence = layer(tf.zeros([1, 15_600]))
+    >>> silence.shape, round(float(silence[0, 0, 0]), 3)  # ln 1e-5
+    (TensorShape([1, 96, 64]), -11.513)
   """
 
   def __init__(
     self,
-    sample_rate_hz,
-    window,
-    frame_samples,
-    hop_samples,
-    fft_samples,
-    padding,
-    power,
-    mel_scale,
-    num_mels,
-    fmin_hz,
-    fmax_hz,
-    log_base,
-    floor_mode,
-    floor,
-    ceiling=1e8,
-    wave_epsilon=0.0,
-    **kwargs,
+    sample_rate_hz: int,
+    window: str,
+    frame_samples: int,
+    hop_samples: int,
+    fft_samples: int,
+    padding: str,
+    power: int,
+    mel_scale: str,
+    num_mels: int,
+    fmin_hz: float,
+    fmax_hz: float,
+    log_base: str,
+    floor_mode: str,
+    floor: float,
+    ceiling: float = 1e8,
+    wave_epsilon: float = 0.0,
+    **kwargs: Any,
   ):
     super().__init__(dtype="float32", autocast=False, trainable=False, **_without_dtype(kwargs))
-    _require("window", window, _WINDOWS)
-    _require("padding", padding, ("none", "reflect"))
-    _require("power", power, (1, 2))
-    _require("log_base", log_base, _LOGS)
-    _require("floor_mode", floor_mode, _FLOORS)
     self.sample_rate_hz = sample_rate_hz
     self.window = window
     self.frame_samples = frame_samples
@@ -82,41 +91,57 @@ class LogMel(keras.layers.Layer):
     self.ceiling = ceiling
     self.wave_epsilon = wave_epsilon
     self.built = True  # there are no weights
-    self._filters = mel_filters(
-      mel_scale, num_mels, 1 + fft_samples // 2, sample_rate_hz, fmin_hz, fmax_hz
+    self._require_choices()
+    self._filters = self._mel_filters()
+
+  def _require_choices(self) -> None:
+    _require("window", self.window, _WINDOWS)
+    _require("padding", self.padding, ("none", "reflect"))
+    _require("power", self.power, (1, 2))
+    _require("log_base", self.log_base, _LOGS)
+    _require("floor_mode", self.floor_mode, _FLOORS)
+
+  def _mel_filters(self) -> np.ndarray:
+    num_bins = 1 + self.fft_samples // 2
+    return mel_filters(
+      self.mel_scale, self.num_mels, num_bins, self.sample_rate_hz, self.fmin_hz, self.fmax_hz
     )
 
   @property
-  def decibel(self):
-    """How much a log-mel grows with a wave that is one dB louder."""
+  def decibel(self) -> float:
+    """How much a log-mel rises if the wave gets one decibel louder."""
     return self.power * float(np.log(10.0)) / 20 / _LOGS[self.log_base]
 
-  def num_samples(self, frames):
-    """Returns the shortest excerpt with this many frames.
+  def num_samples(self, frames: int) -> int:
+    """Returns the length of the shortest excerpt with this many frames.
 
-    With padding "reflect" it is to be cut from the padded clip, so that its frames are those of the
-    whole clip: COLA's 96 frames are 15,600 samples, the 101 frames of mix-back 24,048.
+    COLA's 96 frames take 15,600 samples, the 101 frames of mix-back 24,048. With padding "reflect",
+    cut the excerpt from the padded clip: then its frames are those of the whole clip.
+
+    Args:
+      frames: T.
     """
     first = self.frame_samples if self.padding == "none" else self.fft_samples
     return first + (frames - 1) * self.hop_samples
 
-  def window_values(self):
+  def window_values(self) -> np.ndarray:
     """Returns the window, float32 `[frame_samples]`."""
     with tf.init_scope():
       return _WINDOWS[self.window](self.frame_samples).numpy()
 
-  def call(self, waves):
+  def call(self, waves: tf.Tensor) -> tf.Tensor:
+    """Waves `[B, n]` -> log-mels float32 `[B, T, F]`."""
     return self.compress(self.mel_of(self.pad(waves)))
 
-  def pad(self, waves):
-    """Mirrors `[B, n]` at both ends where the padding is "reflect"."""
+  def pad(self, waves: tf.Tensor) -> tf.Tensor:
+    """Mirrors `[B, n]` at both ends, if the padding is "reflect"."""
     if self.padding == "none":
       return waves
     half = self.fft_samples // 2
     return tf.pad(waves, [[0, 0], [half, half]], mode="REFLECT")
 
-  def mel_of(self, padded_waves):
-    """Returns the mel energies (or magnitudes) `[B, T, F]` of waves that are padded already."""
+  def mel_of(self, padded_waves: tf.Tensor) -> tf.Tensor:
+    """Padded waves `[B, n]` -> mel energies, or magnitudes with power 1, `[B, T, F]`."""
     padded_waves = tf.cast(padded_waves, tf.float32) + self.wave_epsilon
     if self.padding == "reflect":  # librosa centres the window in its transform
       margin = (self.fft_samples - self.frame_samples) // 2
@@ -133,20 +158,21 @@ class LogMel(keras.layers.Layer):
       bins = tf.sqrt(bins)  # on a CPU nearly twice as fast as tf.abs of complex numbers
     return tf.tensordot(bins, tf.constant(self._filters), 1)
 
-  def compress(self, mel):
-    """Takes the logarithm: mel energies -> log-mel."""
+  def compress(self, mel: tf.Tensor) -> tf.Tensor:
+    """Takes the logarithm: mel energies -> log-mels of the same shape."""
     if self.floor_mode == "clip":
       mel = tf.clip_by_value(mel, self.floor, self.ceiling)
     else:
       mel = mel + self.floor
     return tf.math.log(mel) / _LOGS[self.log_base]
 
-  def expand(self, log_mel):
-    """Undoes `compress`, exactly but for what a floor has cut off."""
+  def expand(self, log_mel: tf.Tensor) -> tf.Tensor:
+    """Inverts `compress`, except where the floor or the ceiling has clipped values."""
     mel = tf.exp(log_mel * _LOGS[self.log_base])
     return mel if self.floor_mode == "clip" else mel - self.floor
 
-  def compute_output_shape(self, input_shape):
+  def compute_output_shape(self, input_shape: tuple) -> tuple:
+    """Returns `(B, T, F)` for `(B, n)`; T is None if n is."""
     batch, samples = input_shape
     if samples is None:
       return (batch, None, self.num_mels)
@@ -155,7 +181,8 @@ class LogMel(keras.layers.Layer):
     frames = max(0, 1 + (samples - self.frame_samples) // self.hop_samples)
     return (batch, frames, self.num_mels)
 
-  def get_config(self):
+  def get_config(self) -> dict[str, Any]:
+    """Returns the arguments of this layer."""
     names = (
       "sample_rate_hz window frame_samples hop_samples fft_samples padding power mel_scale "
       "num_mels fmin_hz fmax_hz log_base floor_mode floor ceiling wave_epsilon"
@@ -163,27 +190,40 @@ class LogMel(keras.layers.Layer):
     return super().get_config() | {name: getattr(self, name) for name in names.split()}
 
 
-def mel_filters(mel_scale, num_mels, num_bins, sample_rate_hz, fmin_hz, fmax_hz):
-  """Triangular mel filters of height one.
+def mel_filters(
+  mel_scale: str,
+  num_mels: int,
+  num_bins: int,
+  sample_rate_hz: int,
+  fmin_hz: float,
+  fmax_hz: float,
+) -> np.ndarray:
+  """Computes triangular mel filters of height one.
 
   Args:
-    mel_scale: "htk" (triangles on the mel axis, as tf.signal) or "slaney" (on the axis of
-      frequency, as librosa with `norm=None`).
+    mel_scale: "htk" (triangles on the mel axis, as in tf.signal) or "slaney" (triangles on the
+      frequency axis, as in librosa with `norm=None`).
     num_mels: F.
     num_bins: bins of the spectrum, from 0 to half the sample rate.
-    sample_rate_hz: sample rate.
+    sample_rate_hz: rate of the waves.
     fmin_hz: lower edge of the lowest filter.
     fmax_hz: upper edge of the highest filter.
 
   Returns:
     float32 `[num_bins, F]`.
+
+  Example:
+    >>> filters = mel_filters("htk", 4, 129, 16_000, fmin_hz=60.0, fmax_hz=7800.0)
+    >>> filters.shape, bool(0.9 < filters.max() <= 1)
+    ((129, 4), True)
   """
   _require("mel_scale", mel_scale, ("htk", "slaney"))
   bins_hz = np.linspace(0.0, sample_rate_hz / 2, num_bins)
   if mel_scale == "htk":
-    axis, edges = _hz_to_htk(bins_hz), np.linspace(*_hz_to_htk([fmin_hz, fmax_hz]), num_mels + 2)
+    low, high = _hz_to_htk(np.array([fmin_hz, fmax_hz]))
+    axis, edges = _hz_to_htk(bins_hz), np.linspace(low, high, num_mels + 2)
   else:
-    low, high = _hz_to_slaney([fmin_hz, fmax_hz])
+    low, high = _hz_to_slaney(np.array([fmin_hz, fmax_hz]))
     axis, edges = bins_hz, _slaney_to_hz(np.linspace(low, high, num_mels + 2))
   lower, centre, upper = edges[:-2], edges[1:-1], edges[2:]
   rising = (axis[:, None] - lower) / (centre - lower)
@@ -191,32 +231,32 @@ def mel_filters(mel_scale, num_mels, num_bins, sample_rate_hz, fmin_hz, fmax_hz)
   return np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
 
 
-def _hz_to_htk(hz):
-  return 1127.0 * np.log1p(np.asarray(hz) / 700.0)
+def _hz_to_htk(hz: np.ndarray) -> np.ndarray:
+  return 1127.0 * np.log1p(hz / 700.0)
 
 
-# Slaney's scale: linear below 1 kHz (200/3 Hz a mel), logarithmic above (27 mels for a factor 6.4).
+# Slaney's scale: linear below 1 kHz (200/3 Hz per mel), logarithmic above (27 mels for a factor of
+# 6.4).
 _SLANEY_HZ_PER_MEL, _SLANEY_LOG_STEP, _SLANEY_KNEE_HZ = 200.0 / 3, np.log(6.4) / 27, 1000.0
 
 
-def _hz_to_slaney(hz):
-  hz = np.asarray(hz, float)
+def _hz_to_slaney(hz: np.ndarray) -> np.ndarray:
   knee = _SLANEY_KNEE_HZ / _SLANEY_HZ_PER_MEL
   above = knee + np.log(np.maximum(hz, 1e-9) / _SLANEY_KNEE_HZ) / _SLANEY_LOG_STEP
   return np.where(hz < _SLANEY_KNEE_HZ, hz / _SLANEY_HZ_PER_MEL, above)
 
 
-def _slaney_to_hz(mel):
+def _slaney_to_hz(mel: np.ndarray) -> np.ndarray:
   knee = _SLANEY_KNEE_HZ / _SLANEY_HZ_PER_MEL
   above = _SLANEY_KNEE_HZ * np.exp((mel - knee) * _SLANEY_LOG_STEP)
   return np.where(mel < knee, mel * _SLANEY_HZ_PER_MEL, above)
 
 
-def _require(name, value, allowed):
+def _require(name: str, value: Any, allowed: Collection) -> None:
   if value not in allowed:
-    raise ValueError(f"{name}={value!r}: it can be {', '.join(map(repr, allowed))}")
+    raise ValueError(f"{name}={value!r}: must be one of {', '.join(map(repr, allowed))}")
 
 
-def _without_dtype(kwargs):
-  """Drops what this layer decides by itself when it is built from a config."""
+def _without_dtype(kwargs: dict[str, Any]) -> dict[str, Any]:
+  """Drops the arguments of a saved layer that this layer sets by itself."""
   return {key: value for key, value in kwargs.items() if key not in ("dtype", "trainable")}

@@ -1,55 +1,97 @@
-"""Whether an encoder is in order, seen without labels, as it will be exported.
+"""Checks without labels whether an encoder is healthy, as it will be exported.
 
-Two things go wrong in silence while the loss falls: BatchNorm's moving statistics are far from
-those of the batches, so that inference mode, which is exported, gives other embeddings than those
-that were trained; and all clips get nearly the same embedding.
+Two things can go wrong unnoticed while the loss falls. BatchNorm's moving statistics may be far
+from those of the batches: then inference mode, which is exported, gives other embeddings than the
+training produced. And all clips may get nearly the same embedding.
 """
 
+import keras
 import tensorflow as tf
 import tqdm
 
 from contrastive_audio.distributed import replicas
+from contrastive_audio.frontend.front_end import FrontEnd
 from contrastive_audio.networks import batchnorm
+from contrastive_audio.runs import Run
+from contrastive_audio.views.excerpts import ExcerptPairs
 
 MAX_EXCERPTS = 128
-AGREEMENT_MIN = 0.5  # of the modes; 1: the same, 0: nothing in common
+AGREEMENT_MIN = 0.5  # between the modes; 1: the same, 0: nothing in common
 SPREAD_MIN = 0.05  # of the embeddings; 1: in all directions, 0: all alike
 
 
 class HealthMonitor:
-  """Compares the modes of an encoder, and its embeddings with each other, on clean excerpts."""
+  """Compares the two modes of an encoder, and its embeddings with each other, on clean excerpts.
 
-  def __init__(self, run, pairs, front_end, encoder):
-    """Takes a runs.Run, the ExcerptPairs, the FrontEnd and the encoder being trained."""
+  Example:
+    >>> from contrastive_audio.datasets.synthetic import open_synthetic
+    >>> from contrastive_audio.frontend.log_mel import LogMel
+    >>> from contrastive_audio.networks.encoders import frame_cnn
+    >>> from contrastive_audio.store.preparation import prepare
+    >>> store = prepare(open_synthetic(clips_per_class=2), 16_000)
+    >>> log_mel = LogMel(
+    ...   16_000, "hann", 400, 160, 1024, "none", 1, "htk", 64, 60.0, 7800.0, "e", "clip", 1e-5
+    ... )
+    >>> front_end = FrontEnd(log_mel, frames=96, level="excerpt_l2")
+    >>> run = Run.start_or_resume("run", "cola", config={}, data={}, front_end=front_end)
+    >>> pairs = ExcerptPairs(store, batch_size=8, layout=front_end.layout)
+    >>> HealthMonitor(run, pairs, front_end, frame_cnn(64)).check(step=0)
+    >>> run.metrics("exported_spread")[0]
+    array([0])
+  """
+
+  def __init__(self, run: Run, pairs: ExcerptPairs, front_end: FrontEnd, encoder: keras.Model):
+    """Prepares the checks.
+
+    Args:
+      run: where measurements are logged.
+      pairs: the excerpts of the training; the first ones are used.
+      front_end: excerpts -> log-mels.
+      encoder: the encoder being trained.
+    """
     self._run, self._pairs, self._front_end, self._encoder = run, pairs, front_end, encoder
 
-  def check(self, step):
-    """Looks at the encoder as it is after `step`, logs, and warns; not twice for a step."""
+  def check(self, step: int) -> None:
+    """Measures the encoder, logs the results and prints warnings, once for each step.
+
+    Args:
+      step: number of training steps that the encoder has had.
+    """
     if step in self._run.metrics("mode_agreement")[0]:
       return
     log_mels = self._log_mels()
     exported = self._encoder(log_mels, training=False)
-    trained = batchnorm.in_training_mode(self._encoder, log_mels)
-    found = {
-      "mode_agreement": float(agreement(exported, trained)),
-      "exported_spread": float(spread(exported)),
-    }
-    self._run.log(step, found)
-    for line in complaints(**found) if step else ():  # random weights owe nothing
-      tqdm.tqdm.write(f"warning    step {step}: {line}")
+    trained = batchnorm.embed_in_training_mode(self._encoder, log_mels)
+    mode_agreement = float(agreement(exported, trained))
+    exported_spread = float(spread(exported))
+    self._run.log(step, {"mode_agreement": mode_agreement, "exported_spread": exported_spread})
+    if step:  # random weights are no reason to warn
+      for complaint in complaints(mode_agreement, exported_spread):
+        tqdm.tqdm.write(f"warning    step {step}: {complaint}")
 
-  def _log_mels(self):
+  def _log_mels(self) -> tf.Tensor:
     """Log-mels `[M, T, F, 1]` of the first excerpts of the training, always the same."""
-    # Not in parallel: TensorFlow reports its own parallel maps to the terminal.
-    for excerpts in self._pairs.dataset(0, 1, parallel=False):
-      some = tf.reshape(excerpts[:, :2], [-1, excerpts.shape[-1]])[:MAX_EXCERPTS]
-      return self._front_end(some)[..., None]
+    # Not in parallel: TensorFlow reports its own parallel maps on the terminal.
+    (excerpts,) = self._pairs.dataset(0, 1, parallel=False)
+    waves = tf.reshape(excerpts[:, :2], [-1, excerpts.shape[-1]])[:MAX_EXCERPTS]
+    return self._front_end(waves)[..., None]
 
 
-def spread(embeddings):
-  """Mean standard deviation of the normalised embeddings times sqrt(D): 1 isotropic, 0 collapse.
+def spread(embeddings: tf.Tensor) -> tf.Tensor:
+  """Measures how evenly embeddings fill all directions: 1 if they are isotropic, 0 if collapsed.
 
-  Of the embeddings `[B, D]` of all replicas.
+  That is the mean over units of their standard deviation, times sqrt(D), of the l2-normalised
+  embeddings of all replicas.
+
+  Args:
+    embeddings: `[B, D]`.
+
+  Returns:
+    A float32 scalar.
+
+  Example:
+    >>> float(spread(tf.ones([10, 64]))) < 1e-6
+    True
   """
   normalised = tf.math.l2_normalize(tf.cast(embeddings, tf.float32), axis=1)
   centred = normalised - replicas.mean(tf.reduce_mean(normalised, axis=0))
@@ -57,8 +99,18 @@ def spread(embeddings):
   return tf.reduce_mean(deviations) * tf.sqrt(tf.cast(tf.shape(embeddings)[1], tf.float32))
 
 
-def agreement(one, other):
-  """Mean cosine between the rows of two sets of embeddings `[M, D]`, each around its own mean."""
+def agreement(one: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
+  """Returns the mean cosine between the rows of two sets, each centred on its own mean.
+
+  Args:
+    one: embeddings `[M, D]`.
+    other: embeddings `[M, D]` of the same excerpts.
+
+  Example:
+    >>> rows = tf.random.normal([64, 256])
+    >>> print(f"{agreement(rows, 3 * rows + 7):.3f}")
+    1.000
+  """
   one, other = (
     tf.math.l2_normalize(rows - tf.reduce_mean(rows, axis=0), axis=1)
     for rows in (tf.cast(one, tf.float32), tf.cast(other, tf.float32))
@@ -66,12 +118,23 @@ def agreement(one, other):
   return tf.reduce_mean(tf.reduce_sum(one * other, axis=1))
 
 
-def complaints(mode_agreement, exported_spread):
-  """Returns what is wrong, a line for each thing: what was found, what to do."""
+def complaints(mode_agreement: float, exported_spread: float) -> list[str]:
+  """Returns one line for each problem: what was measured, and what to do about it.
+
+  Args:
+    mode_agreement: `agreement` of the embeddings in inference and in training mode.
+    exported_spread: `spread` of the embeddings in inference mode.
+
+  Example:
+    >>> complaints(mode_agreement=0.9, exported_spread=0.8)
+    []
+    >>> len(complaints(mode_agreement=0.1, exported_spread=float("nan")))
+    2
+  """
   lines = []
   if not mode_agreement >= AGREEMENT_MIN:
     lines.append(
-      f"embeddings in inference mode, which is exported, are unlike those in training mode "
+      "embeddings in inference mode, which is exported, differ from those in training mode "
       f"(similarity {mode_agreement:.2f}, 1 is equal): BatchNorm's moving statistics lag behind; "
       "train longer, or with --set=batchnorm_momentum=0.9 or --set=reestimate_batches=24"
     )

@@ -1,48 +1,62 @@
-"""k nearest neighbours, leaving one clip out: how well an encoder separates classes, untrained."""
+"""k nearest neighbours: how well an encoder separates classes, without any training."""
+
+from collections.abc import Sequence
 
 import numpy as np
+from sklearn.metrics import recall_score
 
 PATCH_NEIGHBOURS = 200  # mix-back, released configuration
 _PATCHES_AT_ONCE = 1024  # bounds the memory of all similarities
 
 
-def leave_one_out(embeddings, labels, groups=None, k=10):
-  """Predicts each clip's class from its nearest other clips, by cosine similarity.
+def leave_one_out(
+  embeddings: np.ndarray,
+  labels: Sequence[str],
+  groups: Sequence[str | None] | None = None,
+  k: int = 10,
+) -> np.ndarray:
+  """Predicts the class of each clip from its nearest other clips, by cosine similarity.
 
   The class with most votes among the k neighbours wins; of equals, the one with the larger sum of
-  similarities. Clips of the same group are no neighbours.
+  similarities. Clips of the same group do not count as neighbours.
 
   Args:
     embeddings: float `[n, D]`.
     labels: n class names.
-    groups: n group names or Nones; None: every clip is its own group.
+    groups: n group names or Nones; None: every clip is a group of its own.
     k: number of neighbours.
 
   Returns:
     An array of n predicted class names; None where a clip has no neighbour.
+
+  Example:
+    >>> embeddings = np.array([[1, 0], [1, 0.1], [0, 1], [0.1, 1]])
+    >>> leave_one_out(embeddings, ["low", "low", "high", "high"], k=1).tolist()
+    ['low', 'low', 'high', 'high']
   """
   names, classes = np.unique(np.asarray(labels), return_inverse=True)
-  similarities = _cosine(np.asarray(embeddings, np.float64))
+  rows = normalise_rows(np.asarray(embeddings, np.float64))
+  similarities = rows @ rows.T
   similarities[_same_group(groups, len(labels))] = -np.inf
   nearest = np.argsort(-similarities, axis=1, kind="stable")[:, :k]
   near = np.take_along_axis(similarities, nearest, axis=1)
-  votes = np.zeros([len(labels), len(names)])
-  rows = np.arange(len(labels))[:, None]
   valid = np.isfinite(near)
-  # A vote counts 1; similarities, which add up to less than 1, only decide between equals.
-  np.add.at(
-    votes, (rows, classes[nearest]), np.where(valid, 1 + np.where(valid, near, 0) / (4 * k), 0)
-  )
+  # A vote counts 1. Similarities, which add up to less than 1, only decide between equals.
+  weights = np.where(valid, 1 + np.where(valid, near, 0) / (4 * k), 0)
+  votes = np.zeros([len(labels), len(names)])
+  np.add.at(votes, (np.arange(len(labels))[:, None], classes[nearest]), weights)
   predicted = names[votes.argmax(axis=1)].astype(object)
   predicted[~valid.any(axis=1)] = None
   return predicted
 
 
-def leave_one_clip_out(patches, clips, labels, k):
-  """Predicts each clip's class by votes of its patches (evaluation protocol of mix-back's code).
+def leave_one_clip_out(
+  patches: np.ndarray, clips: np.ndarray, labels: Sequence[str], k: int
+) -> np.ndarray:
+  """Predicts the class of each clip by votes of its patches (evaluation protocol of mix-back).
 
-  The label of a patch is that of most of its k nearest patches of other clips; the label of a clip
-  is that of most of its patches. Of equals the first in the order of names wins.
+  A patch gets the label of most of its k nearest patches of other clips, and a clip gets the label
+  of most of its patches. Among equals, the first name in alphabetical order wins.
 
   Args:
     patches: float `[P, D]`, compared by cosine similarity.
@@ -52,9 +66,14 @@ def leave_one_clip_out(patches, clips, labels, k):
 
   Returns:
     An array of n predicted class names.
+
+  Example:
+    >>> patches = np.array([[1, 0], [1, 0.1], [0, 1], [1, 0.2], [0.1, 1]])
+    >>> leave_one_clip_out(patches, [0, 0, 1, 2, 3], ["low", "high", "low", "high"], k=1).tolist()
+    ['low', 'high', 'low', 'high']
   """
   names, classes = np.unique(np.asarray(labels), return_inverse=True)
-  patches, clips = _normalised(np.asarray(patches, np.float32)), np.asarray(clips)
+  patches, clips = normalise_rows(np.asarray(patches, np.float32)), np.asarray(clips)
   votes = np.zeros([len(labels), len(names)], int)
   for first in range(0, len(patches), _PATCHES_AT_ONCE):
     block = slice(first, first + _PATCHES_AT_ONCE)
@@ -66,13 +85,24 @@ def leave_one_clip_out(patches, clips, labels, k):
   return names[votes.argmax(axis=1)].astype(object)
 
 
-def patch_neighbours(clips, num_classes):
-  """Returns K for patches of the given clips: 200, less where a class has few patches."""
+def patch_neighbours(clips: np.ndarray, num_classes: int) -> int:
+  """Returns k for `leave_one_clip_out`: 200, or less where classes or the set have few patches.
+
+  Args:
+    clips: int `[P]`, the clip of each patch.
+    num_classes: number of classes.
+
+  Example:
+    >>> patch_neighbours(np.repeat(np.arange(400), 9), num_classes=10)
+    180
+  """
   others = len(clips) - np.bincount(clips).max()
   return int(max(1, min(PATCH_NEIGHBOURS, len(clips) // (2 * num_classes), others)))
 
 
-def votes_of_gallery(rows, gallery, targets, k):
+def votes_of_gallery(
+  rows: np.ndarray, gallery: np.ndarray, targets: np.ndarray, k: int
+) -> np.ndarray:
   """Lets the k nearest rows of a gallery vote, by cosine similarity.
 
   Args:
@@ -82,31 +112,60 @@ def votes_of_gallery(rows, gallery, targets, k):
     k: number of neighbours.
 
   Returns:
-    float `[m, C]`, votes; similarities decide between equal numbers of them.
+    Votes, float `[m, C]`; similarities decide between equal numbers of them.
+
+  Example:
+    >>> gallery = np.array([[1.0, 0.0], [0.0, 1.0]])
+    >>> votes_of_gallery(np.array([[0.0, 2.0]]), gallery, targets=np.eye(2), k=1).argmax(axis=1)
+    array([1])
   """
-  similarities = _normalised(rows) @ _normalised(gallery).T
+  similarities = normalise_rows(rows) @ normalise_rows(gallery).T
   nearest = np.argsort(-similarities, axis=1, kind="stable")[:, :k]
   near = np.take_along_axis(similarities, nearest, axis=1)
   return np.einsum("mkc,mk->mc", targets[nearest], 1 + near / (4 * k))
 
 
-def macro_accuracy(predicted, labels):
-  """Mean over classes of the share of clips that are predicted right."""
-  predicted, labels = np.asarray(predicted, object), np.asarray(labels, object)
-  return float(np.mean([np.mean(predicted[labels == name] == name) for name in set(labels)]))
+def macro_accuracy(
+  predicted: Sequence[str | int | None] | np.ndarray, labels: Sequence[str | int] | np.ndarray
+) -> float:
+  """Returns the mean over classes of the share of their clips that are predicted correctly.
+
+  Args:
+    predicted: n classes; None: no prediction, which counts as wrong.
+    labels: n classes.
+
+  Example:
+    >>> macro_accuracy(["dog", "dog", "dog", None], ["dog", "dog", "cat", "cat"])
+    0.5
+  """
+  names, targets = np.unique(np.asarray(labels), return_inverse=True)
+  numbers = {name: number for number, name in enumerate(names)}
+  answers = [numbers.get(name, -1) for name in predicted]  # -1: none of the classes
+  return float(recall_score(targets, answers, labels=range(len(names)), average="macro"))
 
 
-def _cosine(embeddings):
-  normalised = _normalised(embeddings)
-  return normalised @ normalised.T
+def normalise_rows(rows: np.ndarray) -> np.ndarray:
+  """Divides each row by its l2 norm; rows of zeros stay zeros.
 
+  sklearn.preprocessing.normalize leaves float32 rows shorter than about 1e-6 as they are, which is
+  the size of the embeddings of an untrained EfficientNet-B0. Here every row gets length 1.
 
-def _normalised(rows):
+  Args:
+    rows: float `[n, D]`.
+
+  Returns:
+    `[n, D]`, of the same type.
+
+  Example:
+    >>> normalise_rows(np.array([[3e-9, 4e-9], [0.0, 0.0]]))
+    array([[0.6, 0.8],
+           [0. , 0. ]])
+  """
   norms = np.linalg.norm(rows, axis=1, keepdims=True)
   return rows / np.maximum(norms, np.finfo(rows.dtype).tiny)
 
 
-def _same_group(groups, count):
+def _same_group(groups: Sequence[str | None] | None, count: int) -> np.ndarray:
   """Mask `[n, n]` of pairs that may not vote for each other; a clip without group stands alone."""
   if groups is None:
     return np.eye(count, dtype=bool)

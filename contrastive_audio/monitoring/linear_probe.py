@@ -1,24 +1,28 @@
 """Linear evaluation of a few hundred embeddings while an encoder trains."""
 
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, StratifiedKFold, cross_val_predict
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 FOLDS = 3
-STRENGTH = 0.1  # C of scikit-learn; nothing is chosen here
+STRENGTH = 0.1  # C of scikit-learn; it is fixed
 
 
-def predict(embeddings, labels, groups=None):
-  """Predicts each clip's class by a linear classifier that has not seen it.
+def predict(
+  embeddings: np.ndarray, labels: Sequence[str], groups: Sequence[str | None] | None = None
+) -> np.ndarray:
+  """Predicts the class of each clip with a linear classifier that has not seen it.
 
-  Logistic regression on standardised embeddings, three folds; whole groups where there are any.
+  The classifier is a logistic regression on standardised embeddings, cross-validated in three
+  folds, which keep groups together.
 
   Args:
     embeddings: float `[n, D]`.
@@ -26,35 +30,44 @@ def predict(embeddings, labels, groups=None):
     groups: n group names or Nones; None: there are none.
 
   Returns:
-    An array of n predicted class names; None throughout where fewer than two classes have a clip
-    for every fold, or where there are fewer groups than folds. Clips of rarer classes: None.
+    An array of n predicted class names. It holds None for clips of classes with fewer clips than
+    folds, and for all clips if fewer than two classes remain or there are fewer groups than folds.
+
+  Example:
+    >>> embeddings = np.array([[1.0], [1.1], [1.2], [-1.0], [-1.1], [-1.2], [0.0]])
+    >>> predict(embeddings, ["low"] * 3 + ["high"] * 3 + ["rare"]).tolist()
+    ['low', 'low', 'low', 'high', 'high', 'high', None]
   """
-  labels = np.asarray(labels, object)
-  predicted = np.full(len(labels), None, object)
-  names, counts = np.unique(labels.astype(str), return_counts=True)
-  used = np.isin(labels.astype(str), names[counts >= FOLDS])
-  numbers = None if groups is None else _numbered(np.asarray(groups, object)[used])
-  if (counts >= FOLDS).sum() < 2 or (numbers is not None and len(set(numbers)) < FOLDS):
+  classes = np.asarray(labels, str)
+  predicted = np.full(len(classes), None, object)
+  names, counts = np.unique(classes, return_counts=True)
+  used = np.isin(classes, names[counts >= FOLDS])
+  fold_groups = None if groups is None else _named(np.asarray(groups, object)[used])
+  if (counts >= FOLDS).sum() < 2 or (fold_groups is not None and len(set(fold_groups)) < FOLDS):
     return predicted
   rows = np.asarray(embeddings, np.float64)[used]
-  # All components: the same classifier in as many dimensions as there are clips.
-  classifier = make_pipeline(
-    StandardScaler(), PCA(svd_solver="full"), LogisticRegression(C=STRENGTH, max_iter=300)
-  )
-  with warnings.catch_warnings(), threadpool_limits(1):
+  # PCA divides by the total variance, which is 0 for a collapsed encoder.
+  with warnings.catch_warnings(), threadpool_limits(1), np.errstate(invalid="ignore"):
     warnings.simplefilter("ignore", ConvergenceWarning)
     predicted[used] = cross_val_predict(
-      classifier, rows, labels[used].astype(str), groups=numbers, cv=_folds(numbers)
+      _classifier(), rows, classes[used], groups=fold_groups, cv=_folds(fold_groups)
     )
   return predicted
 
 
-def _folds(groups):
+def _classifier() -> Pipeline:
+  # PCA keeps all components: the same classifier in no more dimensions than there are clips.
+  return make_pipeline(
+    StandardScaler(), PCA(svd_solver="full"), LogisticRegression(C=STRENGTH, max_iter=300)
+  )
+
+
+def _folds(groups: list[str] | None) -> GroupKFold | StratifiedKFold:
   if groups is not None:
     return GroupKFold(FOLDS)
   return StratifiedKFold(FOLDS, shuffle=True, random_state=0)
 
 
-def _numbered(groups):
-  """Groups -> numbers; a clip without group stands alone."""
+def _named(groups: np.ndarray) -> list[str]:
+  """Names every group; a clip without group stands alone."""
   return [f"clip {i}" if group is None else f"group {group}" for i, group in enumerate(groups)]

@@ -1,100 +1,203 @@
-"""Judges the encoder while it trains, by labels, on embeddings as they will be exported."""
+"""Evaluates an encoder by labels while it trains, on embeddings as they will be exported."""
 
 import abc
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
+import keras
 import numpy as np
 import tensorflow as tf
 import tqdm
 
 from contrastive_audio.datasets import LABEL_SEPARATOR
 from contrastive_audio.exporting.clip_encoder import ClipEmbedder, ClipEncoder
+from contrastive_audio.frontend.front_end import FrontEnd
 from contrastive_audio.monitoring import knn, linear_probe
+from contrastive_audio.runs import Run
+from contrastive_audio.store.store import Store
 
 MAX_CLIPS = 500
 NEIGHBOURS = 10
 
 
-class Monitor(abc.ABC):
-  """Judges by a fixed sample of the clips; their labels are used here and nowhere else.
+class Monitor(Protocol):
+  """What a training calls between its steps.
 
-  Inference mode, clean excerpts. Without labels it does nothing; where clips have several, it
-  looks at those that have one.
+  Example:
+    >>> class StepPrinter:
+    ...   def check(self, step: int) -> None:
+    ...     print("step", step)
+    >>> monitor: Monitor = StepPrinter()
+    >>> monitor.check(100)
+    step 100
   """
 
-  def __init__(self, run, store):
-    """Takes a runs.Run and a store.Store."""
+  def check(self, step: int) -> None:
+    """Evaluates what is trained, after a step.
+
+    Args:
+      step: number of the last finished step; 0: nothing has been trained yet.
+    """
+
+
+class LabelMonitor(abc.ABC):
+  """Evaluates by a fixed sample of the clips; their labels are used here and nowhere else.
+
+  The encoder sees clean excerpts in inference mode. Without labels the monitor does nothing. Clips
+  with several labels are left out.
+
+  Example:
+    >>> import types
+    >>> class ClipCounter(LabelMonitor):
+    ...   def evaluate(self, waves, labels, groups):
+    ...     return {"knn_accuracy": 0.0, "clips": len(list(waves))}
+    >>> unlabelled = types.SimpleNamespace(has_labels=False)
+    >>> ClipCounter(run=None, store=unlabelled).check(step=0)  # does nothing
+  """
+
+  def __init__(self, run: Run, store: Store):
+    """Chooses the clips.
+
+    Args:
+      run: where measurements are logged.
+      store: the clips of the training.
+    """
     self._run, self._store = run, store
     self._clip_ids = _sample(store) if store.has_labels else []
 
-  def check(self, step):
-    """Judges the encoder as it is after `step` and logs it, unless that has been done."""
-    if not len(self._clip_ids) or step in self._run.metrics("knn_accuracy")[0]:
+  def check(self, step: int) -> None:
+    """Evaluates the encoder, logs and prints the measurements, once for each step.
+
+    Args:
+      step: number of the last finished step.
+    """
+    if not self._clip_ids or step in self._run.metrics("knn_accuracy")[0]:
       return
     waves = map(self._store.wave, self._clip_ids)
-    labels, groups = self._store.labels(self._clip_ids), self._store.groups(self._clip_ids)
-    results = self.judge(waves, labels, groups)
+    labels = [str(label) for label in self._store.labels(self._clip_ids)]  # all have one
+    metrics = self.evaluate(waves, labels, self._store.groups(self._clip_ids))
     chance = 1 / len(set(labels))
-    self._run.log(step, results | {"knn_chance": chance})
-    tqdm.tqdm.write(f"step {step}: {self.line(results)} (chance {100 * chance:.1f} %)")
+    self._run.log(step, {**metrics, "knn_chance": chance})
+    tqdm.tqdm.write(f"step {step}: {self.describe(metrics)} (chance {100 * chance:.1f} %)")
 
   @abc.abstractmethod
-  def judge(self, waves, labels, groups):
-    """Returns the measurements as a dictionary, `knn_accuracy` (of the embedding) among them."""
+  def evaluate(
+    self, waves: Iterable[np.ndarray], labels: Sequence[str], groups: Sequence[str | None]
+  ) -> dict[str, float]:
+    """Evaluates the encoder on some clips.
 
-  def line(self, results):
-    """Returns what the terminal shows of the measurements."""
-    return f"kNN {100 * results['knn_accuracy']:.1f} %{self.linear_part(results)}"
+    Args:
+      waves: the clips, each float32 `[n]`.
+      labels: the class name of each clip.
+      groups: the group of each clip; None: it has none.
 
-  @staticmethod
-  def linear_part(results):
-    """Returns the part of a line that tells of the linear classifier, if there was one."""
-    found = results.get("linear_accuracy")
-    return "" if found is None else f", linear {100 * found:.1f} %"
+    Returns:
+      The measurements, `knn_accuracy` of the embedding among them.
+    """
+
+  def describe(self, metrics: Mapping[str, float]) -> str:
+    """Returns the measurements as the terminal shows them.
+
+    Args:
+      metrics: from `evaluate`.
+    """
+    return f"kNN {100 * metrics['knn_accuracy']:.1f} %{describe_linear(metrics)}"
 
 
-def linear(embeddings, labels, groups):
-  """Returns {"linear_accuracy": macro accuracy of probe.predict}; {} where it cannot be measured.
+class KnnMonitor(LabelMonitor):
+  """kNN and a linear classifier on the embeddings that the export gives: means over windows.
+
+  No clip helps to classify itself. Where clips have groups (speakers, recordings), neither does any
+  other clip of its group.
+
+  Example:
+    >>> from contrastive_audio.datasets.synthetic import open_synthetic
+    >>> from contrastive_audio.frontend.log_mel import LogMel
+    >>> from contrastive_audio.networks.encoders import frame_cnn
+    >>> from contrastive_audio.store.preparation import prepare
+    >>> store = prepare(open_synthetic(clips_per_class=2), 16_000)
+    >>> log_mel = LogMel(
+    ...   16_000, "hann", 400, 160, 1024, "none", 1, "htk", 64, 60.0, 7800.0, "e", "clip", 1e-5
+    ... )
+    >>> front_end = FrontEnd(log_mel, frames=96, level="excerpt_l2")
+    >>> run = Run.start_or_resume("run", "cola", config={}, data={}, front_end=front_end)
+    >>> KnnMonitor(run, store, front_end, frame_cnn(64)).check(step=0)
+    step 0: kNN ... % (chance 10.0 %)
+  """
+
+  def __init__(self, run: Run, store: Store, front_end: FrontEnd, encoder: keras.Model):
+    """Prepares the evaluation.
+
+    Args:
+      run: where measurements are logged.
+      store: the clips of the training.
+      front_end: waves -> log-mels.
+      encoder: the encoder being trained.
+    """
+    super().__init__(run, store)
+    self._embedder = ClipEmbedder(ClipEncoder(front_end, encoder))
+
+  def evaluate(
+    self, waves: Iterable[np.ndarray], labels: Sequence[str], groups: Sequence[str | None]
+  ) -> dict[str, float]:
+    embeddings = np.array(list(self._embedder.embed(waves)))
+    num_groups = len(set(groups) - {None})
+    used_groups = groups if num_groups > 1 else None
+    predicted = knn.leave_one_out(embeddings, labels, used_groups, NEIGHBOURS)
+    metrics = {"knn_accuracy": knn.macro_accuracy(predicted, labels), "knn_groups": num_groups}
+    return metrics | linear_metrics(embeddings, labels, used_groups)
+
+
+def linear_metrics(
+  embeddings: np.ndarray, labels: Sequence[str], groups: Sequence[str | None] | None
+) -> dict[str, float]:
+  """Returns {"linear_accuracy": macro accuracy of linear_probe.predict}.
 
   Args:
     embeddings: float `[n, D]`, of clips.
     labels: n class names.
     groups: n group names or Nones; None: there are none.
+
+  Returns:
+    The measurement; an empty dictionary where it cannot be made.
+
+  Example:
+    >>> embeddings = np.array([[1.0], [1.1], [1.2], [-1.0], [-1.1], [-1.2]])
+    >>> linear_metrics(embeddings, labels=["low"] * 3 + ["high"] * 3, groups=None)
+    {'linear_accuracy': 1.0}
+    >>> linear_metrics(embeddings[:1], labels=["low"], groups=None)
+    {}
   """
   predicted = linear_probe.predict(embeddings, labels, groups)
-  judged = predicted != None  # noqa: E711, element by element
-  if not judged.any():
+  is_predicted = predicted != None  # noqa: E711, element by element
+  if not is_predicted.any():
     return {}
-  return {"linear_accuracy": knn.macro_accuracy(predicted[judged], np.asarray(labels)[judged])}
+  accuracy = knn.macro_accuracy(predicted[is_predicted], np.asarray(labels)[is_predicted])
+  return {"linear_accuracy": accuracy}
 
 
-class KnnMonitor(Monitor):
-  """kNN and a linear classifier on what `embed` of the export gives: the mean over windows.
+def describe_linear(metrics: Mapping[str, float]) -> str:
+  """Returns the end of a line about the linear classifier; nothing if there was none.
 
-  No clip helps to judge itself. Where clips have groups (speakers, recordings), neither does its
-  group.
+  Args:
+    metrics: the measurements of a monitor.
+
+  Example:
+    >>> describe_linear({"linear_accuracy": 0.5})
+    ', linear 50.0 %'
   """
-
-  def __init__(self, run, store, front_end, encoder):
-    """Takes a Run, a Store, the FrontEnd and the encoder that is being trained."""
-    super().__init__(run, store)
-    self._embedder = ClipEmbedder(ClipEncoder(front_end, encoder))
-
-  def judge(self, waves, labels, groups):
-    num_groups = len(set(groups) - {None})
-    embeddings = list(self._embedder.embed(waves))
-    groups = groups if num_groups > 1 else None
-    predicted = knn.leave_one_out(embeddings, labels, groups, NEIGHBOURS)
-    results = {"knn_accuracy": knn.macro_accuracy(predicted, labels), "knn_groups": num_groups}
-    return results | linear(embeddings, labels, groups)
+  accuracy = metrics.get("linear_accuracy")
+  return "" if accuracy is None else f", linear {100 * accuracy:.1f} %"
 
 
-def _sample(store):
+def _sample(store: Store) -> list[int]:
   """Returns the ids of up to MAX_CLIPS labelled clips, the same in every run on this store."""
   positions = tf.range(min(4 * MAX_CLIPS, store.num_clips), dtype=tf.int64)
   seed = tf.constant([0, 0], tf.int64)
   last = tf.constant(store.num_clips - 1, tf.int64)
   ids = tf.random.experimental.index_shuffle(positions, seed, last).numpy()
-  labels = store.labels(ids)
-  several = LABEL_SEPARATOR if store.several_labels else None
-  usable = [label is not None and not (several and several in label) for label in labels]
+  separator = LABEL_SEPARATOR if store.several_labels else None
+  usable = [
+    label is not None and not (separator and separator in label) for label in store.labels(ids)
+  ]
   return ids[usable][:MAX_CLIPS].tolist()

@@ -3,8 +3,9 @@
 encoders      EfficientNet-B0, ResNet-18, VGG-like, CRNN, frame_cnn
 heads         projection heads
 batchnorm     BatchNorm statistics: re-estimated, shared by replicas, kept in float32
-cpu_kernels   the same layers by kernels that are faster on a CPU
-float32_copy  the networks as they are evaluated and exported
+dropout       dropout that does not depend on the number of replicas
+cpu_kernels   faster BatchNorm for some encoders, on CPUs only
+float32_copy  the encoder and head as they are evaluated and exported
 """
 
 from contrastive_audio.utils.backend import require_tensorflow_backend

@@ -1,75 +1,105 @@
-"""BatchNorm statistics measured on clean excerpts, instead of those that training left.
+"""BatchNorm: statistics re-estimated on clean excerpts, shared by replicas, kept in float32.
 
-Moving averages lag behind the weights, and are those of augmented views: an encoder that is judged
-and exported in inference mode sees clean excerpts.
+Moving averages lag behind the weights and describe augmented views. An encoder is evaluated and
+exported in inference mode, and sees clean excerpts there.
 """
+
+from collections.abc import Iterable
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 
-def reestimate(encoder, batches):
-  """Replaces the moving statistics of an encoder by the mean over batches.
+def reestimate(encoder: keras.Model, batches: Iterable[tf.Tensor]) -> None:
+  """Replaces the moving statistics of an encoder with their mean over some batches.
 
   Args:
-    encoder: a keras.Model; changed in place.
-    batches: an iterable of standardised log-mels `[B, T, F, 1]`.
+    encoder: the model; changed in place.
+    batches: standardised log-mels, each `[B, T, F, 1]`. Without any, nothing changes.
+
+  Example:
+    >>> layer = keras.layers.BatchNormalization()
+    >>> encoder = keras.Sequential([keras.Input([None, 3, 1]), layer])
+    >>> reestimate(encoder, [tf.fill([2, 4, 3, 1], value) for value in (5.0, 7.0)])
+    >>> float(layer.moving_mean[0])
+    6.0
   """
-  found = _layers(encoder)
-  variables = [v for layer in found for v in (layer.moving_mean, layer.moving_variance)]
-  momenta, sums, count = [layer.momentum for layer in found], None, 0
-  for layer in found:
-    layer.momentum = 0.0  # the statistics of the last batch, nothing else
+  layers = _layers(encoder)
+  variables = [v for layer in layers for v in (layer.moving_mean, layer.moving_variance)]
+  totals, num_batches = [np.zeros(variable.shape) for variable in variables], 0
+  momenta = [layer.momentum for layer in layers]
+  for layer in layers:
+    layer.momentum = 0.0  # each batch leaves its own statistics
   for log_mels in batches:
     encoder(log_mels, training=True)
-    values = [variable.numpy().astype(np.float64) for variable in variables]
-    sums = values if sums is None else [a + b for a, b in zip(sums, values)]
-    count += 1
-  for layer, momentum in zip(found, momenta):
+    totals = [total + variable.numpy() for total, variable in zip(totals, variables)]
+    num_batches += 1
+  for layer, momentum in zip(layers, momenta):
     layer.momentum = momentum
-  for variable, total in zip(variables, sums or []):
-    variable.assign(total / count)
+  if num_batches:
+    for variable, total in zip(variables, totals):
+      variable.assign(total / num_batches)
 
 
-def synchronise(model):
-  """Lets BatchNorm see the batch of all replicas.
+def synchronise(model: keras.Model) -> None:
+  """Makes BatchNorm take its statistics from the batch of all replicas.
 
   Args:
-    model: a keras.Model; its layers are changed in place, not what they save.
+    model: its layers are changed in place, but not what they save.
+
+  Example:
+    >>> model = keras.Sequential([keras.layers.BatchNormalization()])
+    >>> synchronise(model)
+    >>> model.layers[0].synchronized
+    True
   """
   for layer in _layers(model):
     layer.synchronized = True
 
 
-def keep_in_float32(model):
-  """Computes BatchNorm in float32, whatever the precision of the rest.
+def keep_in_float32(model: keras.Model) -> None:
+  """Makes BatchNorm compute in float32, whatever the precision of the other layers.
 
   Args:
-    model: a keras.Model; its layers are changed in place.
+    model: its layers are changed in place.
+
+  Example:
+    >>> model = keras.Sequential([keras.layers.BatchNormalization(dtype="mixed_float16")])
+    >>> keep_in_float32(model)
+    >>> model.layers[0].compute_dtype
+    'float32'
   """
   for layer in _layers(model):
     layer.dtype_policy = keras.DTypePolicy("float32")
 
 
-def in_training_mode(encoder, log_mels):
-  """Embeds in training mode, and leaves no trace of it.
+def embed_in_training_mode(encoder: keras.Model, log_mels: tf.Tensor) -> tf.Tensor:
+  """Embeds in training mode without changing the encoder.
 
   Args:
-    encoder: a keras.Model.
+    encoder: the model.
     log_mels: `[B, T, F, 1]`.
 
   Returns:
-    `[B, D]`.
+    Embeddings `[B, D]`.
+
+  Example:
+    >>> layer = keras.layers.BatchNormalization()
+    >>> encoder = keras.Sequential([keras.Input([3]), layer])
+    >>> float(tf.reduce_mean(embed_in_training_mode(encoder, tf.fill([2, 3], 7.0))))
+    0.0
+    >>> float(layer.moving_mean[0])  # as before
+    0.0
   """
-  kept = [variable.value for variable in encoder.non_trainable_variables]
-  kept = [tf.identity(value) for value in kept]
+  variables = encoder.non_trainable_variables
+  values = [tf.identity(variable.value) for variable in variables]
   embeddings = encoder(log_mels, training=True)
-  for variable, value in zip(encoder.non_trainable_variables, kept):
+  for variable, value in zip(variables, values):
     variable.assign(value)
   return embeddings
 
 
-def _layers(encoder):
+def _layers(model: keras.Model) -> list[keras.layers.BatchNormalization]:
   kind = keras.layers.BatchNormalization
-  return [layer for layer in encoder.layers if isinstance(layer, kind)]
+  return [layer for layer in model.layers if isinstance(layer, kind)]

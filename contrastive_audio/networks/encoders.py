@@ -1,25 +1,42 @@
-"""Encoders: log-mels [B, T, F, 1] -> embeddings [B, D], functional Keras models, T free."""
+"""Encoders: log-mels `[B, T, F, 1]` -> embeddings `[B, D]`, functional Keras models, any T."""
 
 import keras
+import tensorflow as tf
 
 from contrastive_audio.configuration import INPUT_SCALINGS
-from contrastive_audio.networks.cpu_kernels import use_fused_normalisation, use_matrix_products
+from contrastive_audio.networks.cpu_kernels import use_cpu_kernels
 
 layers = keras.layers
 
+# Encoder -> how many of the last units of its embedding the projection head sees; others: all.
+HEAD_UNITS = {"frame_cnn": 1024}
 
-def efficientnet_b0(num_mels, pooling="max", input_scaling="keras", batchnorm_momentum=0.99):
-  """EfficientNet-B0 on one channel (COLA, section 2): 4.0 M weights, D = 1280.
+
+def efficientnet_b0(
+  num_mels: int,
+  pooling: str = "max",
+  input_scaling: str = "keras",
+  batchnorm_momentum: float = 0.99,
+) -> keras.Model:
+  """Builds EfficientNet-B0 for one channel (COLA, section 2): 4.0 M weights, D = 1280.
 
   Args:
     num_mels: F, at least 32.
     pooling: "max" (COLA) or "avg", over time and frequency of the last layer.
-    input_scaling: "keras" keeps the Rescaling(1/255) that Keras' model begins with, as the
-      published results have it; "none" undoes it.
-    batchnorm_momentum: of the moving averages; 0.99 is Keras' default.
+    input_scaling: "keras" keeps the Rescaling(1/255) at the start of Keras' model, as in the
+      published results; "none" undoes it.
+    batchnorm_momentum: momentum of the moving averages; 0.99 is Keras' default.
 
   Returns:
-    A keras.Model.
+    The encoder.
+
+  Raises:
+    ValueError: unknown input_scaling.
+
+  Example:
+    >>> encoder = efficientnet_b0(num_mels=64)
+    >>> encoder.output_shape, encoder.count_params()
+    ((None, 1280), 4048991)
   """
   if input_scaling not in INPUT_SCALINGS:
     raise ValueError(f"input_scaling={input_scaling!r}: it can be {' or '.join(INPUT_SCALINGS)}")
@@ -28,29 +45,34 @@ def efficientnet_b0(num_mels, pooling="max", input_scaling="keras", batchnorm_mo
   network = keras.applications.EfficientNetB0(
     include_top=False, weights=None, input_tensor=scaled, pooling=pooling
   )
-  # Keras takes its own input as a list of one; this one is called with a tensor.
+  # Keras' model takes its input as a list of one; this one takes a tensor.
   model = keras.Model(log_mels, network.output, name="efficientnet_b0")
   for layer in model.layers:
     if isinstance(layer, layers.BatchNormalization):
       layer.momentum = batchnorm_momentum
-  return use_matrix_products(model)
+  return model
 
 
-def resnet18(num_mels, batchnorm_momentum=0.9):
-  """ResNet-18 on one channel, padded as in PyTorch (mix-back): 11.2 M weights, D = 512.
+def resnet18(num_mels: int, batchnorm_momentum: float = 0.9) -> keras.Model:
+  """Builds ResNet-18 for one channel, padded as in PyTorch (mix-back): 11.2 M weights, D = 512.
 
   Args:
     num_mels: F, at least 32.
-    batchnorm_momentum: of the moving averages; PyTorch's 0.1 is 0.9 here.
+    batchnorm_momentum: momentum of the moving averages; PyTorch's 0.1 is 0.9 here.
 
   Returns:
-    A keras.Model; its layers carry the names of the published state dict.
+    The encoder. Its layers have the names of the published state dict.
+
+  Example:
+    >>> encoder = resnet18(num_mels=96)
+    >>> encoder.output_shape, encoder.layers[2].name
+    ((None, 512), 'conv1')
   """
   log_mels = _input(num_mels)
   x = layers.ZeroPadding2D(3)(log_mels)
   x = _resnet_convolution("conv1", 64, 7, 2)(x)
   x = layers.ReLU()(_normalisation("bn1", batchnorm_momentum)(x))
-  # What is padded for the maximum is never the maximum: everything is at least zero here.
+  # Padding with zeros does not change the maximum: after a ReLU nothing is below zero.
   x = layers.MaxPooling2D(3, 2)(layers.ZeroPadding2D(1)(x))
   for stage, filters in enumerate((64, 128, 256, 512), start=1):
     for block in (0, 1):
@@ -59,15 +81,19 @@ def resnet18(num_mels, batchnorm_momentum=0.9):
   return _model(log_mels, layers.GlobalAveragePooling2D()(x), "resnet18")
 
 
-def vgg_like(num_mels, batchnorm_momentum=0.9):
-  """The small VGG of mix-back: 0.28 M weights, D = 512.
+def vgg_like(num_mels: int, batchnorm_momentum: float = 0.9) -> keras.Model:
+  """Builds the small VGG of mix-back: 0.28 M weights, D = 512.
 
   Args:
-    num_mels: F.
-    batchnorm_momentum: of the moving averages; PyTorch's 0.1 is 0.9 here.
+    num_mels: F, at least 8.
+    batchnorm_momentum: momentum of the moving averages; PyTorch's 0.1 is 0.9 here.
 
   Returns:
-    A keras.Model; its layers carry the names of the published state dict.
+    The encoder. Its layers have the names of the published state dict.
+
+  Example:
+    >>> vgg_like(num_mels=96).output_shape
+    (None, 512)
   """
   x = log_mels = _input(num_mels)
   for number, (filters, pools) in enumerate(
@@ -81,19 +107,24 @@ def vgg_like(num_mels, batchnorm_momentum=0.9):
   return _model(log_mels, layers.ReLU()(dense(x)), "vgg_like")
 
 
-def crnn(num_mels, batchnorm_momentum=0.9):
-  """The convolutional recurrent network of mix-back: 0.95 M weights, D = 64.
+def crnn(num_mels: int, batchnorm_momentum: float = 0.9) -> keras.Model:
+  """Builds the convolutional recurrent network of mix-back: 0.95 M weights, D = 64.
 
-  The embedding is the product of both directions of a bidirectional GRU at the last time step. As
-  in the published code, the backward direction has seen only that one step there, so that only it
-  is computed.
+  The embedding is the product of the two directions of a bidirectional GRU at the last time step,
+  as in the published code. There the backward direction has seen only that one step, so only that
+  step is computed.
 
   Args:
     num_mels: F, at least 40.
-    batchnorm_momentum: of the moving averages; PyTorch's 0.1 is 0.9 here.
+    batchnorm_momentum: momentum of the moving averages; PyTorch's 0.1 is 0.9 here.
 
   Returns:
-    A keras.Model; its layers carry the names of the published state dict.
+    The encoder. Its layers have the names of the published state dict.
+
+  Example:
+    >>> encoder = crnn(num_mels=96)
+    >>> encoder(tf.zeros([1, 101, 96, 1])).shape
+    TensorShape([1, 64])
   """
   x = log_mels = _input(num_mels)
   for number, pool in enumerate([(2, 5), (2, 4), (2, 2)], start=1):
@@ -105,26 +136,36 @@ def crnn(num_mels, batchnorm_momentum=0.9):
   return _model(log_mels, layers.Multiply()([forward, backward]), "crnn")
 
 
-def frame_cnn(num_mels, batchnorm_momentum=0.9, widths=(16, 32, 64), units=512):
-  """A small network for small data sets; frequency is never averaged away.
+def frame_cnn(
+  num_mels: int,
+  batchnorm_momentum: float = 0.9,
+  widths: tuple[int, ...] = (16, 32, 64),
+  units: int = 512,
+) -> keras.Model:
+  """Builds a small network for small data sets, which never averages over frequency.
 
-  Blocks of 3x3 convolution, BatchNorm, ReLU and 2x2 maximum; then all channels and bands of a frame
-  make one vector, and one dense layer follows. The embedding is made of the mean and deviation over
-  time of what comes out of the later blocks, and, last, of the mean and maximum over time of the
-  dense layer, which alone the projection head sees (HEAD_UNITS). With 64 mels and the defaults:
-  0.3 M weights, D = 3072.
+  Each block is a 3x3 convolution, BatchNorm, ReLU and 2x2 max pooling. Then all channels and bands
+  of a frame become one vector, and a dense layer follows. The embedding starts with the mean and
+  the standard deviation over time of the outputs of the later blocks. It ends with the mean and the
+  maximum over time of the dense layer, the only units that the projection head sees (HEAD_UNITS).
+  With 64 mels and the defaults: 0.3 M weights, D = 3072.
 
   Args:
     num_mels: F, at least 8.
-    batchnorm_momentum: of the moving averages.
-    widths: channels of the blocks; the first block's statistics are left out of the embedding.
-    units: of the dense layer.
+    batchnorm_momentum: momentum of the moving averages.
+    widths: channels of the blocks; the embedding leaves out the statistics of the first block.
+    units: units of the dense layer.
 
   Returns:
-    A keras.Model.
+    The encoder.
+
+  Example:
+    >>> encoder = frame_cnn(num_mels=64)
+    >>> encoder.output_shape, encoder.count_params()
+    ((None, 3072), 287824)
   """
   x = log_mels = _input(num_mels)
-  statistics = []
+  statistics: list[tf.Tensor] = []
   for number, width in enumerate(widths, start=1):
     x = _convolution_block(x, f"block{number}", width, 3, batchnorm_momentum, "he_normal")
     x = layers.MaxPooling2D(2)(x)
@@ -136,44 +177,38 @@ def frame_cnn(num_mels, batchnorm_momentum=0.9, widths=(16, 32, 64), units=512):
   return _model(log_mels, layers.Concatenate()([*statistics, *summary]), "frame_cnn")
 
 
-def mean_and_deviation(frames):
-  """Returns [mean, standard deviation] over time `[B, C]` each, of `[B, T, C]`."""
-  # Operations of Keras, no layer of ours: the file of the encoder needs only Keras.
+def mean_and_deviation(frames: tf.Tensor) -> list[tf.Tensor]:
+  """Computes mean and standard deviation over time.
+
+  Args:
+    frames: `[B, T, C]`.
+
+  Returns:
+    [mean, standard deviation], each `[B, C]` and at least float32.
+
+  Example:
+    >>> mean, deviation = mean_and_deviation(tf.constant([[[1.0], [3.0]]]))
+    >>> print(f"{mean[0, 0]:.3f} {deviation[0, 0]:.3f}")
+    2.000 1.000
+  """
+  # Operations of Keras instead of a layer of ours: the file of the encoder needs only Keras.
   if frames.dtype in ("float16", "bfloat16"):
     frames = keras.ops.cast(frames, "float32")
   deviation = keras.ops.sqrt(keras.ops.var(frames, axis=1) + 1e-5)  # its slope stays finite
   return [keras.ops.mean(frames, axis=1), deviation]
 
 
-# Encoder -> how many of the last units of its embedding the projection head sees; others: all.
-HEAD_UNITS = {"frame_cnn": 1024}
-
-
-def use_fast_kernels(model):
-  """Gives an encoder that was loaded or cloned the kernels it was built with, see contrastive_audio.networks.cpu_kernels.
-
-  Args:
-    model: a keras.Model; changed in place.
-
-  Returns:
-    The same model.
-  """
-  if model.name == "efficientnet_b0":
-    return use_matrix_products(model)
-  return use_fused_normalisation(model)
-
-
-def _input(num_mels):
+def _input(num_mels: int) -> keras.KerasTensor:
   return keras.Input([None, num_mels, 1], name="log_mel")
 
 
-def _model(log_mels, embedding, name):
-  return use_fused_normalisation(keras.Model(log_mels, embedding, name=name))
+def _model(log_mels: keras.KerasTensor, embedding: keras.KerasTensor, name: str) -> keras.Model:
+  return use_cpu_kernels(keras.Model(log_mels, embedding, name=name))
 
 
 def _residual_block(x, name, filters, stride, momentum):
   identity = x
-  x = layers.ZeroPadding2D(1)(x)  # also where the stride is 2: "same" would pad one side only
+  x = layers.ZeroPadding2D(1)(x)  # also with stride 2, where "same" would pad one side only
   x = _resnet_convolution(f"{name}.conv1", filters, 3, stride)(x)
   x = layers.ReLU()(_normalisation(f"{name}.bn1", momentum)(x))
   x = _resnet_convolution(f"{name}.conv2", filters, 3, 1, "same")(x)
@@ -208,7 +243,7 @@ def _normalisation(name, momentum):
 
 
 def _uniform_by_inputs():
-  """PyTorch's default: uniform in +-1 / sqrt(inputs)."""
+  """Returns PyTorch's default: uniform in +-1 / sqrt(inputs)."""
   return keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
 
 

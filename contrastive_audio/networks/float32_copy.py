@@ -1,57 +1,89 @@
-"""The encoder and head as they are judged and exported: float32, on one device.
+"""The encoder and head as they are evaluated and exported: float32, on one device.
 
-Where a model trains so, these are its own. Otherwise they are copies, which get the weights of the
-moment when they are asked for.
+They are the networks of the model itself where it trains that way, otherwise copies, which take
+over the current weights on request.
 """
 
+from typing import Protocol
+
 import keras
+import numpy as np
 import tensorflow as tf
 
-from contrastive_audio.networks import encoders
+from contrastive_audio.networks.cpu_kernels import use_cpu_kernels
+
+
+class HasNetworks(Protocol):
+  """A model with an encoder and a projection head, such as training.contrastive.ContrastiveModel.
+
+  Attributes:
+    encoder: `[B, T, F, 1] -> [B, D]`.
+    head: `[B, D] -> [B, P]`.
+
+  Example:
+    >>> import types
+    >>> network = keras.Sequential([keras.Input([4]), keras.layers.Dense(2)])
+    >>> model: HasNetworks = types.SimpleNamespace(encoder=network, head=network)
+  """
+
+  encoder: keras.Model
+  head: keras.Model
 
 
 class Float32Networks:
-  """Plain copies of a model's networks, or, where they are plain, the networks themselves.
+  """Float32 copies of a model's networks; the networks themselves if they are plain float32.
 
   Attributes:
-    encoder: keras.Model `[B, T, F, 1] -> [B, D]`.
-    head: keras.Model `[B, D] -> [B, P]`.
+    encoder: `[B, T, F, 1] -> [B, D]`.
+    head: `[B, D] -> [B, P]`.
+
+  Example:
+    >>> import types
+    >>> network = keras.Sequential([keras.Input([4]), keras.layers.Dense(2, dtype="mixed_float16")])
+    >>> networks = Float32Networks(types.SimpleNamespace(encoder=network, head=network))
+    >>> networks.refresh()
+    >>> networks.encoder(tf.ones([1, 4])).dtype
+    tf.float32
   """
 
-  def __init__(self, model):
-    """Takes a contrastive.ContrastiveModel; call it outside the scope of a strategy."""
+  def __init__(self, model: HasNetworks):
+    """Makes the copies; call it outside the scope of a strategy.
+
+    Args:
+      model: the model that is trained.
+    """
     self._sources = [model.encoder, model.head]
     self._are_plain = all(map(_is_plain, self._sources))
     copies = self._sources if self._are_plain else [_plain_copy(m) for m in self._sources]
     self.encoder, self.head = copies
 
-  def refresh(self):
-    """Gives the copies the weights that the model has now."""
+  def refresh(self) -> None:
+    """Gives the copies the current weights of the model."""
     if self._are_plain:
       return
     for source, copy in zip(self._sources, (self.encoder, self.head)):
       copy.set_weights([_value_of(variable) for variable in source.variables])
 
 
-def _value_of(variable):
-  """Returns the value of a Keras variable, a NumPy array, also of one that replicas share."""
+def _value_of(variable: keras.Variable) -> np.ndarray:
+  """Returns the value of a variable, which replicas may share."""
   value = variable.value
   if isinstance(value, tf.distribute.DistributedValues):
     value = value.values[0]
   return value.numpy()
 
 
-def _is_plain(network):
-  shared = any(
+def _is_plain(network: keras.Model) -> bool:
+  is_shared = any(
     isinstance(variable.value, tf.distribute.DistributedValues) for variable in network.variables
   )
   policies = {layer.dtype_policy.name for layer in network.layers}
-  return not shared and policies <= {"float32"}
+  return not is_shared and policies <= {"float32"}
 
 
-def _plain_copy(network):
+def _plain_copy(network: keras.Model) -> keras.Model:
   def copy(layer):
-    dtype = {"dtype": "float32"} if isinstance(layer, keras.Layer) else {}  # not of an operation
+    dtype = {"dtype": "float32"} if isinstance(layer, keras.Layer) else {}  # operations have none
     return type(layer).from_config(layer.get_config() | dtype)
 
-  return encoders.use_fast_kernels(keras.models.clone_model(network, clone_function=copy))
+  return use_cpu_kernels(keras.models.clone_model(network, clone_function=copy))

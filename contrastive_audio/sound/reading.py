@@ -1,73 +1,115 @@
 """A file, its bytes or an array -> mono float32 at one sample rate.
 
-libsndfile (by soundfile) reads most formats; what it does not open is left to ffmpeg; where the ops
-of tensorflow-io run, they decode the formats on which both agree. soxr resamples. A file whose
-header promises more than the file holds is refused, because half a clip is not the clip.
+soundfile (libsndfile) reads most formats, and ffmpeg those that it does not open. Where the ops of
+tensorflow-io run, they decode the formats for which both decoders agree. soxr resamples. A file
+that holds less than its header promises is refused, because half a clip is not the clip.
 """
 
-import contextlib
+import dataclasses
 import io
 import os
-import re
 import stat
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import soundfile
 import soxr
 
 from contrastive_audio.errors import UnusableAudio
-from contrastive_audio.sound import ffmpeg, tensorflow_io
+from contrastive_audio.sound import ffmpeg, tensorflow_io, truncation
 from contrastive_audio.sound.samples import mix, to_float
 
-# Names of audio files: what soundfile 0.13 opens, and what ffmpeg does.
-EXTENSIONS = ffmpeg.EXTENSIONS | {
-  *(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".aifc")
-}
+# Extensions of audio files: those that soundfile 0.13 opens, and those that ffmpeg does.
+EXTENSIONS = ffmpeg.EXTENSIONS | frozenset(
+  {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".aifc"}
+)
 
 _BLOCK_FRAMES = 1 << 20  # 24 s at 44.1 kHz: bounds the memory of decoding, not its result
-_CHUNK_SHORTER_THAN_PROMISED = re.compile(r"(?:data|SSND)\s*:\s*(\d+) \(should be (\d+)\)")
 
 
-def read(source, sample_rate_hz, decoder="auto", start_s=None, stop_s=None, slack_s=None):
-  """Reads a recording, or a piece of it, as mono at the wanted sample rate.
+@dataclasses.dataclass(frozen=True)
+class _Segment:
+  """A piece of a recording; see `read` for `slack_s`."""
+
+  start_s: float
+  stop_s: float
+  slack_s: float | None
+
+  def span_s(self, duration_s: float) -> tuple[float, float] | None:
+    """Returns which seconds of a file of this duration hold the segment; None: all of them."""
+    if self.slack_s is not None:
+      length_s = self.stop_s - self.start_s
+      if duration_s <= length_s + self.slack_s:
+        return None
+      if duration_s < self.stop_s - self.slack_s:
+        return 0.0, length_s
+    if self.start_s >= duration_s:
+      raise UnusableAudio(
+        f"it ends after {duration_s:.1f} s, the clip begins at {self.start_s:.1f} s"
+      )
+    return self.start_s, self.stop_s
+
+
+def read(
+  source: str | bytes | os.PathLike | memoryview | bytearray | io.BytesIO,
+  sample_rate_hz: int,
+  decoder: str = "auto",
+  start_s: float | None = None,
+  stop_s: float | None = None,
+  slack_s: float | None = None,
+) -> np.ndarray:
+  """Reads a recording, or a segment of it, as mono at a given sample rate.
 
   Args:
     source: a path (str, bytes decoded by `os.fsdecode`, path-like), or the content of a file
-      (memoryview, bytearray or io.BytesIO); WAV, FLAC, OGG, MP3, AIFF, or what ffmpeg opens.
-    sample_rate_hz: rate of the result; the file is resampled (soxr, high quality) if it differs.
-    decoder: "soundfile", "tensorflow-io", or "auto": the latter where its ops run.
-    start_s, stop_s: the piece that is wanted; None: all.
-    slack_s: for segments of longer recordings, of which the file may hold either: None: the file is
-      the recording. Otherwise a file at most this much longer than the segment is the segment; one
-      that reaches to its end is the recording; any other begins with the segment.
+      (memoryview, bytearray or io.BytesIO): WAV, FLAC, OGG, MP3, AIFF, or what ffmpeg opens.
+    sample_rate_hz: rate of the result; a file of another rate is resampled (soxr, high quality).
+    decoder: "soundfile", "tensorflow-io", or "auto": tensorflow-io where its ops run.
+    start_s: where the segment begins; None, with `stop_s`: read everything.
+    stop_s: where it ends.
+    slack_s: None: the file is the whole recording. A number: the file may also hold nothing but the
+      segment. If it is at most `slack_s` longer than the segment, it is the segment; if it reaches
+      to the segment's end, less `slack_s`, it is the recording; otherwise the segment begins where
+      the file begins.
 
   Returns:
-    float32 `[n]`, n >= 1, nominally in [-1, 1] (float files may exceed it and are not clipped).
+    float32 `[n]`, n >= 1, nominally in [-1, 1]; floats beyond full scale are not clipped.
 
   Raises:
     UnusableAudio: with the reason, if the file cannot be decoded in full.
+
+  Example:
+    >>> soundfile.write("stereo.wav", np.full([44_100, 2], 0.25), 44_100)
+    >>> read("stereo.wav", 16_000).shape
+    (16000,)
+    >>> read("stereo.wav", 44_100, start_s=0.5, stop_s=0.6)[:2]
+    array([0.25, 0.25], dtype=float32)
   """
   source = _checked(source)
-  piece = None if start_s is None else (start_s, stop_s, slack_s)
+  segment = None
+  if start_s is not None and stop_s is not None:
+    segment = _Segment(start_s, stop_s, slack_s)
+  elif start_s is not None or stop_s is not None:
+    raise ValueError(f"{start_s=}, {stop_s=}: a segment needs both")
   try:
-    with soundfile.SoundFile(_as_soundfile_takes_it(source)) as file:
-      _require_complete(file, source)
-      span_s = piece and _span(file.frames / file.samplerate, *piece)
+    with soundfile.SoundFile(_for_soundfile(source)) as file:
+      truncation.require_complete(file, source)
+      span_s = segment.span_s(file.frames / file.samplerate) if segment else None
       blocks = _blocks(file, source, decoder, span_s)
-      samples = _resample_stream(blocks, file.samplerate, sample_rate_hz)
+      samples = _resample_blocks(blocks, file.samplerate, sample_rate_hz)
   except soundfile.LibsndfileError as error:
     if not _is_of_another_format(error):
       raise UnusableAudio(f"cannot be decoded: {error.error_string.strip()}") from error
-    samples = _read_by_ffmpeg(source, sample_rate_hz, piece)
+    samples = _read_by_ffmpeg(source, sample_rate_hz, segment)
   return _require_samples(samples)
 
 
-def to_mono(samples, from_hz, to_hz):
-  """Brings decoded samples to mono at another rate.
+def to_mono(samples: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
+  """Converts decoded samples to mono at another sample rate.
 
   Args:
-    samples: `[n]` or `[n, channels]`; float as it is, integers by their 16-bit full scale, or by
-      the 32-bit one if any sample exceeds 16 bits.
+    samples: `[n]` or `[n, channels]`; integers are scaled as `samples.to_float` does it: by the
+      full scale of 16 bits, or by that of 32 bits if any sample exceeds 16 bits.
     from_hz: rate of `samples`.
     to_hz: rate of the result.
 
@@ -75,13 +117,19 @@ def to_mono(samples, from_hz, to_hz):
     float32 `[m]`, m >= 1.
 
   Raises:
-    UnusableAudio: if nothing is left, or if it is not finite.
+    UnusableAudio: if nothing is left, or if a sample is not finite.
+
+  Example:
+    >>> to_mono(np.array([[0, 16384], [16384, 16384]]), 16_000, 16_000)
+    array([0.25, 0.5 ], dtype=float32)
   """
   scaled = to_float(np.asarray(samples))
-  return _require_samples(_resample_stream([mix(scaled)], from_hz, to_hz))
+  return _require_samples(_resample_blocks([mix(scaled)], from_hz, to_hz))
 
 
-def _checked(source):
+def _checked(
+  source: str | bytes | os.PathLike | memoryview | bytearray | io.BytesIO,
+) -> str | io.BytesIO:
   """Returns a path as str, or content as io.BytesIO."""
   if isinstance(source, (memoryview, bytearray, io.BytesIO)):
     content = source if isinstance(source, io.BytesIO) else io.BytesIO(source)
@@ -101,88 +149,42 @@ def _checked(source):
   return path
 
 
-def _is_of_another_format(error):
-  """Whether libsndfile does not know the format, rather than finds the file damaged.
-
-  It believes the name .mp3. Where the MPEG decoder then finds no frame of MPEG audio, it says that
-  the file does not exist or is not a regular one; `_checked` has made sure that it is.
-  """
-  reason = error.error_string
-  if "not a regular file" in reason:
-    return True
-  return "not recognised" in reason or "nimplemented" in reason
-
-
-def _as_soundfile_takes_it(source):
+def _for_soundfile(source: str | io.BytesIO) -> bytes | io.BytesIO:
+  """Returns a path as bytes, which need not be valid UTF-8, or content from its beginning."""
   if isinstance(source, str):
     return os.fsencode(source)
   source.seek(0)
   return source
 
 
-@contextlib.contextmanager
-def _raw(source):
-  """Opens a path for reading; takes content as it is, from its beginning."""
-  if isinstance(source, str):
-    with open(source, "rb") as file:
-      yield file
-  else:
-    position = source.tell()  # a decoder may be reading from the same object
-    source.seek(0)
-    try:
-      yield source
-    finally:
-      source.seek(position)
+def _is_of_another_format(error: soundfile.LibsndfileError) -> bool:
+  """Whether libsndfile does not know the format, rather than finding the file damaged.
+
+  libsndfile trusts the extension .mp3. If its MPEG decoder then finds no frame of MPEG audio, it
+  reports that the file does not exist or is not a regular one; `_checked` has ruled that out.
+  """
+  reason = error.error_string
+  return any(text in reason for text in ("not a regular file", "not recognised", "nimplemented"))
 
 
-def _read_by_ffmpeg(source, sample_rate_hz, piece):
+def _read_by_ffmpeg(
+  source: str | io.BytesIO, sample_rate_hz: int, segment: _Segment | None
+) -> np.ndarray:
   target = source if isinstance(source, str) else io.BytesIO(source.getbuffer())
   with ffmpeg.open_recording(target) as recording:
-    span_s = piece and _span(recording.duration_s or piece[1], *piece)
+    span_s = segment.span_s(recording.duration_s or segment.stop_s) if segment else None
     blocks = map(mix, recording.blocks(span_s))
-    return _resample_stream(blocks, recording.rate_hz, sample_rate_hz)
+    return _resample_blocks(blocks, recording.rate_hz, sample_rate_hz)
 
 
-def _span(duration_s, start_s, stop_s, slack_s):
-  """Returns which seconds of a file hold the piece; None: all of them. See `read`."""
-  if slack_s is not None:
-    length_s = stop_s - start_s
-    if duration_s <= length_s + slack_s:
-      return None
-    if duration_s < stop_s - slack_s:
-      return 0.0, length_s
-  if start_s >= duration_s:
-    raise UnusableAudio(f"it ends after {duration_s:.1f} s, the clip begins at {start_s:.1f} s")
-  return start_s, stop_s
-
-
-def _require_complete(file, source):
-  """Refuses a file that holds less than its header promises.
-
-  WAV and AIFF say it by the size of a chunk, OGG by its last page; FLAC and MP3 show it while they
-  are decoded.
-  """
-  if match := _CHUNK_SHORTER_THAN_PROMISED.search(file.extra_info):
-    promised, present = map(int, match.groups())
-    if promised > present:
-      raise UnusableAudio(f"truncated: header promises {promised} bytes, file holds {present}")
-  if file.format == "OGG" and not _ogg_has_last_page(source):
-    raise UnusableAudio("truncated: the stream has no last page")
-
-
-def _ogg_has_last_page(source):
-  with _raw(source) as raw:
-    size = raw.seek(0, os.SEEK_END)
-    raw.seek(max(0, size - 65_307))  # the largest page there can be
-    tail = raw.read()
-  page = tail.rfind(b"OggS")
-  return page >= 0 and len(tail) > page + 5 and bool(tail[page + 5] & 4)  # end-of-stream flag
-
-
-def _blocks(file, source, decoder, span_s):
-  """Yields mono float32 blocks, by whichever decoder serves this format."""
-  wanted = decoder != "soundfile" and (file.format, file.subtype) in tensorflow_io.FORMATS
-  if wanted and isinstance(source, str) and span_s is None and tensorflow_io.runs():
+def _blocks(
+  file: soundfile.SoundFile,
+  source: str | io.BytesIO,
+  decoder: str,
+  span_s: tuple[float, float] | None,
+) -> Iterator[np.ndarray]:
+  """Yields mono float32 blocks of a span of seconds; None: of the whole file."""
+  if isinstance(source, str) and span_s is None and _may_use_tensorflow_io(file, decoder):
     yield mix(tensorflow_io.decode(source))
     return
   if decoder == "tensorflow-io":
@@ -196,8 +198,13 @@ def _blocks(file, source, decoder, span_s):
     yield mix(file.read(min(_BLOCK_FRAMES, last - start), dtype="float32", always_2d=True))
 
 
-def _all_blocks(file, source):
-  promised_frames = _promised_mp3_frames(file, source)
+def _may_use_tensorflow_io(file: soundfile.SoundFile, decoder: str) -> bool:
+  has_format = (file.format, file.subtype) in tensorflow_io.FORMATS
+  return decoder != "soundfile" and has_format and tensorflow_io.runs()
+
+
+def _all_blocks(file: soundfile.SoundFile, source: str | io.BytesIO) -> Iterator[np.ndarray]:
+  promised_frames = truncation.promised_mp3_frames(file, source)
   frames = 0
   while len(block := file.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)):
     frames += len(block)
@@ -206,33 +213,20 @@ def _all_blocks(file, source):
     raise UnusableAudio(f"truncated: header promises {promised_frames} frames, file holds {frames}")
 
 
-def _promised_mp3_frames(file, source):
-  """Sample frames named by an MP3's Xing or Info tag; 0 where there is none."""
-  if file.subtype != "MPEG_LAYER_III":
-    return 0
-  with _raw(source) as raw:
-    head = raw.read(10)
-    if head[:3] == b"ID3":  # its size is four bytes of seven bits
-      raw.seek(10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0))))
-    else:
-      raw.seek(0)
-    first_frame = raw.read(256)
-  return file.frames if b"Xing" in first_frame or b"Info" in first_frame else 0
+def _resample_blocks(blocks: Iterable[np.ndarray], from_hz: int, to_hz: int) -> np.ndarray:
+  """Returns blocks of one wave as an array, at another rate."""
+  resampled = list(blocks if from_hz == to_hz else _resampled(blocks, from_hz, to_hz))
+  return np.concatenate(resampled) if resampled else np.zeros([0], np.float32)
 
 
-def _resample_stream(blocks, from_hz, to_hz):
-  blocks = list(blocks) if from_hz == to_hz else list(_resampled(blocks, from_hz, to_hz))
-  return np.concatenate(blocks) if blocks else np.zeros([0], np.float32)
-
-
-def _resampled(blocks, from_hz, to_hz):
+def _resampled(blocks: Iterable[np.ndarray], from_hz: int, to_hz: int) -> Iterator[np.ndarray]:
   stream = soxr.ResampleStream(from_hz, to_hz, num_channels=1, dtype="float32", quality="HQ")
   for block in blocks:
     yield stream.resample_chunk(np.ascontiguousarray(block))
   yield stream.resample_chunk(np.zeros([0], np.float32), last=True)
 
 
-def _require_samples(samples):
+def _require_samples(samples: np.ndarray) -> np.ndarray:
   if not len(samples):
     raise UnusableAudio("no samples")
   if not np.isfinite(samples).all():

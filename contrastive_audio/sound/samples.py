@@ -5,13 +5,23 @@ import numpy as np
 FULL_SCALE = 32768.0  # of 16-bit PCM
 
 
-def to_float(samples, bits=16):
-  """Scales integers to [-1, 1]; `bits=None` takes the full scale of the array's own type."""
+def to_float(samples: np.ndarray, own_full_scale: bool = False) -> np.ndarray:
+  """Converts samples to float32; integers are scaled to [-1, 1].
+
+  Args:
+    samples: an array of any shape; floats are not scaled.
+    own_full_scale: divide integers by the full scale of the array's own type. Otherwise their full
+      scale is that of 16 bits, whatever the type, or that of 32 bits if any sample exceeds 16 bits.
+
+  Example:
+    >>> to_float(np.array([-32768, 16384]))
+    array([-1. ,  0.5], dtype=float32)
+  """
   if samples.dtype.kind == "f":
     return samples.astype(np.float32, copy=False)
   if samples.dtype == np.uint8:
     return (samples.astype(np.float32) - 128) / 128
-  if bits is None:
+  if own_full_scale:
     full_scale = -float(np.iinfo(samples.dtype).min)
   else:
     exceeds_16_bits = samples.size and max(samples.max(), -int(samples.min())) > FULL_SCALE
@@ -20,7 +30,7 @@ def to_float(samples, bits=16):
 
 
 def mix(samples: np.ndarray) -> np.ndarray:
-  """Mixes `[n]` or `[n, channels]` to mono `[n]`.
+  """Averages the channels: `[n]` or `[n, channels]` -> mono `[n]`.
 
   Example:
     >>> mix(np.array([[0.0, 1.0], [1.0, 1.0]], np.float32))

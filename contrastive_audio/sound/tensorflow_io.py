@@ -1,6 +1,6 @@
 """The decoders of tensorflow-io, where its ops run (extra [tfio]).
 
-tests/check_tensorflow_io.py finds out on which formats both decoders agree.
+tests/check_tensorflow_io.py checks for which formats both decoders agree.
 """
 
 import functools
@@ -28,7 +28,12 @@ FORMATS = {
 
 @functools.cache
 def runs() -> bool:
-  """Whether an op of tensorflow-io really runs: its import succeeds where none of them does."""
+  """Whether the ops of tensorflow-io run; its import also succeeds where none of them does.
+
+  Example:
+    >>> runs() in (True, False)
+    True
+  """
   try:
     import tensorflow_io as tfio
 
@@ -41,13 +46,23 @@ def runs() -> bool:
 def decode(path: str) -> np.ndarray:
   """Decodes a file -> float32 `[n, channels]`.
 
+  Args:
+    path: a file in one of FORMATS, where `runs()`.
+
   Raises:
     UnusableAudio: with the reason.
+
+  Example:
+    >>> import soundfile
+    >>> soundfile.write("stereo.wav", np.zeros([100, 2]), 16_000)
+    >>> decode("stereo.wav").shape if runs() else (100, 2)
+    (100, 2)
   """
   import tensorflow as tf
   import tensorflow_io as tfio
 
   try:
-    return to_float(tfio.audio.AudioIOTensor(path).to_tensor().numpy(), bits=None)
+    samples = tfio.audio.AudioIOTensor(path).to_tensor().numpy()
   except tf.errors.OpError as error:
     raise UnusableAudio(f"cannot be decoded: {error.message.splitlines()[0]}") from error
+  return to_float(samples, own_full_scale=True)

@@ -1,48 +1,55 @@
-"""The chunks of a store -> its index and its manifest, which make it whole."""
+"""Finished chunks -> the index and the manifest that complete a store."""
 
 import hashlib
 import os
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from contrastive_audio.datasets import ClipSource
 from contrastive_audio.store import chunks, left_out
-from contrastive_audio.store.store import INDEX, INDEX_SCHEMA, MANIFEST, SHARD_SCHEMA, VERSION
+from contrastive_audio.store.disk_format import (
+  INDEX,
+  INDEX_SCHEMA,
+  MANIFEST,
+  SHARD_SCHEMA,
+  VERSION,
+)
 from contrastive_audio.utils.files import UNFINISHED, replacing, write_json
 
 
-def merge(source, folder, sample_rate_hz, fingerprint):
-  """Joins finished chunks: the index, the list of missing clips, and last the manifest.
+def merge(source: ClipSource, folder: str, sample_rate_hz: int, fingerprint: str) -> None:
+  """Merges finished chunks: writes the index, the list of missing clips and, last, the manifest.
 
   Args:
-    source: the ClipSource.
-    folder: of the store, with all its chunks.
+    source: the data set.
+    folder: of the store; all chunks are finished.
     sample_rate_hz: of the chunks.
     fingerprint: of the source.
+
+  Example:
+    >>> from contrastive_audio.datasets.synthetic import open_synthetic
+    >>> source = open_synthetic(clips_per_class=1)
+    >>> _ = chunks.write(source, ".", number=0, sample_rate_hz=16_000, num_threads=1)
+    >>> merge(source, ".", sample_rate_hz=16_000, fingerprint=source.fingerprint())
+    >>> sorted(os.listdir("."))
+    ['chunk-00000.json', 'index.arrow', 'shard-00000-00.arrow', 'store.json']
   """
   _remove_unfinished(folder)
-  parts = chunks.all_finished(folder)
-  shards = [shard for chunk in parts for shard in chunk["shards"]]
+  finished = chunks.read_all_finished(folder)
+  shards = [shard for chunk in finished for shard in chunk.shards]
   left_out.write_missing(folder, source.missing)
-  index_path = os.path.join(folder, INDEX)
-  digest = _Digest()
-  with (
-    replacing(index_path) as unfinished,
-    pa.ipc.new_file(unfinished, INDEX_SCHEMA) as writer,
-  ):
-    for number, (name, _) in enumerate(shards):
-      for batch in _index_batches(os.path.join(folder, name), number):
-        writer.write_batch(batch)
-        digest.add(batch)
+  digest = _write_index(folder, [name for name, _ in shards])
   manifest = {
     "version": VERSION,
     "name": source.name,
     "summary": source.summary,
     "fingerprint": fingerprint,
-    "digest": digest.hexdigest(),
+    "digest": digest,
     "sample_rate_hz": sample_rate_hz,
-    "num_skipped": sum(len(chunk["skipped"]) for chunk in parts),
+    "num_skipped": sum(len(chunk.skipped) for chunk in finished),
     "num_missing": len(source.missing),
     "several_labels": source.several_labels,
     "classes": list(source.classes),
@@ -51,15 +58,29 @@ def merge(source, folder, sample_rate_hz, fingerprint):
   write_json(os.path.join(folder, MANIFEST), manifest)
 
 
-def _remove_unfinished(folder):
-  """Deletes what killed processes left: all chunks are there, so nobody is writing any more."""
+def _remove_unfinished(folder: str) -> None:
+  """Deletes what killed processes left behind; all chunks are finished, so nobody is writing."""
   for name in os.listdir(folder):
     if UNFINISHED in name:
       os.remove(os.path.join(folder, name))
 
 
-def _index_batches(path, shard):
-  """Yields the rows of a shard without their PCM, but with the place of it in the file."""
+def _write_index(folder: str, shard_names: Sequence[str]) -> str:
+  """Writes the index of all shards; returns the digest of the store."""
+  digest = _Digest()
+  with (
+    replacing(os.path.join(folder, INDEX)) as unfinished,
+    pa.ipc.new_file(unfinished, INDEX_SCHEMA) as writer,
+  ):
+    for number, name in enumerate(shard_names):
+      for batch in _index_batches(os.path.join(folder, name), number):
+        writer.write_batch(batch)
+        digest.add(batch)
+  return digest.hexdigest()
+
+
+def _index_batches(path: str, shard: int) -> Iterator[pa.RecordBatch]:
+  """Yields the rows of a shard with the position of their PCM in place of the PCM."""
   with pa.memory_map(path) as file:
     start_of_file = file.read_buffer(file.size()).address
     file.seek(0)
@@ -78,19 +99,20 @@ def _index_batches(path, shard):
 
 
 class _Digest:
-  """Hashes what makes two stores differ: names, lengths, levels; not how they lie on disk."""
+  """Hashes what makes two stores differ: names, lengths, levels, but not their layout on disk."""
 
   _TEXT, _NUMBERS = ("key", "label", "group"), ("num_samples", "gain", "mean", "peak", "l2")
 
   def __init__(self):
-    self._of_column = {name: hashlib.sha256() for name in self._TEXT + self._NUMBERS}
+    self._hashes = {name: hashlib.sha256() for name in self._TEXT + self._NUMBERS}
 
-  def add(self, batch):
+  def add(self, batch: pa.RecordBatch) -> None:
     for name in self._TEXT:
       text = "".join(f"{value!r}\n" for value in batch.column(name).to_pylist())
-      self._of_column[name].update(text.encode())
+      self._hashes[name].update(text.encode())
     for name in self._NUMBERS:
-      self._of_column[name].update(batch.column(name).to_numpy().tobytes())
+      self._hashes[name].update(batch.column(name).to_numpy().tobytes())
 
-  def hexdigest(self):
-    return hashlib.sha256(b"".join(d.digest() for d in self._of_column.values())).hexdigest()
+  def hexdigest(self) -> str:
+    digests = (column_hash.digest() for column_hash in self._hashes.values())
+    return hashlib.sha256(b"".join(digests)).hexdigest()

@@ -1,47 +1,92 @@
-"""Clips that are not in a store: unusable ones, with the reason, and those that are missing."""
+"""Clips that are not in a store: unusable ones, with the reason, and missing ones."""
 
 import csv
 import os
+from collections.abc import Iterable, Sequence
 
 from contrastive_audio.store import chunks
-from contrastive_audio.store.store import MISSING, SKIPPED
+from contrastive_audio.store.disk_format import MISSING, SKIPPED
 from contrastive_audio.utils.files import replacing
 
-
-def write_skipped(folder):
-  """Writes the clips of a store's finished chunks that could not be used."""
-  rows = (row for chunk in chunks.all_finished(folder) for row in chunk["skipped"])
-  _write(os.path.join(folder, SKIPPED), ["file", "reason"], rows)
+_HEADERS = {SKIPPED: ("file", "reason"), MISSING: ("file",)}
 
 
-def write_missing(folder, keys):
-  """Writes the keys of clips that a data set lists and that are not there, if there are any."""
+def write_skipped(folder: str) -> None:
+  """Writes the list of clips in finished chunks that could not be used.
+
+  Args:
+    folder: of the store.
+
+  Example:
+    >>> from contrastive_audio.utils.files import write_json
+    >>> write_json("chunk-00000.json", {"shards": [], "skipped": [["a.wav", "no samples"]]})
+    >>> write_skipped(".")
+    >>> read(".", SKIPPED)
+    [['a.wav', 'no samples']]
+  """
+  finished = chunks.read_all_finished(folder)
+  _write(folder, SKIPPED, (skipped for chunk in finished for skipped in chunk.skipped))
+
+
+def write_missing(folder: str, keys: Sequence[str]) -> None:
+  """Writes the keys of clips that a data set lists but does not hold; without any, writes nothing.
+
+  Args:
+    folder: of the store.
+    keys: of the missing clips.
+
+  Example:
+    >>> write_missing(".", ["a.wav", "b.wav"])
+    >>> read(".", MISSING)
+    [['a.wav'], ['b.wav']]
+  """
   if keys:
-    _write(os.path.join(folder, MISSING), ["file"], ([key] for key in keys))
+    _write(folder, MISSING, ([key] for key in keys))
 
 
-def copy(store, folder):
-  """Copies the lists of a store, or of several as one, into a run folder."""
-  for name, header in ((SKIPPED, ["file", "reason"]), (MISSING, ["file"])):
-    rows = [row for source in store.folders for row in read(source, name)]
+def copy(store_folders: Sequence[str], folder: str) -> None:
+  """Copies the lists of a store into a run folder; those of joined stores become one.
+
+  Args:
+    store_folders: `Store.folders`.
+    folder: of the run.
+
+  Example:
+    >>> from contrastive_audio.datasets.synthetic import open_synthetic
+    >>> from contrastive_audio.store.preparation import prepare
+    >>> copy(prepare(open_synthetic(clips_per_class=1), 16_000).folders, ".")
+    >>> os.listdir(".")  # an empty list of skipped clips; missing.csv only if clips are missing
+    ['skipped.csv']
+  """
+  for name in _HEADERS:
+    rows = [row for store_folder in store_folders for row in read(store_folder, name)]
     if rows or name == SKIPPED:
-      _write(os.path.join(folder, name), header, rows)
+      _write(folder, name, rows)
 
 
-def read(store_folder, name):
-  """Returns the rows of a list, without its header; none, if there is no such list."""
-  path = os.path.join(store_folder, name)
+def read(folder: str, name: str) -> list[list[str]]:
+  """Returns the rows of a list without its header; an empty list if there is no such file.
+
+  Args:
+    folder: of the store.
+    name: disk_format.SKIPPED or disk_format.MISSING.
+
+  Example:
+    >>> read(".", SKIPPED)
+    []
+  """
+  path = os.path.join(folder, name)
   if not os.path.exists(path):
     return []
   with open(path, newline="", encoding="utf-8") as file:
     return list(csv.reader(file))[1:]
 
 
-def _write(path, header, rows):
+def _write(folder: str, name: str, rows: Iterable[Iterable[str]]) -> None:
   with (
-    replacing(path) as unfinished,
+    replacing(os.path.join(folder, name)) as unfinished,
     open(unfinished, "w", newline="", encoding="utf-8") as file,
   ):
     writer = csv.writer(file)
-    writer.writerow(header)
+    writer.writerow(_HEADERS[name])
     writer.writerows(rows)

@@ -1,63 +1,101 @@
-"""Clips -> a store, decoded once: by all cores, by several processes, or by several machines.
+"""A data set -> its store, decoded once: on all cores, by several processes or several machines.
 
-Clips are taken in chunks of a fixed number (chunks.py); a call that was killed goes on at the next
-chunk. `merging.merge` makes the store whole. `python -m contrastive_audio.prepare` shares the chunks among
-workers, beam.py hands them to Apache Beam; the bytes of the store are the same.
+Clips are decoded in chunks of a fixed number (chunks.py). A call after a killed one continues with
+the next unfinished chunk. `index.merge` completes the store. `python -m contrastive_audio.prepare`
+shares the chunks among workers, beam.py hands them to Apache Beam; the bytes of the store are the
+same.
 """
 
 import contextlib
 import os
 import re
+from collections.abc import Iterable, Iterator
 
 import filelock
+import tqdm
 
+from contrastive_audio.datasets import ClipSource
 from contrastive_audio.errors import UserError, disk_reason
 from contrastive_audio.store import chunks, index, left_out
-from contrastive_audio.store.store import SKIPPED, VERSION, Store, read_manifest
+from contrastive_audio.store.disk_format import SKIPPED, VERSION, read_manifest
+from contrastive_audio.store.store import Store
 from contrastive_audio.utils import progress_bar, quiet
 from contrastive_audio.utils.cache import cache_folder
 from contrastive_audio.utils.files import make_folder
 
 
-def prepare(source, sample_rate_hz, store_dir=None, max_bad_fraction=0.05, workers=None):
-  """Makes the store of a data set, or opens it if it is there and the source has not changed.
+def prepare(
+  source: ClipSource,
+  sample_rate_hz: int,
+  store_dir: str | None = None,
+  max_bad_fraction: float = 0.05,
+  num_threads: int | None = None,
+) -> Store:
+  """Decodes a data set into its store, or opens the store if it exists and the source is unchanged.
 
-  Safe to be killed (the next call goes on) and to be called by several processes at once (one
-  works, the others wait).
+  It may be killed at any time; the next call continues. Several processes may call it at once: one
+  works, the others wait.
 
   Args:
-    source: a ClipSource.
+    source: the data set.
     sample_rate_hz: rate at which the clips are stored.
-    store_dir: folder of all stores; None: the user's cache.
+    store_dir: folder of all stores; None: in the user's cache.
     max_bad_fraction: largest share of clips that may be unusable.
-    workers: threads that decode; None: one per core.
+    num_threads: number of decoding threads; None: one per core.
 
   Returns:
-    A Store.
+    The opened store.
 
   Raises:
-    UserError: too many bad clips, no usable clip, no space, no permission.
+    UserError: too many unusable clips, no usable clip, no disk space, no permission.
+
+  Example:
+    >>> from contrastive_audio.datasets.synthetic import open_synthetic
+    >>> store = prepare(open_synthetic(clips_per_class=2), sample_rate_hz=16_000)
+    >>> store.num_clips, store.labels([0])
+    (20, ['bell'])
   """
   plan = Plan(source, sample_rate_hz, store_dir, max_bad_fraction)
-  with _only_one(plan.folder), _clear_disk_errors(plan.folder):
+  with _exclusive(plan.folder), _clear_disk_errors(plan.folder):
     if read_manifest(plan.folder) is None:
-      plan.decode(range(plan.num_chunks), workers)
+      plan.decode(range(plan.num_chunks), num_threads)
       plan.merge()
   return plan.open()
 
 
 class Plan:
-  """The store of a data set, to be made.
+  """The store that a data set will have, and the steps that build it.
+
+  Args:
+    source: the data set.
+    sample_rate_hz: rate at which the clips are stored.
+    store_dir: folder of all stores; None: in the user's cache.
+    max_bad_fraction: largest share of clips that may be unusable.
 
   Attributes:
-    source: a ClipSource.
+    source: the data set.
     sample_rate_hz: rate at which the clips are stored.
-    folder: where; its name changes whenever the data set does.
+    folder: of the store; its name changes whenever the data set does.
     max_bad_fraction: largest share of clips that may be unusable.
+
+  Example:
+    >>> from contrastive_audio.datasets.synthetic import open_synthetic
+    >>> plan = Plan(open_synthetic(clips_per_class=1), 16_000, store_dir="stores")
+    >>> plan.unfinished_chunks()
+    [0]
+    >>> plan.decode(plan.unfinished_chunks())
+    >>> plan.merge()
+    >>> plan.open().num_clips
+    10
   """
 
-  def __init__(self, source, sample_rate_hz, store_dir=None, max_bad_fraction=0.05):
-    """Takes the arguments of `prepare`."""
+  def __init__(
+    self,
+    source: ClipSource,
+    sample_rate_hz: int,
+    store_dir: str | None = None,
+    max_bad_fraction: float = 0.05,
+  ):
     store_dir = store_dir or os.path.join(cache_folder(), "stores")
     make_folder(store_dir)
     self.source, self.sample_rate_hz = source, sample_rate_hz
@@ -67,62 +105,75 @@ class Plan:
     self.folder = os.path.join(store_dir, name)
 
   @property
-  def num_chunks(self):
-    """How many chunks there are to be."""
+  def num_chunks(self) -> int:
+    """Number of chunks of the data set."""
     return chunks.count(self.source.num_clips)
 
-  def missing(self):
+  def unfinished_chunks(self) -> list[int]:
     """Returns the numbers of the chunks that are not finished."""
-    everything = range(self.num_chunks)
-    return [number for number in everything if chunks.finished(self.folder, number) is None]
+    numbers = range(self.num_chunks)
+    return [number for number in numbers if chunks.read_finished(self.folder, number) is None]
 
-  def share(self, worker, num_workers):
-    """Returns the numbers of the chunks that are one worker's to make, of `num_workers`."""
+  def share(self, worker: int, num_workers: int) -> range:
+    """Returns the numbers of the chunks that one of `num_workers` workers decodes."""
     return range(worker, self.num_chunks, num_workers)
 
-  def decode(self, numbers, workers=None):
-    """Writes every given chunk that is not there yet.
+  def decode(self, numbers: Iterable[int], num_threads: int | None = None) -> None:
+    """Writes those of the given chunks that are not finished.
 
     Args:
-      numbers: of chunks.
-      workers: threads that decode; None: one per core.
+      numbers: of the chunks.
+      num_threads: number of decoding threads; None: one per core.
 
     Raises:
-      UserError: as soon as there are too many bad clips.
+      UserError: as soon as too many clips are unusable.
     """
     make_folder(self.folder)
-    spans = [chunks.clips_of(number, self.source.num_clips) for number in numbers]
-    num_clips, num_bad = sum(stop - start for start, stop in spans), 0
+    ranges = {number: chunks.clip_range(number, self.source.num_clips) for number in numbers}
+    num_clips, num_bad = sum(stop - start for start, stop in ranges.values()), 0
     with (
       quiet.native_stderr(os.path.join(self.folder, "decoder_messages.log")) as terminal,
       progress_bar.make(num_clips, "decoding", "clip", terminal) as progress,
       contextlib.ExitStack() as at_the_end,
     ):
       at_the_end.callback(left_out.write_skipped, self.folder)
-      for number, (start, stop) in zip(numbers, spans):
-        chunk = chunks.finished(self.folder, number)
+      for number, (start, stop) in ranges.items():
+        chunk = chunks.read_finished(self.folder, number)
         if chunk is None:
-          chunk = self.write(number, workers, progress)
+          chunk = self.write_chunk(number, num_threads, progress)
         else:
           progress.update(stop - start)
-        num_bad += len(chunk["skipped"])
+        num_bad += len(chunk.skipped)
         self._require_few_bad(num_bad)
 
-  def write(self, number, workers=None, progress=None):
-    """Writes one chunk, see chunks.write."""
-    threads = workers or os.cpu_count()
-    return chunks.write(self.source, self.folder, number, self.sample_rate_hz, threads, progress)
+  def write_chunk(
+    self, number: int, num_threads: int | None = None, progress: tqdm.tqdm | None = None
+  ) -> chunks.Chunk:
+    """Decodes and writes one chunk; see chunks.write."""
+    return chunks.write(
+      source=self.source,
+      folder=self.folder,
+      number=number,
+      sample_rate_hz=self.sample_rate_hz,
+      num_threads=num_threads or os.cpu_count() or 1,
+      progress=progress,
+    )
 
-  def merge(self):
-    """Makes the store whole, once all chunks are there."""
+  def merge(self) -> None:
+    """Completes the store, once all chunks are finished."""
     left_out.write_skipped(self.folder)
-    index.merge(self.source, self.folder, self.sample_rate_hz, self._fingerprint)
+    index.merge(
+      source=self.source,
+      folder=self.folder,
+      sample_rate_hz=self.sample_rate_hz,
+      fingerprint=self._fingerprint,
+    )
 
-  def open(self):
-    """Opens the finished store.
+  def open(self) -> Store:
+    """Opens the complete store.
 
     Raises:
-      UserError: too many bad clips, or none that is usable.
+      UserError: too many unusable clips, or no usable one.
     """
     store = Store(self.folder)
     self._require_few_bad(store.num_skipped)
@@ -131,7 +182,7 @@ class Plan:
       raise UserError(f"no usable clip in {self.source.summary}: see {skipped}")
     return store
 
-  def _require_few_bad(self, num_bad):
+  def _require_few_bad(self, num_bad: int) -> None:
     if num_bad > self.max_bad_fraction * self.source.num_clips:
       raise UserError(
         f"{num_bad} of {self.source.num_clips} clips could not be used, more than "
@@ -140,54 +191,69 @@ class Plan:
       )
 
 
-def decode_share(plan, worker, num_workers):
-  """Writes the chunks of one worker; several may run at once, anywhere, on the same folder.
+def decode_share(plan: Plan, worker: int, num_workers: int) -> None:
+  """Writes the chunks of one worker; several workers may write to the same folder at once.
 
   Args:
-    plan: a Plan.
-    worker: number of this one, from 0 on.
-    num_workers: how many there are.
+    plan: of the store.
+    worker: number of this worker, from 0.
+    num_workers: number of all workers.
+
+  Example:
+    >>> from contrastive_audio.datasets.synthetic import open_synthetic
+    >>> plan = Plan(open_synthetic(clips_per_class=1), 16_000, store_dir="stores")
+    >>> for worker in range(2):  # usually in two processes, or on two machines
+    ...   decode_share(plan, worker, num_workers=2)
+    >>> merge_shares(plan, num_workers=2).num_clips
+    10
   """
   with (
-    _only_one(f"{plan.folder}.worker-{worker}-of-{num_workers}"),
+    _exclusive(f"{plan.folder}.worker-{worker}-of-{num_workers}"),
     _clear_disk_errors(plan.folder),
   ):
     plan.decode(plan.share(worker, num_workers))
 
 
-def merge_shares(plan, num_workers):
-  """Makes a store whole whose chunks workers have written.
+def merge_shares(plan: Plan, num_workers: int) -> Store:
+  """Completes a store whose chunks were written by workers.
 
   Args:
-    plan: a Plan.
-    num_workers: how many there were.
+    plan: of the store.
+    num_workers: number of workers.
 
   Returns:
-    The Store.
+    The opened store.
 
   Raises:
     UserError: some chunks are missing.
+
+  Example:
+    >>> from contrastive_audio.datasets.synthetic import open_synthetic
+    >>> merge_shares(Plan(open_synthetic(clips_per_class=1), 16_000, store_dir="."), num_workers=4)
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: 1 of 1 chunks are not ... yet: run the workers 0 of 4 ...
   """
-  with _only_one(plan.folder), _clear_disk_errors(plan.folder):
+  with _exclusive(plan.folder), _clear_disk_errors(plan.folder):
     if read_manifest(plan.folder) is None:
-      if missing := plan.missing():
-        whose = ", ".join(map(str, sorted({number % num_workers for number in missing})))
+      if missing := plan.unfinished_chunks():
+        workers = ", ".join(map(str, sorted({number % num_workers for number in missing})))
         raise UserError(
           f"{len(missing)} of {plan.num_chunks} chunks are not in {plan.folder!r} yet: run the "
-          f"workers {whose} of {num_workers} again, they go on where they stopped (or copy their "
-          "chunk-* and shard-* files there, if they ran on other disks)"
+          f"workers {workers} of {num_workers} again, they continue where they stopped (or copy "
+          "their chunk-* and shard-* files there, if they ran on other disks)"
         )
       plan.merge()
   return plan.open()
 
 
-def _folder_name(name, sample_rate_hz, fingerprint):
+def _folder_name(name: str, sample_rate_hz: int, fingerprint: str) -> str:
   readable = re.sub(r"[^A-Za-z0-9.-]+", "_", name).strip("_")[-40:]
   return f"{readable}-{sample_rate_hz}hz-v{VERSION}-{fingerprint[:16]}"
 
 
 @contextlib.contextmanager
-def _only_one(folder):
+def _exclusive(folder: str) -> Iterator[None]:
+  """Makes other processes that prepare the same folder wait until the block ends."""
   lock = filelock.FileLock(folder + ".lock")
   try:
     lock.acquire(timeout=0)
@@ -201,7 +267,8 @@ def _only_one(folder):
 
 
 @contextlib.contextmanager
-def _clear_disk_errors(folder):
+def _clear_disk_errors(folder: str) -> Iterator[None]:
+  """Turns an error of the disk into a UserError that says what to do."""
   try:
     yield
   except OSError as error:
@@ -209,6 +276,6 @@ def _clear_disk_errors(folder):
     if reason is None:
       raise
     raise UserError(
-      f"cannot write the store {folder!r}: {reason}. Finished parts are kept: free some space and "
+      f"cannot write the store {folder!r}: {reason}. Finished chunks are kept: free some space and "
       "run the same command again, or choose another place with --store_dir"
     ) from error

@@ -2,9 +2,10 @@
 
 contrastive    the keras.Model with the train_step: start here
 cross_entropy  the loss over large batches, in blocks
-optimizers     Adam, SGD as PyTorch has it, a learning rate that rises and falls
+optimizers     Adam, SGD as in PyTorch, a learning rate that rises and falls
 pretraining    a run: trains, monitors, saves, resumes exactly, exports
 callbacks      what happens between two steps
+recording      what is logged
 checkpoints    all variables of a training
 plots          figures of a run
 """

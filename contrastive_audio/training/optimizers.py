@@ -1,16 +1,28 @@
-"""Adam in one operation per weight, SGD as PyTorch has it, and a rate that rises and falls."""
+"""Adam with one operation per weight, SGD as in PyTorch, and a learning-rate schedule."""
+
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 
-def takes_sums(optimizer):
-  """Returns whether an optimiser wants gradients summed over the replicas; Keras' own sum them."""
+def takes_sums(optimizer: keras.optimizers.Optimizer) -> bool:
+  """Returns whether an optimizer wants gradients that are already summed over the replicas.
+
+  Keras' own optimizers sum them themselves.
+
+  Args:
+    optimizer: one that is used in a training; loss scaling may wrap it.
+
+  Example:
+    >>> takes_sums(Adam(1e-3)), takes_sums(keras.optimizers.Adam(1e-3))
+    (True, False)
+  """
   return isinstance(getattr(optimizer, "inner_optimizer", optimizer), _OfSummedGradients)
 
 
 class _OfSummedGradients:
-  """Takes gradients that are summed over the replicas already: a step looks at their norm."""
+  """Takes gradients that are already summed over the replicas, as a step logs their norm."""
 
   def _all_reduce_sum_gradients(self, grads_and_vars):
     return list(grads_and_vars)
@@ -18,14 +30,22 @@ class _OfSummedGradients:
 
 @keras.saving.register_keras_serializable("audio")
 class Adam(_OfSummedGradients, keras.optimizers.Adam):
-  """keras.optimizers.Adam by TensorFlow's own kernel.
+  """keras.optimizers.Adam, computed by TensorFlow's own kernel.
 
   Keras writes the update out in some forty operations for each of the 213 weights of
   EfficientNet-B0: half of the graph, and half of the time it takes to build. The result is the same
-  but for rounding. Under tf.distribute with several replicas Keras' own update is used.
+  up to rounding. With several replicas, Keras' own update is used.
+
+  Example:
+    >>> weight = keras.Variable([1.0])
+    >>> Adam(learning_rate=0.1).apply([tf.constant([5.0])], [weight])
+    >>> print(f"{weight.numpy()[0]:.4f}")  # the first step is as long as the learning rate
+    0.9000
   """
 
-  def update_step(self, gradient, variable, learning_rate):
+  def update_step(
+    self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor
+  ) -> None:
     if self.amsgrad or tf.distribute.get_strategy().num_replicas_in_sync > 1:
       super().update_step(gradient, variable, learning_rate)
       return
@@ -47,22 +67,47 @@ class Adam(_OfSummedGradients, keras.optimizers.Adam):
 
 @keras.saving.register_keras_serializable("audio")
 class SGD(_OfSummedGradients, keras.optimizers.SGD):
-  """Momentum and weight decay as PyTorch has them, where the paper of mix-back was trained.
+  """Momentum and weight decay as in PyTorch, with which mix-back was published.
 
   ```
   velocity = momentum * velocity + gradient + weight_decay * variable
   variable = variable - learning_rate * velocity
   ```
 
-  Keras puts the learning rate into the velocity, so that what is left of the old rate goes on after
-  each drop; and its weight decay passes by the momentum, which makes it ten times weaker at 0.9.
+  Keras multiplies the learning rate into the velocity, so after a drop of the rate a part of the
+  old one lives on. And its weight decay bypasses the momentum, which makes it ten times weaker at a
+  momentum of 0.9.
+
+  Example:
+    >>> weight = keras.Variable([1.0])
+    >>> SGD(learning_rate=0.1, weight_decay=0.5).apply([tf.constant([2.0])], [weight])
+    >>> print(f"{weight.numpy()[0]:.2f}")  # 1 - 0.1 * (2 + 0.5 * 1)
+    0.75
   """
 
-  def __init__(self, learning_rate, momentum=0.0, weight_decay=0.0, name="SGD", **kwargs):
+  def __init__(
+    self,
+    learning_rate: float | keras.optimizers.schedules.LearningRateSchedule,
+    momentum: float = 0.0,
+    weight_decay: float = 0.0,
+    name: str = "SGD",
+    **kwargs: Any,
+  ):
+    """Sets the hyper-parameters.
+
+    Args:
+      learning_rate: a number, or a function of the step.
+      momentum: share of the velocity that is kept.
+      weight_decay: added to the gradient, times the weight.
+      name: name of the optimizer.
+      **kwargs: of keras.optimizers.SGD.
+    """
     super().__init__(learning_rate, momentum, name=name, **kwargs)
     self.decay_in_gradient = weight_decay
 
-  def update_step(self, gradient, variable, learning_rate):
+  def update_step(
+    self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor
+  ) -> None:
     gradient = gradient + self.decay_in_gradient * tf.convert_to_tensor(variable)
     if self.momentum:
       velocity = self.momentums[self._get_variable_index(variable)]
@@ -70,26 +115,49 @@ class SGD(_OfSummedGradients, keras.optimizers.SGD):
       self.assign(velocity, gradient)
     self.assign_sub(variable, tf.cast(learning_rate, variable.dtype) * gradient)
 
-  def get_config(self):
+  def get_config(self) -> dict[str, Any]:
     return super().get_config() | {"weight_decay": self.decay_in_gradient}
 
 
-def decoupled_adam(learning_rate, weight_decay):
-  """Returns Adam whose weight decay spares what shifts and scales: biases and normalisation."""
+def decoupled_adam(
+  learning_rate: float | keras.optimizers.schedules.LearningRateSchedule, weight_decay: float
+) -> Adam:
+  """Returns Adam with a weight decay that leaves out biases and normalisation layers.
+
+  Args:
+    learning_rate: a number, or a function of the step.
+    weight_decay: share of each weight, times the learning rate, that a step takes away.
+
+  Example:
+    >>> layer = keras.layers.Dense(1, kernel_initializer="ones", bias_initializer="ones")
+    >>> layer.build([None, 1])
+    >>> decoupled_adam(0.1, weight_decay=0.5).apply(
+    ...   [tf.zeros([1, 1]), tf.zeros([1])], layer.trainable_variables
+    ... )
+    >>> [round(float(value), 4) for value in (layer.kernel[0, 0], layer.bias[0])]
+    [0.95, 1.0]
+  """
   optimizer = Adam(learning_rate, weight_decay=weight_decay)
   optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
   return optimizer
 
 
-def warm_up_and_cosine(peak, steps, warm_up):
-  """Returns a schedule: from 0 to its peak, then along a half cosine to 0 at the last step.
+def warm_up_and_cosine(
+  peak: float, steps: int, warm_up: float
+) -> keras.optimizers.schedules.LearningRateSchedule:
+  """Returns a schedule from 0 up to a peak, then along half a cosine to 0 at the last step.
 
   Args:
     peak: largest learning rate.
-    steps: of the whole training.
-    warm_up: share of the steps in which it rises.
+    steps: steps of the whole training.
+    warm_up: share of the steps in which the rate rises.
+
+  Example:
+    >>> schedule = warm_up_and_cosine(peak=2.0, steps=100, warm_up=0.2)
+    >>> [round(float(schedule(step)), 3) for step in (0, 10, 20, 60, 100)]
+    [0.0, 1.0, 2.0, 1.0, 0.0]
   """
-  rising = max(1, round(warm_up * steps))
+  rising_steps = max(1, round(warm_up * steps))
   return keras.optimizers.schedules.CosineDecay(
-    0.0, max(1, steps - rising), warmup_target=peak, warmup_steps=rising
+    0.0, max(1, steps - rising_steps), warmup_target=peak, warmup_steps=rising_steps
   )

@@ -7,12 +7,13 @@ drop-connect are functions of (seed, step). So a checkpoint is all that a resume
 import contextlib
 import dataclasses
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import keras
 import tensorflow as tf
+import tqdm
 
-from contrastive_audio.configuration import RunConfig
+from contrastive_audio.configuration import AnyConfig
 from contrastive_audio.distributed.hosts import Hosts
 from contrastive_audio.errors import UserError
 from contrastive_audio.exporting.saved_model import export_saved_model
@@ -25,8 +26,10 @@ from contrastive_audio.store import left_out
 from contrastive_audio.training import callbacks, plots
 from contrastive_audio.training.checkpoints import Checkpoints
 from contrastive_audio.training.contrastive import ContrastiveModel, step_seed
+from contrastive_audio.training.recording import DataClock, Recorder
 from contrastive_audio.utils import progress_bar
 from contrastive_audio.views.excerpts import ExcerptPairs, map_in_order
+from contrastive_audio.views.system_config import SystemConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,24 +37,44 @@ class Outcome:
   """How a call of `Pretraining.train` ended.
 
   Attributes:
-    step: last finished step.
-    finished: whether that was the last one; if not, the user stopped it.
+    step: number of the last finished step.
+    finished: whether that was the last step of the training; if not, the user stopped it.
+
+  Example:
+    >>> Outcome(step=120, finished=False)
+    Outcome(step=120, finished=False)
   """
 
   step: int
   finished: bool
 
 
-def build(build_model, config, hosts):
-  """Builds a model for all replicas; its initial weights are those of the seed.
+def build(
+  build_model: Callable[[AnyConfig], ContrastiveModel], config: AnyConfig, hosts: Hosts
+) -> ContrastiveModel:
+  """Builds a model for all replicas, with the initial weights of the seed.
+
+  The precision of the configuration holds for this model only.
 
   Args:
-    build_model: a callable, config -> compiled contrastive.ContrastiveModel.
-    config: the system's dataclass.
-    hosts: distribution.Hosts.
+    build_model: `(config)`, returns a compiled model.
+    config: seed, precision and whether operations are deterministic.
+    hosts: the hosts that share the training.
 
   Returns:
-    The model; everything that is built later is float32 again.
+    The model; its optimizer is built.
+
+  Example:
+    >>> from contrastive_audio.configuration import RunConfig
+    >>> def build_model(config):
+    ...   encoder = keras.Sequential([keras.Input([2]), keras.layers.Dense(2)])
+    ...   head = keras.Sequential([keras.Input([2]), keras.layers.Dense(2)])
+    ...   model = ContrastiveModel(None, encoder, head, objective=None)
+    ...   model.compile(keras.optimizers.SGD(0.1))
+    ...   return model
+    >>> one, other = (build(build_model, RunConfig(seed=3), Hosts()) for _ in range(2))
+    >>> bool(tf.reduce_all(one.encoder.weights[0] == other.encoder.weights[0]))
+    True
   """
   keras.utils.set_random_seed(config.seed)
   if config.deterministic:
@@ -66,34 +89,44 @@ def build(build_model, config, hosts):
   if config.precision.startswith("mixed"):
     for network in (model.encoder, model.head):
       batchnorm.keep_in_float32(network)
-  model.share(hosts)
+  model.synchronise(hosts)
   return model
 
 
 class Pretraining:
-  """One training, which the chief monitors, saves, exports and draws."""
+  """One training, which the chief monitors, saves, exports and plots.
+
+  `contrastive_audio.cli.training.train_system` makes one from flags.
+
+  Example:
+    >>> import types
+    >>> config = types.SimpleNamespace(views_on="host")
+    >>> Pretraining(None, config, None, None, None, monitors=[], hosts=Hosts(count=2))
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: views_on=host needs the clips of all hosts in one place ...
+  """
 
   def __init__(
     self,
     run: Run,
-    config: RunConfig,
+    config: SystemConfig,
     pairs: ExcerptPairs,
     model: ContrastiveModel,
     networks: Float32Networks,
     monitors: Sequence[Monitor],
     hosts: Hosts,
   ):
-    """Takes what is trained, on what, and where.
+    """Connects the parts of a training.
 
     Args:
       run: the run folder.
       config: fields used here: seed, steps, batch_size, monitor_every, checkpoint_every,
-        reestimate_batches and views_on.
+        reestimate_batches, deterministic and views_on.
       pairs: the excerpts of each step.
       model: compiled, with the weights of step 0.
-      networks: those of the model, as they are evaluated and exported.
-      monitors: evaluate the networks, beside a HealthMonitor.
-      hosts: which share the training.
+      networks: the networks of the model, as they are evaluated and exported.
+      monitors: evaluate the networks; a HealthMonitor is added.
+      hosts: the hosts that share the training.
 
     Raises:
       UserError: views_on="host" with several hosts.
@@ -106,17 +139,18 @@ class Pretraining:
     self._model, self._networks = model, networks
     self._front_end = config.front_end()
     health = HealthMonitor(run, pairs, self._front_end, networks.encoder)
-    self._monitors = [*monitors, health]
+    self._monitors: list[Monitor] = [*monitors, health]
     self._checkpoints = Checkpoints(run, model)
 
   def train(self) -> Outcome:
     """Trains from where the run stopped to its last step.
 
     Returns:
-      An Outcome.
+      The step that was reached.
 
     Raises:
-      UserError: loss not finite, another process in the run, no space on disk.
+      UserError: the loss is not finite, another process trains in the run, the disk is full, or a
+        checkpoint cannot be read.
     """
     lock = self._run.locked() if self._hosts.is_chief else contextlib.nullcontext()
     with lock, callbacks.StopRequest() as stop:
@@ -127,71 +161,82 @@ class Pretraining:
       if self._hosts.is_chief:
         self._conclude(step)
       self._hosts.wait()
-    return Outcome(step, step >= self._config.steps)
+    return Outcome(step, finished=step >= self._config.num_steps)
 
   def _begin(self, first_step: int) -> None:
     """Brings the run folder to the state of a step, and evaluates the untrained encoder."""
-    run, seed = self._run, step_seed(self._config.seed, 0)
-    left_out.copy(self._pairs.store, run.folder)
+    run = self._run
+    left_out.copy(self._pairs.store.folders, run.folder)
     run.forget_after(first_step)
     if not os.path.exists(run.path("plots", "pairs.png")):
-      folder, views = run.path("plots"), self._model.views
-      plots.positive_pairs(folder, self._pairs, self._front_end, views, seed)
+      seed = step_seed(self._config.seed, 0)
+      plots.draw_pairs(
+        run.path("plots"), self._pairs, self._front_end, make_views=self._model.views, seed=seed
+      )
     if first_step == 0:
       self._check(0)
 
   def _check(self, step: int) -> None:
     """Evaluates the encoder as it is after a step."""
     self._networks.refresh()
-    self._evaluate(step)
+    self._run_monitors(step)
 
-  def _evaluate(self, step: int) -> None:
+  def _run_monitors(self, step: int) -> None:
     for monitor in self._monitors:
       monitor.check(step)
 
   def _fit(self, first_step: int, stop: callbacks.StopRequest) -> int:
     """Runs the remaining steps; returns the number of the last finished one."""
-    config, counter = self._config, callbacks.StepCounter(first_step)
-    if first_step >= config.steps:
+    num_steps = self._config.num_steps
+    if first_step >= num_steps:
       return first_step
-    clock = callbacks.DataClock()
-    batches = self._hosts.batches(lambda *share: self._batches(first_step, share, clock))
-    shown = self._hosts.is_chief
-    bar = progress_bar.make(config.steps, "training", "step", initial=first_step, shown=shown)
-    with bar:
+    counter, clock = callbacks.StepCounter(first_step), DataClock()
+    batches = self._hosts.batches(
+      lambda number, count: self._batches(first_step, (number, count), clock)
+    )
+    is_chief = self._hosts.is_chief
+    with progress_bar.make(
+      num_steps, "training", "step", initial=first_step, shown=is_chief
+    ) as bar:
       self._model.fit(
         batches,
         epochs=1,
-        steps_per_epoch=config.steps - first_step,
+        steps_per_epoch=num_steps - first_step,
         verbose=0,
-        shuffle=False,  # the order is the dataset's
+        shuffle=False,  # the dataset defines the order
         callbacks=self._callbacks(counter, clock, bar, stop),
       )
     return counter.step
 
-  def _callbacks(self, counter, clock, bar, stop) -> list[keras.callbacks.Callback]:
+  def _callbacks(
+    self,
+    counter: callbacks.StepCounter,
+    clock: DataClock,
+    bar: tqdm.tqdm,
+    stop: callbacks.StopRequest,
+  ) -> list[keras.callbacks.Callback]:
     config, is_chief = self._config, self._hosts.is_chief
-    guard = callbacks.FiniteGuard(self._run, counter, self._pairs, is_chief)
-    of_chief = [
-      callbacks.Recorder(self._run, counter, clock, config.batch_size, bar),
+    guard = callbacks.FiniteGuard(self._run, counter, self._pairs, writes=is_chief)
+    chief_callbacks = [
+      Recorder(self._run, counter, clock, config.batch_size, bar),
       callbacks.Every(config.monitor_every, counter, self._check_before_the_end),
-      # After all logging.
+      # After everything that logs.
       callbacks.Every(config.checkpoint_every, counter, self._checkpoints.save),
     ]
-    return [counter, guard, *(of_chief if is_chief else ()), callbacks.Stopper(stop)]
+    return [counter, guard, *(chief_callbacks if is_chief else ()), callbacks.Stopper(stop)]
 
   def _check_before_the_end(self, step: int) -> None:
-    """The last evaluation is of what is exported, whose statistics are not there yet."""
-    if step < self._config.steps:
+    """Evaluates the encoder, but leaves the last evaluation, of what is exported, to the end."""
+    if step < self._config.num_steps:
       self._check(step)
 
-  def _batches(self, first_step: int, share: tuple[int, int], clock: callbacks.DataClock):
-    """Excerpts, or, with views_on="host", the views the device would make of them."""
+  def _batches(self, first_step: int, share: tuple[int, int], clock: DataClock) -> tf.data.Dataset:
+    """Excerpts, or, with views_on="host", the views that the device would make of them."""
     config = self._config
-    parallel = not config.deterministic
-    dataset = self._pairs.dataset(first_step, config.steps - first_step, parallel, share)
+    num_steps, parallel = config.num_steps - first_step, not config.deterministic
+    dataset = self._pairs.dataset(first_step, num_steps, parallel, share)
     if config.views_on == "host":
-      steps = tf.data.Dataset.range(first_step, config.steps)
+      steps = tf.data.Dataset.range(first_step, config.num_steps)
       dataset = map_in_order(tf.data.Dataset.zip((dataset, steps)), self._make_views, parallel)
     return clock.stamp(dataset).prefetch(tf.data.AUTOTUNE)
 
@@ -199,22 +244,22 @@ class Pretraining:
     return self._model.views(excerpts, step_seed(self._config.seed, step))
 
   def _conclude(self, step: int) -> None:
-    """Saves after the last step of this call, and exports after the last of all."""
-    run, config, encoder = self._run, self._config, self._networks.encoder
+    """Saves after the last step of this call, and exports after the last step of the training."""
+    run, encoder = self._run, self._networks.encoder
     # Before the statistics change: a resume continues with those of training.
     self._checkpoints.save(step)
     self._networks.refresh()
-    if config.reestimate_batches:
+    if self._config.reestimate_batches:
       batchnorm.reestimate(encoder, self._clean_batches())
     run.save_encoder(encoder)
-    if step >= config.steps:
-      self._evaluate(step)
+    if step >= self._config.num_steps:
+      self._run_monitors(step)
       export_saved_model(self._front_end, encoder, run.saved_model)
-    plots.curves(run)
+    plots.draw_curves(run)
 
   def _clean_batches(self) -> Iterator[tf.Tensor]:
     """Yields log-mels of excerpts as they are evaluated, without any augmentation."""
-    # Not in parallel: TensorFlow reports its own parallel maps to the terminal.
+    # Not in parallel: TensorFlow reports its own parallel maps on the terminal.
     for excerpts in self._pairs.dataset(0, self._config.reestimate_batches, parallel=False):
       log_mels = self._front_end(excerpts[:, :2])
       yield tf.reshape(log_mels, [-1, *log_mels.shape[2:], 1])

@@ -1,4 +1,4 @@
-"""Keras has to run on TensorFlow; this only looks, and changes nothing."""
+"""Checks that Keras runs on TensorFlow; it never changes the backend."""
 
 import keras
 

@@ -1,27 +1,30 @@
-"""Figures drawn without pyplot, whose back end and open figures belong to the user's notebook."""
+"""Figures without pyplot, whose backend and list of open figures belong to the user's notebook."""
 
 import os
 import warnings
+from typing import Any
 
 from matplotlib.figure import Figure
 
-from contrastive_audio.utils.files import replacing
+from contrastive_audio.utils.files import make_folder, replacing
 
-# The colours of Okabe and Ito, which everyone can tell apart.
+# The colours of Okabe and Ito, which readers with colour blindness can tell apart.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
 
 
-def subplots(rows: int = 1, columns: int = 1, figsize: tuple[float, float] = (7, 4), **options):
-  """Does what pyplot's function of this name does, for a figure that only its owner knows.
+def subplots(
+  rows: int = 1, columns: int = 1, figsize: tuple[float, float] = (7, 4), **options: Any
+) -> tuple[Figure, Any]:
+  """Creates a figure as `pyplot.subplots` does, but does not register it anywhere.
 
   Args:
     rows: number of rows of axes.
     columns: number of columns.
     figsize: (width, height) in inches.
-    **options: of `matplotlib.figure.Figure.subplots`.
+    **options: further arguments of `matplotlib.figure.Figure.subplots`.
 
   Returns:
-    (figure, its axis or array of axes).
+    (figure, its axes: one object, or an array of them).
 
   Example:
     >>> figure, axes = subplots(2, 3)
@@ -40,13 +43,12 @@ def save(figure: Figure, path: str | os.PathLike) -> None:
     path: file to write, `.png`.
 
   Example:
-    >>> import tempfile
     >>> figure, _ = subplots()
-    >>> path = os.path.join(tempfile.mkdtemp(), "empty.png")
-    >>> save(figure, path)
-    >>> os.path.getsize(path) > 0
+    >>> save(figure, "empty.png")
+    >>> os.path.getsize("empty.png") > 0
     True
   """
+  make_folder(os.path.dirname(os.path.abspath(path)))  # somebody may have deleted it
   with replacing(path) as unfinished, warnings.catch_warnings():
     warnings.filterwarnings("ignore", "Glyph .* missing")  # a name in a script the font lacks
     figure.savefig(unfinished, format="png", dpi=120, bbox_inches="tight")

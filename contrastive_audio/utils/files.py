@@ -1,10 +1,11 @@
-"""Files that are written atomically: a reader sees the old content or the new, never a part."""
+"""Files that are written atomically: a reader sees the old content or the new, never a mixture."""
 
 import contextlib
 import json
 import os
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 from contrastive_audio.errors import UserError
 
@@ -15,7 +16,8 @@ UNFINISHED = ".part"  # in the name of every file that is still being written
 def replacing(path: str | os.PathLike) -> Iterator[str]:
   """Replaces a file atomically, once the block has written all of it.
 
-  What a killed process leaves behind has UNFINISHED in its name; the old file stays as it was.
+  If the block raises an exception, the old file stays as it was and nothing is left over. A
+  process that is killed leaves its unfinished file behind, with UNFINISHED in the name.
 
   Args:
     path: file to replace, or to create.
@@ -24,12 +26,10 @@ def replacing(path: str | os.PathLike) -> Iterator[str]:
     The path to write to, in the same folder and with the same extension.
 
   Example:
-    >>> import tempfile
-    >>> path = os.path.join(tempfile.mkdtemp(), "note.txt")
-    >>> with replacing(path) as unfinished, open(unfinished, "w") as file:
+    >>> with replacing("note.txt") as unfinished, open(unfinished, "w") as file:
     ...   _ = file.write("complete")
-    >>> open(path).read()
-    'complete'
+    >>> os.listdir()
+    ['note.txt']
   """
   folder, name = os.path.split(os.path.abspath(path))
   stem, extension = os.path.splitext(name)
@@ -48,21 +48,19 @@ def write_text(path: str | os.PathLike, text: str) -> None:
   """Writes a UTF-8 text file atomically.
 
   Example:
-    >>> import tempfile
-    >>> path = os.path.join(tempfile.mkdtemp(), "note.txt")
-    >>> write_text(path, "é")
-    >>> open(path, encoding="utf-8").read()
-    'é'
+    >>> write_text("note.txt", "é")
+    >>> os.path.getsize("note.txt")
+    2
   """
   with replacing(path) as unfinished, open(unfinished, "w", encoding="utf-8") as file:
     file.write(text)
 
 
-def read_json(path: str | os.PathLike):
+def read_json(path: str | os.PathLike) -> Any:
   """Returns the content of a JSON file; None if there is no such file.
 
   Example:
-    >>> read_json("no/such/file.json") is None
+    >>> read_json("missing.json") is None
     True
   """
   if not os.path.exists(path):
@@ -71,14 +69,12 @@ def read_json(path: str | os.PathLike):
     return json.load(file)
 
 
-def write_json(path: str | os.PathLike, value) -> None:
+def write_json(path: str | os.PathLike, value: Any) -> None:
   """Writes a JSON file atomically.
 
   Example:
-    >>> import tempfile
-    >>> path = os.path.join(tempfile.mkdtemp(), "value.json")
-    >>> write_json(path, {"clips": 3})
-    >>> read_json(path)
+    >>> write_json("value.json", {"clips": 3})
+    >>> read_json("value.json")
     {'clips': 3}
   """
   write_text(path, json.dumps(value, indent=1) + "\n")
@@ -91,10 +87,8 @@ def make_folder(path: str | os.PathLike) -> None:
     UserError: if that is not possible.
 
   Example:
-    >>> import tempfile
-    >>> folder = os.path.join(tempfile.mkdtemp(), "runs", "mine")
-    >>> make_folder(folder)
-    >>> os.path.isdir(folder)
+    >>> make_folder("runs/mine")
+    >>> os.path.isdir("runs/mine")
     True
   """
   try:

@@ -1,21 +1,40 @@
-"""Rows as a table that is Markdown and reads well in a terminal."""
+"""Rows as a Markdown table that also reads well in a terminal."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 
-def show(headings, rows):
-  """Prints a table; see `lines`."""
-  print("\n".join(lines(headings, rows)), flush=True)
-
-
-def lines(headings, rows):
-  """Returns the lines of a table.
+def show(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+  """Prints a table; see `lines`.
 
   Args:
     headings: names of the columns.
-    rows: lists of cells, as long as `headings`.
+    rows: rows of cells, each as long as `headings`.
+
+  Example:
+    >>> show(["encoder", "accuracy (%)"], [["cola", 81.2], ["random", 75]])
+    | encoder | accuracy (%) |
+    | ------- | ------------ |
+    | cola    | 81.2         |
+    | random  | 75           |
   """
-  rows = [list(map(str, row)) for row in rows]
-  widths = [max(map(len, column)) for column in zip(headings, *rows)]
+  print("\n".join(lines(headings, rows)), flush=True)
+
+
+def lines(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
+  """Returns the lines of a table, with columns padded to equal widths.
+
+  Args:
+    headings: names of the columns.
+    rows: rows of cells, each as long as `headings`; a `|` in a cell is escaped.
+
+  Example:
+    >>> lines(["a", "b"], [[1, 22]])
+    ['| a | b  |', '| - | -- |', '| 1 | 22 |']
+  """
+  cells = [[str(cell).replace("|", "\\|") for cell in row] for row in (headings, *rows)]
+  widths = [max(map(len, column)) for column in zip(*cells)]
   return [
     "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |"
-    for row in (headings, ["-" * width for width in widths], *rows)
+    for row in (cells[0], ["-" * width for width in widths], *cells[1:])
   ]

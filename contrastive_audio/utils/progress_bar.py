@@ -1,23 +1,39 @@
-"""One look for all progress bars: tqdm, sparing where the output is a file."""
+"""One look for all progress bars: tqdm, with few updates where the output is a file."""
 
 import sys
+from typing import TextIO
 
 import tqdm
 
 
-def make(total, description, unit, stream=None, initial=0, shown=True):
-  """Makes a progress bar.
+def make(
+  total: int | None,
+  description: str,
+  unit: str,
+  stream: TextIO | None = None,
+  initial: int = 0,
+  shown: bool = True,
+) -> tqdm.tqdm:
+  """Creates a progress bar.
 
   Args:
-    total: number of units.
+    total: number of units; None: unknown.
     description: what is going on.
-    unit: name of one unit.
-    stream: where to; None: standard error.
-    initial: units done before.
-    shown: whether it is to be seen.
+    unit: name of one unit, in the singular.
+    stream: where to draw the bar; None: standard error.
+    initial: units that are done already.
+    shown: whether to draw the bar at all.
 
   Returns:
     A tqdm bar, to be used as a context manager.
+
+  Example:
+    >>> import io
+    >>> stream = io.StringIO()
+    >>> with make(2, "decoding", "clip", stream) as bar:
+    ...   _ = bar.update(2)
+    >>> "decoding: 100%" in stream.getvalue()
+    True
   """
   stream = stream or sys.stderr
   return tqdm.tqdm(

@@ -1,30 +1,42 @@
-"""Keeps C libraries from writing to the user's terminal what the user cannot act on."""
+"""Keeps native libraries from writing to the terminal what the user cannot act on."""
 
 import contextlib
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
+from typing import IO, TextIO
 
 from contrastive_audio.errors import UserError
 
 
 @contextlib.contextmanager
-def native_stderr(log_path=None):
-  """Sends what C code writes to file descriptor 2 elsewhere, until the block ends.
+def native_stderr(log_path: str | os.PathLike | None = None) -> Iterator[TextIO]:
+  """Captures what native code writes to file descriptor 2 until the block ends.
+
+  If the block fails with anything but a UserError, the captured text is shown after all, because
+  it may hold the cause.
 
   Args:
-    log_path: file to which the text is appended; None discards it. If the block fails for a reason
-      of its own, the text is shown after all, since it may hold the cause.
+    log_path: file to which the captured text is appended; None discards it.
 
   Yields:
     A text stream that still reaches the user, for progress bars.
+
+  Example:
+    >>> with native_stderr("decoder.log"):
+    ...   _ = os.write(2, b"a warning of a C library")
+    >>> with open("decoder.log") as log:
+    ...   log.read()
+    'a warning of a C library'
   """
   sys.stderr.flush()
   terminal_fd = os.dup(2)
   with tempfile.TemporaryFile() as captured, open(terminal_fd, "w") as terminal:
     os.dup2(captured.fileno(), 2)
     try:
-      yield terminal if _writes_to_fd_2(sys.stderr) else sys.stderr  # the latter in a notebook
+      # In a notebook sys.stderr does not write to file descriptor 2 and stays as it is.
+      yield terminal if _writes_to_fd_2(sys.stderr) else sys.stderr
     except UserError:
       raise
     except Exception:
@@ -38,13 +50,13 @@ def native_stderr(log_path=None):
           log.write(text)
 
 
-def _writes_to_fd_2(stream):
+def _writes_to_fd_2(stream: TextIO) -> bool:
   try:
     return stream.fileno() == 2
   except (OSError, ValueError):
     return False
 
 
-def _text(captured):
+def _text(captured: IO[bytes]) -> str:
   captured.seek(0)
   return captured.read().decode("utf-8", "replace")

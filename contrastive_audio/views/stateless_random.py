@@ -1,83 +1,174 @@
-"""Stateless random numbers: a function of a seed `[2]`, the same on every device.
+"""Stateless random numbers: functions of a seed `[2]`, the same on every device.
 
-Plain and XLA code draw the same integers from the same seed, once the algorithm is named, but other
-floats. So floats are made of integers here.
+Once the algorithm is named, plain and XLA code draw the same integers from the same seed, but
+different floats. So floats are made of integers here.
 
-Where several devices share a batch, each draws the rows it holds of what one device would draw:
-`for_rows` makes a seed `[4]` that says which they are, and every function here takes it, too.
+Where several devices share a batch, each draws only the rows it holds of what one device would
+draw. `for_rows` makes a seed `[4]` that says which rows these are, and every function here accepts
+it as well.
 """
 
 import functools
 import math
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import tensorflow as tf
 
 _PHILOX = "philox"
 
+Shape: TypeAlias = Sequence[Any] | tf.Tensor  # of ints and scalar tensors
 
-def fold(seed, number):
-  """Returns a new seed for a number: a step, a stream, a part."""
-  if _is_for_all(seed):
+
+def fold(seed: tf.Tensor, number: int | tf.Tensor) -> tf.Tensor:
+  """Returns a new seed for a number: a step, a stream, a view.
+
+  Args:
+    seed: int32 or int64 `[2]`, or `[4]` from `for_rows`.
+    number: any integer.
+
+  Example:
+    >>> seed = tf.constant([0, 1])
+    >>> bool(tf.reduce_all(fold(seed, 1) == fold(seed, 2)))
+    False
+  """
+  if _draws_all_rows(seed):
     return tf.random.experimental.stateless_fold_in(seed, number, alg=_PHILOX)
   return tf.concat([fold(seed[:2], number), seed[2:]], 0)
 
 
-def for_rows(seed, first, total):
-  """Returns a seed `[4]` that draws only some rows, the first axis, of what `seed` draws.
+def split(seed: tf.Tensor, count: int) -> list[tf.Tensor]:
+  """Returns several new seeds, for draws that are independent of each other.
 
   Args:
-    seed: int32 `[2]`.
-    first: number of the first row; how many there are is in the shapes that are drawn.
-    total: rows that one device would draw.
+    seed: `[2]`, or `[4]` from `for_rows`.
+    count: how many.
+
+  Example:
+    >>> one, other = split(tf.constant([0, 1]), 2)
+    >>> bool(tf.reduce_all(one == other))
+    False
+  """
+  return [fold(seed, index) for index in range(count)]
+
+
+def for_rows(seed: tf.Tensor, first: int | tf.Tensor, total: int | tf.Tensor) -> tf.Tensor:
+  """Returns a seed `[4]` that draws only some of the rows (the first axis) that `seed` draws.
+
+  How many rows it draws follows from the shapes that are asked for.
+
+  Args:
+    seed: `[2]`.
+    first: index of the first row.
+    total: how many rows one device would draw.
+
+  Example:
+    >>> seed = tf.constant([0, 1])
+    >>> last_two = uniform([2, 3], for_rows(seed, first=4, total=6))
+    >>> bool(tf.reduce_all(last_two == uniform([6, 3], seed)[4:]))
+    True
   """
   rows = tf.cast(tf.stack([first, total]), tf.int32)
   return tf.concat([tf.cast(seed, tf.int32), rows], 0)
 
 
-def uniform(shape, seed, low=0.0, high=1.0):
-  """Returns float32 numbers in [low, high)."""
+def uniform(shape: Shape, seed: tf.Tensor, low: float = 0.0, high: float = 1.0) -> tf.Tensor:
+  """Returns float32 numbers in [low, high).
+
+  Args:
+    shape: of the result.
+    seed: `[2]`, or `[4]` from `for_rows`.
+    low: smallest value.
+    high: exclusive upper end.
+
+  Example:
+    >>> numbers = uniform([1000], tf.constant([0, 1]), low=-1.0)
+    >>> bool(tf.reduce_all((numbers >= -1) & (numbers < 1)))
+    True
+  """
   steps = tf.bitwise.right_shift(words(shape, seed), tf.constant(8, tf.uint32))
   return low + (high - low) * tf.cast(tf.cast(steps, tf.int32), tf.float32) * 2.0**-24
 
 
-def integers(shape, seed, low, high):
-  """Returns int32 numbers from low to high - 1."""
+def integers(shape: Shape, seed: tf.Tensor, low: int, high: int) -> tf.Tensor:
+  """Returns int32 numbers from low to high - 1.
+
+  Args:
+    shape: of the result.
+    seed: `[2]`, or `[4]` from `for_rows`.
+    low: smallest value.
+    high: exclusive upper end.
+
+  Example:
+    >>> sorted(set(integers([100], tf.constant([0, 1]), 1, 4).numpy().tolist()))
+    [1, 2, 3]
+  """
   draw = functools.partial(tf.random.stateless_uniform, alg=_PHILOX)
-  return _rows(draw, shape, seed, low, high, tf.int32)
+  return _draw_rows(draw, shape, seed, minval=low, maxval=high, dtype=tf.int32)
 
 
-def below(counts, seed):
-  """Returns int32 numbers from 0 to `counts` - 1, each with its own bound."""
+def below(counts: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+  """Returns int32 numbers from 0 to `counts` - 1, each with its own bound.
+
+  Args:
+    counts: int32 of any shape, at least 1.
+    seed: `[2]`, or `[4]` from `for_rows`.
+
+  Example:
+    >>> below(tf.constant([1, 1, 1]), tf.constant([0, 1])).numpy().tolist()
+    [0, 0, 0]
+  """
   draws = uniform(tf.shape(counts), seed) * tf.cast(counts, tf.float32)
   return tf.minimum(tf.cast(draws, tf.int32), counts - 1)
 
 
-def words(shape, seed):
-  """Returns uint32 numbers, all equally likely."""
+def words(shape: Shape, seed: tf.Tensor) -> tf.Tensor:
+  """Returns uint32 numbers, all equally likely.
+
+  Args:
+    shape: of the result.
+    seed: `[2]`, or `[4]` from `for_rows`.
+
+  Example:
+    >>> words([2, 3], tf.constant([0, 1])).dtype
+    tf.uint32
+  """
   draw = functools.partial(tf.random.stateless_uniform, alg=_PHILOX)
-  return _rows(draw, shape, seed, None, None, tf.uint32)
+  return _draw_rows(draw, shape, seed, minval=None, maxval=None, dtype=tf.uint32)
 
 
-def normal(shape, seed):
-  """Returns float32 numbers of mean 0 and standard deviation 1."""
-  return _rows(_box_muller, shape, seed)
+def normal(shape: Shape, seed: tf.Tensor) -> tf.Tensor:
+  """Returns float32 numbers of mean 0 and standard deviation 1.
+
+  Args:
+    shape: of the result.
+    seed: `[2]`, or `[4]` from `for_rows`.
+
+  Example:
+    >>> numbers = normal([10_000], tf.constant([0, 1]))
+    >>> print(f"{tf.math.reduce_std(numbers):.1f}")
+    1.0
+  """
+  return _draw_rows(_box_muller, shape, seed)
 
 
-def _rows(draw, shape, seed, *arguments):
-  """Calls `draw(shape, seed [2], *arguments)`, for the rows that the seed is for."""
-  if _is_for_all(seed):
-    return draw(shape, seed, *arguments)
+def _draw_rows(
+  draw: Callable[..., tf.Tensor], shape: Shape, seed: tf.Tensor, **options: Any
+) -> tf.Tensor:
+  """Calls `draw(shape, seed [2], **options)` and returns the rows that the seed is for."""
+  if _draws_all_rows(seed):
+    return draw(shape, seed, **options)
   shape = tf.cast(shape, tf.int32)
-  everything = draw(tf.concat([seed[3:], shape[1:]], 0), seed[:2], *arguments)
-  return everything[seed[2] : seed[2] + shape[0]]
+  all_rows = draw(tf.concat([seed[3:], shape[1:]], 0), seed[:2], **options)
+  return all_rows[seed[2] : seed[2] + shape[0]]
 
 
-def _is_for_all(seed):
+def _draws_all_rows(seed: tf.Tensor) -> bool:
   return tf.convert_to_tensor(seed).shape[-1] == 2
 
 
-def _box_muller(shape, seed):
-  """Two independent normal numbers from two uniform ones."""
+def _box_muller(shape: Shape, seed: tf.Tensor) -> tf.Tensor:
+  """Makes pairs of independent normal numbers of pairs of uniform ones (Box and Muller)."""
   size = tf.reduce_prod(shape)
   half = [(size + 1) // 2]
   radius = tf.sqrt(-2.0 * tf.math.log(1.0 - uniform(half, fold(seed, 0))))

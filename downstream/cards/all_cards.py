@@ -1,4 +1,6 @@
-"""All task cards, and which of them make a suite."""
+"""All task cards, and the suites that some of them form."""
+
+from typing import Any
 
 from downstream.cards import cola, sound_events, split_rules
 from downstream.cards.card import Task
@@ -8,19 +10,19 @@ _DIGITS_TEST = split_rules.ByKey(
   _DIGITS, ("0", "1", "2", "3", "4"), "official: recordings 0 to 4 of each digit and speaker test"
 )
 _FOLD = r"(\d)-[^/\\]+$"
-_SPOKEN_DIGIT = {
+_SPOKEN_DIGIT: dict[str, Any] = {
   "about": "Free Spoken Digit Dataset 1.0.9; github.com/Jakobovski/free-spoken-digit-dataset",
   "licence": "CC BY-SA 4.0",
   "size": "2,500 recordings of 5 speakers",
-  "comparable": "nothing: what is published on it was measured in other ways",
+  "comparable": "nothing: the published numbers were measured in other ways",
 }
-_ESC10 = {
+_ESC10: dict[str, Any] = {
   "about": "ESC-10: 400 clips of environmental sounds; github.com/karolpiczak/ESC-50",
   "licence": "CC BY 3.0",
   "size": "400 clips of 5 s",
   "classes": "10, environmental sounds",
 }
-_PHILHARMONIA = {
+_PHILHARMONIA: dict[str, Any] = {
   "about": "Philharmonia Orchestra, single notes; philharmonia.co.uk/resources/sound-samples",
   "licence": "CC BY-SA 3.0",
   "size": "960 notes",
@@ -33,14 +35,14 @@ _SMALL = (
   Task(
     "digit_unseen_speaker",
     "spoken_digit",
-    split_rules.LeaveOneGroupOut("each speaker is tested once, trained on the others"),
+    split_rules.LeaveOneGroupOut("each speaker tests once, and the others train"),
     classes="10, digits",
     **_SPOKEN_DIGIT,
   ),
   Task(
     "esc10",
     "folder:{audio_root}/esc10",
-    split_rules.FoldsByKey(_FOLD, "official: five folds, each tested once"),
+    split_rules.FoldsByKey(_FOLD, "official: five folds, each tests once"),
     comparable="published numbers on ESC-10 that are means over the five official folds",
     **_ESC10,
   ),
@@ -48,13 +50,13 @@ _SMALL = (
     "esc10_fold5",
     "folder:{audio_root}/esc10",
     split_rules.ByKey(_FOLD, ("5",), "official fold 5 tests, folds 1 to 4 train"),
-    comparable="nothing: one fold of five, so that the others can pre-train",
+    comparable="nothing: it is one fold of five, so that the others can pre-train",
     **_ESC10,
   ),
   Task(
     "instrument",
     "folder:{audio_root}/philharmonia",
-    split_rules.EveryThird("file names sorted within each class: every third tests"),
+    split_rules.EveryThird("file names sorted within each class: every third clip tests"),
     **_PHILHARMONIA,
   ),
 )

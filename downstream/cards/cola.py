@@ -1,20 +1,23 @@
 """Cards of the nine downstream tasks of COLA (Table 1), and of variants of them.
 
-The paper says neither how many clips train and test nor, of most data sets, where they were cut.
-What each card says to be comparable follows from that.
+The paper does not say how many clips train and test, nor how most data sets were split. The notes
+on what is comparable follow from that.
 """
+
+from typing import Any
 
 from downstream.cards import published_scores
 from downstream.cards.card import Task
 from downstream.cards.corpus_split_rules import (
   IGNORED,
   WHOLE_IF_SEVERAL,
-  Parts,
+  NamedSplits,
   WithinClasses,
 )
+from downstream.cards.splits import SplitRule
 
 CORE_WORDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
-_LISTS = "official lists: testing_list tests, validation_list chooses, all others train"
+_LISTS = "official lists: testing_list tests, validation_list validates, all others train"
 _CC_BY = "CC BY 4.0"
 _V1_SIZE = "64,721 clips of at most 1 s: train 51,088, validation 6,798, test 6,835"
 _V2_SIZE = "105,829 clips of at most 1 s: train 84,843, validation 9,981, test 11,005"
@@ -22,13 +25,13 @@ _TUT_SIZE = "development set, 10 s clips (about 8,600), six cities"
 _TUT_LICENCE = "Tampere University of Technology, non-commercial use; see the LICENSE beside it"
 
 
-def _word_parts():
-  return Parts(("train",), ("test",), _LISTS, ("validation",))
+def _word_splits() -> NamedSplits:
+  return NamedSplits(("train",), ("test",), _LISTS, ("validation",))
 
 
-def _cola(name, *arguments, **options):
-  """A card of one of the nine tasks."""
-  return Task(name, *arguments, published=published_scores.of_task(name), **options)
+def _cola(name: str, dataset: str, split: SplitRule, **options: Any) -> Task:
+  """Returns the card of one of the nine tasks."""
+  return Task(name, dataset, split, published=published_scores.of_task(name), **options)
 
 
 _LIBRISPEECH = _cola(
@@ -36,15 +39,15 @@ _LIBRISPEECH = _cola(
   "librispeech",
   WithinClasses(
     0.2,
-    "a fifth of each speaker's utterances at most, drawn by --seed: whole chapters where there are "
-    "several, so that no reading is on both sides; the official test speakers are other people",
+    "at most a fifth of each speaker's utterances, drawn by --seed: whole chapters if there are "
+    "several, so that no chapter is on both sides; the official test speakers are other people",
     WHOLE_IF_SEVERAL,
   ),
   opens="train_clean100",
   licence=_CC_BY,
   size="train-clean-100, 100 hours, archive of 6.4 GB",
   classes="251, speakers",
-  comparable="no: the split of the paper is not known; where even supervised training has 100.0, "
+  comparable="no: the split of the paper is unknown; even supervised training has 100.0 there, so "
   "the task does not tell methods apart",
 )
 
@@ -52,18 +55,18 @@ _COMMANDS = (
   _cola(
     "speech_commands_v1",
     "speech_commands_v1",
-    _word_parts(),
+    _word_splits(),
     keep=CORE_WORDS,
     licence=_CC_BY,
     size=_V1_SIZE,
     classes="11: ten command words, and unknown for the other twenty",
-    comparable="with care: the paper says 11 classes and not which; ten words and unknown fit its "
-    "number for random weights, which is what saying unknown always would score",
+    comparable="with care: the paper says 11 classes, but not which; ten words and unknown fit its "
+    "number for random weights, which is the score of always predicting unknown",
   ),
   Task(
     "speech_commands_v1_words",
     "speech_commands_v1",
-    _word_parts(),
+    _word_splits(),
     licence=_CC_BY,
     size=_V1_SIZE,
     classes="30, words",
@@ -72,17 +75,17 @@ _COMMANDS = (
   _cola(
     "speech_commands_v2",
     "speech_commands_v2",
-    _word_parts(),
+    _word_splits(),
     licence=_CC_BY,
     size=_V2_SIZE,
     classes="35, words",
     comparable="yes: classes and lists are those of the paper and of the later systems; the "
-    "builder speech_commands of tensorflow-datasets is another task, 12 classes",
+    "builder speech_commands of tensorflow-datasets is another task with 12 classes",
   ),
   Task(
     "speech_commands_v2_10",
     "speech_commands_v2",
-    _word_parts(),
+    _word_splits(),
     keep=CORE_WORDS,
     licence=_CC_BY,
     size=_V2_SIZE,
@@ -95,11 +98,11 @@ _SCENES = (
   _cola(
     "tut_2018",
     "tut_2018",
-    Parts(("train",), ("test",), "official fold 1: locations that test do not train"),
+    NamedSplits(("train",), ("test",), "official fold 1: no location is on both sides"),
     licence=_TUT_LICENCE,
     size=_TUT_SIZE,
     classes="10, acoustic scenes",
-    comparable="no: supervised 98.2 is out of reach where locations differ; the paper probably "
+    comparable="no: supervised 98.2 is out of reach if locations differ; the paper probably "
     "divided segments of one location, see tut_2018_segments",
   ),
   Task(
@@ -108,7 +111,7 @@ _SCENES = (
     WithinClasses(
       0.3,
       "three in ten segments of each scene, drawn by --seed: SEGMENTS OF ONE LOCATION ARE ON BOTH "
-      "SIDES, so that it measures recognition of places that were heard in training",
+      "SIDES, so this measures the recognition of places heard in training",
       IGNORED,
     ),
     opens="all",
@@ -116,17 +119,17 @@ _SCENES = (
     size=_TUT_SIZE,
     classes="10, acoustic scenes",
     published=published_scores.of_task("tut_2018"),
-    comparable="perhaps: numbers as high as the paper's point to such a split, which is not known",
+    comparable="perhaps: the high numbers of the paper point to such a split, which is unknown",
   ),
 )
 
 _VOXCELEB = _cola(
   "voxceleb_speaker",
   "voxceleb",
-  Parts(
+  NamedSplits(
     ("train",),
     ("test",),
-    "official identification list (iden_split.txt): 1 trains, 2 chooses, 3 tests; by video",
+    "official identification list (iden_split.txt): 1 trains, 2 validates, 3 tests; by video",
     ("validation",),
   ),
   licence="lists under Creative Commons; the recordings belong to their owners",
@@ -142,14 +145,14 @@ _BIRDS = _cola(
   WithinClasses(
     0.1,
     "a tenth of the recordings with and without birds, drawn by --seed; each clip is a recording; "
-    "there is no official split inside the three sets",
+    "the three sets have no official splits",
     IGNORED,
   ),
   opens="all",
   licence="labels CC BY; the recordings: see each of the three sets",
   size="35,690 clips of 10 s: freefield1010 7,690, warblrb10k 8,000, BirdVox-DCASE-20k 20,000",
   classes="2, with and without birds",
-  comparable="no: the split of the paper is not known; the challenge scores the area under the ROC "
+  comparable="no: the split of the paper is unknown; the challenge scores the area under the ROC "
   "curve across sets, the paper accuracy",
 )
 
@@ -158,14 +161,14 @@ _MUSAN = _cola(
   "musan",
   WithinClasses(
     0.2,
-    "a fifth of music, speech and noise, drawn by --seed: whole recordings are held out, and cut "
-    "into pieces of 10 s after that; there is no official split",
+    "a fifth of music, speech and noise, drawn by --seed: whole recordings are held out, and then "
+    "cut into pieces of 10 s; there is no official split",
   ),
   opens="all",
   licence="CC BY 4.0; each recording under a free licence, see the LICENSE files",
   size="about 109 hours, archive of 11 GB",
   classes="3, music, noise and speech",
-  comparable="no: how the paper cut and divided the recordings is not known",
+  comparable="no: it is unknown how the paper cut and divided the recordings",
 )
 
 _VOXFORGE = _cola(
@@ -176,21 +179,21 @@ _VOXFORGE = _cola(
   ),
   opens="all",
   licence="GNU GPL",
-  size="about 176,000 utterances of 5.8 s on average, if all archives are still to be had",
+  size="about 176,000 utterances of 5.8 s on average, if all archives are still available",
   classes="6, languages: de, en, es, fr, it, ru",
   comparable="with care: neither the clips nor the split of the paper are known; BYOL-A had "
-  "176,438 clips, M2D 176,428, each with a split of its own",
+  "176,438 clips and M2D 176,428, each with its own split",
 )
 
 _NSYNTH = _cola(
   "nsynth_instrument",
   "nsynth",
-  Parts(("train",), ("test",), "official: instruments that test do not train", ("valid",)),
+  NamedSplits(("train",), ("test",), "official: no instrument is on both sides", ("valid",)),
   licence=_CC_BY,
   size="305,979 notes of 4 s: train 289,205, validation 12,678, test 4,096",
   classes="11, instrument families",
-  comparable="yes: the published code tests on this test part; a sister project of the same group "
-  "seems to have tested on the 12,678 of the validation part",
+  comparable="yes: the published code tests on this test split; a sister project of the same group "
+  "seems to have tested on the 12,678 notes of the validation split",
 )
 
 CARDS = (

@@ -1,89 +1,116 @@
-"""Rules for published data sets: parts that they name, and seeded cuts inside each class."""
+"""Split rules for published data sets: their own splits, and seeded cuts within each class."""
 
 import collections
 import dataclasses
 import functools
+from collections.abc import Iterable
 
 import numpy as np
 
 from contrastive_audio.errors import UserError
-from downstream.cards.split_rules import Split, leave_one_out
+from downstream.cards.splits import Clips, Split, leave_one_out
 
-# What becomes of clips of one group (speaker, chapter, recording); a clip without is on its own.
-WHOLE = "whole"  # never divided; a class with one group only trains
-WHOLE_IF_SEVERAL = "whole if several"  # divided where a class has no other
+# How the clips of one group (speaker, chapter, recording) are treated.
+WHOLE = "whole"  # never divided; a class with a single group only trains
+WHOLE_IF_SEVERAL = "whole if several"  # divided if its class has no other group
 IGNORED = "ignored"
 GROUPS = (WHOLE, WHOLE_IF_SEVERAL, IGNORED)
 
 
 @dataclasses.dataclass(frozen=True)
-class Parts:
-  """Parts that the data set names: each does what it is for, and nothing else.
+class NamedSplits:
+  """The data set's own splits, each for one purpose.
 
   Attributes:
-    train: names of the parts.
-    test: likewise.
-    describe: for people.
-    validation: likewise; empty: cut from the training clips, which in the end train.
+    train: names of the splits that train.
+    test: names of the splits that test.
+    description: human-readable.
+    validation: names of the splits that validate; empty: validation clips are cut from the training
+      clips, and the final classifier is fitted on them too.
+
+  Example:
+    >>> rule = NamedSplits(train=("train",), test=("eval",), description="official")
+    >>> clips = Clips(list("abc"), ["x"] * 3, [None] * 3, ["train", "other", "eval"])
+    >>> (split,) = rule(clips, seed=0)
+    >>> split.train.tolist(), split.test.tolist()
+    ([0], [2])
   """
 
-  train: tuple
-  test: tuple
-  describe: str
-  validation: tuple = ()
+  train: tuple[str, ...]
+  test: tuple[str, ...]
+  description: str
+  validation: tuple[str, ...] = ()
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     if len(set(self.names)) != len(self.names):
-      raise ValueError(f"a part serves two purposes: {', '.join(self.names)}")
+      raise ValueError(f"a split serves two purposes: {', '.join(self.names)}")
 
   @property
-  def names(self):
-    """Names of all parts that it needs."""
+  def names(self) -> tuple[str, ...]:
+    """Names of all splits that it needs."""
     return (*self.train, *self.validation, *self.test)
 
-  def __call__(self, clips, seed):
+  def __call__(self, clips: Clips, seed: int) -> list[Split]:
     train, test = self._members(clips, "train"), self._members(clips, "test")
     validation = self._members(clips, "validation") if self.validation else None
     cut = functools.partial(within_classes, groups=WHOLE_IF_SEVERAL)
     return [Split("given", train, test, validation, refit=not self.validation, cut=cut)]
 
-  def _members(self, clips, purpose):
+  def _members(self, clips: Clips, purpose: str) -> np.ndarray:
     names = getattr(self, purpose)
-    members = np.flatnonzero([part in names for part in clips.parts])
+    members = np.flatnonzero([name in names for name in clips.split_names])
     if not len(members):
       raise UserError(
-        f"no clip of the part {' or '.join(names)}, which is for {purpose}: the data set is not "
-        "all there"
+        f"no clip of the split {' or '.join(names)}, which is needed for {purpose}: the data set "
+        "is incomplete"
       )
     return members
 
 
 @dataclasses.dataclass(frozen=True)
 class Folds:
-  """Parts that the data set names, each tested once, trained on the others."""
+  """The data set's own folds: each tests once, and the others train.
 
-  names: tuple
-  describe: str
+  Attributes:
+    names: of the folds.
+    description: human-readable.
 
-  def __call__(self, clips, seed):
-    return leave_one_out(clips.parts, "fold")
+  Example:
+    >>> rule = Folds(("1", "2"), "official")
+    >>> splits = rule(Clips(list("abc"), ["x"] * 3, [None] * 3, ["1", "2", "1"]), seed=0)
+    >>> [split.test.tolist() for split in splits]
+    [[0, 2], [1]]
+  """
+
+  names: tuple[str, ...]
+  description: str
+
+  def __call__(self, clips: Clips, seed: int) -> list[Split]:
+    return leave_one_out(clips.split_names, "fold")
 
 
 @dataclasses.dataclass(frozen=True)
 class WithinClasses:
-  """A share of each class, drawn by the seed, by whole groups as far as `groups` says.
+  """A share of each class tests, drawn by the seed; `groups` says whether groups stay whole.
 
   Attributes:
-    fraction: share of the clips of each class that is tested.
-    describe: for people.
+    fraction: share of the clips of each class that tests.
+    description: human-readable.
     groups: one of GROUPS.
+
+  Example:
+    >>> rule = WithinClasses(0.5, "half of the recordings")
+    >>> clips = Clips(list("abcd"), ["x"] * 4, ["r1", "r1", "r2", "r2"], [None] * 4)
+    >>> (split,) = rule(clips, seed=0)
+    >>> {clips.groups[number] for number in split.train} & {clips.groups[i] for i in split.test}
+    set()
   """
 
   fraction: float
-  describe: str
+  description: str
   groups: str = WHOLE
 
-  def __call__(self, clips, seed):
+  def __call__(self, clips: Clips, seed: int) -> list[Split]:
     missing = [key for key, group in zip(clips.keys, clips.groups) if group is None]
     if missing and self.groups != IGNORED:
       raise UserError(
@@ -95,50 +122,61 @@ class WithinClasses:
     return [Split(f"seed {seed}", train, test, cut=cut)]
 
 
-def within_classes(clip_ids, clips, fraction, seed, groups):
-  """Divides clips into two parts, each class in the same way.
+def within_classes(
+  clip_ids: np.ndarray, clips: Clips, fraction: float, seed: int, groups: str
+) -> tuple[np.ndarray, np.ndarray]:
+  """Holds out a share of each class.
 
-  In the order of the seed the second part gets every group that still fits into its share; if none
-  does, the smallest. A group with clips of several classes counts for that of most of them.
+  Groups are drawn in the order of the seed: each one that still fits into the share is held out; if
+  none fits, the smallest. A group with clips of several classes counts for its most frequent class.
 
   Args:
     clip_ids: int `[n]`.
-    clips: the splits.Clips.
-    fraction: share of the second part.
-    seed: int.
+    clips: all clips of the data set.
+    fraction: share that is held out.
+    seed: determines the order.
     groups: one of GROUPS.
 
   Returns:
-    (int `[n - m]`, int `[m]`), both sorted.
+    (int `[n - m]`, int `[m]`), both sorted; the second is held out.
+
+  Example:
+    >>> clips = Clips(list("abcd"), list("xxyy"), [None] * 4, [None] * 4)
+    >>> kept, held_out = within_classes(np.arange(4), clips, 0.5, seed=0, groups=IGNORED)
+    >>> [clips.labels[number] for number in held_out]
+    ['x', 'y']
   """
   rng = np.random.default_rng([seed, 3])
-  second = []
-  for _, together in sorted(_groups_of_classes(clip_ids, clips, groups).items()):
-    if len(together) == 1 and groups == WHOLE_IF_SEVERAL:
-      together = [[clip_id] for clip_id in together[0]]
-    if len(together) > 1:
-      second += _draw(together, fraction, rng)
-  return np.setdiff1d(clip_ids, second), np.array(sorted(second), int)
+  held_out: list[int] = []
+  for _, class_groups in sorted(_groups_by_class(clip_ids, clips, groups).items()):
+    if len(class_groups) == 1 and groups == WHOLE_IF_SEVERAL:
+      class_groups = [[clip_id] for clip_id in class_groups[0]]
+    if len(class_groups) > 1:
+      held_out += _draw(class_groups, fraction, rng)
+  return np.setdiff1d(clip_ids, held_out), np.array(sorted(held_out), int)
 
 
-def _groups_of_classes(clip_ids, clips, groups):
-  """Returns class -> list of lists of clips that stay together."""
-  together = collections.defaultdict(list)
+def _groups_by_class(
+  clip_ids: Iterable[int], clips: Clips, groups: str
+) -> dict[str, list[list[int]]]:
+  """Returns class -> groups, each a list of clips; a clip without group is a group of its own."""
+  members_of_group = collections.defaultdict(list)
   for clip_id in clip_ids:
     group = None if groups == IGNORED else clips.groups[clip_id]
-    together[("clip", clip_id) if group is None else ("group", group)].append(clip_id)
-  of_classes = collections.defaultdict(list)
-  for members in together.values():
+    key = ("clip", clip_id) if group is None else ("group", group)
+    members_of_group[key].append(clip_id)
+  by_class = collections.defaultdict(list)
+  for members in members_of_group.values():
     ((name, _),) = collections.Counter(clips.labels[i] for i in members).most_common(1)
-    of_classes[name].append(members)
-  return of_classes
+    by_class[name].append(members)
+  return by_class
 
 
-def _draw(together, fraction, rng):
+def _draw(groups: list[list[int]], fraction: float, rng: np.random.Generator) -> list[int]:
   """Returns the clips of some of at least two groups."""
-  wanted = max(1, round(fraction * sum(map(len, together))))
-  chosen = []
-  for number in rng.permutation(len(together)):
-    if len(chosen) + len(together[number]) <= wanted:
-      chosen += together[number]
-  return chosen or min(together, key=len)
+  capacity = max(1, round(fraction * sum(map(len, groups))))
+  drawn: list[int] = []
+  for number in rng.permutation(len(groups)):
+    if len(drawn) + len(groups[number]) <= capacity:
+      drawn += groups[number]
+  return drawn or min(groups, key=len)

@@ -1,6 +1,6 @@
-"""Numbers printed in the papers, in %; a number that is unknown to us is not here.
+"""Numbers printed in the papers, in %; numbers that we do not have are left out.
 
-Every table maps (column, task) to a value; tasks are the papers', see PAPER_TASKS.
+Every table maps (column, task) to a value; the tasks are those of the papers, see PAPER_TASKS.
 """
 
 COLA = "COLA, ICASSP 2021"
@@ -28,9 +28,9 @@ _SYSTEMS = {
   "frozen": "COLA, linear on frozen",
   "fine_tuned": "COLA, fine-tuned",
 }
-# Task card -> (system, value, source): linear classifiers on frozen encoders of later papers, where
-# classes and clips are those of the card. COLA' is the objective of COLA with BYOL-A's encoder.
-_LATER = {
+# Task card -> (system, value, source): linear classifiers on frozen encoders of later papers, with
+# the classes and clips of the card. COLA' is the objective of COLA with BYOL-A's encoder.
+_LATER: dict[str, tuple[tuple[str, float, str], ...]] = {
   "speech_commands_v2": (
     ("COLA', 2048-d", 76.8, _BYOL_A),
     ("BYOL-A, 2048-d", 92.2, _BYOL_A),
@@ -54,8 +54,8 @@ _LATER = {
 }
 
 
-def _columns(**columns):
-  """One column of numbers for each keyword: nine tasks in the order above, then the average."""
+def _columns(**columns: list[float | None]) -> dict[tuple[str, str], float]:
+  """Returns (column, task) -> number, from columns of nine tasks and their average."""
   tasks = [*PAPER_TASKS, AVERAGE]
   return {
     (name, task): value
@@ -65,7 +65,7 @@ def _columns(**columns):
   }
 
 
-# Table 1: averages are cut off there, not rounded.
+# Table 1: the paper truncates averages, it does not round them.
 COLA_DOWNSTREAM = _columns(
   random=[0.4, 62.9, 4.0, 8.6, 0.0, 49.6, 56.8, 59.1, 20.8, 29.1],
   supervised=[100.0, 97.2, 94.3, 98.2, 31.7, 79.4, 99.3, 85.0, 70.7, 83.9],
@@ -73,7 +73,7 @@ COLA_DOWNSTREAM = _columns(
   fine_tuned=[100.0, 98.1, 95.5, 99.2, 37.7, 80.2, 99.4, 82.9, 73.0, 85.1],
 )
 # Table 2: a linear classifier on other systems. Its averages are over six (non-TRILL) and three
-# (TRILL) tasks, so that there is no column with an average over all.
+# (TRILL) tasks; no column has an average over all tasks.
 COLA_BASELINES = _columns(
   cbow=[99.0, None, 30.0, 66.0, None, 71.0, 98.0, None, 33.5, None],
   skip_gram=[100.0, None, 28.0, 67.0, None, 69.0, 98.0, None, 34.4, None],
@@ -96,8 +96,16 @@ COLA_BATCH_SIZE = _columns(
 )
 
 
-def of_task(name):
-  """Returns (system, value in %, source) of all that is published on a task card."""
+def of_task(name: str) -> tuple[tuple[str, float, str], ...]:
+  """Returns (system, value in %, source) of all published numbers of a task card.
+
+  Args:
+    name: of the card.
+
+  Example:
+    >>> of_task("musan")[2]
+    ('COLA, linear on frozen', 99.1, 'COLA, ICASSP 2021, Table 1')
+  """
   cola = tuple(
     (system, COLA_DOWNSTREAM[column, name], _ICASSP)
     for column, system in _SYSTEMS.items()

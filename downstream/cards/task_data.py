@@ -2,117 +2,155 @@
 
 import collections
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
 from contrastive_audio.datasets import LABEL_SEPARATOR
 from contrastive_audio.errors import UserError
-from downstream.cards import split_rules
+from contrastive_audio.store.store import Store
+from downstream.cards.card import Task
+from downstream.cards.split_rules import OwnSplits, Seeded
+from downstream.cards.splits import Clips, Split
 
 
 class TaskData:
   """A task with its clips.
 
+  Letters: n clips, C classes.
+
   Attributes:
-    task: a Task.
-    store: a store.Store with all its clips, at the rate asked for.
-    clips: splits.Clips.
-    class_names: in the official order of the data set, where it has one, otherwise sorted.
+    task: the card.
+    store: all clips, at the requested rate.
+    clips: keys, labels, groups and own splits of the clips.
+    class_names: in the official order of the data set, if there is one, otherwise sorted.
+
+  Example:
+    >>> from contrastive_audio.datasets.synthetic import open_synthetic
+    >>> from contrastive_audio.store.preparation import prepare
+    >>> store = prepare(open_synthetic(clips_per_class=5), 16_000)
+    >>> data = TaskData(Task("synthetic", "synthetic"), store)
+    >>> (split,) = data.splits(seed=0)
+    >>> len(data.class_names), len(split.train), len(split.test)
+    (10, 40, 10)
   """
 
-  def __init__(self, task, store, parts, classes=()):
-    """Takes a Task, a Store, for each clip its part or None, and the official order of classes.
+  def __init__(
+    self,
+    task: Task,
+    store: Store,
+    split_names: Sequence[str | None] | None = None,
+    classes: tuple[str, ...] = (),
+  ):
+    """Checks the labels.
+
+    Args:
+      task: the card.
+      store: all clips.
+      split_names: the data set's own split of each clip, or None for a clip without one; None: no
+        clip has one.
+      classes: all classes of the data set in the official order; empty: there is none.
 
     Raises:
-      UserError: labels are missing or none of the classes, or there is one class only.
+      UserError: labels are missing or are not classes of the data set, or there is only one class.
     """
     self.task, self.store = task, store
-    labels = store.groups() if task.label == "group" else store.labels()
-    labels = [task.renamed(label) for label in labels]
-    self.clips = split_rules.Clips(store.keys(), labels, store.groups(), parts)
-    _require_labels(task, self.clips)
-    self.class_names = self._ordered(task.order(classes) if task.label == "label" else ())
+    split_names = [None] * store.num_clips if split_names is None else split_names
+    self.clips = Clips(store.keys(), _labels(task, store), store.groups(), split_names)
+    self.class_names = self._order(task.order(classes) if task.label == "label" else ())
     if len(self.class_names) < 2:
       raise UserError(
-        f"the task {task.name} has one class only, {self.class_names[0]!r}: nothing to tell apart"
+        f"the task {task.name} has only one class, {self.class_names[0]!r}: nothing to tell apart"
       )
 
   @property
-  def multi_label(self):
+  def multi_label(self) -> bool:
     """Whether a clip may have several labels."""
     return self.task.metric == "mAP"
 
-  def names_of(self, label):
+  def names_of(self, label: str) -> list[str]:
     """Returns the classes that a label names: one, or several."""
-    return [part.strip() for part in label.split(LABEL_SEPARATOR)] if self.multi_label else [label]
+    if not self.multi_label:
+      return [label]
+    return [name.strip() for name in label.split(LABEL_SEPARATOR)]
 
-  def targets(self, labels=None):
-    """Returns float32 `[n, C]`, one-hot or multi-hot, of the given labels (the true, if None)."""
-    index = {name: column for column, name in enumerate(self.class_names)}
+  def targets(self, labels: Sequence[str] | None = None) -> np.ndarray:
+    """Returns float32 `[n, C]`, one-hot or multi-hot.
+
+    Args:
+      labels: n labels; None: the true ones.
+    """
+    columns = {name: column for column, name in enumerate(self.class_names)}
     labels = self.clips.labels if labels is None else labels
-    targets = np.zeros([len(labels), len(index)], np.float32)
+    targets = np.zeros([len(labels), len(columns)], np.float32)
     for row, label in enumerate(labels):
-      targets[row, [index[name] for name in self.names_of(label)]] = 1
+      targets[row, [columns[name] for name in self.names_of(label)]] = 1
     return targets
 
-  def _ordered(self, classes):
-    """Names of the classes that occur, in the given order; in none: sorted."""
-    found = {name: key for key, label in self._labelled() for name in self.names_of(label)}
-    if not classes:
-      return sorted(found)
-    if unknown := sorted(set(found) - set(classes)):
-      raise UserError(
-        f"the task {self.task.name}: the label {unknown[0]!r} (of {found[unknown[0]]!r}) is none "
-        f"of the {len(classes)} classes of {self.task.dataset}, {classes[0]!r} to {classes[-1]!r}"
-      )
-    return [name for name in classes if name in found]
+  def splits(self, seed: int) -> list[Split]:
+    """Returns the splits of the task.
 
-  def _labelled(self):
-    return zip(self.clips.keys, self.clips.labels)
-
-  def splits(self, seed):
-    """Returns the splits.Splits of the task.
+    Args:
+      seed: of a split that is drawn.
 
     Raises:
-      UserError: a class is tested that is not trained on.
+      UserError: a class is tested but never trained on.
     """
     rule = self.task.split
     if rule is None:
-      rule = split_rules.Given() if any(self.clips.parts) else split_rules.Seeded()
-    return [self._checked(split) for split in rule(self.strata(), seed)]
+      rule = OwnSplits() if any(self.clips.split_names) else Seeded()
+    return [self._check(split) for split in rule(self.strata(), seed)]
 
-  def strata(self):
-    """Returns the clips as rules see them: where a clip has several labels, without any."""
+  def strata(self) -> Clips:
+    """Returns the clips as split rules see them: clips with several labels all have one class."""
     if not self.multi_label:
       return self.clips
     return dataclasses.replace(self.clips, labels=["any"] * len(self.clips.labels))
 
-  def _checked(self, split):
-    trained, tested = (
-      {name for i in part for name in self.names_of(self.clips.labels[i])}
-      for part in (split.train, split.test)
-    )
+  def _order(self, classes: tuple[str, ...]) -> list[str]:
+    """Returns the classes that occur, in the given order; without one: sorted."""
+    keys_and_labels = zip(self.clips.keys, self.clips.labels)
+    key_of_class = {name: key for key, label in keys_and_labels for name in self.names_of(label)}
+    if not classes:
+      return sorted(key_of_class)
+    if unknown := sorted(set(key_of_class) - set(classes)):
+      raise UserError(
+        f"the task {self.task.name}: the label {unknown[0]!r} (of {key_of_class[unknown[0]]!r}) is "
+        f"not one of the {len(classes)} classes of {self.task.dataset}, {classes[0]!r} to "
+        f"{classes[-1]!r}"
+      )
+    return [name for name in classes if name in key_of_class]
+
+  def _check(self, split: Split) -> Split:
     if not len(split.test) or not len(split.train):
       raise UserError(f"the task {self.task.name}, {split.name}: no clips to train or to test")
-    if unknown := sorted(tested - trained):
+    if unknown := sorted(self._classes_of(split.test) - self._classes_of(split.train)):
       raise UserError(
-        f"the task {self.task.name}, {split.name}: the class {unknown[0]!r} is tested and never "
+        f"the task {self.task.name}, {split.name}: the class {unknown[0]!r} is tested but never "
         "trained on; leave it out, or give it more clips"
       )
     return split
 
+  def _classes_of(self, clip_ids: np.ndarray) -> set[str]:
+    return {name for clip_id in clip_ids for name in self.names_of(self.clips.labels[clip_id])}
 
-def _require_labels(task, clips):
-  missing = [key for key, label in zip(clips.keys, clips.labels) if label is None]
-  if missing:
+
+def _labels(task: Task, store: Store) -> list[str]:
+  """Returns the class of each clip; refuses a clip without one, and a class with a single clip."""
+  keys = store.keys()
+  labels_or_none = store.groups() if task.label == "group" else store.labels()
+  if missing := [key for key, label in zip(keys, labels_or_none) if label is None]:
     raise UserError(
-      f"the task {task.name} has no {task.label} for {len(missing)} of {len(clips.keys)} clips, "
-      f"{missing[0]!r} among them: sub-folders or a CSV with the columns file,label name classes"
+      f"the task {task.name} has no {task.label} for {len(missing)} of {len(keys)} clips, "
+      f"{missing[0]!r} among them: classes are named by sub-folders, or by a CSV with the columns "
+      "file,label"
     )
-  counts = collections.Counter(clips.labels)
+  labels = [task.rename(label) for label in labels_or_none if label is not None]
+  counts = collections.Counter(labels)
   name, count = min(counts.items(), key=lambda item: item[1])
   if count == 1 and task.metric != "mAP":
     raise UserError(
       f"the task {task.name}: the class {name!r} has one clip, which cannot both train and test; "
       "give it more clips, or leave it out"
     )
+  return labels

@@ -1,103 +1,130 @@
-"""Logistic regression on embeddings: multinomial, or one for each of several labels."""
+"""Logistic regression on embeddings: multinomial, or one per class for several labels.
+
+Letters: n clips or windows, D embedding, C classes, K classes that occur among the n.
+"""
 
 import dataclasses
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-STRENGTHS = (0.001, 0.01, 0.1, 1.0)  # C of scikit-learn, from strong to weak regularisation
-WITHOUT_VALIDATION = 0.1
+# C of scikit-learn: from strong to weak regularisation.
+INVERSE_STRENGTHS = (0.001, 0.01, 0.1, 1.0)
+DEFAULT_INVERSE_STRENGTH = 0.1  # where no validation clips can choose
 _MAX_ITERATIONS = 1000
 _CERTAIN = 1e4  # as a logit
 
 
-def choose(score):
-  """Returns the regularisation of the highest validation score; of equals the strongest.
+def choose_inverse_strength(score: Callable[[float], float]) -> float:
+  """Returns the inverse strength with the highest validation score; the smallest among equals.
 
   Args:
-    score: a callable, C -> validation score.
+    score: inverse strength -> validation score.
+
+  Example:
+    >>> choose_inverse_strength({0.001: 0.5, 0.01: 0.7, 0.1: 0.7, 1.0: 0.6}.__getitem__)
+    0.01
   """
-  return STRENGTHS[int(np.argmax([score(strength) for strength in STRENGTHS]))]
+  return INVERSE_STRENGTHS[int(np.argmax([score(value) for value in INVERSE_STRENGTHS]))]
 
 
-def fit(rows, targets, strength):
-  """Fits logistic regression on standardised rows: multinomial, or one for each of several labels.
+def fit(
+  embeddings: np.ndarray, targets: np.ndarray, inverse_strength: float
+) -> "LogisticClassifier":
+  """Fits logistic regression on standardised embeddings.
 
   Args:
-    rows: float `[n, D]`.
-    targets: `[n, C]`, one-hot or multi-hot.
-    strength: C of scikit-learn, the inverse of the regularisation.
+    embeddings: float `[n, D]`.
+    targets: `[n, C]`. One-hot rows give multinomial regression, others one regression per class.
+    inverse_strength: C of scikit-learn, the inverse of the strength of the regularisation.
 
-  Returns:
-    A Fitted, to be called with rows `[m, D]`.
+  Example:
+    >>> embeddings, targets = np.array([[-1.0], [-2.0], [1.0], [2.0]]), np.eye(2)[[0, 0, 1, 1]]
+    >>> classifier = fit(embeddings, targets, inverse_strength=1.0)
+    >>> classifier(np.array([[-3.0], [0.0]])).round(2)
+    array([[0.87, 0.13],
+           [0.5 , 0.5 ]])
   """
-  regression = LogisticRegression(C=strength, max_iter=_MAX_ITERATIONS)
-  several = bool((targets.sum(axis=1) != 1).any())
-  known = np.flatnonzero(targets.any(axis=0))
-  wanted = targets[:, known] if several else targets.argmax(axis=1)
+  regression = LogisticRegression(C=inverse_strength, max_iter=_MAX_ITERATIONS)
+  multi_label = bool((targets.sum(axis=1) != 1).any())
+  present = np.flatnonzero(targets.any(axis=0))
+  labels = targets[:, present] if multi_label else targets.argmax(axis=1)
   pipeline = make_pipeline(
-    StandardScaler(), OneVsRestClassifier(regression) if several else regression
+    StandardScaler(), OneVsRestClassifier(regression) if multi_label else regression
   )
-  with warnings.catch_warnings(), threadpool_limits(_threads(rows)):
+  with warnings.catch_warnings(), threadpool_limits(_num_threads(embeddings)):
     # A classifier that is close to its optimum is as good; most are there after 100 iterations.
     warnings.simplefilter("ignore", ConvergenceWarning)
-    pipeline.fit(rows.astype(np.float64), wanted)
-  return Fitted(pipeline, known, targets.shape[1], several)
+    pipeline.fit(embeddings.astype(np.float64), labels)
+  return LogisticClassifier(pipeline, present, targets.shape[1], multi_label)
 
 
 @dataclasses.dataclass(frozen=True)
-class Fitted:
-  """A callable, rows `[m, D]` -> probabilities `[m, C]`; 0 for classes without a row.
+class LogisticClassifier:
+  """A callable, embeddings `[n, D]` -> probabilities `[n, C]`; see `fit`.
 
   Attributes:
-    pipeline: of scikit-learn.
-    known: int `[K]`, classes with a row.
+    pipeline: standardisation and regression of scikit-learn.
+    present: int `[K]`, classes with training clips; the others always have probability 0.
     num_classes: C.
-    several: whether each class has a classifier of its own.
+    multi_label: whether each class has a regression of its own.
+
+  Example:
+    >>> classifier = fit(np.array([[-1.0], [1.0]]), np.eye(3)[[0, 2]], inverse_strength=1.0)
+    >>> classifier.present, classifier(np.array([[0.0]]))
+    (array([0, 2]), array([[0.5, 0. , 0.5]]))
   """
 
-  pipeline: object
-  known: np.ndarray
+  pipeline: Pipeline
+  present: np.ndarray
   num_classes: int
-  several: bool
+  multi_label: bool
 
-  def __call__(self, rows):
-    predicted = np.zeros([len(rows), self.num_classes])
-    predicted[:, self.known] = self.pipeline.predict_proba(rows)
-    return predicted
+  def __call__(self, embeddings: np.ndarray) -> np.ndarray:
+    probabilities = np.zeros([len(embeddings), self.num_classes])
+    probabilities[:, self.present] = self.pipeline.predict_proba(embeddings)
+    return probabilities
 
-  def parameters(self):
-    """Returns float64 (weights `[D, C]`, bias `[C]`) on rows that are not standardised.
+  def parameters(self) -> tuple[np.ndarray, np.ndarray]:
+    """Returns float64 (weights `[D, C]`, bias `[C]`) for embeddings that are not standardised.
 
-    Softmax of `rows @ weights + bias`, or sigmoid if `several`, are the probabilities.
+    The probabilities are the softmax of `embeddings @ weights + bias`, or the sigmoid if
+    `multi_label`.
     """
     scaler, regression = (step for _, step in self.pipeline.steps)
     weights = np.zeros([len(scaler.mean_), self.num_classes])
     bias = np.full(self.num_classes, -_CERTAIN)
-    weights[:, self.known], bias[self.known] = self._of_known(regression)
+    weights[:, self.present], bias[self.present] = self._parameters_of_present(regression)
     weights /= scaler.scale_[:, None]
     return weights, bias - scaler.mean_ @ weights
 
-  def _of_known(self, regression):
-    if not self.several:
-      coefficients, biases = regression.coef_, regression.intercept_
-      if len(self.known) == 2:  # one row, the second class against the first
-        return np.stack([0 * coefficients[0], coefficients[0]], 1), np.array([0, biases[0]])
-      return coefficients.T, biases
-    columns = np.zeros([regression.n_features_in_, len(self.known)])
-    biases = np.full(len(self.known), _CERTAIN)  # of a class that all rows have
-    for number, one in enumerate(regression.estimators_):
-      if isinstance(one, LogisticRegression):
-        columns[:, number], biases[number] = one.coef_[0], one.intercept_[0]
-    return columns, biases
+  def _parameters_of_present(
+    self, regression: LogisticRegression | OneVsRestClassifier
+  ) -> tuple[np.ndarray, np.ndarray]:
+    """Returns (weights `[D, K]`, bias `[K]`) for standardised embeddings."""
+    if isinstance(regression, OneVsRestClassifier):
+      return self._parameters_per_class(regression)
+    coefficients, biases = regression.coef_, regression.intercept_
+    if len(self.present) == 2:  # one row, the second class against the first
+      return np.stack([0 * coefficients[0], coefficients[0]], 1), np.array([0, biases[0]])
+    return coefficients.T, biases
+
+  def _parameters_per_class(self, regression: OneVsRestClassifier) -> tuple[np.ndarray, np.ndarray]:
+    weights = np.zeros([regression.n_features_in_, len(self.present)])
+    bias = np.full(len(self.present), _CERTAIN)  # of a class that all clips have
+    for number, estimator in enumerate(regression.estimators_):
+      if isinstance(estimator, LogisticRegression):
+        weights[:, number], bias[number] = estimator.coef_[0], estimator.intercept_[0]
+    return weights, bias
 
 
-def _threads(rows):
-  """One for small sets: there threads wait for each other, up to 28 times longer than they work."""
-  return 1 if rows.size < 1e7 else None
+def _num_threads(embeddings: np.ndarray) -> int | None:
+  """Returns 1 for small sets: their threads wait for each other 28 times as long as they work."""
+  return 1 if embeddings.size < 1e7 else None

@@ -1,32 +1,66 @@
-"""The state of a classifier's training: kept after each epoch, so that the same call goes on."""
+"""The state of a classifier's training, saved after each epoch: the same call resumes."""
 
 import dataclasses
 import hashlib
 import json
 import os
+from collections.abc import Mapping
+from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from contrastive_audio.errors import UserError, disk_reason
+from contrastive_audio.store.store import Store
 from contrastive_audio.utils.files import make_folder, read_json, write_json
+from downstream.classifiers.classifier import Classifier, Options
+from downstream.encoders.models import Model
 
 _IDENTITY = "training.json"
 
 
-class State:
-  """How far a training is: weights, those of the best epoch, optimiser and history."""
+class TrainingState:
+  """Weights, the weights of the best epoch, optimiser and history.
 
-  def __init__(self, classifier, optimizer, options, writes=True):
-    """Takes the Classifier, its optimiser, the Options, and whether this host saves."""
+  Attributes:
+    classifier: what is trained.
+    options: how it is trained.
+
+  Example:
+    >>> from contrastive_audio.networks.encoders import frame_cnn
+    >>> from contrastive_audio.training.optimizers import Adam
+    >>> from downstream.encoders.models import cola_front_end
+    >>> classifier = Classifier(cola_front_end(), frame_cnn(64), num_classes=5)
+    >>> state = TrainingState(classifier, Adam(1e-3), Options(frozen=True, epochs=1))
+    >>> state.end_epoch({"loss": 1.6, "validation_score": None})
+    >>> state.finished
+    True
+  """
+
+  def __init__(
+    self,
+    classifier: Classifier,
+    optimizer: keras.optimizers.Optimizer,
+    options: Options,
+    writes: bool = True,
+  ):
+    """Creates the state of a training that has not begun.
+
+    Args:
+      classifier: what is trained.
+      optimizer: its optimiser.
+      options: how it is trained.
+      writes: whether this host saves.
+    """
     self.classifier, self.options, self._writes = classifier, options, writes
     encoder_weights = [] if options.frozen else classifier.encoder.weights
-    # Not what drop-connect draws from: that is set anew in each step.
+    # Without the seeds of drop-connect, which each step sets.
     self._weights = [w.value for w in (*encoder_weights, *classifier.dense.weights)]
     stops_early = options.patience is not None
     self._best = [tf.Variable(w, trainable=False) for w in self._weights if stops_early]
     self._history = tf.Variable("[]")  # in the checkpoint, so that it fits the weights
-    self._manager = None
+    self._manager: tf.train.CheckpointManager | None = None
     self._checkpoint = tf.train.Checkpoint(
       weights=self._weights,
       best=self._best,
@@ -35,14 +69,21 @@ class State:
     )
 
   @property
-  def finished(self):
-    """Whether there is no epoch left."""
+  def finished(self) -> bool:
+    """Whether no epoch is left."""
     epochs, patience = self.classifier.epochs, self.options.patience
     waited = epochs - self._best_epoch()
     return epochs >= self.options.epochs or (patience is not None and waited >= patience)
 
-  def keep_in(self, folder):
-    """Saves each epoch in a folder from now on, after restoring the last one that is there."""
+  def restore_and_keep_in(self, folder: str | os.PathLike) -> None:
+    """Restores the last epoch that was saved in a folder, and saves later ones there.
+
+    Args:
+      folder: see `claim_folder`.
+
+    Raises:
+      UserError: a checkpoint cannot be read.
+    """
     self._manager = tf.train.CheckpointManager(
       self._checkpoint, folder, max_to_keep=1, checkpoint_name="epoch"
     )
@@ -54,46 +95,76 @@ class State:
     except (tf.errors.OpError, AssertionError, ValueError) as error:
       raise UserError(
         f"cannot read the checkpoint {latest}: {str(error).splitlines()[0]}. Delete the folder "
-        f"{folder!r} to train anew"
+        f"{folder!r} to train again"
       ) from error
     self.classifier.history = json.loads(self._history.numpy())
 
-  def end_epoch(self, row):
-    """Takes the history's row of an epoch that has just been trained, and saves."""
-    self.classifier.history.append(row)
+  def end_epoch(self, row: Mapping[str, float | None]) -> None:
+    """Records an epoch that has just been trained, and saves it.
+
+    Args:
+      row: its row of the history, see Classifier.
+    """
+    self.classifier.history.append(dict(row))
     if self._best_epoch() == self.classifier.epochs:
       for best, weight in zip(self._best, self._weights):
         best.assign(weight)
     if self._manager and self._writes:
-      self._save()
+      self._save(self._manager)
 
-  def conclude(self):
-    """Gives the classifier its weights."""
+  def conclude(self) -> None:
+    """Gives the classifier the weights of its best epoch; if it never stops early, of the last."""
     self.classifier.best_epoch = self._best_epoch()
     for best, weight in zip(self._best, self._weights):
       weight.assign(best)
 
-  def _best_epoch(self):
-    """Returns the first epoch of the best score, or the last epoch if it never stops early."""
+  def _best_epoch(self) -> int:
+    """Returns the first epoch with the best score; if it never stops early, the last epoch."""
     history = self.classifier.history
     if self.options.patience is None or not history:
       return len(history)
     return 1 + int(np.argmax([row["validation_score"] for row in history]))
 
-  def _save(self):
+  def _save(self, manager: tf.train.CheckpointManager) -> None:
     self._history.assign(json.dumps(self.classifier.history))
     epoch = self.classifier.epochs
     try:
-      self._manager.save(checkpoint_number=epoch)
+      manager.save(checkpoint_number=epoch)
     except (tf.errors.OpError, OSError) as error:
       raise UserError(
-        f"cannot save epoch {epoch}: {disk_reason(error) or error}. The one before it is kept: "
+        f"cannot save epoch {epoch}: {disk_reason(error) or error}. The previous one is kept: "
         "free some space and run the same command again"
       ) from error
 
 
-def identity(model, store, train_ids, targets, options, validation_ids):
-  """Returns what makes a training another one, as JSON has it."""
+def training_identity(
+  model: Model,
+  store: Store,
+  train_ids: np.ndarray,
+  targets: np.ndarray,
+  options: Options,
+  validation_ids: np.ndarray,
+) -> dict[str, Any]:
+  """Returns everything that distinguishes one training from another, in JSON types.
+
+  Args:
+    model: what is trained.
+    store: the clips.
+    train_ids: int64, clips to train on.
+    targets: float32 `[store.num_clips, C]`.
+    options: how it is trained.
+    validation_ids: int64, clips for early stopping.
+
+  Example:
+    >>> from contrastive_audio.datasets.synthetic import open_synthetic
+    >>> from contrastive_audio.store.preparation import prepare
+    >>> from downstream.encoders.models import open_model
+    >>> store = prepare(open_synthetic(clips_per_class=2), 16_000)
+    >>> model, ids, targets = open_model("logmel_stats"), np.arange(20), np.eye(20)
+    >>> identity = training_identity(model, store, ids, targets, Options(frozen=True), ids[:0])
+    >>> identity["epochs"], len(identity["data set"])
+    (100, 16)
+  """
   arrays = {
     "training clips": train_ids,
     "validation clips": validation_ids,
@@ -108,32 +179,46 @@ def identity(model, store, train_ids, targets, options, validation_ids):
   }
 
 
-def _digest(content):
+def _digest(content: bytes) -> str:
   return hashlib.sha256(content).hexdigest()[:16]
 
 
-def claim(folder, described):
-  """Notes whose folder it is, or refuses a folder of another training."""
+def claim_folder(folder: str | os.PathLike, identity: Mapping[str, Any]) -> None:
+  """Reserves a folder for a training, or refuses it if it belongs to another one.
+
+  Args:
+    folder: created unless it exists.
+    identity: see `training_identity`.
+
+  Raises:
+    UserError: the folder belongs to another training, or cannot be read or written.
+
+  Example:
+    >>> claim_folder("training", {"seed": 0})
+    >>> claim_folder("training", {"seed": 1})
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: 'training' holds another training: seed was 0 ...
+  """
   make_folder(folder)
   path = os.path.join(folder, _IDENTITY)
   if not os.path.exists(path):
-    _write(path, described)
+    _write(path, identity)
     return
   try:
-    found = read_json(path)
+    saved = read_json(path)
   except (OSError, json.JSONDecodeError) as error:
-    raise UserError(f"cannot read {path}: delete its folder to train anew") from error
-  names = [name for name in described if found.get(name) != described[name]]
+    raise UserError(f"cannot read {path}: delete its folder to train again") from error
+  names = [name for name in identity if saved.get(name) != identity[name]]
   if names:
-    changes = [f"{name} was {found.get(name)!r} and is now {described[name]!r}" for name in names]
+    changes = [f"{name} was {saved.get(name)!r} and is now {identity[name]!r}" for name in names]
     raise UserError(
       f"{folder!r} holds another training: {'; '.join(changes)}. Choose another folder, or delete "
       "this one"
     )
 
 
-def _write(path, described):
+def _write(path: str, identity: Mapping[str, Any]) -> None:
   try:
-    write_json(path, described)
+    write_json(path, identity)
   except OSError as error:
     raise UserError(f"cannot write {path}: {disk_reason(error) or error}") from error

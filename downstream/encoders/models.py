@@ -1,4 +1,4 @@
-"""The name of a model -> something that embeds clips: a run, a SavedModel or a baseline.
+"""A name of a model -> something that embeds clips: a run, a SavedModel or a baseline.
 
 FOLDER                   a run folder, or a SavedModel exported by this project
 random:efficientnet_b0   random weights behind the front end of COLA
@@ -10,72 +10,91 @@ import dataclasses
 import hashlib
 import json
 import os
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from contrastive_audio.errors import UserError
-from contrastive_audio.exporting.clip_encoder import ClipEmbedder, ClipEncoder
+from contrastive_audio.exporting.clip_encoder import ClipEmbedder, ClipEncoder, Embedder
 from contrastive_audio.frontend.front_end import FrontEnd
 from contrastive_audio.frontend.log_mel import LogMel
 from contrastive_audio.networks import encoders
+from contrastive_audio.networks.cpu_kernels import use_cpu_kernels
 from contrastive_audio.runs import Run
+from downstream.choices import LOGMEL_STATS, RANDOM, require_model
 from downstream.encoders.log_mel_baseline import StatisticsEmbedder
 
-_RANDOM = "random:"
-LOGMEL_STATS = "logmel_stats"
+_EXPORTED = ("sample_rate_hz", "embedding_size", "window_samples", "cut", "encode")
 
 
 @dataclasses.dataclass(frozen=True)
 class Model:
-  """Something that embeds clips, and can be judged.
+  """Something that embeds clips, and can be evaluated.
 
   Attributes:
     name: as the user wrote it.
-    identity: hex digest of everything that its embeddings depend on, the clips apart.
-    sample_rate_hz: rate of the waves it expects.
+    identity: hex digest of everything that its embeddings depend on, except the clips.
+    sample_rate_hz: rate of the waves that it expects.
     embedding_size: D.
-    embedder: an embedding.ClipEmbedder, or what embeds as one does.
-    front_end: its FrontEnd; None where there is nothing to train.
-    encoder: its keras.Model `[B, T, F, 1] -> [B, D]`; None where there is nothing to train.
+    embedder: a ClipEmbedder, or another Embedder.
+    front_end: its FrontEnd; None if there is nothing to train.
+    encoder: its encoder, `[B, T, F, 1] -> [B, D]`; None if there is nothing to train.
+
+  Example:
+    >>> import numpy as np
+    >>> model = open_model("logmel_stats")
+    >>> second = np.zeros(model.sample_rate_hz, np.float32)
+    >>> next(iter(model.embedder.embed([second]))).shape == (model.embedding_size,)
+    True
   """
 
   name: str
   identity: str
   sample_rate_hz: int
   embedding_size: int
-  embedder: object
+  embedder: Embedder
   front_end: FrontEnd | None = None
   encoder: keras.Model | None = None
 
 
-def open_model(name, seed=0):
+def open_model(name: str, seed: int = 0) -> Model:
   """Opens what `--model` names.
 
   Args:
-    name: see above.
-    seed: of random weights.
-
-  Returns:
-    A Model.
+    name: see the docstring of this module.
+    seed: seed of random weights.
 
   Raises:
-    UserError: no such model.
+    UserError: there is no such model.
+
+  Example:
+    >>> open_model("logmel_stats").embedding_size  # mean and standard deviation of 64 bands
+    128
   """
+  require_model(name)
   if name == LOGMEL_STATS:
     log_mel = cola_front_end().log_mel
-    return Model(name, LOGMEL_STATS, log_mel.sample_rate_hz, 2 * 64, StatisticsEmbedder(log_mel))
-  if name.startswith(_RANDOM):
+    embedder = StatisticsEmbedder(log_mel)
+    return Model(name, LOGMEL_STATS, log_mel.sample_rate_hz, 2 * log_mel.num_mels, embedder)
+  if name.startswith(RANDOM):
     return _open_random(name, seed)
   if os.path.exists(os.path.join(name, "config.json")):
     run = Run.open(name)
     encoder = run.encoder()
-    return _of_keras(name, _digest_of_files([run.path("encoder.keras")]), run.front_end(), encoder)
+    digest = _digest_of_files([run.path("encoder.keras")])
+    return keras_model(name, digest, run.front_end(), encoder)
   return _open_saved_model(name)
 
 
-def cola_front_end():
-  """Returns the front end of COLA (16 kHz, 64 HTK mels, 96 frames), for baselines."""
+def cola_front_end() -> FrontEnd:
+  """Returns the front end of COLA (16 kHz, 64 HTK mels, 96 frames), for baselines.
+
+  Example:
+    >>> cola_front_end().num_samples / 16_000  # seconds
+    0.975
+  """
   log_mel = LogMel(
     sample_rate_hz=16_000,
     window="hann",
@@ -96,33 +115,49 @@ def cola_front_end():
   return FrontEnd(log_mel, 96, "excerpt_l2")
 
 
-def _open_random(name, seed):
-  network = name.removeprefix(_RANDOM)
+def _open_random(name: str, seed: int) -> Model:
+  network = name.removeprefix(RANDOM)
   keras.utils.set_random_seed(seed)
   if network == "efficientnet_b0":
     front_end = cola_front_end()
     encoder = encoders.efficientnet_b0(front_end.num_mels)
-  elif os.path.exists(os.path.join(network, "config.json")):
+  else:
     run = Run.open(network)
     front_end, encoder = run.front_end(), keras.models.clone_model(run.encoder())
-  else:
-    raise UserError(
-      f"--model={name}: after random: comes efficientnet_b0, or a run folder, whose network and "
-      "front end are taken"
-    )
   digest = f"{network} {seed} {tf.__version__} {keras.__version__}"
-  return _of_keras(name, digest, front_end, encoder)
+  return keras_model(name, digest, front_end, encoder)
 
 
-def _of_keras(name, digest, front_end, encoder):
-  front_end = json.dumps(_without_names(front_end.get_config()), sort_keys=True)
-  identity = hashlib.sha256(f"{encoder.name} {digest} {front_end}".encode()).hexdigest()
-  encoders.use_fast_kernels(encoder)
-  return _of_clip_encoder(name, identity, ClipEncoder(front_end, encoder), front_end, encoder)
+def keras_model(name: str, digest: str, front_end: FrontEnd, encoder: keras.Model) -> Model:
+  """Returns the Model of a Keras encoder.
+
+  Args:
+    name: of the model.
+    digest: a text that changes whenever the weights may have changed.
+    front_end: of the encoder.
+    encoder: `[B, T, F, 1] -> [B, D]`.
+
+  Example:
+    >>> model = keras_model("untrained", "", cola_front_end(), encoders.frame_cnn(64))
+    >>> model.sample_rate_hz, model.embedding_size
+    (16000, 3072)
+  """
+  config = json.dumps(_without_names(front_end.get_config()), sort_keys=True)
+  identity = hashlib.sha256(f"{encoder.name} {digest} {config}".encode()).hexdigest()
+  use_cpu_kernels(encoder)
+  return Model(
+    name=name,
+    identity=identity,
+    sample_rate_hz=front_end.sample_rate_hz,
+    embedding_size=encoder.output_shape[-1],
+    embedder=ClipEmbedder(ClipEncoder(front_end, encoder)),
+    front_end=front_end,
+    encoder=encoder,
+  )
 
 
-def _without_names(config):
-  """Drops the names of layers, which Keras counts up."""
+def _without_names(config: Mapping[str, Any]) -> dict[str, Any]:
+  """Drops the names of layers, which Keras numbers consecutively."""
   return {
     key: _without_names(value) if isinstance(value, dict) else value
     for key, value in config.items()
@@ -130,25 +165,7 @@ def _without_names(config):
   }
 
 
-def _of_clip_encoder(name, identity, clip_encoder, front_end=None, encoder=None):
-  sizes = int(clip_encoder.sample_rate_hz), int(clip_encoder.embedding_size)
-  return Model(name, identity, *sizes, ClipEmbedder(clip_encoder), front_end, encoder)
-
-
-_NEEDED = ("sample_rate_hz", "embedding_size", "window_samples", "cut", "encode")
-
-
-def _open_saved_model(folder):
-  if not os.path.isdir(folder):
-    raise UserError(
-      f"--model={folder}: there is no such folder; a model is a run folder, an exported "
-      f"SavedModel, {LOGMEL_STATS}, random:efficientnet_b0 or random:RUN"
-    )
-  if not tf.saved_model.contains_saved_model(folder):
-    raise UserError(
-      f"--model={folder}: the folder holds neither a run (config.json) nor a SavedModel "
-      "(saved_model.pb)"
-    )
+def _open_saved_model(folder: str) -> Model:
   try:
     loaded = tf.saved_model.load(folder)
   except (OSError, ValueError, tf.errors.OpError) as error:
@@ -156,21 +173,33 @@ def _open_saved_model(folder):
       f"--model={folder}: the SavedModel cannot be loaded ({str(error).splitlines()[0]}): export "
       "it again with python -m contrastive_audio.export --run=RUN"
     ) from error
-  if missing := [part for part in _NEEDED if not hasattr(loaded, part)]:
+  if missing := [name for name in _EXPORTED if not hasattr(loaded, name)]:
     raise UserError(
       f"--model={folder}: the SavedModel lacks {', '.join(missing)}, which those exported by this "
       "version have: export it again with python -m contrastive_audio.export --run=RUN"
     )
-  paths = [os.path.join(root, f) for root, _, files in os.walk(folder) for f in files]
-  return _of_clip_encoder(folder, _digest_of_files(sorted(paths)), loaded)
+  paths = [os.path.join(root, file) for root, _, files in os.walk(folder) for file in files]
+  return Model(
+    name=folder,
+    identity=_digest_of_files(sorted(paths)),
+    sample_rate_hz=int(loaded.sample_rate_hz),
+    embedding_size=int(loaded.embedding_size),
+    embedder=ClipEmbedder(loaded),
+  )
 
 
-def _digest_of_files(paths):
+def _digest_of_files(paths: Iterable[str]) -> str:
   return hashlib.sha256("".join(map(digest_of_file, paths)).encode()).hexdigest()
 
 
-def digest_of_file(path):
-  """Returns the hex digest of a file's content."""
+def digest_of_file(path: str) -> str:
+  """Returns the hex digest (SHA-256) of a file's content.
+
+  Example:
+    >>> open("empty", "w").close()
+    >>> digest_of_file("empty")[:8]
+    'e3b0c442'
+  """
   digest = hashlib.sha256()
   with open(path, "rb") as file:
     while block := file.read(1 << 20):

@@ -1,101 +1,95 @@
-"""Pre-trainings and measurements that are done once: what is there is taken, what is not is made.
+"""Pre-trainings and measurements, each done once and kept in a folder.
 
-runs/           a run folder for each pre-training and seed
-results/        a JSON file for each measurement
-training/       the state of a fine-tuning that has not ended
-embeddings/     see embeddings.Embeddings
+runs/           a run folder per pre-training and seed
+results/        a JSON file per measurement
+training/       the state of an unfinished fine-tuning
+embeddings/     see embedding_parts.Embeddings
 keys-*.txt      the clips of pre-training
 """
 
 import dataclasses
 import math
 import os
-import re
 import shutil
-import subprocess
-import sys
+from collections.abc import Callable
+from typing import Any
 
-from contrastive_audio import datasets
+from contrastive_audio.cli.console import line
 from contrastive_audio.errors import UserError
-from contrastive_audio.utils.files import make_folder, write_json, write_text
-from downstream import finetune, judging, knn, linear, tasks
-from downstream.classifiers.excerpt_training import Options
-from downstream.encoders import models
-from downstream.judging import Condition
+from contrastive_audio.store.store import Store
+from contrastive_audio.utils.files import make_folder, write_json
+from downstream.cards.opening import open_task, require_data
+from downstream.cards.task_data import TaskData
+from downstream.choices import TaskChoice
+from downstream.classifiers.classifier import Options
+from downstream.classifiers.fine_tuning import fine_tuning_method
+from downstream.classifiers.linear_evaluation import cached_linear_method
+from downstream.classifiers.nearest_neighbours import knn_method
+from downstream.classifiers.problem import MakeMethod
+from downstream.encoders.models import Model, digest_of_file, open_model
+from downstream.evaluation import evaluate
+from downstream.evaluation_files import Result
 from downstream.papers import result_files
+from downstream.papers.measurement import LaboratoryRequest, Measurement, Pretraining
 from downstream.papers.obstacles import Obstacles, TaskUnusable
+from downstream.papers.pretrainings import Pretrainings
 
-# Suite -> tasks whose training clips are used to pre-train; their labels play no part.
-PRETRAINING = {"small": ("digit", "esc10_fold5", "instrument")}
-# System -> what its paper pre-trains on.
-PAPER_DATASETS = {"cola": "audioset", "mixback": "fsdnoisy18k"}
-
-
-@dataclasses.dataclass(frozen=True)
-class Pretraining:
-  """A run to be made by `python -m SYSTEM.train`.
-
-  Attributes:
-    system: "cola" or "mixback".
-    options: flags, (name, value) pairs.
-    random: take its network and front end with random weights.
-    dataset: as `--dataset` has it; None: the training clips of tasks.
-  """
-
-  system: str
-  options: tuple = ()
-  random: bool = False
-  dataset: str | None = None
-
-  def name(self, seed):
-    """Name of the run folder."""
-    data = [re.sub(r"[^\w.-]+", "_", self.dataset)] if self.dataset else []
-    values = [str(value) for _, value in self.options]
-    return "-".join([self.system, *data, *values, str(seed)])
-
-
-@dataclasses.dataclass(frozen=True)
-class Measurement:
-  """A number to be measured for each seed.
-
-  Attributes:
-    model: a Pretraining, or what `--model` takes; `{seed}` in it stands for the seed.
-    method: one of METHODS.
-    task: as `--task` has it.
-    condition: a judging.Condition.
-  """
-
-  model: object
-  method: str
-  task: str
-  condition: Condition
+# Name of a method -> `(laboratory, seed) -> MakeMethod`.
+METHODS: dict[str, Callable[["Laboratory", int], MakeMethod]] = {
+  "linear": lambda laboratory, _: cached_linear_method(cache=laboratory.embeddings_folder),
+  "knn": lambda laboratory, _: knn_method(cache=laboratory.embeddings_folder),
+  "knn_patches": lambda laboratory, _: knn_method("patches", cache=laboratory.embeddings_folder),
+  "finetune": lambda laboratory, seed: laboratory.fine_tuning(seed),
+  # A tenth of the learning rate, as mix-back's released configuration fine-tunes.
+  "finetune_slowly": lambda laboratory, seed: laboratory.fine_tuning(seed, learning_rate=1e-4),
+  "finetune_from_linear": lambda laboratory, seed: laboratory.fine_tuning(
+    seed, learning_rate=1e-4, start="linear", batchnorm="fixed"
+  ),
+}
 
 
 class Laboratory:
-  """A folder of pre-trainings and results, and what is needed to make them.
+  """A folder of pre-trainings and results.
 
-  Args:
-    folder: where everything is.
-    suite: "small" or "papers".
-    flag_values: dictionary of the flags of `tables`.
+  Attributes:
+    folder: where everything is kept.
+
+  Example:
+    >>> laboratory = Laboratory(LaboratoryRequest("tables"))
+    >>> sorted(os.listdir(laboratory.folder))
+    ['embeddings', 'results', 'runs']
   """
 
-  def __init__(self, folder, suite, flag_values):
-    self.folder, self._suite, self._flags = folder, suite, flag_values
-    self._opened = {}  # models and tasks are used by several measurements in a row
-    self._obstacles = Obstacles()
-    for part in ("runs", "results", "embeddings"):
-      make_folder(os.path.join(folder, part))
+  def __init__(self, request: LaboratoryRequest):
+    """Creates the folder unless it exists.
 
-  def measure(self, measurement, seed):
-    """Returns the score in %, measured now or before.
-
-    In the suite "papers" it is NaN where data is missing, which is said once.
+    Args:
+      request: where it works, on which data, with which budget.
     """
-    path, described = self._result(measurement, seed)
-    if (score := result_files.known(path, described)) is not None:
+    self.folder, self._request = request.folder, request
+    self._pretrainings = Pretrainings(request, self._open_task)
+    self._opened: dict[tuple, Any] = {}  # models and tasks are used several times in a row
+    self._obstacles = Obstacles()
+    for name in ("runs", "results", "embeddings"):
+      make_folder(os.path.join(self.folder, name))
+
+  def measure(self, measurement: Measurement, seed: int) -> float:
+    """Returns a score, measured now or earlier.
+
+    Args:
+      measurement: what is measured.
+      seed: of the pre-training, the split and the classifier.
+
+    Returns:
+      The score in %. In the suite "papers", NaN if data is missing, which is reported once.
+
+    Raises:
+      UserError: something cannot be measured.
+    """
+    path, settings = self._result_file(measurement, seed)
+    if (score := result_files.read_score(path, settings)) is not None:
       return score
-    if self._suite != "papers":
+    if self._request.suite != "papers":
       return self._measure(measurement, seed)
     if self._is_blocked(measurement, seed):
       return math.nan
@@ -105,84 +99,61 @@ class Laboratory:
       self._obstacles.add(measurement.task, str(error))
       return math.nan
 
-  def _measure(self, measurement, seed):
-    model = self.model(measurement.model, seed)
-    path, described = self._result(measurement, seed)
-    state = os.path.join(self.folder, "training", os.path.basename(path).removesuffix(".json"))
-    result = self._judge(measurement, model, seed, state)
-    result.pop("predictions")
-    write_json(path, described | {"result": result})
-    shutil.rmtree(state, ignore_errors=True)
-    print(f"measured   {measurement.method} {measurement.task} {model}: {result['score']:.1f} %")
-    return result["score"]
+  def model(self, model: Pretraining | str, seed: int) -> str:
+    """Returns a model as `--model` takes it, and pre-trains it if necessary."""
+    return self._pretrainings.make(model, seed)
 
-  def _result(self, measurement, seed):
-    """Returns (path, content) of the file that says what was measured."""
-    model = self._model_name(measurement.model, seed)
-    described = dataclasses.asdict(measurement) | {"model": model, "seed": seed}
-    if measurement.method.startswith("finetune"):
-      described["epochs"] = self._flags["epochs"]
-    described["weights"] = _weights(model)
-    return os.path.join(self.folder, "results", result_files.name(described)), described
-
-  def _is_blocked(self, measurement, seed):
-    """Whether the task, or the data of a pre-training that is still to be done, is missing."""
-    task, model = measurement.task, measurement.model
-    if self._obstacles.found(task, lambda: tasks.require_data(task, self._flags)):
-      return True
-    if not isinstance(model, Pretraining) or self._is_trained(model, seed):
-      return False
-    locations = self._flags["data_dir"], self._flags["manual_dir"]
-    return self._obstacles.found(
-      f"pre-training of {model.system}",
-      lambda: datasets.open_source(self._dataset(model), None, *locations),
-    )
-
-  def model(self, model, seed):
-    """Returns what `--model` takes, pre-trained if need be."""
-    if isinstance(model, Pretraining) and not self._is_trained(model, seed):
-      self._pretrain(model, self._run_folder(model, seed), seed)
-    return self._model_name(model, seed)
-
-  def _model_name(self, model, seed):
-    if not isinstance(model, Pretraining):
-      return model.replace("{seed}", str(seed))
-    folder = self._run_folder(model, seed)
-    return f"random:{folder}" if model.random else folder
-
-  def _run_folder(self, model, seed):
-    return os.path.join(self.folder, "runs", model.name(seed))
-
-  def _is_trained(self, model, seed):
-    return os.path.exists(os.path.join(self._run_folder(model, seed), "saved_model"))
-
-  def _judge(self, measurement, name, seed, state):
-    cache = self._cache
-    methods = {
-      "linear": lambda: linear.cached(cache=cache),
-      "knn": lambda: knn.make_method(cache=cache),
-      "knn_patches": lambda: knn.make_method("patches", cache=cache),
-      "finetune": lambda: self._finetune(seed),
-      # Of a pre-trained encoder: a tenth of the rate, as in mix-back's released configuration.
-      "finetune_slowly": lambda: self._finetune(seed, learning_rate=1e-4),
-      "finetune_from_linear": lambda: self._finetune(
-        seed, learning_rate=1e-4, start="linear", batchnorm="fixed"
-      ),
-    }
-    model = self._open(("model", name, seed), lambda: models.open_model(name, seed))
-    data = self._usable_task(measurement.task, model.sample_rate_hz, seed)
-    method = methods[measurement.method]()(data, model)
-    return judging.judge(method, data, model, measurement.condition, seed, state)
-
-  def _finetune(self, seed, **options):
-    options = {"epochs": self._flags["epochs"], "patience": 10, "seed": seed} | options
-    return finetune.make_method(Options(frozen=False, **options))
-
-  def _cache(self, model, store):
+  def embeddings_folder(self, model: Model, store: Store) -> str:
+    """Returns where the embeddings of a model on a store are kept."""
     name = f"{model.identity[:16]}-{store.digest[:16]}"
     return os.path.join(self.folder, "embeddings", name)
 
-  def _usable_task(self, task, sample_rate_hz, seed):
+  def fine_tuning(self, seed: int, **options: Any) -> MakeMethod:
+    """Returns the method of fine-tuning, within the budget of the laboratory.
+
+    Args:
+      seed: of the classifier.
+      **options: fields of classifier.Options.
+    """
+    defaults = {"epochs": self._request.epochs, "patience": 10, "seed": seed}
+    return fine_tuning_method(Options(frozen=False, **(defaults | options)))
+
+  def _measure(self, measurement: Measurement, seed: int) -> float:
+    model = self.model(measurement.model, seed)
+    path, settings = self._result_file(measurement, seed)
+    state = os.path.join(self.folder, "training", os.path.basename(path).removesuffix(".json"))
+    result = self._evaluate(measurement, model, seed, state)
+    write_json(path, settings | {"result": result.numbers()})
+    shutil.rmtree(state, ignore_errors=True)
+    line("measured", f"{measurement.method} {measurement.task} {model}: {result.score:.1f} %")
+    return result.score
+
+  def _result_file(self, measurement: Measurement, seed: int) -> tuple[str, dict[str, Any]]:
+    """Returns the path of the result file and everything that the result depends on."""
+    model = self._pretrainings.name_of(measurement.model, seed)
+    settings = dataclasses.asdict(measurement) | {"model": model, "seed": seed}
+    if measurement.method.startswith("finetune"):
+      settings["epochs"] = self._request.epochs
+    settings["weights"] = _digest_of_weights(model)
+    return os.path.join(self.folder, "results", result_files.file_name(settings)), settings
+
+  def _is_blocked(self, measurement: Measurement, seed: int) -> bool:
+    """Whether data is missing: that of the task, or that of a pre-training still to be done."""
+    task, model = self._task_choice(measurement.task), measurement.model
+    if self._obstacles.blocks(task.name, lambda: require_data(task, self._request.location)):
+      return True
+    if isinstance(model, str) or self._pretrainings.is_trained(model, seed):
+      return False
+    name = f"pre-training of {model.system}"
+    return self._obstacles.blocks(name, lambda: self._pretrainings.require_data(model))
+
+  def _evaluate(self, measurement: Measurement, name: str, seed: int, state: str) -> Result:
+    model = self._open(("model", name, seed), lambda: open_model(name, seed))
+    data = self._usable_task(measurement.task, model.sample_rate_hz, seed)
+    method = METHODS[measurement.method](self, seed)(data, model)
+    return evaluate(method, data, model, measurement.condition, seed, state)
+
+  def _usable_task(self, task: str, sample_rate_hz: int, seed: int) -> TaskData:
     try:
       data = self._open_task(task, sample_rate_hz)
       data.splits(seed)
@@ -190,69 +161,24 @@ class Laboratory:
       raise TaskUnusable(str(error)) from error
     return data
 
-  def _open_task(self, task, sample_rate_hz):
+  def _open_task(self, task: str, sample_rate_hz: int) -> TaskData:
+    choice, location = self._task_choice(task), self._request.location
     key = ("task", task, sample_rate_hz)
-    return self._open(key, lambda: tasks.open_task(task, sample_rate_hz, self._flags))
+    return self._open(key, lambda: open_task(choice, location, sample_rate_hz))
 
-  def _open(self, key, make):
-    """Keeps the last model and all tasks."""
+  def _task_choice(self, task: str) -> TaskChoice:
+    return TaskChoice(task, audio_root=self._request.audio_root)
+
+  def _open(self, key: tuple, make: Callable[[], Any]) -> Any:
+    """Returns what `make` returns, from memory if possible; keeps the last model and all tasks."""
     if key not in self._opened:
       if key[0] == "model":
         self._opened = {k: v for k, v in self._opened.items() if k[0] != "model"}
       self._opened[key] = make()
     return self._opened[key]
 
-  def _pretrain(self, model, folder, seed):
-    """Trains in a process of its own; a run that was cut goes on."""
-    options = [f"--{name}={value}" for name, value in model.options]
-    options += [
-      f"--seed={seed}",
-      f"--run={folder}",
-      "--monitor_every=0",
-      *self._data_options(model),
-    ]
-    print(f"pre-train  python -m {model.system}.train {' '.join(options)}", flush=True)
-    done = subprocess.run([sys.executable, "-m", f"{model.system}.train", *options], check=False)
-    if done.returncode or not os.path.exists(os.path.join(folder, "saved_model")):
-      raise UserError(
-        f"the pre-training in {folder} did not end (see above); what is finished is kept, and the "
-        "same command goes on"
-      )
 
-  def _dataset(self, model):
-    return model.dataset or self._flags["pretraining_dataset"] or PAPER_DATASETS[model.system]
-
-  def _data_options(self, model):
-    """Flags that choose the clips of pre-training."""
-    names = ("data_dir", "manual_dir", "store_dir", "max_bad_fraction")
-    shared = [f"--{name}={self._flags[name]}" for name in names if self._flags[name] is not None]
-    if self._suite == "papers" or model.dataset:
-      return [f"--dataset={self._dataset(model)}", *shared]
-    root = self._flags["audio_root"] or ""
-    cards = [tasks.CARDS[name] for name in self._pretraining_tasks()]
-    sources = dict.fromkeys(card.dataset.replace(tasks.AUDIO_ROOT, root) for card in cards)
-    return [*(f"--dataset={name}" for name in sources), f"--keys={self._write_keys()}", *shared]
-
-  def _pretraining_tasks(self):
-    chosen = self._flags["pretraining_tasks"] or PRETRAINING[self._suite]
-    if unknown := [name for name in chosen if name not in tasks.CARDS]:
-      raise UserError(f"--pretraining_tasks: there is no card {unknown[0]!r}")
-    return chosen
-
-  def _write_keys(self):
-    """Names the clips of pre-training in a file: the training clips of its tasks."""
-    path = os.path.join(self.folder, f"keys-{self._suite}.txt")
-    keys = []
-    for task in self._pretraining_tasks():
-      data = self._open_task(task, 16_000)
-      keys += [data.clips.keys[i] for i in data.splits(0)[0].train]
-    write_text(path, "".join(f"{key}\n" for key in keys))
-    return path
-
-
-def _weights(model):
-  """Something that changes when a run is trained anew."""
+def _digest_of_weights(model: str) -> str | None:
+  """Returns a digest that changes when a run is trained again; None without weights."""
   path = os.path.join(model.removeprefix("random:"), "encoder.keras")
-  if not os.path.exists(path):
-    return None
-  return models.digest_of_file(path)[:16]
+  return digest_of_file(path)[:16] if os.path.exists(path) else None

@@ -1,93 +1,61 @@
 """The tables of the papers: which models are compared, by which method, on which tasks.
 
-`tables` runs and prints them. Pre-trainings are named by their flags, so that tables share them.
+`results` measures and prints them. Pre-trainings are named by their flags, so tables share them.
 """
 
 import dataclasses
+from collections.abc import Callable
+from typing import Any
 
 from contrastive_audio.errors import UserError
 from downstream.cards import published_scores
-from downstream.judging import Condition
-from downstream.papers.laboratory import PAPER_DATASETS, Pretraining
-from downstream.tasks import SUITES
+from downstream.cards.all_cards import SUITES
+from downstream.choices import Condition
+from downstream.papers.measurement import PAPER_DATASETS, Pretraining
+from downstream.papers.table import Table, TableRequest, Variant
 
 
-@dataclasses.dataclass(frozen=True)
-class Variant:
-  """What is compared: a model and how it is judged.
-
-  Attributes:
-    name: for people.
-    model: a Pretraining, or what `--model` takes.
-    method: see experiments.
-    column: its name in `published`, or None.
-  """
-
-  name: str
-  model: object
-  method: str = "linear"
-  column: str | None = None
+def _cola(request: TableRequest, **options: Any) -> Pretraining:
+  return _pretraining("cola", request, options)
 
 
-@dataclasses.dataclass(frozen=True)
-class Table:
-  """A table of a paper.
-
-  Attributes:
-    title: what it shows, and where in the paper.
-    variants: list of Variants.
-    tasks: names.
-    tasks_are_rows: as COLA has it; otherwise variants are rows.
-    published: (column, task) -> %.
-    conditions: name -> Condition, where a task is judged under several.
-  """
-
-  title: str
-  variants: list
-  tasks: tuple
-  tasks_are_rows: bool = True
-  published: dict = dataclasses.field(default_factory=dict)
-  conditions: dict = dataclasses.field(default_factory=lambda: {"": Condition()})
+def _mixback(request: TableRequest, **options: Any) -> Pretraining:
+  return _pretraining("mixback", request, options)
 
 
-def _cola(values, **options):
-  return _pretraining("cola", values, options)
-
-
-def _mixback(values, **options):
-  return _pretraining("mixback", values, options)
-
-
-def _pretraining(system, values, options):
+def _pretraining(system: str, request: TableRequest, options: dict[str, Any]) -> Pretraining:
   dataset = None
-  if values["suite"] == "papers":
-    dataset = values["pretraining_dataset"] or PAPER_DATASETS[system]
-  return Pretraining(system, _budget(values, system) + tuple(options.items()), dataset=dataset)
+  if request.suite == "papers":
+    dataset = request.pretraining_dataset or PAPER_DATASETS[system]
+  return Pretraining(system, _budget(request, system) + tuple(options.items()), dataset=dataset)
 
 
-def _budget(values, system):
-  """The paper's recipe, or, for the small suite, the quick one and a budget of steps."""
-  given = tuple((name, values[name]) for name in ("steps", "batch_size") if values[name])
-  if values["suite"] == "papers":
-    return (("recipe", "paper"), *given)
-  steps = () if values["steps"] else (("steps", _SMALL_STEPS[system]),)
-  return (("recipe", "quick"), *steps, *given)
+def _budget(request: TableRequest, system: str) -> tuple[tuple[str, Any], ...]:
+  """Returns flags: the paper's recipe, or, for the small suite, the quick one and few steps."""
+  budget = {"steps": request.steps, "batch_size": request.batch_size}
+  options = tuple((name, value) for name, value in budget.items() if value)
+  if request.suite == "papers":
+    return (("recipe", "paper"), *options)
+  steps = () if request.steps else (("steps", _SMALL_STEPS[system]),)
+  return (("recipe", "quick"), *steps, *options)
 
 
-def _cola_tasks(values):
-  return SUITES["small"] if values["suite"] == "small" else tuple(published_scores.PAPER_TASKS)
+def _cola_tasks(request: TableRequest) -> tuple[str, ...]:
+  return SUITES["small"] if request.suite == "small" else tuple(published_scores.PAPER_TASKS)
 
 
-def _mixback_tasks(values, small, papers):
-  return small if values["suite"] == "small" else papers
+def _mixback_tasks(
+  request: TableRequest, small: tuple[str, ...], papers: tuple[str, ...]
+) -> tuple[str, ...]:
+  return small if request.suite == "small" else papers
 
 
 _SMALL_STEPS = {"cola": 100, "mixback": 80}
 _RANDOM = "random:efficientnet_b0"
 
 
-def _cola_downstream(values):
-  run = _cola(values, similarity="bilinear")
+def _cola_downstream(request: TableRequest) -> Table:
+  run = _cola(request, similarity="bilinear")
   return Table(
     "random weights, supervised, frozen and fine-tuned (COLA, Table 1)",
     [
@@ -96,71 +64,71 @@ def _cola_downstream(values):
       Variant("COLA, frozen", run, column="frozen"),
       Variant("COLA, fine-tuned", run, "finetune", "fine_tuned"),
     ],
-    _cola_tasks(values),
+    _cola_tasks(request),
     published=published_scores.COLA_DOWNSTREAM,
   )
 
 
-def _cola_baselines(values):
+def _cola_baselines(request: TableRequest) -> Table:
   others = {"cbow": "CBoW", "skip_gram": "SG", "temporal_gap": "TemporalGap"}
   others |= {"triplet_loss": "Triplet loss", "trill": "TRILL"}
   variants = [
     Variant("log-mel statistics", "logmel_stats"),
     Variant("random weights", _RANDOM),
-    Variant("COLA", _cola(values, similarity="bilinear"), column="cola"),
+    Variant("COLA", _cola(request, similarity="bilinear"), column="cola"),
   ]
-  if values["suite"] == "papers":
+  if request.suite == "papers":
     variants += [Variant(name, None, column=column) for column, name in others.items()]
   return Table(
     "linear classifiers on COLA and on baselines (COLA, Table 2)",
     variants,
-    _cola_tasks(values),
+    _cola_tasks(request),
     published=published_scores.COLA_BASELINES,
   )
 
 
-def _cola_similarity(values):
+def _cola_similarity(request: TableRequest) -> Table:
   names = ("cosine", "bilinear")
   return Table(
     "cosine and bilinear similarity (COLA, Table 3)",
-    [Variant(name, _cola(values, similarity=name), column=name) for name in names],
-    _cola_tasks(values),
+    [Variant(name, _cola(request, similarity=name), column=name) for name in names],
+    _cola_tasks(request),
     published=published_scores.COLA_SIMILARITY,
   )
 
 
-def _cola_batch_size(values):
-  sizes = (256, 512, 1024, 2048) if values["suite"] == "papers" else (8, 16, 32, 64)
+def _cola_batch_size(request: TableRequest) -> Table:
+  sizes = (256, 512, 1024, 2048) if request.suite == "papers" else (8, 16, 32, 64)
   return Table(
     "batch size of pre-training, at equal steps (COLA, Table 4)",
     [
       Variant(
-        str(size), _cola(values, similarity="bilinear", batch_size=size), column=f"batch_{size}"
+        str(size), _cola(request, similarity="bilinear", batch_size=size), column=f"batch_{size}"
       )
       for size in sizes
     ],
-    _cola_tasks(values),
+    _cola_tasks(request),
     published=published_scores.COLA_BATCH_SIZE,
   )
 
 
-def _knn_table(title, values, variants):
-  """The second paper judges its ablations by kNN, without training."""
+def _knn_table(title: str, request: TableRequest, variants: dict[str, dict[str, Any]]) -> Table:
+  """Returns a table of the second paper, which evaluates its ablations by kNN, without training."""
   rows = [
-    Variant(name, _mixback(values, **options), "knn_patches") for name, options in variants.items()
+    Variant(name, _mixback(request, **options), "knn_patches") for name, options in variants.items()
   ]
-  # As in the released code: clean training clips, by which one chooses, and the official test.
-  judged_on = _mixback_tasks(values, SUITES["small"], ("fsdnoisy18k_validation", "fsdnoisy18k"))
-  return Table(title, rows, judged_on, tasks_are_rows=False)
+  # As in the released code: clean training clips, for model selection, and the official test clips.
+  tasks = _mixback_tasks(request, SUITES["small"], ("fsdnoisy18k_validation", "fsdnoisy18k"))
+  return Table(title, rows, tasks, tasks_are_rows=False)
 
 
 _VIEWS = {"positives": "random", "mix": "batch", "mix_alpha": 0.05}
 
 
-def _mixback_sampling(values):
+def _mixback_sampling(request: TableRequest) -> Table:
   return _knn_table(
     "choice of the two patches, kNN (mix-back, ablation of patch sampling)",
-    values,
+    request,
     {
       "same patch": _VIEWS | {"positives": "same"},
       "random patches": _VIEWS,
@@ -169,10 +137,10 @@ def _mixback_sampling(values):
   )
 
 
-def _mixback_mix(values):
+def _mixback_mix(request: TableRequest) -> Table:
   return _knn_table(
     "mix-back, kNN (mix-back, ablation of the background)",
-    values,
+    request,
     {
       "no mix-back": _VIEWS | {"mix": "none"},
       "within the clip": _VIEWS | {"mix": "within_clip"},
@@ -181,11 +149,11 @@ def _mixback_mix(values):
   )
 
 
-def _mixback_augment(values):
+def _mixback_augment(request: TableRequest) -> Table:
   compositions = ["none", "rrc", "compress", "noise", "specaugment", "rrc,compress,noise", "all"]
   return _knn_table(
     "augmentation, kNN (mix-back, ablation of data augmentation)",
-    values,
+    request,
     {name: _VIEWS | {"augment": name} for name in compositions},
   )
 
@@ -193,27 +161,27 @@ def _mixback_augment(values):
 _ENCODERS = {"resnet18": "ResNet-18", "vgg_like": "VGG-like", "crnn": "CRNN"}
 
 
-def _mixback_linear(values):
+def _mixback_linear(request: TableRequest) -> Table:
   variants = []
   for encoder, name in _ENCODERS.items():
-    run = _mixback(values, **_VIEWS, encoder=encoder)
+    run = _mixback(request, **_VIEWS, encoder=encoder)
     random = dataclasses.replace(run, random=True)
     variants += [Variant(f"{name}, random weights", random), Variant(f"{name}, pre-trained", run)]
-  judged_on = _mixback_tasks(values, SUITES["small"], ("fsdnoisy18k",))
-  return Table("linear evaluation (mix-back)", variants, judged_on, tasks_are_rows=False)
+  tasks = _mixback_tasks(request, SUITES["small"], ("fsdnoisy18k",))
+  return Table("linear evaluation (mix-back)", variants, tasks, tasks_are_rows=False)
 
 
-def _mixback_finetune(values):
+def _mixback_finetune(request: TableRequest) -> Table:
   variants = []
   for encoder, name in _ENCODERS.items():
-    run = _mixback(values, **_VIEWS, encoder=encoder)
+    run = _mixback(request, **_VIEWS, encoder=encoder)
     random = dataclasses.replace(run, random=True)
     variants += [
       Variant(f"{name}, from scratch", random, "finetune"),
       Variant(f"{name}, pre-trained", run, "finetune"),
     ]
   title = "fine-tuning on noisy and on few labels (mix-back)"
-  if values["suite"] == "papers":  # the labels are noisy, or few, by themselves
+  if request.suite == "papers":  # these data sets have noisy or few labels anyway
     return Table(title, variants, ("fsdnoisy18k", "fsdnoisy18k_clean"), tasks_are_rows=False)
   return Table(
     title,
@@ -224,16 +192,16 @@ def _mixback_finetune(values):
   )
 
 
-def _suite(values):
-  if not values["models"]:
-    raise UserError("--table=suite needs --models=NAME=MODEL,...; {seed} in it is the seed")
-  pairs = [pair.partition("=") for pair in values["models"]]
+def _suite(request: TableRequest) -> Table:
+  if not request.models:
+    raise UserError("--table=suite needs --models=NAME=MODEL,...; {seed} stands for the seed")
+  pairs = [pair.partition("=") for pair in request.models]
   variants = [Variant(name, model or name) for name, _, model in pairs]
-  chosen = _cola_tasks(values)
-  return Table("linear evaluation of the given models", variants, chosen, tasks_are_rows=False)
+  tasks = _cola_tasks(request)
+  return Table("linear evaluation of the given models", variants, tasks, tasks_are_rows=False)
 
 
-MAKERS = {
+MAKERS: dict[str, Callable[[TableRequest], Table]] = {
   "suite": _suite,
   "cola_downstream": _cola_downstream,
   "cola_baselines": _cola_baselines,

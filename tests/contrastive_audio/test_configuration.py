@@ -1,10 +1,15 @@
-"""Settings of fields that have no flag of their own."""
+"""Configurations: settings of fields that have no flag of their own, and the number of steps."""
+
+import dataclasses
 
 import pytest
 
+import cola.config
+import mixback.config
 from cola.config import Config
-from contrastive_audio.configuration import parse_settings
+from contrastive_audio.configuration import configure, parse_settings
 from contrastive_audio.errors import UserError
+from contrastive_audio.views.system_config import SystemConfig
 
 
 def test_values_get_the_type_of_the_field():
@@ -18,15 +23,86 @@ def test_values_get_the_type_of_the_field():
 @pytest.mark.parametrize(
   ("text", "message"),
   [
-    ("mask=1", "--set=mask=1: write FIELD=VALUE, with a field such as mask"),
-    ("masks", "--set=masks: write FIELD=VALUE"),
-    ("masks=many", "'many' is no int, as 2 is"),
-    ("masks=1.5", "'1.5' is no int, as 2 is"),
-    ("deterministic=1", "'1' is no bool, as False is"),
-    ("steps=True", "'True' is no number, as None is"),
+    ("mask=1", "--set=mask=1: there is no field 'mask'; did you mean mask"),
+    ("masks", "--set=masks: write --set=masks=VALUE"),
+    ("masks=many", r"'many' is not a valid int \(default: 2\)"),
+    ("masks=1.5", r"'1.5' is not a valid int \(default: 2\)"),
+    ("masks=True", r"'True' is not a valid int \(default: 2\)"),
+    ("learning_rate=fast", r"'fast' is not a valid float \(default: 0.0001\)"),
+    ("deterministic=1", r"'1' is not a valid bool \(default: False\)"),
+    ("steps=True", r"'True' is not a valid number \(default: None\)"),
   ],
 )
 def test_a_setting_that_fits_no_field_is_one_line(text, message):
   with pytest.raises(UserError, match=message) as error:
     parse_settings(Config, [text])
   assert "\n" not in str(error.value)
+
+
+OUT_OF_RANGE = {
+  "batch_size": (1, "must be at least 2"),
+  "steps": (0, "must be at least 1"),
+  "epochs": (0, "must be at least 1"),
+  "checkpoint_every": (0, "must be at least 1"),
+  "seed": (-1, "must be at least 0"),
+  "sample_rate_hz": (0, "must be at least 1"),
+  "frame_samples": (0, "must be at least 1"),
+  "hop_samples": (-160, "must be at least 1"),
+  "fft_samples": (8, "must be at least "),  # the frame
+  "num_mels": (0, "must be at least 1"),
+  "frames": (0, "must be at least 1"),
+  "fmin_hz": (-1.0, "must be 0 to "),
+  "fmax_hz": (20_000.0, "must be 0 to "),  # half the sample rate
+  "std": (0.0, "must be above 0"),
+  "temperature": (0.0, "must be above 0"),
+  "learning_rate": (float("nan"), "must be at least 0"),
+  "weight_decay": (float("inf"), "must be at least 0"),
+  "batchnorm_momentum": (1.5, "must be 0 to 1"),
+  "max_bad_fraction": (5.0, "must be 0 to 1"),
+  "warm_up": (-0.1, "must be 0 to 1"),
+  "projection_units": (0, "must be at least 1"),
+  "crop_scale_min": (2.0, "must be 0 to 1"),
+  "crop_ratio_max": (0.5, "must be at least 1"),
+  "mask_bands_max": (0, "must be at least 1"),
+  "shift_frames_max": (0, "must be at least 1"),
+  "masks": (-1, "must be at least 0"),
+  "noise_std_max": (-0.1, "must be at least 0"),
+}
+
+
+@pytest.mark.parametrize("config_class", [Config, mixback.config.Config])
+@pytest.mark.parametrize("field", OUT_OF_RANGE)
+def test_a_number_that_makes_no_sense_is_refused_with_what_is_allowed(config_class, field):
+  value, message = OUT_OF_RANGE[field]
+  with pytest.raises(UserError, match=f"{field}={value!r}: {message}"):
+    config_class(**{field: value})
+
+
+@pytest.mark.parametrize("config_class", [Config, mixback.config.Config])
+def test_the_lowest_band_lies_below_the_highest(config_class):
+  with pytest.raises(UserError, match="fmin_hz=4000: must be below fmax_hz=3000"):
+    config_class(fmin_hz=4000.0, fmax_hz=3000.0)
+
+
+@pytest.mark.parametrize("system", [cola.config, mixback.config])
+def test_every_recipe_is_allowed(system):
+  for recipe in system.RECIPES.values():
+    configure(system.Config, recipe, {}, num_clips=100)
+
+
+def test_the_number_of_steps_is_known_once_the_number_of_clips_is():
+  assert configure(Config, {}, {"batch_size": 10, "epochs": 3}, num_clips=45).num_steps == 12
+  assert configure(Config, {}, {"steps": 7}, num_clips=45).num_steps == 7
+  with pytest.raises(ValueError, match="`configure` computes it"):
+    _ = Config().num_steps
+
+
+@pytest.mark.parametrize("config_class", [Config, mixback.config.Config])
+def test_systems_have_the_fields_and_methods_that_training_reads(config_class):
+  """For type checkers RunConfig announces fields that only systems have."""
+  names = {field.name for field in dataclasses.fields(config_class)}
+  announced = {"dataset", "sample_rate_hz", "mean", "std", "encoder", "batch_size", "epochs"}
+  assert announced <= names
+  assert not announced & {field.name for field in dataclasses.fields(SystemConfig)}
+  for method in ("log_mel", "front_end", "pairs"):
+    assert getattr(config_class, method) is not getattr(SystemConfig, method)

@@ -88,7 +88,12 @@ def test_a_training_takes_the_chunks_of_workers_and_makes_the_rest(
   plan = plan_of(folder, tmp_path / "stores")
   preparation.decode_share(plan, 1, 2)
   written, write = [], chunks.write
-  monkeypatch.setattr(chunks, "write", lambda *a: written.append(a[2]) or write(*a))
+
+  def record(**arguments):
+    written.append(arguments["number"])
+    return write(**arguments)
+
+  monkeypatch.setattr(chunks, "write", record)
   assert whole(folder, tmp_path / "stores") == whole(folder, tmp_path / "alone")
   assert written == [0, 2, 0, 1, 2]
 

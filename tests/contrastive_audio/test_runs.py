@@ -62,15 +62,21 @@ def test_other_settings_are_refused_naming_every_field(tmp_path):
   assert "\n" not in message
 
 
+def test_a_run_of_the_other_system_is_named_and_left_alone(tmp_path):
+  run = start(tmp_path / "run")
+  with pytest.raises(UserError, match="holds a run of cola, not of mixback: choose another"):
+    Run.start_or_resume(run.folder, "mixback", {}, {}, tiny.config().front_end())
+
+
 def test_a_folder_with_other_files_is_left_alone(tmp_path):
   (tmp_path / "thesis.txt").write_text("precious")
-  with pytest.raises(UserError, match="holds files but no run"):
+  with pytest.raises(UserError, match="holds files but not a run"):
     start(tmp_path)
   assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
 def test_a_folder_that_is_no_run_cannot_be_opened(tmp_path):
-  with pytest.raises(UserError, match="is no run folder"):
+  with pytest.raises(UserError, match="is not a run folder"):
     Run.open(str(tmp_path))
 
 

@@ -1,4 +1,4 @@
-"""Fixtures of the judging tests."""
+"""Fixtures of the tests of evaluation."""
 
 import pytest
 

@@ -61,9 +61,9 @@ def noise(model, sounds, seconds):
 
 def test_the_model_is_a_module_with_whole_numbers(model, system):
   assert isinstance(model, tf.Module)
-  found = [model.sample_rate, model.scene_embedding_size, model.timestamp_embedding_size]
-  assert found == [{"cola": 16_000, "mixback": 22_050}[system], SIZE, SIZE]
-  assert [type(number) for number in found] == [int, int, int]
+  numbers = [model.sample_rate, model.scene_embedding_size, model.timestamp_embedding_size]
+  assert numbers == [{"cola": 16_000, "mixback": 22_050}[system], SIZE, SIZE]
+  assert [type(number) for number in numbers] == [int, int, int]
 
 
 @pytest.mark.parametrize("seconds", [1.07, 1.98, 4.0])
@@ -158,7 +158,7 @@ def test_a_batch_is_embedded_by_few_sounds_at_a_time_and_in_order(seconds, scene
 
 
 @pytest.mark.parametrize(
-  ("audio", "found"),
+  ("audio", "description"),
   [
     (np.zeros([16_000], "f"), r"float32 \[16000\]"),
     (np.zeros([1, 2, 100], "f"), r"float32 \[1, 2, 100\]"),
@@ -170,8 +170,8 @@ def test_a_batch_is_embedded_by_few_sounds_at_a_time_and_in_order(seconds, scene
   ],
 )
 @pytest.mark.parametrize("function", [hear.get_scene_embeddings, hear.get_timestamp_embeddings])
-def test_audio_of_another_shape_or_type_is_refused(audio, found, function):
-  with pytest.raises(UserError, match=rf"^audio is {found}.*float32 \[sounds, samples\].*$"):
+def test_audio_of_another_shape_or_type_is_refused(audio, description, function):
+  with pytest.raises(UserError, match=rf"^audio is {description}.*float32 \[sounds, samples\].*$"):
     function(audio, hear.HearModel(Recorder()))
 
 

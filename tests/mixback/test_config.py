@@ -46,7 +46,7 @@ def test_small_data_sets_get_the_small_recipe_by_default():
   [("encoder", "vgg"), ("positives", "near"), ("mix", "all"), ("short_clips", "cut")],
 )
 def test_an_unknown_choice_is_refused_with_the_known_ones(field, value):
-  with pytest.raises(UserError, match=f"{field}={value!r}: it can be"):
+  with pytest.raises(UserError, match=f"{field}={value!r}: must be one of"):
     Config(**{field: value})
 
 
@@ -54,7 +54,7 @@ def test_backgrounds_need_three_clips_and_alpha_is_a_share():
   with pytest.raises(UserError, match="two other clips"):
     Config(batch_size=2)
   assert Config(batch_size=2, mix="none").batch_size == 2
-  with pytest.raises(UserError, match="mix_alpha=1.5: it lies between 0 and 1"):
+  with pytest.raises(UserError, match="mix_alpha=1.5: must be 0 to 1"):
     Config(mix_alpha=1.5)
 
 

@@ -100,6 +100,7 @@ def test_within_clip_takes_the_backgrounds_of_the_same_clip():
   assert_close(mixed, kept * energies[:, :2] + (1 - kept) * background, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_views_depend_on_the_seed_and_compile_to_the_same():
   views = make_views(Config(augment="all"))
   direct = views(excerpts(), SEED)
@@ -139,7 +140,10 @@ def test_the_rate_drops_after_65_and_85_percent_of_the_steps():
   assert_close(list(rates.values()), list(desired.values()), rtol=1e-5)
 
 
-@pytest.mark.parametrize("encoder", ENCODERS)
+@pytest.mark.parametrize(
+  "encoder",
+  [n if n == "frame_cnn" else pytest.param(n, marks=pytest.mark.slow) for n in ENCODERS],
+)
 def test_the_whole_model_is_seeded_and_a_step_changes_every_weight(encoder):
   config = Config(encoder=encoder, batch_size=3, steps=10)
   models = []

@@ -1,4 +1,4 @@
-"""kNN by the paper's protocol, on a model that is known to be good or bad."""
+"""kNN by the paper's protocol, on a good and a bad model."""
 
 import types
 
@@ -18,7 +18,7 @@ def test_k_is_200_where_the_set_is_large_and_half_a_class_where_it_is_small():
   assert knn.patch_neighbours(np.array([0, 0, 0, 1]), 2) == 1
 
 
-def test_embedding_and_projection_are_judged_apart(clip_store, tmp_path):
+def test_embedding_and_projection_are_evaluated_separately(clip_store, tmp_path):
   """The embedding tells low from high tones, the projection is constant."""
   config = Config(sample_rate_hz=16_000, fmax_hz=7_800.0)
   log_mel = keras.Input([None, 96, 1])

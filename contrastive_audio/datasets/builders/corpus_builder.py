@@ -1,64 +1,77 @@
 """What our builders of tensorflow-datasets share: the clips of a Corpus -> examples.
 
-The examples hold the recordings as they are, not decoded: the files of an archive, bit by bit, or,
-of a recording that is cut into pieces, the samples of the piece.
+The examples hold the recordings undecoded: the files of an archive, bit by bit, or, for a recording
+that is cut into pieces, the samples of the piece.
 """
 
 import io
 import os
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import soundfile
 import tensorflow_datasets as tfds
 
-from contrastive_audio.datasets import file_source
 from contrastive_audio.datasets.builders import archives
+from contrastive_audio.datasets.clip_table import iterate_rows
+from contrastive_audio.datasets.corpora.corpus import Corpus
 from contrastive_audio.datasets.source import LABEL_SEPARATOR
+from contrastive_audio.datasets.splits import filter_splits
 
-_ONLY_SPLIT = "train"  # tensorflow-datasets wants a name; it is said by no one
+_ONLY_SPLIT = "train"  # tensorflow-datasets needs a name
 
 
-class CorpusBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-  """Base of a builder; a child says which corpus it is of.
+class CorpusBuilder(  # type: ignore[call-arg]  # the keyword is that of tensorflow-datasets
+  tfds.core.GeneratorBasedBuilder, skip_registration=True
+):
+  """Base class of our builders; a subclass names its Corpus.
 
   Attributes:
-    CORPUS: the Corpus.
-    CLASSES: names of the classes in the official order; or how many, if a file of the data set
+    CORPUS: what the data set is.
+    CLASSES: names of the classes in the official order; or their number, if a file of the data set
       names them.
     SEVERAL_LABELS: whether a clip may have several labels.
+
+  Example:
+    >>> from contrastive_audio.datasets.builders.musan.musan_dataset_builder import Builder
+    >>> issubclass(Builder, CorpusBuilder), Builder.CORPUS.name, Builder.CLASSES
+    (True, 'musan', ('music', 'noise', 'speech'))
   """
 
   VERSION = tfds.core.Version("1.0.0")
   RELEASE_NOTES = {"1.0.0": "First release."}
-  CORPUS = None
-  CLASSES = ()
+  CORPUS: Corpus
+  CLASSES: tuple[str, ...] | int
   SEVERAL_LABELS = False
 
-  def __init_subclass__(cls, **kwargs):
+  def __init_subclass__(cls, **kwargs: Any) -> None:
     super().__init_subclass__(**kwargs)
     cls.MANUAL_DOWNLOAD_INSTRUCTIONS = archives.instructions(cls.CORPUS)
 
   @property
-  def corpus(self):
+  def corpus(self) -> Corpus:
     """The Corpus of this builder and its configuration."""
     return self.CORPUS
 
   @property
-  def classes(self):
-    """Names of its classes, or how many there are."""
+  def classes(self) -> tuple[str, ...] | int:
+    """Names of its classes, or their number."""
     return self.CLASSES
 
-  def _info(self):
+  def _info(self) -> tfds.core.DatasetInfo:
     named = isinstance(self.classes, tuple)
-    key = "names" if named else "num_classes"
-    label = tfds.features.ClassLabel(**{key: self.classes})
+    label = tfds.features.ClassLabel(**{"names" if named else "num_classes": self.classes})
     rate_hz = self.corpus.sample_rate_hz
     return self.dataset_info_from_configs(
       features=tfds.features.FeaturesDict(
         {
           "audio": tfds.features.Audio(file_format="wav", sample_rate=rate_hz, lazy_decode=True),
           "label": tfds.features.Sequence(label) if self.SEVERAL_LABELS else label,
-          "group": tfds.features.Text(doc="What must not be divided; empty: nothing is known."),
+          "group": tfds.features.Text(
+            doc="Speaker or recording, not to be divided; empty: unknown."
+          ),
           "key": tfds.features.Text(doc="Name of the clip in the data set."),
         }
       ),
@@ -66,39 +79,53 @@ class CorpusBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
       metadata=tfds.core.MetadataDict(),
     )
 
-  def _split_generators(self, dl_manager):
-    root = archives.find_root(self.corpus, dl_manager)
+  def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
+    root = archives.prepare_root(self.corpus, dl_manager)
     contents = self.corpus.read(root)
     if not isinstance(self.classes, tuple):
       label = self.info.features["label"]
       (label.feature if self.SEVERAL_LABELS else label).names = list(contents.classes)
     self.info.metadata["missing"] = contents.missing.to_pylist()
     self.info.metadata["remarks"] = list(contents.remarks)
-    return {
-      name: self._generate_examples(root, table) for name, table in _parts(contents.table).items()
-    }
+    tables = _tables_by_split(contents.table)
+    return {name: self._generate_examples(root, table) for name, table in tables.items()}
 
-  def _generate_examples(self, root, table):
-    for row in file_source.rows_of(table):
+  def _generate_examples(self, root: str, table: pa.Table) -> Iterator[tuple[str, dict[str, Any]]]:
+    for row in iterate_rows(table):
       label = row["label"].split(LABEL_SEPARATOR) if self.SEVERAL_LABELS else row["label"]
       group, key = row["group"] or "", row["key"]
-      yield key, {"audio": content(root, row), "label": label, "group": group, "key": key}
+      yield key, {"audio": audio_file(root, row), "label": label, "group": group, "key": key}
 
 
-def _parts(table):
-  """Returns name of a part -> its rows; clips of no part are the only one, or "rest"."""
+def _tables_by_split(table: pa.Table) -> dict[str, pa.Table]:
+  """Returns split -> its clips; those without one are "train", or "rest" beside other splits."""
   named = sorted(set(table["split"].to_pylist()) - {None})
-  parts = {name: file_source.of_parts(table, [name]) for name in named}
+  tables = {name: filter_splits(table, [name]) for name in named}
   rest = table.filter(pc.is_null(table["split"]))
   if rest.num_rows:
-    parts["rest" if named else _ONLY_SPLIT] = rest
-  return parts
+    tables["rest" if named else _ONLY_SPLIT] = rest
+  return tables
 
 
-def content(root, row):
-  """Returns what the Audio feature takes of a clip: the path of its file, or a file of its piece.
+def audio_file(root: str, row: Mapping[str, Any]) -> str | io.BytesIO:
+  """Returns the audio of a clip as the Audio feature takes it.
 
-  A piece of a recording is written as it was, without loss: WAV of the same rate and subtype.
+  Args:
+    root: folder of the data set.
+    row: of clip_table.iterate_rows.
+
+  Returns:
+    The path of its file; for a piece of a recording a WAV file in memory, without loss: of the same
+    rate and subtype.
+
+  Example:
+    >>> import numpy as np
+    >>> soundfile.write("a.wav", np.zeros(800), 100)
+    >>> audio_file(".", {"path": b"a.wav", "start_s": None})
+    './a.wav'
+    >>> piece = audio_file(".", {"path": b"a.wav", "start_s": 1.0, "stop_s": 3.5})
+    >>> soundfile.info(piece).frames
+    250
   """
   path = os.path.join(root, os.fsdecode(row["path"]))
   if row["start_s"] is None:

@@ -1,8 +1,12 @@
-"""Published data sets: name -> Corpus, each in a module of its own, `CORPUS` its description."""
+"""Published data sets: name -> Corpus. Each module describes one in its `CORPORA`."""
 
 import importlib
+from typing import TYPE_CHECKING
 
-# Name, as `--dataset` has it -> module of this package that describes it.
+if TYPE_CHECKING:
+  from contrastive_audio.datasets.corpora.corpus import Corpus
+
+# Name, as `--dataset` takes it -> module of this package that describes it.
 _MODULES = {
   "audioset": "audioset",
   "birdsong_detection": "birdsong_detection",
@@ -22,11 +26,18 @@ _MODULES = {
 NAMES = tuple(_MODULES)
 
 
-def get(name):
-  """Returns the Corpus of a name.
+def get(name: str) -> "Corpus":
+  """Returns the description of a published data set.
+
+  Args:
+    name: one of NAMES.
 
   Raises:
     KeyError: there is none of this name.
+
+  Example:
+    >>> get("musan").layout
+    'musan/{music,speech,noise}/SOURCE/*.wav'
   """
   module = importlib.import_module(f"contrastive_audio.datasets.corpora.{_MODULES[name]}")
   return module.CORPORA[name]

@@ -2,11 +2,12 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import pyarrow as pa
 
-from contrastive_audio.datasets import file_source
+from contrastive_audio.datasets.clip_table import to_missing_table
+from contrastive_audio.datasets.tfds_features import plain_name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,12 +16,16 @@ class Archive:
 
   Attributes:
     name: of the file, as it is published.
-    url: where it is; empty if one has to ask for it.
-    md5: hex digest, where it is published.
-    sha256: likewise.
-    num_bytes: size, where it is published.
-    folder: in the folder of the data set, where it is to be unpacked; empty: there.
-    optional: whether nothing in it is read: documentation.
+    url: of the file; empty if one has to ask for it.
+    md5: hex digest, if it is published.
+    sha256: hex digest, if it is published.
+    num_bytes: size, if it is published.
+    folder: where to unpack it, relative to the folder of the data set; empty: into that folder.
+    optional: whether it is never read, because it holds only documentation.
+
+  Example:
+    >>> Archive("musan.tar.gz", "https://www.openslr.org/resources/17/musan.tar.gz").optional
+    False
   """
 
   name: str
@@ -34,20 +39,25 @@ class Archive:
 
 @dataclasses.dataclass(frozen=True)
 class Contents:
-  """What was found on disk.
+  """What a copy of a data set holds.
 
   Attributes:
-    table: the clips, a pyarrow table (files.SCHEMA), all parts together, in their final order.
+    table: the clips of all splits in their final order (clip_table.SCHEMA).
     classes: see source.ClipSource.
     several_labels: see source.ClipSource.
-    missing: clips that lists name and that are not there, a pyarrow table (files.MISSING_SCHEMA).
-    remarks: what a person should know of this copy, for the summary.
+    missing: clips that are listed but not there (clip_table.MISSING_SCHEMA).
+    remarks: what users should know about this copy, for the summary.
+
+  Example:
+    >>> from contrastive_audio.datasets.clip_table import Row, to_table
+    >>> Contents(to_table([Row("dog/1.wav", label="dog")]), classes=("cat", "dog")).missing.num_rows
+    0
   """
 
   table: pa.Table
   classes: tuple[str, ...] = ()
   several_labels: bool = False
-  missing: pa.Table = dataclasses.field(default_factory=lambda: file_source.missing_table(()))
+  missing: pa.Table = dataclasses.field(default_factory=lambda: to_missing_table(()))
   remarks: tuple[str, ...] = ()
 
 
@@ -56,19 +66,24 @@ class Corpus:
   """A published data set.
 
   Attributes:
-    name: as `--dataset` has it.
-    title: one line: what it is, how much.
+    name: as `--dataset` takes it.
+    title: one line: what it is, how large.
     homepage: where to read about it and to get it.
-    layout: what lies in its folder, for people: "musan/{music,speech,noise}/*/*.wav".
+    layout: what its folder holds, human-readable: "musan/{music,speech,noise}/*/*.wav".
     find: folder -> the folder that holds the layout (the same, or one below it), or None.
-    read: the found folder -> Contents; raises UserError.
+    read: the folder that `find` returned -> Contents; raises UserError.
     archives: what it is published in.
     sample_rate_hz: of most recordings, as published.
-    split_names: parts that can be opened on their own; "train", where there is one, is the default.
-    unions: names among them -> the names in the column `split` that they stand for, for parts that
-      are inside others: `{"train": ("noisy_small", "noisy_rest")}`.
+    split_names: splits that can be opened on their own; "train", if there is one, is the default.
+    unions: some of these names -> the names in the column `split` that they stand for, for splits
+      that contain others: `{"train": ("noisy_small", "noisy_rest")}`.
     builder: the builder of tensorflow-datasets that prepares it from its archives: the library's,
       or ours of the same name; None: there is none.
+
+  Example:
+    >>> from contrastive_audio.datasets import corpora
+    >>> corpora.get("fsdnoisy18k").unions
+    {'train': ('noisy_small', 'noisy_rest')}
   """
 
   name: str
@@ -84,40 +99,63 @@ class Corpus:
   builder: str | None = None
 
 
-def find(corpus, data_dir):
-  """Returns the folder with the unpacked files of a data set, or None."""
+def find_root(corpus: Corpus, data_dir: str | None) -> str | None:
+  """Returns the folder of the unpacked files of a data set, or None.
+
+  Args:
+    corpus: what the data set is.
+    data_dir: its folder, or the folder that holds it.
+
+  Example:
+    >>> from contrastive_audio.datasets import corpora
+    >>> for name in ("music", "noise", "speech"):
+    ...   os.makedirs(f"data/musan/{name}")
+    >>> find_root(corpora.get("musan"), "data")
+    'data/musan'
+  """
   if not data_dir or not os.path.isdir(data_dir):
     return None
-  below = dict.fromkeys([corpus.name, builder_name(corpus)])  # esc10 is a part of esc50
-  candidates = [*(os.path.join(data_dir, name) for name in below), data_dir]
-  found = (corpus.find(folder) for folder in candidates if os.path.isdir(folder))
-  return next(filter(None, found), None)
+  names = dict.fromkeys([corpus.name, builder_name(corpus)])  # esc10 is a subset of esc50
+  candidates = [*(os.path.join(data_dir, name) for name in names), data_dir]
+  roots = (corpus.find(folder) for folder in candidates if os.path.isdir(folder))
+  return next(filter(None, roots), None)
 
 
-def holding(*relative_paths, enough=all):
-  """Returns a Corpus.find: the first folder, among the given and its children, that holds them.
+def folder_with(
+  relative_paths: Iterable[str], enough: Callable[[Iterable[bool]], bool] = all
+) -> Callable[[str], str | None]:
+  """Returns a `Corpus.find`: folder -> itself or its first child that holds the given paths.
 
   Args:
     relative_paths: of files and folders of the layout.
     enough: `all` or `any` of them.
-  """
 
-  def search(folder):
+  Example:
+    >>> os.makedirs("copy/meta")
+    >>> folder_with(["meta"])("."), folder_with(["audio"])(".")
+    ('./copy', None)
+  """
+  paths = tuple(relative_paths)
+
+  def find(folder: str) -> str | None:
     children = (entry.path for entry in sorted(os.scandir(folder), key=lambda e: e.name))
     for candidate in [folder, *filter(os.path.isdir, children)]:
-      if enough(os.path.exists(os.path.join(candidate, path)) for path in relative_paths):
+      if enough(os.path.exists(os.path.join(candidate, path)) for path in paths):
         return candidate
     return None
 
-  return search
+  return find
 
 
 def builder_name(corpus: Corpus) -> str:
-  """Returns the name of its builder without configuration and version; without one its own name.
+  """Returns the plain name of a data set's builder; without a builder, the name of the data set.
+
+  Args:
+    corpus: what the data set is.
 
   Example:
     >>> from contrastive_audio.datasets import corpora
-    >>> builder_name(corpora.get("voxceleb")), builder_name(corpora.get("audioset"))
-    ('voxceleb', 'audioset')
+    >>> builder_name(corpora.get("esc10")), builder_name(corpora.get("audioset"))
+    ('esc50', 'audioset')
   """
-  return (corpus.builder or corpus.name).split("/")[0].split(":")[0]
+  return plain_name(corpus.builder or corpus.name)

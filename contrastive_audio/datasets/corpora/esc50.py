@@ -2,11 +2,12 @@
 
 import functools
 import os
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from contrastive_audio.datasets import file_source
+from contrastive_audio.datasets.clip_table import Row, to_table
 from contrastive_audio.datasets.corpora import listing
-from contrastive_audio.datasets.corpora.corpus import Archive, Contents, Corpus, holding
-from contrastive_audio.datasets.file_source import Row
+from contrastive_audio.datasets.corpora.corpus import Archive, Contents, Corpus, folder_with
 from contrastive_audio.errors import UserError
 
 # fmt: off
@@ -26,54 +27,55 @@ ESC10_CLASSES = (
   "crying_baby", "sneezing", "clock_tick", "helicopter", "chainsaw",
 )
 # fmt: on
-FOLDS = ("1", "2", "3", "4", "5")
+_FOLDS = ("1", "2", "3", "4", "5")
 _HOMEPAGE = "https://github.com/karolpiczak/ESC-50"
 _COLUMNS = ("filename", "fold", "target", "category", "esc10", "src_file")
 
 
-def read(root, classes):
-  """Reads meta/esc50.csv; the part is the fold, the group the recording on Freesound.
+def _read(root: str, classes: tuple[str, ...]) -> Contents:
+  """Reads meta/esc50.csv; the split is the fold, the group the recording on Freesound.
 
   Args:
     root: the folder with `audio` and `meta`.
-    classes: ESC50_CLASSES, or ESC10_CLASSES: the clips that the column `esc10` marks.
+    classes: ESC50_CLASSES; or ESC10_CLASSES, for the clips that the column `esc10` marks.
   """
   path, what = os.path.join(root, "meta", "esc50.csv"), f"meta/esc50.csv of {_HOMEPAGE}"
-  lines = file_source.read_table(path, _COLUMNS, what)
+  lines = listing.read_table(path, _COLUMNS, what)
   if classes == ESC10_CLASSES:
     lines = [line for line in lines if line["esc10"] == "True"]
   rows = [_row(line, classes, f"{path}, line {line['line']}", what) for line in lines]
-  what = f"audio/*.wav of {_HOMEPAGE}"
-  present, missing, remarks = listing.compare(rows, root, ["audio"], what)
+  audio = f"audio/*.wav of {_HOMEPAGE}"
+  present, missing, remarks = listing.compare(rows, root, ["audio"], audio)
   if classes == ESC10_CLASSES:
-    remarks = ()  # the others are those of ESC-50
-  return Contents(file_source.table_of(present), classes, missing=missing, remarks=remarks)
+    remarks = ()  # the unlisted files are those of ESC-50
+  return Contents(to_table(present), classes, missing=missing, remarks=remarks)
 
 
-def _row(line, classes, where, what):
+def _row(line: Mapping[str, Any], classes: Sequence[str], where: str, what: str) -> Row:
   label = listing.require_class(line["category"], classes, where, what)
   if line["target"] != str(ESC50_CLASSES.index(label)):
     raise UserError(
       f"{where}: {label} has the target {line['target']!r}, expected "
       f"{ESC50_CLASSES.index(label)}; it should be {what}"
     )
-  if line["fold"] not in FOLDS:
+  if line["fold"] not in _FOLDS:
     raise UserError(f"{where}: fold {line['fold']!r}, expected 1 to 5; it should be {what}")
-  return Row(os.path.join("audio", line["filename"]), label, line["src_file"], line["fold"])
+  path = os.path.join("audio", line["filename"])
+  return Row(path, label=label, group=line["src_file"], split=line["fold"])
 
 
-def _corpus(name, title, classes):
+def _corpus(name: str, title: str, classes: tuple[str, ...]) -> Corpus:
   return Corpus(
-    name,
-    title,
-    _HOMEPAGE,
-    "ESC-50-master/audio/*.wav and ESC-50-master/meta/esc50.csv",
-    holding(os.path.join("meta", "esc50.csv")),
-    functools.partial(read, classes=classes),
+    name=name,
+    title=title,
+    homepage=_HOMEPAGE,
+    layout="ESC-50-master/audio/*.wav and ESC-50-master/meta/esc50.csv",
+    find=folder_with([os.path.join("meta", "esc50.csv")]),
+    read=functools.partial(_read, classes=classes),
     sample_rate_hz=44_100,
-    # GitHub packs it on demand, so that no digest of it lasts.
+    # GitHub packs it on demand, so its digest is not constant.
     archives=(Archive("ESC-50-master.zip", f"{_HOMEPAGE}/archive/master.zip"),),
-    split_names=FOLDS,
+    split_names=_FOLDS,
     builder=f"esc50/{name}",
   )
 

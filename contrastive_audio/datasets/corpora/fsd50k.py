@@ -1,34 +1,41 @@
 """FSD50K: sound events of 200 classes, several in a clip."""
 
 import os
+from collections.abc import Iterator, Sequence
 
-from contrastive_audio.datasets import file_source
+from contrastive_audio.datasets.clip_table import Row, to_table
 from contrastive_audio.datasets.corpora import listing
-from contrastive_audio.datasets.corpora.corpus import Archive, Contents, Corpus, holding
-from contrastive_audio.datasets.file_source import Row
+from contrastive_audio.datasets.corpora.corpus import Archive, Contents, Corpus, folder_with
 from contrastive_audio.datasets.source import LABEL_SEPARATOR
 from contrastive_audio.errors import UserError
 
 NUM_CLASSES = 200
 _HOMEPAGE = "https://zenodo.org/record/4060432"
 _WHAT = f"FSD50K.ground_truth/{{}} of {_HOMEPAGE}"
-_PARTS = {"train": "train", "val": "validation"}
+# Value of the column `split` in dev.csv -> name of the split.
+_SPLITS = {"train": "train", "val": "validation"}
 
 
-def read(root):
+def _read(root: str) -> Contents:
   """Reads both lists and the vocabulary, which gives the order of the classes."""
-  classes = _vocabulary(root)
-  rows = [*_rows(root, "dev", ("split",), classes), *_rows(root, "eval", (), classes)]
+  classes = _read_vocabulary(root)
+  rows = [*_rows(root, "dev", classes), *_rows(root, "eval", classes)]
   folders = ("FSD50K.dev_audio", "FSD50K.eval_audio")
   present, missing, remarks = listing.compare(rows, root, folders, f"FSD50K of {_HOMEPAGE}")
-  return Contents(file_source.table_of(present), classes, True, missing, remarks)
+  return Contents(
+    table=to_table(present),
+    classes=classes,
+    several_labels=True,
+    missing=missing,
+    remarks=remarks,
+  )
 
 
-def _vocabulary(root):
+def _read_vocabulary(root: str) -> tuple[str, ...]:
   """Returns the names of the classes, in their order; a line is `53,Crushing,/m/07plct2`."""
   path = os.path.join(root, "FSD50K.ground_truth", "vocabulary.csv")
   what = _WHAT.format("vocabulary.csv")
-  lines = file_source.read_table(path, ("index", "label", "mid"), what, header=False)
+  lines = listing.read_table(path, ("index", "label", "mid"), what, header=False)
   classes = tuple(line["label"] for line in lines)
   in_order = [line["index"] for line in lines] == [str(i) for i in range(NUM_CLASSES)]
   if not in_order or len(set(classes)) != NUM_CLASSES:
@@ -39,34 +46,36 @@ def _vocabulary(root):
   return classes
 
 
-def _rows(root, part, more_columns, classes):
-  path = os.path.join(root, "FSD50K.ground_truth", f"{part}.csv")
-  what, known = _WHAT.format(f"{part}.csv"), dict.fromkeys(classes)
-  for line in file_source.read_table(path, ("fname", "labels", *more_columns), what):
+def _rows(root: str, list_name: str, classes: Sequence[str]) -> Iterator[Row]:
+  """Yields the clips of "dev", which has a column `split`, or of "eval", the test set."""
+  path = os.path.join(root, "FSD50K.ground_truth", f"{list_name}.csv")
+  columns = ("fname", "labels", "split") if list_name == "dev" else ("fname", "labels")
+  what, known = _WHAT.format(f"{list_name}.csv"), dict.fromkeys(classes)
+  for line in listing.read_table(path, columns, what):
     where = f"{path}, line {line['line']}"
     labels = [listing.require_class(name, known, where, what) for name in line["labels"].split(",")]
-    split = _PARTS.get(line["split"]) if more_columns else "test"
+    split = _SPLITS.get(line["split"]) if list_name == "dev" else "test"
     if split is None:
       raise UserError(f"{where}: split {line['split']!r}, expected train or val: {what}")
-    file = os.path.join(f"FSD50K.{part}_audio", f"{line['fname']}.wav")
-    yield Row(file, LABEL_SEPARATOR.join(labels), split=split)
+    audio = os.path.join(f"FSD50K.{list_name}_audio", f"{line['fname']}.wav")
+    yield Row(audio, label=LABEL_SEPARATOR.join(labels), split=split)
 
 
-def _archive(name, md5, optional=False):
-  name = f"FSD50K.{name}"
-  return Archive(name, f"{_HOMEPAGE}/files/{name}?download=1", md5, optional=optional)
+def _archive(suffix: str, md5: str, optional: bool = False) -> Archive:
+  name = f"FSD50K.{suffix}"
+  return Archive(name, f"{_HOMEPAGE}/files/{name}?download=1", md5=md5, optional=optional)
 
 
 CORPORA = {
   "fsd50k": Corpus(
-    "fsd50k",
-    "FSD50K: 51,197 clips, 108.3 h, several of 200 sound classes in each",
-    _HOMEPAGE,
-    "FSD50K.{dev,eval}_audio/*.wav and FSD50K.ground_truth/{dev,eval,vocabulary}.csv",
-    holding("FSD50K.ground_truth"),
-    read,
+    name="fsd50k",
+    title="FSD50K: 51,197 clips, 108.3 h, several of 200 sound classes in each",
+    homepage=_HOMEPAGE,
+    layout="FSD50K.{dev,eval}_audio/*.wav and FSD50K.ground_truth/{dev,eval,vocabulary}.csv",
+    find=folder_with(["FSD50K.ground_truth"]),
+    read=_read,
     sample_rate_hz=44_100,
-    archives=(  # digests as soundata has them
+    archives=(  # digests as in soundata
       _archive("dev_audio.zip", "c480d119b8f7a7e32fdb58f3ea4d6c5a"),
       _archive("dev_audio.z01", "faa7cf4cc076fc34a44a479a5ed862a3"),
       _archive("dev_audio.z02", "8f9b66153e68571164fb1315d00bc7bc"),

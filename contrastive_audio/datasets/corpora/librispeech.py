@@ -1,14 +1,15 @@
 """LibriSpeech: read English; the class is the speaker, the group the chapter of a book."""
 
 import os
+from collections.abc import Iterator
 
-from contrastive_audio.datasets import file_source
+from contrastive_audio.datasets.clip_table import Row, to_missing_table, to_table
 from contrastive_audio.datasets.corpora import listing
-from contrastive_audio.datasets.corpora.corpus import Archive, Contents, Corpus, holding
-from contrastive_audio.datasets.file_source import Row
+from contrastive_audio.datasets.corpora.corpus import Archive, Contents, Corpus, folder_with
+from contrastive_audio.datasets.file_tree import printable
 from contrastive_audio.errors import UserError
 
-# Part, as tensorflow-datasets names it -> folder and archive.
+# Split, as tensorflow-datasets names it -> folder and archive.
 SUBSETS = {
   "train_clean100": "train-clean-100",
   "train_clean360": "train-clean-360",
@@ -23,61 +24,62 @@ _LAYOUT = "LibriSpeech/{train-clean-100,dev-clean,...}/SPEAKER/CHAPTER/*.flac"
 _TRANSCRIPTS = ".trans.txt"
 
 
-def read(root):
-  """Reads the parts that are there; their transcripts are the lists of what should be."""
-  rows, missing, num_without = [], [], 0
+def _read(root: str) -> Contents:
+  """Reads the splits that exist; their transcripts list the recordings that should be there."""
+  rows: list[Row] = []
+  missing: list[tuple[str, str | None]] = []
+  num_untranscribed = 0
   for split, folder in SUBSETS.items():
-    if not os.path.isdir(os.path.join(root, folder)):
-      continue
-    found = listing.audio_in(root, [folder], (".flac",))
-    listed = listing.audio_in(root, [folder], (_TRANSCRIPTS,))
-    listed = {path for transcript in listed for path in _utterances(root, transcript)}
-    missing += ((file_source.printable(path), split) for path in sorted(listed - found))
-    num_without += len(found - listed)
-    rows += (_row(root, path, split) for path in sorted(found))
+    files = listing.audio_in(root, [folder], (".flac",))
+    transcripts = listing.audio_in(root, [folder], (_TRANSCRIPTS,))
+    listed = {path for transcript in transcripts for path in _utterances(root, transcript)}
+    missing += ((printable(path), split) for path in sorted(listed - files))
+    num_untranscribed += len(files - listed)
+    rows += (_row(root, path, split) for path in sorted(files))
   if not rows:
     raise UserError(f"no recording in {root!r}: expected {_LAYOUT}; get it from {_HOMEPAGE}")
   absent = [split for split in SUBSETS if split not in {row.split for row in rows}]
-  remarks = (f"without {', '.join(absent)}",) if absent else ()
-  remarks += (f"{num_without} recordings are in no transcript",) if num_without else ()
-  missing = file_source.missing_table(missing)
-  return Contents(file_source.table_of(rows), missing=missing, remarks=remarks)
+  remarks = [f"without {', '.join(absent)}"] if absent else []
+  remarks += [f"{num_untranscribed} recordings are in no transcript"] if num_untranscribed else []
+  return Contents(to_table(rows), missing=to_missing_table(missing), remarks=tuple(remarks))
 
 
-def _utterances(root, transcript):
-  """Yields the paths of the recordings whose words a file holds: `103-1240-0000 CHAPTER ONE`."""
+def _utterances(root: str, transcript: str) -> Iterator[str]:
+  """Yields the paths of the recordings in a transcript; a line is `103-1240-0000 CHAPTER ONE`."""
   folder = os.path.dirname(transcript)
   what = f"a transcript of LibriSpeech, {_HOMEPAGE}"
   for line in listing.read_lines(os.path.join(root, transcript), what):
     yield os.path.join(folder, line.split()[0] + ".flac")
 
 
-def _row(root, path, split):
-  parts = path.split(os.sep)
-  if len(parts) != 4 or not parts[1].isdigit() or not parts[2].isdigit():
+def _row(root: str, path: str, split: str) -> Row:
+  """Returns the clip of SUBSET/SPEAKER/CHAPTER/NAME.flac."""
+  components = path.split(os.sep)
+  if len(components) != 4 or not components[1].isdigit() or not components[2].isdigit():
     raise UserError(
       f"{os.path.join(root, path)}: not where LibriSpeech has its recordings; expected {_LAYOUT}, "
       f"as in the archives of {_HOMEPAGE}"
     )
-  return Row(path, parts[1], f"{parts[1]}-{parts[2]}", split)
+  _, speaker, chapter, _ = components
+  return Row(path, label=speaker, group=f"{speaker}-{chapter}", split=split)
 
 
-def _archive(part, num_bytes, sha256):
-  name = f"{part}.tar.gz"
+def _archive(subset: str, num_bytes: int, sha256: str) -> Archive:
+  name = f"{subset}.tar.gz"
   url = f"https://www.openslr.org/resources/12/{name}"
   return Archive(name, url, sha256=sha256, num_bytes=num_bytes)
 
 
 CORPORA = {
   "librispeech": Corpus(
-    "librispeech",
-    "LibriSpeech: 1,000 h of English audio books, speakers and chapters are known",
-    _HOMEPAGE,
-    _LAYOUT,
-    holding(*SUBSETS.values(), enough=any),
-    read,
+    name="librispeech",
+    title="LibriSpeech: 1,000 h of English audio books with known speakers and chapters",
+    homepage=_HOMEPAGE,
+    layout=_LAYOUT,
+    find=folder_with(SUBSETS.values(), enough=any),
+    read=_read,
     sample_rate_hz=16_000,
-    # Sizes and digests are those that tensorflow-datasets registers.
+    # Sizes and digests as registered by tensorflow-datasets.
     archives=(
       _archive(
         "train-clean-100",

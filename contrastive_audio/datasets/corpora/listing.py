@@ -1,96 +1,184 @@
-"""What published data sets have in common: lists of files and labels, against what is there."""
+"""What published data sets have in common: official lists of clips, compared with the files."""
 
+import csv
 import os
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
-from contrastive_audio.datasets import file_source
+import pyarrow as pa
+
+from contrastive_audio.datasets.clip_table import Row, to_missing_table
+from contrastive_audio.datasets.file_tree import find_files, printable
 from contrastive_audio.errors import UserError
 
 
-def compare(rows, root, folders, what, endings=(".wav",)):
-  """Divides clips that official lists name into those on disk and those that are not.
+def compare(
+  rows: Iterable[Row],
+  root: str,
+  folders: Iterable[str],
+  what: str,
+  extensions: Sequence[str] = (".wav",),
+) -> tuple[list[Row], pa.Table, tuple[str, ...]]:
+  """Divides the clips of official lists into those on disk and those that are missing.
 
   Args:
-    rows: files.Rows of the lists; several may be of one file.
+    rows: clips of the lists; several may be of one file.
     root: folder to which their paths are relative.
-    folders: where audio may lie, relative to the root; those that are absent are passed over.
-    what: the data set and where to get it, for people.
-    endings: of audio files.
+    folders: where audio may lie, relative to the root; they need not all exist.
+    what: the data set and where to get it, human-readable.
+    extensions: of audio files.
 
   Returns:
-    (Rows that are there, those that are not as a table (files.MISSING_SCHEMA), remarks).
+    (clips on disk, missing clips (clip_table.MISSING_SCHEMA), remarks).
 
   Raises:
-    UserError: none is there.
+    UserError: all clips are missing.
+
+  Example:
+    >>> open("a.wav", "w").close()
+    >>> present, missing, _ = compare([Row("a.wav"), Row("b.wav")], ".", [""], "my data set")
+    >>> [row.path for row in present], missing["key"].to_pylist()
+    (['a.wav'], ['b.wav'])
   """
-  found = audio_in(root, folders, endings)
+  files = audio_in(root, folders, extensions)
   rows = list(rows)
-  present = [row for row in rows if row.path in found]
+  present = [row for row in rows if row.path in files]
   if not present:
     raise UserError(
       f"none of the {len(rows)} listed clips is in {root!r}, such as {rows[0].path!r}: it should "
       f"hold {what}"
     )
-  missing = file_source.missing_table(
-    [(_key(row), row.split) for row in rows if row.path not in found]
+  missing = to_missing_table(
+    [(row.key or printable(row.path), row.split) for row in rows if row.path not in files]
   )
-  unlisted = len(found - {row.path for row in rows})
-  remarks = (f"{unlisted} audio files that no list names are left out",) if unlisted else ()
+  num_unlisted = len(files - {row.path for row in rows})
+  remarks = (f"{num_unlisted} unlisted audio files are left out",) if num_unlisted else ()
   return present, missing, remarks
 
 
-def _key(row):
-  return row.key or file_source.printable(row.path)
+def audio_in(root: str, folders: Iterable[str], extensions: Sequence[str] = (".wav",)) -> set[str]:
+  """Returns the paths, relative to the root, of audio files in some of its folders.
 
+  Args:
+    root: folder of the data set.
+    folders: relative to it; they need not all exist.
+    extensions: of audio files, in lower case.
 
-def audio_in(root, folders, endings=(".wav",)):
-  """Returns the set of paths, relative to the root, of audio files in some of its folders."""
-  found = set()
+  Example:
+    >>> os.makedirs("eval")
+    >>> open("eval/1.wav", "w").close()
+    >>> audio_in(".", ["train", "eval"])
+    {'eval/1.wav'}
+  """
+  paths: set[str] = set()
   for folder in folders:
     top = os.path.join(root, folder)
     if os.path.isdir(top):
-      found.update(
-        os.path.normpath(os.path.join(folder, p)) for p in file_source.walk(top, endings)[0]
-      )
-  return found
+      below, _ = find_files(top, extensions)
+      paths.update(os.path.normpath(os.path.join(folder, path)) for path in below)
+  return paths
 
 
-def require_class(label, classes, where, what):
-  """Returns a label that is among the classes.
+def require_class(label: str, classes: Collection[str], where: str, what: str) -> str:
+  """Returns a label that is one of the classes.
 
   Args:
-    label: text.
-    classes: all names that there are.
-    where: file and line, for people.
-    what: the file and where to get it, for people.
+    label: from a list.
+    classes: names of all classes.
+    where: file and line, human-readable.
+    what: the file and where to get it, human-readable.
 
   Raises:
     UserError: it is not one of them.
+
+  Example:
+    >>> require_class("cow", ("cat", "dog"), "train.csv, line 7", "train.csv of https://...")
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: train.csv, line 7: unknown class 'cow', expected one of 2...
   """
   if label not in classes:
-    known = ", ".join(list(classes)[:3]) + (", ..." if len(classes) > 3 else "")
+    examples = ", ".join(list(classes)[:3]) + (", ..." if len(classes) > 3 else "")
     raise UserError(
-      f"{where}: unknown class {label!r}, expected one of {len(classes)}: {known}; is it the list "
-      f"of another data set? It should be {what}"
+      f"{where}: unknown class {label!r}, expected one of {len(classes)}: {examples}; is it the "
+      f"list of another data set? It should be {what}"
     )
   return label
 
 
-def read_lines(path, what):
+def read_lines(path: str, what: str) -> list[str]:
   """Returns the lines of a text file, stripped, without empty ones.
 
   Args:
-    path: the file.
-    what: the file and where to get it, for people.
+    path: of the file.
+    what: the file and where to get it, human-readable.
 
   Raises:
     UserError: it cannot be read, or is empty.
+
+  Example:
+    >>> with open("list.txt", "w") as file:
+    ...   _ = file.write("a.wav\\n\\nb.wav\\n")
+    >>> read_lines("list.txt", "the list of https://...")
+    ['a.wav', 'b.wav']
   """
   try:
     with open(path, encoding="utf-8-sig") as file:
       lines = [line.strip() for line in file]
   except (OSError, UnicodeDecodeError) as error:
-    reason = getattr(error, "strerror", None) or str(error)
-    raise UserError(f"cannot read {path!r}: {reason.lower()}; it should be {what}") from error
+    raise _unreadable(path, error, what) from error
   if not any(lines):
     raise UserError(f"{path}: the file lists no clips; it should be {what}")
   return list(filter(None, lines))
+
+
+def read_table(
+  path: str, columns: Sequence[str], what: str, delimiter: str = ",", header: bool = True
+) -> list[dict[str, Any]]:
+  """Reads a CSV or TSV file that a data set is published with.
+
+  Args:
+    path: of the file.
+    columns: names that the first line must contain, among others; without a header, names of the
+      columns in their order.
+    what: the file and where to get it, human-readable.
+    delimiter: between the cells.
+    header: whether the first line names the columns.
+
+  Returns:
+    The rows, name -> text; each has a "line", its number in the file.
+
+  Raises:
+    UserError: not readable, another header, too few cells, no row.
+
+  Example:
+    >>> with open("meta.csv", "w") as file:
+    ...   _ = file.write("file,label\\na.wav,dog\\n")
+    >>> read_table("meta.csv", ("file", "label"), "the list of https://...")
+    [{'file': 'a.wav', 'label': 'dog', 'line': 2}]
+  """
+  try:
+    with open(path, newline="", encoding="utf-8-sig") as file:
+      lines = list(csv.reader(file, delimiter=delimiter))
+  except (OSError, UnicodeDecodeError, csv.Error) as error:
+    raise _unreadable(path, error, what) from error
+  names = [name.strip() for name in lines[0]] if header and lines else list(columns)
+  if missing := [name for name in columns if name not in names]:
+    raise UserError(
+      f"{path}: the first line must name the columns {', '.join(columns)}; {', '.join(missing)} "
+      f"is missing, it reads {delimiter.join(names)[:80]!r}: it should be {what}"
+    )
+  rows = []
+  for number, cells in enumerate(lines[1:] if header else lines, start=2 if header else 1):
+    if not any(cells):
+      continue
+    if len(cells) < len(columns):
+      raise UserError(f"{path}, line {number}: {len(cells)} cells, expected {len(names)}: {what}")
+    rows.append(dict(zip(names, map(str.strip, cells))) | {"line": number})
+  if not rows:
+    raise UserError(f"{path}: the file lists no clips; it should be {what}")
+  return rows
+
+
+def _unreadable(path: str, error: Exception, what: str) -> UserError:
+  reason = getattr(error, "strerror", None) or str(error)
+  return UserError(f"cannot read {path!r}: {reason.lower()}; it should be {what}")

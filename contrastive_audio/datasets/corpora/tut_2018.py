@@ -1,11 +1,11 @@
 """TUT Urban Acoustic Scenes 2018, development set: ten scenes in six cities, cut into 10 s."""
 
 import os
+from collections.abc import Iterator
 
-from contrastive_audio.datasets import file_source
+from contrastive_audio.datasets.clip_table import Row, to_table
 from contrastive_audio.datasets.corpora import listing
-from contrastive_audio.datasets.corpora.corpus import Archive, Contents, Corpus, holding
-from contrastive_audio.datasets.file_source import Row
+from contrastive_audio.datasets.corpora.corpus import Archive, Contents, Corpus, folder_with
 
 CLASSES = (
   "airport",
@@ -25,44 +25,44 @@ _WHAT = f"{_NAME}/{{}} of {_HOMEPAGE}"
 _LISTS = {"train": "fold1_train.txt", "test": "fold1_evaluate.txt"}
 
 
-def read(root):
+def _read(root: str) -> Contents:
   """Reads meta.csv and the official fold; the group is the place of the recording."""
-  parts = {path: split for split, name in _LISTS.items() for path in _listed(root, name)}
+  splits = {path: split for split, name in _LISTS.items() for path in _listed(root, name)}
   meta, what = os.path.join(root, "meta.csv"), _WHAT.format("meta.csv")
   rows = []
-  for line in file_source.read_table(meta, ("filename", "scene_label", "identifier"), what, "\t"):
+  for line in listing.read_table(meta, ("filename", "scene_label", "identifier"), what, "\t"):
     where = f"{meta}, line {line['line']}"
     label = listing.require_class(line["scene_label"], CLASSES, where, what)
-    name = line["filename"]
-    rows.append(Row(os.path.normpath(name), label, line["identifier"], parts.get(name)))
+    path, place = os.path.normpath(line["filename"]), line["identifier"]
+    rows.append(Row(path, label=label, group=place, split=splits.get(line["filename"])))
   present, missing, remarks = listing.compare(rows, root, ["audio"], _WHAT.format("audio/*.wav"))
-  if without := sum(row.split is None for row in rows):
-    remarks += (f"{without} clips are in no list of the official fold",)
-  return Contents(file_source.table_of(present), CLASSES, missing=missing, remarks=remarks)
+  if num_unassigned := sum(row.split is None for row in rows):
+    remarks += (f"{num_unassigned} clips are in no list of the official fold",)
+  return Contents(to_table(present), CLASSES, missing=missing, remarks=remarks)
 
 
-def _listed(root, name):
+def _listed(root: str, name: str) -> Iterator[str]:
   path = os.path.join(root, "evaluation_setup", name)
   what = _WHAT.format(f"evaluation_setup/{name}")
-  for line in file_source.read_table(path, ("filename", "scene_label"), what, "\t", header=False):
+  for line in listing.read_table(path, ("filename", "scene_label"), what, "\t", header=False):
     listing.require_class(line["scene_label"], CLASSES, f"{path}, line {line['line']}", what)
     yield line["filename"]
 
 
-def _archive(part, num_bytes, md5, optional=False):
-  name = f"{_NAME}.{part}.zip"
+def _archive(content: str, num_bytes: int, md5: str, optional: bool = False) -> Archive:
+  name = f"{_NAME}.{content}.zip"
   url = f"{_HOMEPAGE}/files/{name}?download=1"
-  return Archive(name, url, md5, num_bytes=num_bytes, optional=optional)
+  return Archive(name, url, md5=md5, num_bytes=num_bytes, optional=optional)
 
 
 CORPORA = {
   "tut_2018": Corpus(
-    "tut_2018",
-    "TUT Urban Acoustic Scenes 2018, development set: 10 scenes in 6 cities, clips of 10 s",
-    _HOMEPAGE,
-    f"{_NAME}/audio/*.wav, meta.csv and evaluation_setup/fold1_{{train,evaluate}}.txt",
-    holding("meta.csv", "evaluation_setup"),
-    read,
+    name="tut_2018",
+    title="TUT Urban Acoustic Scenes 2018, development set: 10 scenes in 6 cities, clips of 10 s",
+    homepage=_HOMEPAGE,
+    layout=f"{_NAME}/audio/*.wav, meta.csv and evaluation_setup/fold1_{{train,evaluate}}.txt",
+    find=folder_with(["meta.csv", "evaluation_setup"]),
+    read=_read,
     sample_rate_hz=48_000,
     archives=(
       _archive("doc", 10_517, "28a4a9c46a6f46709ecc8eece365a3a4", optional=True),

@@ -2,9 +2,9 @@
 
 import os
 
-from contrastive_audio.datasets import file_source
+from contrastive_audio.datasets.clip_table import Row, to_table
 from contrastive_audio.datasets.corpora.corpus import Archive, Contents, Corpus
-from contrastive_audio.datasets.file_source import Row
+from contrastive_audio.datasets.file_tree import find_files, printable
 from contrastive_audio.errors import UserError
 
 CLASSES = ("de", "en", "es", "fr", "it", "ru")
@@ -25,8 +25,8 @@ _LAYOUT = (
 )
 
 
-def find(folder):
-  """Returns the folder if one of its children, or one on the way that `wget -x` makes, is ours."""
+def _find(folder: str) -> str | None:
+  """Returns the folder, or one on the path that `wget -x` creates, whose children are languages."""
   host = "www.repository.voxforge1.org"
   for inner in ("", os.path.join(host, "downloads"), host, "downloads"):
     candidate = os.path.join(folder, inner)
@@ -35,46 +35,50 @@ def find(folder):
   return None
 
 
-def read(root):
+def _read(root: str) -> Contents:
   """Reads recordings of all languages; the speaker is the archive's name before the first dash."""
-  paths, _ = file_source.walk(root, (".wav", ".flac"))
-  rows, num_strange = [], 0
-  for path in paths:
-    *folders, submission, kind, _ = ("", "", *path.split(os.sep))
-    language = next(filter(None, map(_language, folders)), None)
-    if language and kind in ("wav", "flac"):
-      rows.append(Row(path, language, file_source.printable(submission.partition("-")[0])))
-    else:
-      num_strange += 1
-  archives = _packed(root)
+  paths, _ = find_files(root, (".wav", ".flac"))
+  rows = [row for row in map(_row, paths) if row is not None]
+  num_packed = _count_packed(root)
   if not rows:
-    unpack = f" ({archives} archives .tgz are there: unpack each where it lies)" if archives else ""
-    raise UserError(f"no recordings in {root!r}{unpack}: expected {_LAYOUT}; see {_HOMEPAGE}")
+    packed = f" ({num_packed} .tgz archives are there: unpack each where it lies)"
+    where = f"{root!r}{packed if num_packed else ''}"
+    raise UserError(f"no recordings in {where}: expected {_LAYOUT}; see {_HOMEPAGE}")
   absent = [code for code in CLASSES if code not in {row.label for row in rows}]
-  remarks = (f"without {', '.join(absent)}",) if absent else ()
-  remarks += (f"{num_strange} recordings of no known language are left out",) if num_strange else ()
-  remarks += (f"{archives} archives .tgz are not unpacked",) if archives else ()
-  return Contents(file_source.table_of(rows), CLASSES, remarks=remarks)
+  num_other = len(paths) - len(rows)
+  remarks = [f"without {', '.join(absent)}"] if absent else []
+  remarks += [f"{num_other} recordings of unknown languages are left out"] if num_other else []
+  remarks += [f"{num_packed} .tgz archives are not unpacked"] if num_packed else []
+  return Contents(to_table(rows), CLASSES, remarks=tuple(remarks))
 
 
-def _language(name):
+def _row(path: str) -> Row | None:
+  """Returns the clip of LANGUAGE/.../USER-DATE-XXX/{wav,flac}/NAME; None for other paths."""
+  *folders, submission, kind, _ = ("", "", *path.split(os.sep))
+  language = next(filter(None, map(_language, folders)), None)
+  if language is None or kind not in ("wav", "flac"):
+    return None
+  return Row(path, label=language, group=printable(submission.partition("-")[0]))
+
+
+def _language(name: str) -> str | None:
   return _LANGUAGES.get(name.lower())
 
 
-def _packed(root):
-  """Returns how many archives lie there whose folder does not."""
-  archives, _ = file_source.walk(root, (".tgz",))
+def _count_packed(root: str) -> int:
+  """Returns the number of archives that are not unpacked."""
+  archives, _ = find_files(root, (".tgz",))
   return sum(not os.path.isdir(os.path.join(root, path[: -len(".tgz")])) for path in archives)
 
 
 CORPORA = {
   "voxforge": Corpus(
-    "voxforge",
-    "VoxForge: read sentences in six languages, speakers are known",
-    _HOMEPAGE,
-    _LAYOUT,
-    find,
-    read,
+    name="voxforge",
+    title="VoxForge: sentences read in six languages, with known speakers",
+    homepage=_HOMEPAGE,
+    layout=_LAYOUT,
+    find=_find,
+    read=_read,
     sample_rate_hz=16_000,
     archives=(
       Archive(

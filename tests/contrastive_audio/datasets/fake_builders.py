@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from contrastive_audio.datasets import tfds as our_tfds
+from contrastive_audio.datasets.tfds_features import library
 
-tfds = our_tfds._library()
+tfds = library()
 RATE_HZ = 8_000
 CONFIGS = ("int64", "int16", "float32", "nested", "broken")
 

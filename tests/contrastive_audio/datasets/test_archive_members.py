@@ -49,7 +49,7 @@ MAKERS = {
 def test_members_are_listed_and_read_in_any_order(tmp_path, ending):
   path = str(tmp_path / f"x{ending}")
   MAKERS[ending](path)
-  members = dict(archive_members.members(path))
+  members = dict(archive_members.list_members(path))
   assert list(members) == list(FILES)
   for name in reversed(members):
     assert bytes(archive_members.read_member(path, members[name])) == FILES[name]
@@ -59,7 +59,7 @@ def test_a_gzip_file_is_one_recording(tmp_path):
   path = str(tmp_path / "one.wav.gz")
   with gzip.open(path, "wb") as file:
     file.write(FILES["a/one.wav"])
-  ((name, member),) = archive_members.members(path)
+  ((name, member),) = archive_members.list_members(path)
   assert name == "one.wav"
   assert bytes(archive_members.read_member(path, member)) == FILES["a/one.wav"]
 
@@ -68,7 +68,7 @@ def test_a_gzip_file_is_one_recording(tmp_path):
 def test_an_archive_that_cannot_be_listed_is_refused_in_one_line(tmp_path, ending):
   (tmp_path / f"x{ending}").write_bytes(b"no archive" * 100)
   with pytest.raises(UnusableAudio, match="the archive cannot be read") as error:
-    list(archive_members.members(str(tmp_path / f"x{ending}")))
+    list(archive_members.list_members(str(tmp_path / f"x{ending}")))
   assert "\n" not in str(error.value)
 
 
@@ -76,7 +76,7 @@ def test_an_archive_that_cannot_be_listed_is_refused_in_one_line(tmp_path, endin
 def test_an_archive_that_was_cut_since_is_refused_in_one_line(tmp_path, ending):
   path = tmp_path / f"x{ending}"
   path.write_bytes(gzip.compress(FILES["a/one.wav"])) if ending == ".gz" else make_tar(path)
-  member = next(archive_members.members(str(path)))[1]
+  member = next(archive_members.list_members(str(path)))[1]
   path.write_bytes(path.read_bytes()[: path.stat().st_size // 10])
   with pytest.raises(UnusableAudio, match="cannot be read from its archive") as error:
     archive_members.read_member(str(path), member)

@@ -114,7 +114,7 @@ def refusal(name, tmp_path, match):
 def test_half_of_an_archive_is_one_clear_line(name, archive, reason, tmp_path):
   fakes.WRITERS[name](tmp_path / "copy")
   packing.pack(name, tmp_path / "copy", tmp_path / "archives")
-  line = refusal(name, tmp_path, f"not the published {archive} .*{reason}.*: perhaps half")
+  line = refusal(name, tmp_path, f"not the published {archive} .*{reason}.*: perhaps")
   (url,) = [a.url for a in corpora.get(name).archives if a.name == archive]
   assert line.endswith(f"delete it and get it from {url}")
 
@@ -171,7 +171,7 @@ def test_what_the_archives_lack_is_told_by_what_was_prepared(tmp_path):
   packing.pack("esc50", tmp_path / "copy", tmp_path / "archives")
   source = prepare("esc50", tmp_path)
   assert source.missing == [expected[3].key]
-  assert "1 that are listed are not there" in source.summary
+  assert "1 listed clips are missing" in source.summary
   places = {"data_dir": str(tmp_path / "data")}
   assert not datasets.open_source("esc50", split=expected[4].split, **places).missing
 
@@ -181,7 +181,7 @@ def test_a_piece_has_the_samples_of_the_recording(subtype, rate_hz, tmp_path):
   samples = np.random.default_rng(0).uniform(-1, 1, (3 * rate_hz, 2))
   soundfile.write(tmp_path / "a.wav", samples, rate_hz, subtype)
   row = {"path": b"a.wav", "start_s": 0.5, "stop_s": 2.25}
-  piece = corpus_builder.content(str(tmp_path), row)
+  piece = corpus_builder.audio_file(str(tmp_path), row)
   got, got_rate_hz = soundfile.read(piece)
   assert got_rate_hz == rate_hz
   whole, _ = soundfile.read(tmp_path / "a.wav")
@@ -214,6 +214,7 @@ def test_volumes_of_the_program_zip_are_unpacked(tmp_path):
     assert (tmp_path / "out" / name).read_bytes() == data
 
 
+@pytest.mark.slow
 def test_the_command_of_the_library_builds_from_archives(tmp_path):
   expected = fakes.birdsong_detection(tmp_path / "copy")
   packing.pack("birdsong_detection", tmp_path / "copy", tmp_path / "archives")

@@ -137,7 +137,7 @@ def test_a_csv_names_labels_groups_and_splits(tmp_path):
     ("a/0.wav,x\n", "first line must name the columns file,label"),
     ("file,colour\na/0.wav,x\n", "it reads file,colour"),
     ("file,label\n", "lists no clips"),
-    ("file,label\na/0.wav,x\na/0.wav,y\n", "line 3: 'a/0.wav' is listed already in line 2"),
+    ("file,label\na/0.wav,x\na/0.wav,y\n", "line 3: 'a/0.wav' is already listed in line 2"),
     ("file,label\n,x\n", "line 2: no file name"),
   ],
 )
@@ -154,13 +154,21 @@ def test_a_split_that_is_not_there_names_those_that_are(tmp_path):
     open_folder(tmp_path, split="two")
 
 
-def test_the_synthetic_set_is_a_few_hundred_files_of_ten_classes(tmp_path):
-  source = datasets.open_source("synthetic", data_dir=str(tmp_path))
+def test_the_synthetic_set_is_a_few_hundred_files_of_ten_classes():
+  source = datasets.open_source("synthetic")
   labels = [clip.label for clip in source.clips(0, source.num_clips)]
   assert source.name == "synthetic"
   assert len(labels) == 320
   assert len(set(labels)) == 10
-  assert len(list(tmp_path.rglob("*.flac"))) == 320
+
+
+def test_the_synthetic_set_is_generated_once_and_shows_its_progress(tmp_path, capsys):
+  first = synthetic.open_synthetic(str(tmp_path), clips_per_class=1)
+  assert len(list(tmp_path.rglob("*.flac"))) == first.num_clips == 10
+  assert "generating sounds: 100%" in capsys.readouterr().err
+  again = synthetic.open_synthetic(str(tmp_path), clips_per_class=1)
+  assert again.fingerprint() == first.fingerprint()
+  assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("name", synthetic.SOUNDS)

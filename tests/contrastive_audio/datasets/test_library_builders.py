@@ -62,7 +62,7 @@ def test_the_label_of_nsynth_is_the_family_and_the_group_the_instrument():
   }
   audio = tfds.features.Audio(dtype=np.float32, sample_rate=16_000)
   features = tfds.features.FeaturesDict({"audio": audio, "instrument": instrument})
-  found = tfds_features.find("nsynth/full:2.3.3", features)
+  found = tfds_features.find_features("nsynth/full:2.3.3", features)
   record = {"audio": np.zeros(1), "instrument": {"label": 2, "family": 9, "source": 0}}
   assert found.label(record) == "synth_lead"
   assert found.group(record) == "instrument_2"

@@ -63,7 +63,7 @@ def test_a_training_patch_equals_the_frames_of_the_whole_clip_also_at_both_ends(
 
 
 @pytest.mark.parametrize("name", LENGTHS)
-def test_what_is_judged_and_exported_is_cut_from_the_same_samples(store, name):
+def test_what_is_evaluated_and_exported_is_cut_from_the_same_samples(store, name):
   wave = store.wave(clip_id(store, name))
   laid_out = WINDOWS.lay_out(wave[None])
   starts = WINDOWS.covering_starts(laid_out.shape[1]).numpy()

@@ -1,7 +1,4 @@
-"""Windows: the whole clip is heard, each window is scaled by itself."""
-
-import fractions
-import math
+"""FrontEnd: windows cover the whole clip, and each is normalised by itself."""
 
 import keras
 import numpy as np
@@ -10,7 +7,7 @@ import tensorflow as tf
 
 import mixback.config
 from cola.config import Config
-from contrastive_audio.frontend.front_end import _evenly
+from contrastive_audio.frontend.front_end import _evenly_spaced
 from tests.support import assert_close, cut_log_mels
 
 N = 15_600
@@ -97,20 +94,43 @@ def test_the_config_makes_the_same_layer(front_end):
 
 
 @pytest.mark.parametrize(("end", "last"), [(0, 0), (7, 1), (5, 2), (38, 4), (2999, 119), (3, 6)])
-def test_windows_stand_evenly_and_halves_go_to_even_numbers(end, last):
-  starts = _evenly(tf.constant(end), tf.constant(last)).numpy()
-  exact = [fractions.Fraction(number * end, max(1, last)) for number in range(last + 1)]
-  assert starts.tolist() == [round(start) for start in exact]
+def test_windows_are_evenly_spaced_in_whole_steps(end, last):
+  starts = _evenly_spaced(tf.constant(end), tf.constant(last)).numpy()
+  assert starts.tolist() == nearest(end, last)
+  assert (starts[0], starts[-1], starts.dtype) == (0, end, np.int32)
 
 
-@pytest.mark.parametrize("config", [Config(), mixback.config.Config()])
-def test_windows_that_cover_a_clip_of_any_length_stand_at_the_nearest_whole_places(config):
-  front_end = config.front_end()
+def nearest(end, last):
+  """`index * end / last`, rounded, halves up: in integers of any size."""
+  divisor = max(1, last)
+  return [(2 * index * end + divisor) // (2 * divisor) for index in range(last + 1)]
+
+
+def exact_starts(front_end, samples):
+  """What `covering_starts` has to return, in integers of any size."""
   grid, hop = front_end.layout.grid_samples, front_end.hop_frames * front_end.log_mel.hop_samples
   hop = hop if front_end.hop_frames < front_end.frames else front_end.num_samples
-  for samples in np.random.default_rng(0).integers(front_end.num_samples, 5_000_000, 60):
-    spare = (int(samples) - front_end.num_samples) // grid
-    last = math.ceil(fractions.Fraction(spare * grid, hop))
-    exact = [fractions.Fraction(number * spare, max(1, last)) for number in range(last + 1)]
+  end = (samples - front_end.num_samples) // grid
+  last = -(-end * grid // hop)
+  return [grid * start for start in nearest(end, last)]
+
+
+@pytest.mark.parametrize("config", [Config(), mixback.config.Config()], ids=["cola", "mix-back"])
+def test_windows_cover_clips_of_any_length_up_to_hours(config):
+  front_end = config.front_end()
+  lengths = np.random.default_rng(0).integers(front_end.num_samples, 5_000_000, 60).tolist()
+  six_hours, in_graph = 6 * 3600 * config.sample_rate_hz, tf.function(front_end.covering_starts)
+  for samples in [*lengths, six_hours - 1, six_hours]:
     starts = front_end.covering_starts(tf.constant(samples, tf.int32)).numpy()
-    assert starts.tolist() == [grid * round(start) for start in exact]
+    assert starts.tolist() == exact_starts(front_end, samples)
+    steps = np.diff(starts)
+    assert samples - front_end.num_samples - starts[-1] < front_end.layout.grid_samples
+    assert len(starts) == 1 or np.ptp(steps) in (0, front_end.layout.grid_samples)
+  assert in_graph(tf.constant(six_hours)).numpy().tolist() == exact_starts(front_end, six_hours)
+
+
+def test_the_longest_clip_whose_windows_int32_can_place():
+  """12.5 hours of COLA; the products of one more window would overflow."""
+  last = 46_340
+  starts = _evenly_spaced(tf.constant(last * N - 1), tf.constant(last)).numpy()
+  assert starts.tolist() == nearest(last * N - 1, last)

@@ -41,8 +41,8 @@ def test_they_are_computed_once_and_kept_for_each_front_end(clip_store, monkeypa
   config = Config(sample_rate_hz=16_000, fmax_hz=7_900.0)
   first = statistics.log_mel_statistics(clip_store, config.front_end())
   monkeypatch.setattr(statistics, "_measure", lambda *_: (9.0, 9.0))
-  known = dataclasses.replace(config, mean=1.0, std=2.0)  # does not change what is measured
-  assert statistics.log_mel_statistics(clip_store, known.front_end()) == first
+  standardised = dataclasses.replace(config, mean=1.0, std=2.0)  # does not change what is measured
+  assert statistics.log_mel_statistics(clip_store, standardised.front_end()) == first
   other = dataclasses.replace(config, fmin_hz=60.0)
   assert statistics.log_mel_statistics(clip_store, other.front_end()) == (9.0, 9.0)
   kept = [

@@ -71,11 +71,11 @@ def test_no_number_is_no_excuse(bad):
   assert len(health.complaints(bad, bad)) == 2
 
 
-def test_training_mode_is_looked_at_without_a_trace():
+def test_embedding_in_training_mode_leaves_no_trace():
   encoder = make_encoder(dropout=0.5)
   before = [variable.numpy().copy() for variable in encoder.variables]
   log_mels = np.random.default_rng(0).normal(3, 2, [4, 10, 64, 1]).astype("f")
-  embeddings = [batchnorm.in_training_mode(encoder, log_mels) for _ in range(2)]
+  embeddings = [batchnorm.embed_in_training_mode(encoder, log_mels) for _ in range(2)]
   assert_close(*embeddings)
   for variable, value in zip(encoder.variables, before, strict=True):
     np.testing.assert_array_equal(variable.numpy(), value)

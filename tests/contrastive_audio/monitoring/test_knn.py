@@ -4,6 +4,8 @@ import collections
 
 import numpy as np
 import pytest
+from sklearn.metrics import balanced_accuracy_score
+from sklearn.preprocessing import normalize
 
 from contrastive_audio.monitoring import knn
 from tests.support import GOLDEN, assert_close
@@ -54,6 +56,38 @@ def test_silent_embeddings_do_not_break_it():
 
 def test_macro_accuracy_weighs_classes_equally():
   assert_close(knn.macro_accuracy(list("aaaa"), list("aaab")), 0.5)
+
+
+def written_out(predicted, labels):
+  predicted, labels = np.asarray(predicted, object), np.asarray(labels, object)
+  return np.mean([np.mean(predicted[labels == name] == name) for name in set(labels)])
+
+
+@pytest.mark.parametrize("answers", [list("abcd"), [*"abcd", None], [*"abcd", "unknown", None]])
+def test_macro_accuracy_is_the_mean_over_classes_whatever_is_predicted(answers):
+  rng = np.random.default_rng(0)
+  labels = rng.choice(list("abcd"), 200, p=[0.6, 0.2, 0.1, 0.1])
+  predicted = rng.choice(np.array(answers, object), 200)
+  assert_close(knn.macro_accuracy(predicted, labels), written_out(predicted, labels), atol=1e-12)
+  assert_close(knn.macro_accuracy(labels, labels), 1.0)
+
+
+def test_macro_accuracy_of_numbers_is_that_of_scikit_learn():
+  rng = np.random.default_rng(0)
+  labels, predicted = rng.integers(4, size=[2, 200])
+  assert_close(
+    knn.macro_accuracy(predicted, labels), balanced_accuracy_score(labels, predicted), atol=1e-12
+  )
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_rows_are_normalised_as_by_scikit_learn_and_however_short_they_are(kind):
+  rows = np.random.default_rng(0).normal(size=[20, 5]).astype(kind)
+  assert knn.normalise_rows(rows).dtype == kind
+  assert_close(knn.normalise_rows(rows), normalize(rows), atol=1e-6)
+  short = kind(1e-9) * rows
+  assert_close(knn.normalise_rows(short), normalize(rows), atol=1e-6)
+  assert (knn.normalise_rows(np.zeros([2, 3], kind)) == 0).all()
 
 
 def test_votes_of_patches_meet_the_golden_array():

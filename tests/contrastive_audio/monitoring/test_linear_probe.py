@@ -12,7 +12,7 @@ def make(classes, per_class, distance, seed=0, size=8):
   return np.repeat(centres, per_class, axis=0) + rng.normal(size=[len(labels), size]), labels
 
 
-def test_separable_classes_are_told_apart_and_noise_is_not():
+def test_separable_classes_are_separated_and_noise_is_not():
   embeddings, labels = make(4, 30, 5)
   assert np.mean(linear_probe.predict(embeddings, labels) == labels) > 0.97
   embeddings, labels = make(4, 100, 0)
@@ -31,7 +31,7 @@ def test_a_unit_counts_whatever_its_scale_is():
   assert np.mean(predicted == labels) > 0.9
 
 
-def test_a_group_never_helps_to_judge_itself():
+def test_a_group_never_helps_to_classify_itself():
   """What tells clips apart is their speaker only, and each speaker says one class only."""
   rng = np.random.default_rng(0)
   groups = np.repeat(np.arange(12), 10)
@@ -53,3 +53,9 @@ def test_without_enough_classes_or_groups_there_is_nothing_to_predict():
   assert not linear_probe.predict(embeddings, labels).any()
   embeddings, labels = make(2, 10, 1)
   assert not linear_probe.predict(embeddings, labels, ["a"] * 10 + ["b"] * 10).any()
+
+
+def test_a_collapsed_encoder_is_at_chance_without_a_warning():
+  labels = np.repeat(["one", "other"], 9)
+  predicted = linear_probe.predict(np.ones([18, 4]), labels)
+  assert np.mean(predicted == labels) == 0.5

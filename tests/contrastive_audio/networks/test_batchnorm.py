@@ -1,4 +1,4 @@
-"""BatchNorm statistics measured anew."""
+"""BatchNorm statistics, re-estimated."""
 
 import keras
 import numpy as np
@@ -17,7 +17,7 @@ def make_encoder():
   )
 
 
-def test_they_are_the_means_over_batches_and_nothing_of_what_was_there():
+def test_they_are_the_means_over_batches_and_nothing_of_the_old_ones():
   encoder, rng = make_encoder(), np.random.default_rng(0)
   batches = [rng.normal(number, 1 + number, [5, 7, 3, 1]).astype("f") for number in range(3)]
   layer = encoder.layers[0]

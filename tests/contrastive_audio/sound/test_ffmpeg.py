@@ -35,8 +35,8 @@ def write(path, wave, codec, rate_hz=RATE_HZ, picture=False):
     frame = av.AudioFrame.from_ndarray(pcm, "s16", "stereo")
     frame.rate = rate_hz
     to_codec = av.AudioResampler(sound.format.name, "stereo", rate_hz, sound.frame_size or None)
-    for part in [*to_codec.resample(frame), *to_codec.resample(None)]:
-      container.mux(sound.encode(part))
+    for converted in [*to_codec.resample(frame), *to_codec.resample(None)]:
+      container.mux(sound.encode(converted))
     container.mux(sound.encode(None))
   return path
 

@@ -214,6 +214,8 @@ def test_a_piece_is_the_same_samples_as_in_the_whole(tmp_path):
   assert_close(reading.read(path, RATE_HZ, start_s=4, stop_s=9), wave[64_000:])
   with pytest.raises(UnusableAudio, match=r"it ends after 5.0 s, the clip begins at 5.0 s"):
     reading.read(path, RATE_HZ, start_s=5, stop_s=6)
+  with pytest.raises(ValueError, match="a segment needs both"):
+    reading.read(path, RATE_HZ, start_s=1.25)
 
 
 @pytest.mark.parametrize(
@@ -232,5 +234,5 @@ def test_a_file_of_a_segment_may_be_the_segment_or_the_recording(
 ):
   wave = np.linspace(-0.5, 0.5, round(seconds * 1000), dtype="f")
   soundfile.write(path := tmp_path / "x.wav", wave, 1000, subtype="FLOAT")
-  found = reading.read(path, 1000, start_s=30.0, stop_s=40.0, slack_s=1.0)
-  assert_close(found, wave[1000 * first_s : round(1000 * (first_s + length_s))])
+  segment = reading.read(path, 1000, start_s=30.0, stop_s=40.0, slack_s=1.0)
+  assert_close(segment, wave[1000 * first_s : round(1000 * (first_s + length_s))])

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 
+import filelock
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -40,7 +41,7 @@ def test_an_unchanged_source_is_decoded_once_and_a_changed_one_again(tmp_path, m
   folder = write_clips(tmp_path / "clips", clips=2)
   first = prepare(folder, tmp_path / "stores")
   with monkeypatch.context() as patch:
-    patch.setattr(chunks, "write", lambda *_: pytest.fail("decoded again"))
+    patch.setattr(chunks, "write", lambda **_: pytest.fail("decoded again"))
     assert prepare(folder, tmp_path / "stores").digest == first.digest
   soundfile.write(folder / "high" / "0.wav", tone(999, 1), 16_000)
   again = prepare(folder, tmp_path / "stores")
@@ -50,7 +51,7 @@ def test_an_unchanged_source_is_decoded_once_and_a_changed_one_again(tmp_path, m
 
 def test_the_number_of_threads_does_not_change_a_byte(tmp_path):
   folder = write_clips(tmp_path / "clips")
-  stores = [prepare(folder, tmp_path / str(n), workers=n) for n in (1, 4)]
+  stores = [prepare(folder, tmp_path / str(n), num_threads=n) for n in (1, 4)]
   assert files_of(stores[0]) == files_of(stores[1])
 
 
@@ -92,7 +93,7 @@ def test_too_many_bad_clips_end_it_with_the_list_of_reasons(tmp_path):
   assert store.num_clips == 10
   assert store.num_skipped == 2
   assert skipped(store.folders[0]) == reasons
-  with pytest.raises(UserError, match="2 of 12"):  # a finished store is judged as well
+  with pytest.raises(UserError, match="2 of 12"):  # a finished store is checked as well
     prepare(folder, tmp_path / "stores")
 
 
@@ -134,50 +135,67 @@ def test_arrow_reports_a_full_disk_as_the_error_that_is_caught(tmp_path):
   assert error.value.errno == errno.ENOSPC
 
 
-def in_a_process(folder, stores, delay_s=0.0, chunk=3):
-  """Starts the preparation in a process of its own, each clip taking `delay_s` longer."""
-  code = f"""
-import time
+IN_A_PROCESS = """
+import sys, time
 from contrastive_audio import datasets
 from contrastive_audio.store import chunks, preparation
-chunks.CHUNK_CLIPS = {chunk}
-load = chunks._load
-def slow(*arguments):
-  time.sleep({delay_s})
-  return load(*arguments)
+folder, stores, delay_s = sys.argv[1], sys.argv[2], float(sys.argv[3])
+chunks.CHUNK_CLIPS = 3
+keys, load = [], chunks._load
+def slow(clip, sample_rate_hz):
+  time.sleep(delay_s)
+  keys.append(clip.key)
+  return load(clip, sample_rate_hz)
 chunks._load = slow
-print("ready", flush=True)
-store = preparation.prepare(datasets.open_source({f"folder:{folder}"!r}), 16_000, {str(stores)!r})
-print(store.digest)
+store = preparation.prepare(datasets.open_source(f"folder:{folder}"), 16_000, stores)
+print(store.digest, len(keys))
 """
-  arguments = [sys.executable, "-c", code]
-  pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-  return subprocess.Popen(arguments, cwd=ROOT, env=environment(), **pipes)
 
 
-def test_a_killed_preparation_goes_on_and_gives_the_same_store(tmp_path, monkeypatch):
+@pytest.fixture
+def start():
+  """Starts a preparation in a process of its own; whatever still runs is killed at the end."""
+  processes = []
+
+  def start(folder, stores, delay_s=0.0):
+    command = [sys.executable, "-c", IN_A_PROCESS, str(folder), str(stores), str(delay_s)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    processes.append(subprocess.Popen(command, cwd=ROOT, env=environment(), **pipes))
+    return processes[-1]
+
+  yield start
+  for process in processes:
+    process.kill()
+    process.communicate()
+
+
+def test_a_killed_preparation_goes_on_and_gives_the_same_store(tmp_path, monkeypatch, start):
   folder = write_clips(tmp_path / "clips")
-  killed = in_a_process(folder, tmp_path / "stores", delay_s=0.5)
-  assert killed.stdout.readline() == "ready\n"
+  killed = start(folder, tmp_path / "stores", delay_s=0.5)
   while not list((tmp_path / "stores").rglob("chunk-00000.json")):
     assert killed.poll() is None
     time.sleep(0.05)
   killed.send_signal(signal.SIGKILL)
-  killed.communicate()
+  killed.wait()
   assert not list((tmp_path / "stores").rglob("store.json"))
   monkeypatch.setattr(chunks, "CHUNK_CLIPS", 3)
   resumed, fresh = prepare(folder, tmp_path / "stores"), prepare(folder, tmp_path / "fresh")
   assert files_of(resumed) == files_of(fresh)
 
 
-def test_two_processes_at_once_make_one_store(tmp_path):
+def test_two_processes_at_once_make_one_store(tmp_path, start):
   folder = write_clips(tmp_path / "clips")
-  both = [in_a_process(folder, tmp_path / "stores", delay_s=0.2) for _ in range(2)]
+  source = datasets.open_source(f"folder:{folder}")
+  plan = preparation.Plan(source, 16_000, str(tmp_path / "stores"))
+  with filelock.FileLock(f"{plan.folder}.lock"):  # so that both are there before one begins
+    both = [start(folder, tmp_path / "stores") for _ in range(2)]
+    for process in both:
+      assert process.stdout.readline().startswith("waiting: another process")
   outputs = [process.communicate(timeout=120) for process in both]
   assert [process.returncode for process in both] == [0, 0], outputs
-  digests = {out.splitlines()[-1] for out, _ in outputs}
-  assert len(digests) == 1
-  assert sum("waiting: another process" in out for out, _ in outputs) == 1
+  digests, num_decoded = zip(*(out.split() for out, _ in outputs))
+  assert len(set(digests)) == 1
+  assert sorted(num_decoded) == ["0", "12"]
   assert len(list((tmp_path / "stores").rglob("store.json"))) == 1
 
 

@@ -9,7 +9,8 @@ import soundfile
 
 from contrastive_audio import datasets
 from contrastive_audio.errors import UserError
-from contrastive_audio.store import preparation, store
+from contrastive_audio.store import preparation
+from contrastive_audio.store.disk_format import quantise
 from contrastive_audio.store.store import Store
 from tests.support import assert_close, write_clips
 
@@ -28,7 +29,7 @@ RNG = np.random.default_rng(0)
 def test_16_bit_recordings_are_stored_bit_exactly():
   pcm = RNG.integers(-32768, 32768, 1000).astype("int16")
   for wave in (pcm, pcm // 1000, np.array([32767, 0]), np.array([-32768, 1]), np.array([1, 0])):
-    stored, gain = store.quantise((wave / 32768).astype("f"))
+    stored, gain = quantise((wave / 32768).astype("f"))
     np.testing.assert_array_equal(stored * np.float64(gain) * 32768, wave)
 
 
@@ -36,12 +37,12 @@ def test_16_bit_recordings_are_stored_bit_exactly():
 def test_any_level_keeps_15_bits_and_is_never_clipped(level):
   wave = (level * RNG.uniform(-1, 1, 1000)).astype("f")
   wave[0], wave[1] = level, -level
-  pcm, gain = store.quantise(wave)
+  pcm, gain = quantise(wave)
   assert np.abs(pcm * np.float64(gain) - wave).max() <= np.abs(wave).max() / 2**14
 
 
 def test_silence_is_stored_as_silence():
-  pcm, gain = store.quantise(np.zeros(5, "f"))
+  pcm, gain = quantise(np.zeros(5, "f"))
   assert not pcm.any()
   assert gain > 0
 
@@ -91,13 +92,13 @@ def test_a_shard_that_is_cut_off_while_it_is_open_is_one_line_and_no_crash(tmp_p
   (shard,) = (tmp_path / "stores").rglob("shard-*")
   os.truncate(shard, 100_000)
   assert len(opened.wave(0)) == 24_000
-  with pytest.raises(UserError, match="has been cut off since it was opened: delete the folder"):
+  with pytest.raises(UserError, match="was truncated after it had been opened: delete the folder"):
     opened.wave(11)
 
 
 def test_a_folder_without_a_manifest_is_no_store(tmp_path):
   with pytest.raises(UserError, match="no finished store"):
-    store.Store(str(tmp_path))
+    Store(str(tmp_path))
 
 
 def test_joined_stores_hold_all_clips_and_selections_some_without_a_copy(clip_store, tmp_path):

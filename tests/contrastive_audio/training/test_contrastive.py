@@ -52,7 +52,7 @@ def tiny_variables(model):
   return [*model.variables, *model.optimizer.variables]
 
 
-def test_dropout_draws_anew_in_every_step():
+def test_dropout_differs_from_step_to_step():
   model = tiny.build(tiny.config(learning_rate=0.0))
   assert one_step(model)["loss"] != one_step(model)["loss"]
 

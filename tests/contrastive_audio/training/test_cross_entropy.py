@@ -25,11 +25,11 @@ def naive(excluded):
 @pytest.mark.parametrize("block", [0, 1, 2, 5, 7])
 @pytest.mark.parametrize("excluded", [None, EXCLUDED], ids=["all", "without itself"])
 def test_it_equals_a_naive_loop(excluded, block):
-  found = cross_entropy(ROWS, COLUMNS, TARGETS, excluded, block)
-  assert_close(found, naive([-1] * 5 if excluded is None else excluded), atol=1e-5)
+  results = cross_entropy(ROWS, COLUMNS, TARGETS, excluded, block)
+  assert_close(results, naive([-1] * 5 if excluded is None else excluded), atol=1e-5)
 
 
-def test_of_equal_logits_it_is_the_logarithm_of_their_number():
+def test_with_equal_logits_it_is_the_logarithm_of_their_number():
   assert_close(
     cross_entropy(tf.zeros([7, 3]), tf.zeros([7, 3]), tf.range(7))[0], np.log(7), atol=1e-6
   )

@@ -13,7 +13,7 @@ import tensorflow as tf
 from contrastive_audio.errors import UserError
 from contrastive_audio.monitoring.monitor import KnnMonitor
 from contrastive_audio.networks import batchnorm
-from contrastive_audio.training import callbacks, pretraining
+from contrastive_audio.training import callbacks, pretraining, recording
 from tests import tiny
 from tests.support import assert_close
 
@@ -62,6 +62,7 @@ def test_a_stopped_training_is_saved_and_goes_on_exactly(
   assert_close(ours, theirs)
 
 
+@pytest.mark.slow
 def test_a_crash_goes_back_to_the_last_checkpoint_and_on_exactly(finished, clip_store, tmp_path):
   config = tiny.config(**FULL, monitor_every=6)
   model = tiny.build(config)
@@ -132,6 +133,7 @@ def test_the_saved_encoder_is_the_trained_one(finished):
   assert_close(run.encoder()(batch), model.encoder(batch))
 
 
+@pytest.mark.slow
 def test_views_on_the_host_give_the_same_training(clip_store, tmp_path):
   results = []
   for place in ("device", "host"):
@@ -202,7 +204,7 @@ def test_a_second_signal_interrupts_at_once():
 
 
 def test_the_clock_sees_a_slow_input():
-  clock = callbacks.DataClock()
+  clock = recording.DataClock()
 
   def slow(number):
     time.sleep(0.2)

@@ -6,14 +6,14 @@ import tensorflow as tf
 
 import cola.config
 from contrastive_audio.errors import UserError
-from contrastive_audio.views import augment
+from contrastive_audio.views import augment, crop
 from mixback.config import Config
 from tests.support import GOLDEN, assert_close
 
 ARRAYS = np.load(GOLDEN / "augment.npz")
 SEED = tf.constant([3, 4], tf.int32)
 CONFIG = Config()
-each_part = pytest.mark.parametrize("name", augment.AUGMENTATIONS)
+each_augmentation = pytest.mark.parametrize("name", augment.AUGMENTATIONS)
 
 
 def patches(count=4, seed=0):
@@ -29,26 +29,26 @@ def draw(name, batch, seed=SEED):
 
 def test_resized_crop_meets_the_golden_array():
   box = [tf.constant([value], tf.int32) for value in ARRAYS["crop_top_left_height_width"]]
-  cropped = augment.resized_crop(ARRAYS["patch"][None], *box)
+  cropped = crop.resized_crop(ARRAYS["patch"][None], *box)
   assert_close(cropped[0], ARRAYS["resized_crop"], atol=1e-4)
 
 
 def test_resized_crop_of_the_whole_patch_changes_nothing():
   batch = patches(2)
   zeros, frames, bands = (tf.fill([2], value) for value in (0, 101, 96))
-  assert_close(augment.resized_crop(batch, zeros, zeros, frames, bands), batch, atol=1e-5)
+  assert_close(crop.resized_crop(batch, zeros, zeros, frames, bands), batch, atol=1e-5)
 
 
 def test_resized_crop_never_sees_what_is_outside_of_it():
   batch = np.zeros([1, 101, 96], "f")
   batch[0, 20:90, 10:80] = 1
   box = [tf.constant([value]) for value in (20, 10, 70, 70)]
-  assert_close(augment.resized_crop(batch, *box), np.ones_like(batch), atol=1e-5)
+  assert_close(crop.resized_crop(batch, *box), np.ones_like(batch), atol=1e-5)
 
 
 def test_crop_boxes_have_the_area_and_aspect_asked_for_and_lie_inside():
   top, left, height, width = (
-    box.numpy() for box in augment._crop_boxes(4000, 101, 96, SEED, 0.8, 4 / 3)
+    box.numpy() for box in crop._crop_boxes(4000, 101, 96, SEED, 0.8, 4 / 3)
   )
   assert (top >= 0).all()
   assert (left >= 0).all()
@@ -113,15 +113,15 @@ def test_masks_reach_both_ends():
 )
 def test_shifts_roll_forward_by_at_least_one(name, axis, top):
   batch = patches(300)
-  shifted, found = draw(name, batch), set()
+  shifted, shifts = draw(name, batch), set()
   for before, after in zip(batch, shifted):
     hits = [s for s in range(1, top + 1) if (np.roll(before, s, axis) == after).all()]
     assert len(hits) == 1
-    found |= set(hits)
-  assert found == set(range(1, top + 1))
+    shifts |= set(hits)
+  assert shifts == set(range(1, top + 1))
 
 
-@each_part
+@each_augmentation
 def test_batch_mates_get_different_draws_and_do_not_matter(name):
   twins = np.repeat(patches(1), 6, axis=0)
   drawn = draw(name, twins)
@@ -130,7 +130,7 @@ def test_batch_mates_get_different_draws_and_do_not_matter(name):
   assert_close(draw(name, others)[0], drawn[0], atol=1e-5)
 
 
-@each_part
+@each_augmentation
 def test_the_seed_decides_alone_eager_mapped_and_compiled(name):
   batch = patches()
   direct = draw(name, batch)
@@ -174,7 +174,7 @@ def test_a_decibel_is_that_of_the_wave_whatever_the_logarithm(config):
 
 
 def gains_db(name, count=400):
-  """What a part adds, in dB of the wave."""
+  """What an augmentation adds, in dB of the wave."""
   return draw(name, np.zeros([count, 101, 96], "f")) / CONFIG.log_mel().decibel
 
 
@@ -210,5 +210,5 @@ def test_masks_may_be_filled_with_the_mean():
   expected = np.broadcast_to(batch.mean((1, 2), keepdims=True), batch.shape)
   assert changed.any()
   assert_close(masked[changed], expected[changed], rtol=1e-5)
-  with pytest.raises(UserError, match="mask_fill='zero': it can be minimum, mean"):
+  with pytest.raises(UserError, match="mask_fill='zero': must be one of minimum, mean"):
     Config(mask_fill="zero")

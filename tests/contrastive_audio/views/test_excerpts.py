@@ -83,18 +83,18 @@ def test_the_same_seed_and_step_give_the_same_excerpts_wherever_the_run_began():
 
 
 @pytest.mark.parametrize("count", [2, 3])
-def test_the_parts_of_hosts_are_the_batch_and_no_clip_is_read_twice(count, monkeypatch):
+def test_the_shares_of_hosts_are_the_batch_and_no_clip_is_read_twice(count, monkeypatch):
   pairs = make(num_clips=13, batch_size=6)
   whole = np.stack(list(pairs.dataset(2, 5).as_numpy_iterator()))
   read, copy = [], ExcerptPairs.copy
   monkeypatch.setattr(
     ExcerptPairs, "copy", lambda self, ids, words: note(read, ids) or copy(self, ids, words)
   )
-  parts = [
-    np.stack(list(pairs.dataset(2, 5, part=(number, count)).as_numpy_iterator()))
+  shares = [
+    np.stack(list(pairs.dataset(2, 5, share=(number, count)).as_numpy_iterator()))
     for number in range(count)
   ]
-  np.testing.assert_array_equal(np.concatenate(parts, 1), whole)
+  np.testing.assert_array_equal(np.concatenate(shares, 1), whole)
   assert sorted(flat(read)) == sorted(flat(ids(pairs, range(2, 7))))
 
 

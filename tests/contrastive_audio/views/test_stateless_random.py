@@ -1,4 +1,4 @@
-"""Numbers are functions of a seed; the rows of a part are those of the whole."""
+"""Numbers are functions of a seed; shares of a batch get the rows that the whole batch would."""
 
 import numpy as np
 import pytest
@@ -25,20 +25,20 @@ DRAWS = {
 def test_a_seed_for_rows_draws_those_rows_of_the_whole(draw, compiled):
   call = tf.function(draw) if compiled else draw
   folded = stateless_random.fold(SEED, 7)
-  parts = [
+  shares = [
     call(2, stateless_random.fold(stateless_random.for_rows(SEED, first, 6), 7))
     for first in (0, 2, 4)
   ]
-  np.testing.assert_array_equal(tf.concat(parts, 0), draw(6, folded))
+  np.testing.assert_array_equal(tf.concat(shares, 0), draw(6, folded))
 
 
 @pytest.mark.parametrize("name", augment.AUGMENTATIONS)
-def test_a_part_of_a_batch_is_augmented_as_in_the_whole(name):
+def test_a_share_of_a_batch_is_augmented_as_in_the_whole(name):
   apply = augment.compose(Config(augment=name, mean=0.0, std=1.0))
   whole = apply(PATCHES, SEED)
   assert np.abs(whole - PATCHES).max() > 1e-3
-  parts = [apply(PATCHES[i : i + 3], stateless_random.for_rows(SEED, i, 6)) for i in (0, 3)]
-  assert_close(tf.concat(parts, 0), whole, atol=1e-5)
+  shares = [apply(PATCHES[i : i + 3], stateless_random.for_rows(SEED, i, 6)) for i in (0, 3)]
+  assert_close(tf.concat(shares, 0), whole, atol=1e-5)
 
 
 def test_other_seeds_steps_and_rows_draw_other_numbers():

@@ -9,6 +9,8 @@ import json
 import numpy as np
 import soundfile
 
+from downstream.choices import Condition
+from downstream.evaluation import _problem
 from tests.support import tone
 
 RATE_HZ = 16_000
@@ -223,3 +225,8 @@ MAKERS = {
 def labels_of(data, clip_ids):
   """Returns the set of labels of some clips of a TaskData."""
   return {data.clips.labels[i] for i in np.asarray(clip_ids)}
+
+
+def problem_of(data, split, seed=0):
+  """One split of a TaskData, with its validation clips, all labels and no model."""
+  return _problem(data, None, split, Condition(), seed, None)

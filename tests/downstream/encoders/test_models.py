@@ -32,6 +32,7 @@ def test_a_run_and_its_saved_model_embed_alike(tiny_run):
   assert run.identity == models.open_model(str(tiny_run)).identity != exported.identity
 
 
+@pytest.mark.slow
 def test_random_weights_depend_on_the_seed_only():
   first, again, other = (models.open_model("random:efficientnet_b0", seed) for seed in (0, 0, 1))
   assert first.identity == again.identity != other.identity
@@ -84,8 +85,8 @@ def saved_model_of_others(folder):
     ("others", "the SavedModel lacks sample_rate_hz, .* export it again"),
     ("broken", "the SavedModel cannot be loaded"),
     ("unfinished", "has no encoder.keras yet"),
-    ("half", "is no run folder: cannot read"),
-    ("random:resnet", "after random: comes efficientnet_b0, or a run folder"),
+    ("half", "is not a run folder: cannot read"),
+    ("random:resnet", "random: is followed by efficientnet_b0, or by a run folder"),
   ],
 )
 def test_what_is_no_model_is_refused_in_one_line(name, message, tmp_path, monkeypatch):

@@ -1,9 +1,10 @@
-"""Builder of ESC-50 and its part ESC-10, see contrastive_audio.datasets.builders."""
+"""Builder of ESC-50 and its subset ESC-10, see contrastive_audio.datasets.builders."""
 
 import tensorflow_datasets as tfds
 
 from contrastive_audio.datasets.builders import corpus_builder
 from contrastive_audio.datasets.corpora import esc50
+from contrastive_audio.datasets.corpora.corpus import Corpus
 
 
 class Builder(corpus_builder.CorpusBuilder):
@@ -16,11 +17,11 @@ class Builder(corpus_builder.CorpusBuilder):
   ]
 
   @property
-  def corpus(self):
+  def corpus(self) -> Corpus:
     """The Corpus of the configuration."""
     return esc50.CORPORA[self.builder_config.name]
 
   @property
-  def classes(self):
+  def classes(self) -> tuple[str, ...]:
     """The classes of the configuration."""
     return {"esc50": esc50.ESC50_CLASSES, "esc10": esc50.ESC10_CLASSES}[self.builder_config.name]

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from contrastive_audio import datasets
-from contrastive_audio.datasets import file_source
+from contrastive_audio.datasets.clip_table import iterate_rows
 from contrastive_audio.datasets.corpora.audioset import joining, lists, names, recordings
+from contrastive_audio.datasets.corpora.audioset.sorted_ids import find_positions
 from contrastive_audio.errors import UnusableAudio, UserError
 from tests.contrastive_audio.datasets.corpora import fake_audioset as fake
 from tests.support import assert_close
@@ -83,7 +84,7 @@ def test_missing_recordings_are_counted_and_named_by_part(tmp_path):
   (tmp_path / f"{FIRST_ID}.wav").unlink()
   source = open_audioset(tmp_path)
   assert source.missing == [FIRST_ID]
-  assert "1 of 5 listed are not there" in source.summary
+  assert "1 of 5 listed clips are missing" in source.summary
   assert open_audioset(tmp_path, "eval").missing == []
 
 
@@ -94,8 +95,8 @@ def test_recordings_that_no_list_names_are_left_out_and_counted(tmp_path):
   fake.write(tmp_path / "eval" / "yyyyyyyyyyy.wav", fake.sound("yyyyyyyyyyy"))
   fake.write(tmp_path / "notes.wav", fake.sound("z"))
   source = open_audioset(tmp_path, "all")
-  assert "1 recordings that no list names left out" in source.summary
-  assert "1 files without an AudioSet id left out (notes.wav)" in source.summary
+  assert "1 unlisted recordings are left out" in source.summary
+  assert "1 files without an AudioSet id are left out (notes.wav)" in source.summary
   assert set(clips_of(source)) == {row[0] for row in fake.SEGMENTS} | {"yyyyyyyyyyy"}
 
 
@@ -105,7 +106,7 @@ def test_of_copies_the_one_that_holds_the_segment_is_taken(tmp_path):
   fake.write(tmp_path / f"{ytid}_0_60.wav", fake.sound(ytid, 60))
   fake.write(tmp_path / f"{ytid}_{start}_{end}.wav", fake.sound("other"))
   source = open_audioset(tmp_path)
-  assert "1 copies of recordings left out" in source.summary
+  assert "1 copies of recordings are left out" in source.summary
   assert_close(clips_of(source)[ytid].load(fake.RATE_HZ), fake.wave("other"))
 
 
@@ -151,7 +152,7 @@ BAD_LISTS = {
   ),
   "another data set": (
     "fname,label\n1.wav,Rain\n2.wav,Wind\n",
-    r"3 of 3 rows begin with no YouTube id; it should be AudioSet's list.*get it from http",
+    r"3 of 3 rows do not begin with a YouTube id; it should be AudioSet's list.*get it from http",
   ),
   "no times": ('--PJHxphWEs, , , "/m/0000"\n', "line 1: expected id, start, end, labels, found "),
   "cut off": ("--PJHxphWEs, 30.0", "line 1: expected id, start, end, labels, found "),
@@ -209,7 +210,7 @@ def test_a_damaged_archive_is_one_line_and_a_damaged_member_one_clip(tmp_path):
   source = open_audioset(tmp_path)
   path = tmp_path / "data" / "unbal_train00.tar"
   path.write_bytes(path.read_bytes()[:600])
-  with pytest.raises(UnusableAudio, match="cannot be read from its archive: it has been cut off"):
+  with pytest.raises(UnusableAudio, match="cannot be read from its archive: it is truncated"):
     clips_of(source)["0123456789_"].load(fake.RATE_HZ)
   path.write_bytes(b"x" * 600)
   with pytest.raises(UserError, match=r"unbal_train00.tar: the archive cannot be read.*again"):
@@ -244,8 +245,8 @@ def test_ids_and_times_are_read_from_the_right(name, ytid, start_s):
 def test_segments_are_found_by_sorting():
   ids = np.array([b"a", b"c", b"e"], "S11")
   wanted = np.array([b"e", b"b", b"a", b"z", b""], "S11")
-  assert lists.find(ids, wanted).tolist() == [2, -1, 0, -1, -1]
-  assert lists.find(ids[:0], wanted).tolist() == [-1] * 5
+  assert find_positions(ids, wanted).tolist() == [2, -1, 0, -1, -1]
+  assert find_positions(ids[:0], wanted).tolist() == [-1] * 5
 
 
 def test_the_fingerprint_follows_labels_and_what_is_missing(tmp_path):
@@ -264,10 +265,10 @@ def test_the_table_of_a_clip_is_small_however_long_its_path_is(tmp_path):
   fake.write_classes(tmp_path / "class_labels_indices.csv")
   (tmp_path / "unbalanced_train_segments.csv").write_text("".join(rows))
   folder = "a_long_name_of_a_folder/" * 5
-  found = recordings.of_paths(tmp_path, (f"{folder}Y{ytid}.wav" for ytid in ids))
+  found = recordings.identify(tmp_path, (f"{folder}Y{ytid}.wav" for ytid in ids))
   tables = ["unbalanced_train_segments.csv", "class_labels_indices.csv"]
   classes = lists.read_classes(tmp_path, tables)
   contents = joining.join(found, lists.read_segments(tmp_path, tables, classes), ())
   assert contents.table.nbytes < 60 * len(ids)
-  paths = [row["path"] for row in file_source.rows_of(contents.table)]
+  paths = [row["path"] for row in iterate_rows(contents.table)]
   assert paths == [f"{folder}Y{ytid}.wav".encode() for ytid in ids]

@@ -98,7 +98,7 @@ def test_a_listed_file_that_is_absent_is_missing_and_a_strange_one_is_told(name,
   assert list(source.missing) == [gone.key]
   assert f"1 of {len(expected)} listed" in source.summary or "recordings" in source.summary
   told = {"librispeech": "1 recordings are in no transcript", "esc10": "", "speech_commands": ""}
-  usual = "1 audio files that no list names"
+  usual = "1 unlisted audio files"
   assert told.get(name.removesuffix("_v1").removesuffix("_v2"), usual) in source.summary
 
 
@@ -154,7 +154,7 @@ def test_voxforge_may_lie_as_wget_mirrors_it(tmp_path):
   assert "not unpacked" not in source.summary
   packed = tmp_path / "www.repository.voxforge1.org/downloads/ru/more-20080101-x.tgz"
   packed.write_text("x")
-  assert "1 archives .tgz are not unpacked" in open_all("voxforge", tmp_path).summary
+  assert "1 .tgz archives are not unpacked" in open_all("voxforge", tmp_path).summary
 
 
 @pytest.mark.parametrize("inner", ["speech_commands_v0.02", "SpeechCommands/speech_commands_v0.02"])

@@ -56,7 +56,7 @@ CHANGED = [
   ("tut_2018", "evaluation_setup/fold1_train.txt", ("\tbus", "\tboat"), "unknown class 'boat'"),
   ("tut_2018", "evaluation_setup/fold1_train.txt", ("\t", " "), "line 1: 1 cells, expected 2"),
   ("voxceleb", "iden_split.txt", ("1 id10001", "4 id10001"), "line 1: .* is not 1, 2 or 3"),
-  ("voxceleb", "iden_split.txt", ("id10001", "p225"), "'p225' is no speaker of VoxCeleb1"),
+  ("voxceleb", "iden_split.txt", ("id10001", "p225"), "'p225' is not a speaker of VoxCeleb1"),
   ("birdsong_detection", "ff1010bird_metadata_2018.csv", (",1\n", ",bird\n"), "hasbird is 'bird'"),
   ("birdsong_detection", "ff1010bird_metadata_2018.csv", ("itemid", "id"), "itemid is missing"),
   (
@@ -128,12 +128,12 @@ def test_the_list_of_another_set_is_refused(tmp_path):
     (
       "speech_commands_v1",
       fakes.speech_commands_v2,
-      "'backward' is no word.*it is speech_commands_v2",
+      "'backward' is not one of its words.*it looks like speech_commands_v2",
     ),
     (
       "speech_commands_v2",
       fakes.speech_commands_v1,
-      "'backward' is missing.*it is speech_commands_v1",
+      "'backward' is missing.*it looks like speech_commands_v1",
     ),
   ],
 )
@@ -145,7 +145,7 @@ def test_the_other_version_of_speech_commands_is_recognised(name, writer, match,
 def test_a_strange_folder_of_words_is_refused(tmp_path):
   fakes.speech_commands_v1(tmp_path)
   fakes.write_audio(tmp_path, "maybe/0a7c2a8d_nohash_0.wav")
-  refusal("speech_commands_v1", tmp_path, "'maybe' is no word of it, and it is not; expected")
+  refusal("speech_commands_v1", tmp_path, "'maybe' is not one of its words; expected")
 
 
 def test_a_bird_set_without_labels_is_told_where_to_get_them(tmp_path):
@@ -175,7 +175,7 @@ def test_folders_without_any_audio_are_refused(name, tmp_path):
 def test_voxforge_that_was_not_unpacked_is_told_to_be(tmp_path):
   (tmp_path / "de" / "Trunk").mkdir(parents=True)
   (tmp_path / "de" / "Trunk" / "anna-20080728-xyz.tgz").write_text("x")
-  refusal("voxforge", tmp_path, "1 archives .tgz are there: unpack each where it lies")
+  refusal("voxforge", tmp_path, "1 .tgz archives are there: unpack each where it lies")
 
 
 def test_librispeech_in_other_folders_is_refused(tmp_path):

@@ -1,0 +1,42 @@
+"""What front ends and excerpts need of a store of clips."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+
+class ClipStore(Protocol):
+  """Clips of one sample rate, numbered from 0; `store.store.Store` is one.
+
+  Attributes:
+    folders: where the clips are on disk; several, if stores were joined.
+    digest: hex digest of the content; equal digests mean equal clips in equal order.
+    num_clips: number of clips.
+    num_samples: int64 `[num_clips]`, length of each clip.
+    mean: float32 `[num_clips]`, mean of each clip.
+    centred_peak: float32 `[num_clips]`, largest absolute value of each clip without its mean.
+
+  Example:
+    >>> from contrastive_audio.datasets.synthetic import open_synthetic
+    >>> from contrastive_audio.store.preparation import prepare
+    >>> store: ClipStore = prepare(open_synthetic(clips_per_class=1), 16_000)
+    >>> store.keys([0]), store.wave(0).shape
+    (['bell/000.flac'], (36283,))
+  """
+
+  folders: list[str]
+  digest: str
+  num_clips: int
+  num_samples: np.ndarray
+  mean: np.ndarray
+  centred_peak: np.ndarray
+
+  def keys(self, clip_ids: Sequence[int] | np.ndarray | None = None) -> list[str]:
+    """Returns the names of some clips; None: of all."""
+
+  def wave(self, clip_id: int) -> np.ndarray:
+    """Returns a clip, float32 `[n]`."""
+
+  def copy_excerpt(self, clip_id: int, start: int, out: np.ndarray) -> None:
+    """Writes the samples from `start` on into `out`, float32; both ends lie inside the clip."""

@@ -1,0 +1,69 @@
+"""What training reads of the configuration of a system; without TensorFlow."""
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from contrastive_audio.errors import UserError
+from contrastive_audio.views.augmentation_config import AugmentConfig
+
+if TYPE_CHECKING:
+  from contrastive_audio.frontend.clip_store import ClipStore
+  from contrastive_audio.frontend.front_end import FrontEnd
+  from contrastive_audio.frontend.log_mel import LogMel
+  from contrastive_audio.views.excerpts import ExcerptPairs
+
+
+@dataclasses.dataclass(frozen=True)
+class SystemConfig(AugmentConfig):
+  """The base of the configurations of all systems, such as `cola.config.Config`.
+
+  A system adds fields, at least those that RunConfig announces, and implements these methods.
+
+  Example:
+    >>> @dataclasses.dataclass(frozen=True)
+    ... class Config(SystemConfig):
+    ...   sample_rate_hz: int = 16_000
+    ...   batch_size: int = 1024
+    >>> Config(precision="mixed_bfloat16").batch_size
+    1024
+  """
+
+  if TYPE_CHECKING:
+    # For type checkers only, as in RunConfig.
+    frame_samples: int = 0
+    fft_samples: int = 0
+    fmin_hz: float = 0.0
+    fmax_hz: float = 0.0
+
+  def require_front_end(self) -> None:
+    """Raises a UserError unless the fields of the log-mels fit together."""
+    self.require_at_least(1, "sample_rate_hz", "frame_samples", "hop_samples", "num_mels", "frames")
+    self.require_at_least(self.frame_samples, "fft_samples")
+    self.require_between(0, self.sample_rate_hz / 2, "fmin_hz", "fmax_hz")
+    self.require_positive("std")
+    if self.fmin_hz >= self.fmax_hz:
+      raise UserError(f"fmin_hz={self.fmin_hz:g}: must be below fmax_hz={self.fmax_hz:g}")
+
+  def require_training(self) -> None:
+    """Raises a UserError unless the fields of the optimisation make sense."""
+    self.require_at_least(2, "batch_size")  # a pair needs another clip as its negative
+    self.require_at_least(1, "epochs", "projection_units", "hidden_units")
+    self.require_at_least(0, "learning_rate", "weight_decay")
+    self.require_positive("temperature")
+    self.require_between(0, 1, "batchnorm_momentum", "warm_up")
+
+  def log_mel(self) -> "LogMel":
+    """Returns the log-mel layer."""
+    raise NotImplementedError
+
+  def front_end(self) -> "FrontEnd":
+    """Returns the front end of training, monitoring and export."""
+    raise NotImplementedError
+
+  def pairs(self, store: "ClipStore") -> "ExcerptPairs":
+    """Returns the excerpts of each step.
+
+    Args:
+      store: the training clips.
+    """
+    raise NotImplementedError

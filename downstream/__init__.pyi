@@ -1,0 +1,9 @@
+from .cards.card import Task as Task
+from .cards.opening import open_task as open_task
+from .cards.task_data import TaskData as TaskData
+from .choices import Condition as Condition
+from .choices import TaskChoice as TaskChoice
+from .encoders.embedding_parts import Embeddings as Embeddings
+from .encoders.models import Model as Model
+from .encoders.models import open_model as open_model
+from .evaluation import evaluate as evaluate

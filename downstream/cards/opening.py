@@ -1,0 +1,198 @@
+"""The name of a task -> its data: clips, labels, and which of them train and test."""
+
+import glob
+import os
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from contrastive_audio import datasets
+from contrastive_audio.cli.open_data import DataLocation
+from contrastive_audio.datasets import ClipSource, corpora
+from contrastive_audio.datasets.corpora.corpus import Corpus, builder_name, find_root
+from contrastive_audio.errors import UserError
+from contrastive_audio.store.preparation import prepare
+from contrastive_audio.store.store import Store
+from downstream.cards.all_cards import CARDS
+from downstream.cards.card import AUDIO_ROOT, Task
+from downstream.cards.split_rules import require_train_and_test
+from downstream.cards.task_data import TaskData
+from downstream.choices import TaskChoice
+
+
+def task_of(choice: TaskChoice) -> Task:
+  """Returns the card of a task; for a data set of the user's own, a new card.
+
+  Args:
+    choice: which task.
+
+  Example:
+    >>> task_of(TaskChoice("esc50")).classes
+    '50, environmental sounds'
+    >>> task_of(TaskChoice("./my_sounds")).dataset
+    'folder:./my_sounds'
+  """
+  if choice.name in CARDS:
+    return CARDS[choice.name]
+  return Task(choice.name, datasets.full_name(choice.name), metric=choice.metric)
+
+
+def open_task(choice: TaskChoice, location: DataLocation, sample_rate_hz: int) -> TaskData:
+  """Opens the data of a task, decoded at a rate.
+
+  Args:
+    choice: which task.
+    location: where its data is.
+    sample_rate_hz: of the model.
+
+  Raises:
+    UserError: the data is missing, or is not what the task needs.
+
+  Example:
+    >>> open_task(TaskChoice("esc10"), DataLocation(), 16_000)
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: the task esc10 needs --audio_root: ...
+  """
+  task = task_of(choice)
+  stores: list[Store] = []
+  split_names: list[str | None] = []
+  classes: tuple[str, ...] = ()
+  for opened in _open_sources(task, _dataset_of(task, choice), location):
+    source = opened.source
+    store = prepare(source, sample_rate_hz, location.store_dir, location.max_bad_fraction)
+    stores.append(store)
+    classes = source.classes
+    split_names += _split_names(task, opened, store)
+  store, split_names = _select_needed(task, Store.join(stores), split_names)
+  return TaskData(task, store, split_names, classes)
+
+
+def check_task(choice: TaskChoice, location: DataLocation) -> None:
+  """Raises an error unless the files of a task are what they should be; quick, decodes nothing.
+
+  Args:
+    choice: which task.
+    location: where its data is.
+
+  Raises:
+    UserError: what is missing or malformed.
+
+  Example:
+    >>> check_task(TaskChoice("folder:no/such/folder"), DataLocation())
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: no such folder: 'no/such/folder' ...
+  """
+  task = task_of(choice)
+  dataset = _dataset_of(task, choice)
+  source = datasets.open_local(dataset, _splits_to_open(task, dataset), location.data_dir)
+  if source is not None and task.split is None and (own_splits := source.splits()):
+    require_train_and_test(set(own_splits.values()))
+
+
+def require_data(choice: TaskChoice, location: DataLocation) -> None:
+  """Raises an error unless the data of a card is there; decodes and downloads nothing.
+
+  Args:
+    choice: a card.
+    location: where its data is.
+
+  Raises:
+    UserError: what is missing, and where to get it.
+
+  Example:
+    >>> require_data(TaskChoice("musan"), DataLocation())
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: no musan without --data_dir=FOLDER, ...
+  """
+  task = task_of(choice)
+  if task.corpus is not None and not _is_there(task.corpus, location):
+    where = f"in {location.data_dir!r}"
+    if not location.data_dir:
+      where = "without --data_dir=FOLDER, the folder that holds it"
+    raise UserError(
+      f"no {task.dataset} {where}: expected {task.corpus.layout}; get it from "
+      f"{task.corpus.homepage}"
+    )
+  _open_sources(task, _dataset_of(task, choice), location)
+
+
+def _is_there(corpus: Corpus, location: DataLocation) -> bool:
+  """Whether a published data set lies on disk: unpacked, prepared, or as its archives."""
+  data_dir = os.path.expanduser(location.data_dir or "")
+  if location.manual_dir or find_root(corpus, data_dir):
+    return True
+  builder = builder_name(corpus)
+  prepared = [f"{builder}/*/dataset_info.json", f"{builder}/*/*/dataset_info.json"]
+  archives = [glob.escape(archive.name) for archive in corpus.archives]
+  matches = (glob.glob(pattern, root_dir=data_dir) for pattern in prepared + archives)
+  return bool(data_dir) and any(matches)
+
+
+def _dataset_of(task: Task, choice: TaskChoice) -> str:
+  """Returns the data set of a task, with the user's folder in place of `{audio_root}`."""
+  if AUDIO_ROOT not in task.dataset:
+    return task.dataset
+  if not choice.audio_root:
+    folder = task.dataset.partition(AUDIO_ROOT)[2].strip("/")
+    raise UserError(f"the task {task.name} needs --audio_root: the folder that holds {folder!r}")
+  return task.dataset.replace(AUDIO_ROOT, choice.audio_root)
+
+
+def _splits_to_open(task: Task, dataset: str) -> str | None:
+  """Returns which of the data set's own splits to open: those that the rule of the task needs."""
+  is_csv = dataset.startswith("folder:") and dataset.lower().endswith(".csv")
+  everything = "all" if is_csv or dataset in corpora.NAMES else None
+  return task.opens or "+".join(task.split_names) or everything
+
+
+class _Opened(NamedTuple):
+  """An opened source.
+
+  Attributes:
+    source: its clips.
+    split_of_key: key -> own split, for the clips whose split is known.
+    default_split: the split of all other clips, or None.
+  """
+
+  source: ClipSource
+  split_of_key: Mapping[str, str]
+  default_split: str | None
+
+
+def _open_sources(task: Task, dataset: str, location: DataLocation) -> list[_Opened]:
+  """Opens what a task needs: one source if it tells the split of each clip, else one per split."""
+  split = _splits_to_open(task, dataset)
+  source = _open_source(dataset, split, location)
+  split_of_key = source.splits() if split else {}
+  names = () if split_of_key else task.split_names
+  if not split and {"train", "test"} <= set(source.split_names):
+    names = source.split_names
+  if not names:
+    return [_Opened(source, split_of_key, None)]
+  return [_Opened(_open_source(dataset, name, location), {}, name) for name in names]
+
+
+def _open_source(dataset: str, split: str | None, location: DataLocation) -> ClipSource:
+  return datasets.open_source(dataset, split, location.data_dir, location.manual_dir)
+
+
+def _split_names(task: Task, opened: _Opened, store: Store) -> list[str | None]:
+  """Returns the split of each clip of a store, by the names that the rule of the task uses."""
+  # A split that the rule names may be a union of several splits of the data set.
+  unions = opened.source.unions
+  union_of = {member: name for name in task.split_names for member in unions.get(name, ())}
+  own = [opened.split_of_key.get(key, opened.default_split) for key in store.keys()]  # noqa: SIM118
+  return [union_of.get(name, name) if name else None for name in own]
+
+
+def _select_needed(
+  task: Task, store: Store, split_names: list[str | None]
+) -> tuple[Store, list[str | None]]:
+  """Drops the clips of splits that the rule of the task does not need."""
+  if not task.split_names:
+    return store, split_names
+  needed = [number for number, name in enumerate(split_names) if name in task.split_names]
+  if not needed:
+    raise UserError(f"the task {task.name}: no clip of the splits {', '.join(task.split_names)}")
+  if len(needed) == len(split_names):
+    return store, split_names
+  return store.select(needed), [split_names[number] for number in needed]

@@ -1,0 +1,198 @@
+"""What a split of a task is, and how clips are held out.
+
+Letters: n clips to train on, v to validate on, m to test on.
+"""
+
+import collections
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from contrastive_audio.errors import UserError
+
+VALIDATION_FRACTION = 0.2
+
+
+@dataclasses.dataclass(frozen=True)
+class Clips:
+  """What a split rule may look at: one entry per clip.
+
+  Attributes:
+    keys: names of the clips.
+    labels: class names.
+    groups: groups (speaker, recording); None for a clip without one.
+    split_names: names of the data set's own splits ("train", "fold1"); None where there is none.
+
+  Example:
+    >>> Clips(["a.wav"], ["dog"], groups=[None], split_names=["train"]).labels
+    ['dog']
+  """
+
+  keys: Sequence[str]
+  labels: Sequence[str]
+  groups: Sequence[str | None]
+  split_names: Sequence[str | None]
+
+
+# (clip ids, clips, fraction, seed) -> ids of the larger and of the smaller share.
+Cut = Callable[[np.ndarray, Clips, float, int], tuple[np.ndarray, np.ndarray]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+  """One division of the clips.
+
+  Attributes:
+    name: human-readable.
+    train: int `[n]`, clip numbers.
+    test: int `[m]`, clip numbers.
+    validation: int `[v]`, if the data set has such a split; None: to be cut from `train`.
+    refit: whether the final classifier is fitted on the validation clips too.
+    cut: how validation clips are cut from `train`; None: by `hold_out`.
+
+  Example:
+    >>> Split("official", train=np.array([0, 1]), test=np.array([2])).refit
+    True
+  """
+
+  name: str
+  train: np.ndarray
+  test: np.ndarray
+  validation: np.ndarray | None = None
+  refit: bool = True
+  cut: Cut | None = None
+
+
+class SplitRule(Protocol):
+  """A callable that divides the clips of a task.
+
+  Example:
+    >>> from downstream.cards.split_rules import Seeded
+    >>> rule: SplitRule = Seeded()
+    >>> (split,) = rule(Clips(list("abcdefghij"), ["x"] * 10, [None] * 10, [None] * 10), seed=0)
+    >>> len(split.train), len(split.test)
+    (8, 2)
+  """
+
+  @property
+  def description(self) -> str:
+    """One line, which `python -m downstream.tasks` prints."""
+
+  def __call__(self, clips: Clips, seed: int) -> list[Split]: ...
+
+
+def hold_out(
+  clip_ids: np.ndarray,
+  labels: Sequence[str],
+  groups: Sequence[str | None],
+  fraction: float,
+  seed: int,
+) -> tuple[np.ndarray, np.ndarray]:
+  """Holds out whole groups if all clips have one and there are at least two; else within classes.
+
+  Args:
+    clip_ids: int `[n]`.
+    labels: the label of each clip of the data set.
+    groups: the group of each clip of the data set, or None.
+    fraction: share of the clips (or groups) that is held out.
+    seed: determines which.
+
+  Returns:
+    (int `[n - m]`, int `[m]`), both sorted.
+
+  Example:
+    >>> hold_out(np.arange(6), list("aaaaaa"), list("xxyyzz"), fraction=1 / 3, seed=0)
+    (array([0, 1, 2, 3]), array([4, 5]))
+  """
+  clip_groups = [groups[clip_id] for clip_id in clip_ids]
+  if None not in clip_groups and len(set(clip_groups)) > 1:
+    from sklearn import model_selection  # late: it takes a second
+
+    splitter = model_selection.GroupShuffleSplit(1, test_size=fraction, random_state=seed)
+    kept, held_out = next(splitter.split(clip_ids, groups=clip_groups))
+  else:
+    kept, held_out = _stratify([labels[clip_id] for clip_id in clip_ids], fraction, seed)
+  return np.sort(clip_ids[kept]), np.sort(clip_ids[held_out])
+
+
+def _stratify(labels: Sequence[str], fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+  """Returns the positions kept and held out; a single clip of a class is kept, two are divided."""
+  rng = np.random.default_rng([seed, 0])
+  held_out: list[int] = []
+  for name in sorted(set(labels)):
+    members = np.flatnonzero(np.array(labels, object) == name)
+    count = int(np.clip(round(fraction * len(members)), 1, len(members) - 1))
+    held_out += rng.permutation(members)[: count if len(members) > 1 else 0].tolist()
+  return np.setdiff1d(np.arange(len(labels)), held_out), np.array(sorted(held_out), int)
+
+
+def cut_validation(
+  split: Split, train: np.ndarray, clips: Clips, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+  """Cuts validation clips from training clips, in the way the test clips of the split were cut.
+
+  Args:
+    split: the split.
+    train: int `[n]`, its training clips or some of them.
+    clips: all clips of the data set.
+    seed: determines which clips are cut.
+
+  Returns:
+    (int `[n - v]`, int `[v]`): whole groups if the split divides no group, else within each class.
+
+  Example:
+    >>> clips = Clips(list("abcdef"), ["x"] * 6, list("112233"), [None] * 6)
+    >>> split = Split("official", train=np.arange(4), test=np.array([4, 5]))
+    >>> cut_validation(split, split.train, clips, seed=0)
+    (array([0, 1]), array([2, 3]))
+  """
+  if split.cut is not None:
+    return split.cut(train, clips, VALIDATION_FRACTION, seed)
+  groups = clips.groups
+  if {groups[clip_id] for clip_id in split.train} & {groups[clip_id] for clip_id in split.test}:
+    groups = [None] * len(groups)
+  return hold_out(train, clips.labels, groups, VALIDATION_FRACTION, seed)
+
+
+def leave_one_out(values: Sequence[str | None], kind: str) -> list[Split]:
+  """Returns a Split per value: the clips with that value test, all others train.
+
+  Args:
+    values: one per clip.
+    kind: what the values are, human-readable: "fold", "group".
+
+  Raises:
+    UserError: a clip has no value, or there are fewer than two different values.
+
+  Example:
+    >>> [(split.name, split.test.tolist()) for split in leave_one_out(["2", "1", "2"], "fold")]
+    [('fold 1', [1]), ('fold 2', [0, 2])]
+  """
+  counts = collections.Counter(values)
+  if None in counts or len(counts) < 2:
+    raise UserError(
+      f"{counts[None]} of {len(values)} clips have no {kind}, and there are "
+      f"{len(set(counts) - {None})} different ones: every clip needs one, and there must be two"
+    )
+  names = sorted(name for name in counts if name is not None)
+  tested = {name: clips_with(values, name) for name in names}
+  everything = np.arange(len(values))
+  return [
+    Split(f"{kind} {name}", np.setdiff1d(everything, test), test) for name, test in tested.items()
+  ]
+
+
+def clips_with(values: Sequence[str | None], value: str) -> np.ndarray:
+  """Returns int `[m]`, the numbers of the clips with a value.
+
+  Args:
+    values: one per clip.
+    value: one of them.
+
+  Example:
+    >>> clips_with(["train", "test", "train"], "train")
+    array([0, 2])
+  """
+  return np.array([number for number, other in enumerate(values) if other == value], int)

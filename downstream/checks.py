@@ -1,0 +1,95 @@
+"""What can be checked before TensorFlow is imported and any audio is decoded."""
+
+import os
+
+from contrastive_audio import datasets
+from contrastive_audio.cli.open_data import DataChoice, DataLocation, read_keys
+from contrastive_audio.errors import UserError
+from downstream.cards.opening import check_task
+from downstream.choices import EvaluationRequest, require_model
+
+
+def check_request(request: EvaluationRequest) -> None:
+  """Raises an error if the model or the task does not exist.
+
+  Args:
+    request: what is to be evaluated.
+
+  Raises:
+    UserError: what is missing or malformed.
+
+  Example:
+    >>> from downstream.choices import TaskChoice
+    >>> check_request(EvaluationRequest("logmel_stats", TaskChoice("folder:no/such/folder")))
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: no such folder: 'no/such/folder' ...
+  """
+  require_model(request.model)
+  if request.output and os.path.exists(request.output) and not os.path.isdir(request.output):
+    raise UserError(f"--output={request.output} is a file: choose a folder for the results")
+  check_task(request.task, request.location)
+
+
+def check_input(choice: DataChoice, location: DataLocation) -> None:
+  """Raises an error if a path, or a split of a CSV, does not exist; lists no folder.
+
+  Args:
+    choice: which clips.
+    location: where they are.
+
+  Raises:
+    UserError: what is missing or malformed.
+
+  Example:
+    >>> check_input(DataChoice(("./no/such/folder",)), DataLocation())
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: no such folder: './no/such/folder' ...
+  """
+  if choice.keys:
+    read_keys(choice.keys)
+  for name in choice.datasets:
+    kind, _, path = datasets.full_name(name).partition(":")
+    is_folder = os.path.isdir(os.path.expanduser(path))
+    if kind == "folder" and (choice.split is not None or not is_folder):
+      datasets.open_local(name, choice.split, location.data_dir)
+
+
+def require_new_file(path: str, extensions: tuple[str, ...]) -> None:
+  """Raises an error if a file exists, or has none of some extensions.
+
+  Args:
+    path: value of --output.
+    extensions: one of which it has to have.
+
+  Raises:
+    UserError: which of the two it is.
+
+  Example:
+    >>> require_new_file("embeddings.txt", (".npz", ".parquet"))
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: --output=embeddings.txt: the file has to end in ...
+  """
+  if not path.endswith(extensions):
+    raise UserError(f"--output={path}: the file has to end in {' or '.join(extensions)}")
+  if os.path.exists(path):
+    raise UserError(f"--output={path} exists already: delete it, or choose another name")
+
+
+def require_empty_folder(path: str) -> None:
+  """Raises an error if a folder holds files.
+
+  Args:
+    path: value of --output.
+
+  Raises:
+    UserError: it holds files.
+
+  Example:
+    >>> require_empty_folder("new")
+    >>> os.makedirs("old/page")
+    >>> require_empty_folder("old")
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: --output=old holds files already: ...
+  """
+  if os.path.isdir(path) and os.listdir(path):
+    raise UserError(f"--output={path} holds files already: delete them, or choose another folder")

@@ -1,0 +1,161 @@
+"""The dataclasses that the flags of the evaluating commands become; imports little."""
+
+import dataclasses
+import os
+
+from contrastive_audio.cli.open_data import DataLocation
+from contrastive_audio.errors import UserError
+
+LOGMEL_STATS, RANDOM = "logmel_stats", "random:"  # models that are not trained
+METRICS = ("accuracy", "macro_accuracy", "mAP")
+LINEAR_PROTOCOLS = ("cached", "paper")
+TRAIN_ON = ("clips", "windows")
+KNN_PROTOCOLS = ("split", "patches")
+STARTS = ("random", "linear")
+BATCHNORMS = ("batch", "fixed")
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskChoice:
+  """Which task.
+
+  Attributes:
+    name: a card, a path, or an audio data set of tensorflow-datasets.
+    metric: one of METRICS, for a task without a card.
+    audio_root: folder that holds the folders esc10 and philharmonia, for the tasks that need them.
+
+  Example:
+    >>> TaskChoice("esc50").metric
+    'accuracy'
+  """
+
+  name: str
+  metric: str = "accuracy"
+  audio_root: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Condition:
+  """How many training labels a method sees, and how many of them are wrong.
+
+  Attributes:
+    labels_per_class: number of training clips of each class; None: all.
+    label_noise: share of the training labels that are flipped to another class.
+
+  Example:
+    >>> Condition(10, 0.4).name
+    '10 per class, 40 % flipped'
+  """
+
+  labels_per_class: int | None = None
+  label_noise: float = 0.0
+
+  @property
+  def name(self) -> str:
+    """Human-readable, and the name of a folder."""
+    count = f"{self.labels_per_class} per class" if self.labels_per_class else "all labels"
+    return count + (f", {100 * self.label_noise:g} % flipped" if self.label_noise else "")
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluationRequest:
+  """What knn, linear and finetune are to evaluate.
+
+  Attributes:
+    model: as `--model` takes it.
+    task: which task.
+    location: where its data is.
+    conditions: how many training labels are seen; at least one.
+    seed: of splits, labels and weights.
+    output: folder for results; None: they are only printed.
+
+  Example:
+    >>> EvaluationRequest("runs/mine", TaskChoice("esc50")).conditions[0].name
+    'all labels'
+  """
+
+  model: str
+  task: TaskChoice
+  location: DataLocation = dataclasses.field(default_factory=DataLocation)
+  conditions: tuple[Condition, ...] = dataclasses.field(default_factory=lambda: (Condition(),))
+  seed: int = 0
+  output: str | None = None
+
+
+def require_model(name: str) -> None:
+  """Raises an error unless a text can be the name of a model; quick, only looks at folders.
+
+  Args:
+    name: as `--model` takes it.
+
+  Raises:
+    UserError: what a model can be.
+
+  Example:
+    >>> require_model("no/such/run")
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: --model=no/such/run: there is no such folder; ...
+  """
+  if name == LOGMEL_STATS or name == RANDOM + "efficientnet_b0":
+    return
+  folder = name.removeprefix(RANDOM)
+  is_run = os.path.exists(os.path.join(folder, "config.json"))
+  if name.startswith(RANDOM):
+    if not is_run:
+      raise UserError(
+        f"--model={name}: random: is followed by efficientnet_b0, or by a run folder, whose "
+        "network and front end are used"
+      )
+  elif not os.path.isdir(folder):
+    raise UserError(
+      f"--model={name}: there is no such folder; a model is a run folder, an exported SavedModel, "
+      f"{LOGMEL_STATS}, random:efficientnet_b0 or random:RUN"
+    )
+  elif not is_run and not os.path.exists(os.path.join(folder, "saved_model.pb")):
+    raise UserError(
+      f"--model={name}: the folder holds neither a run (config.json) nor a SavedModel "
+      "(saved_model.pb)"
+    )
+
+
+def parse_conditions(
+  labels_per_class: list[str] | None, label_noise: float
+) -> tuple[Condition, ...]:
+  """Returns the conditions that --labels_per_class and --label_noise mean.
+
+  Args:
+    labels_per_class: texts, each a positive number or "all"; None: all labels.
+    label_noise: share of the training labels that are flipped.
+
+  Raises:
+    UserError: one of the texts is neither.
+
+  Example:
+    >>> [condition.name for condition in parse_conditions(["1", "all"], 0.0)]
+    ['1 per class', 'all labels']
+  """
+  counts: list[int | None] = []
+  for text in labels_per_class or ["all"]:
+    if text != "all" and (not text.isdecimal() or int(text) < 1):
+      value = ",".join(labels_per_class or ())
+      raise UserError(f"--labels_per_class={value}: write positive numbers, or all: 1,5,10,all")
+    counts.append(None if text == "all" else int(text))
+  return tuple(Condition(count, label_noise) for count in counts)
+
+
+def parse_seeds(texts: list[str]) -> list[int]:
+  """Returns the seeds that --seeds means.
+
+  Args:
+    texts: its items.
+
+  Raises:
+    UserError: one of them is not a number, or there is none.
+
+  Example:
+    >>> parse_seeds(["0", "1"])
+    [0, 1]
+  """
+  if not texts or not all(text.isdecimal() for text in texts):
+    raise UserError(f"--seeds={','.join(texts)}: write numbers: 0,1,2")
+  return list(map(int, texts))

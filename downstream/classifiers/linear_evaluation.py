@@ -1,0 +1,230 @@
+"""Linear evaluation as a method: a linear classifier on a frozen encoder."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from contrastive_audio.exporting.classifier import LinearClassifier, fingerprint
+from downstream.cards.task_data import TaskData
+from downstream.classifiers import excerpt_training, logistic
+from downstream.classifiers.classifier import Options
+from downstream.classifiers.nearest_neighbours import Cache
+from downstream.classifiers.problem import MakeMethod, Method, Problem
+from downstream.classifiers.scores import score
+from downstream.encoders.embedding_parts import Embeddings
+from downstream.encoders.models import Model
+
+
+class Choice(NamedTuple):
+  """What was selected and fitted on one split.
+
+  Attributes:
+    problem: the split.
+    inverse_strength: the selected regularisation, C of scikit-learn.
+    classifier: the final classifier.
+
+  Example:
+    >>> Choice(None, 0.1, None).inverse_strength
+    0.1
+  """
+
+  problem: Problem
+  inverse_strength: float
+  classifier: logistic.LogisticClassifier
+
+
+@dataclasses.dataclass(frozen=True)
+class ClipRows:
+  """Embeddings of clips: one row per clip, or one row per window of each clip.
+
+  Attributes:
+    clips: int `[n]`, the clip of each row.
+    embeddings: float `[n, D]`.
+
+  Example:
+    >>> ClipRows(np.array([0, 0, 1]), np.eye(3)).select(np.array([1])).embeddings
+    array([[0., 0., 1.]])
+  """
+
+  clips: np.ndarray
+  embeddings: np.ndarray
+
+  def select(self, clip_ids: np.ndarray) -> "ClipRows":
+    """Returns the rows of some clips."""
+    is_selected = np.isin(self.clips, clip_ids)
+    return ClipRows(self.clips[is_selected], self.embeddings[is_selected])
+
+
+def cached_linear_method(
+  train_on: str = "clips",
+  cache: Cache | None = None,
+  keep: Callable[[Choice], None] | None = None,
+) -> MakeMethod:
+  """Returns a function that prepares the protocol `cached`, see `problem.MakeMethod`.
+
+  Every clip is embedded once. Logistic regression is fitted on standardised embeddings; its
+  regularisation is selected on the validation clips.
+
+  Args:
+    train_on: "clips", whose embedding is the mean over their windows, or "windows", whose
+      predictions are averaged.
+    cache: `(model, store) -> folder` of the embeddings; None: the user's cache.
+    keep: called with the Choice of each split.
+
+  Example:
+    >>> from contrastive_audio.datasets.synthetic import open_synthetic
+    >>> from contrastive_audio.store.preparation import prepare
+    >>> from downstream.cards.card import Task
+    >>> from downstream.choices import Condition
+    >>> from downstream.encoders.models import open_model
+    >>> from downstream.evaluation import evaluate
+    >>> store = prepare(open_synthetic(clips_per_class=5), 16_000)
+    >>> data, model = TaskData(Task("synthetic", "synthetic"), store), open_model("logmel_stats")
+    >>> method = cached_linear_method()(data, model)
+    >>> evaluate(method, data, model, Condition(), seed=0).score > 10  # chance
+    True
+  """
+
+  def make_method(data: TaskData, model: Model) -> Method:
+    embedded = Embeddings(model, data.store, cache and cache(model, data.store)).make()
+    if train_on == "windows":
+      clips, embeddings = embedded.of_windows()
+    else:
+      clips, embeddings = np.arange(data.store.num_clips), embedded.of_clips()
+    rows = ClipRows(clips, embeddings)
+    return lambda problem: _fit_and_score(problem, rows, keep)
+
+  return make_method
+
+
+def excerpt_linear_method(options: Options) -> MakeMethod:
+  """Returns a function that prepares the protocol `paper`, see `problem.MakeMethod`.
+
+  It trains on random excerpts with Adam (COLA, section 3.1). Like the published code, it does not
+  validate: it trains on all training clips and keeps the last weights.
+
+  Args:
+    options: how the classifier is trained, with `frozen=True`.
+
+  Example:
+    >>> from contrastive_audio.datasets.synthetic import open_synthetic
+    >>> from contrastive_audio.store.preparation import prepare
+    >>> from downstream.cards.card import Task
+    >>> from downstream.choices import Condition
+    >>> from downstream.encoders.models import open_model
+    >>> from downstream.evaluation import evaluate
+    >>> store = prepare(open_synthetic(clips_per_class=5), 16_000)
+    >>> data, model = TaskData(Task("synthetic", "synthetic"), store), open_model("logmel_stats")
+    >>> method = excerpt_linear_method(Options(frozen=True))(data, model)
+    >>> evaluate(method, data, model, Condition(), seed=0)
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: 'logmel_stats' cannot be trained on random excerpts: ...
+  """
+
+  def make_method(data: TaskData, model: Model) -> Method:
+    task_options = dataclasses.replace(options, multi_label=data.multi_label)
+
+    def method(problem: Problem) -> np.ndarray:
+      classifier = excerpt_training.train(
+        model,
+        data.store,
+        problem.final_train,
+        problem.targets,
+        task_options,
+        folder=problem.folder,
+      )
+      return classifier.scores(data.store, problem.test)
+
+    return method
+
+  return make_method
+
+
+def _fit_and_score(
+  problem: Problem, rows: ClipRows, keep: Callable[[Choice], None] | None = None
+) -> np.ndarray:
+  """Selects C on the validation clips, fits on all training clips, and scores the test clips."""
+  inverse_strength = logistic.DEFAULT_INVERSE_STRENGTH
+  if len(problem.validation):
+    inverse_strength = logistic.choose_inverse_strength(
+      lambda value: _validation_score(problem, rows, value)
+    )
+  classifier = _fit(problem, problem.final_train, rows, inverse_strength)
+  if keep:
+    keep(Choice(problem, inverse_strength, classifier))
+  return _score_clips(classifier, problem.test, rows)
+
+
+def _validation_score(problem: Problem, rows: ClipRows, inverse_strength: float) -> float:
+  classifier = _fit(problem, problem.train, rows, inverse_strength)
+  predicted = _score_clips(classifier, problem.validation, rows)
+  return score(problem.data.task.metric, problem.targets[problem.validation], predicted)
+
+
+def _fit(
+  problem: Problem, clip_ids: np.ndarray, rows: ClipRows, inverse_strength: float
+) -> logistic.LogisticClassifier:
+  train_rows = rows.select(clip_ids)
+  return logistic.fit(train_rows.embeddings, problem.targets[train_rows.clips], inverse_strength)
+
+
+def _score_clips(
+  classifier: logistic.LogisticClassifier, clip_ids: np.ndarray, rows: ClipRows
+) -> np.ndarray:
+  """Returns probabilities `[m, C]`, averaged over the rows of each clip."""
+  scored = rows.select(clip_ids)
+  probabilities = classifier(scored.embeddings)
+  ids, clip_of_row = np.unique(scored.clips, return_inverse=True)
+  sums = np.zeros([len(ids), probabilities.shape[1]])
+  np.add.at(sums, clip_of_row, probabilities)
+  means = sums / np.bincount(clip_of_row)[:, None]
+  return means[np.searchsorted(ids, clip_ids)]
+
+
+def write_classifier(folder: str, choices: Sequence[Choice]) -> str:
+  """Writes the classifier that belongs to the results of all splits, for contrastive_audio.export.
+
+  For a task with one split, it is the classifier that was evaluated. If there are several splits,
+  each of their classifiers has left out some clips: a new one is fitted on all clips, with the
+  median of the regularisations that the splits selected.
+
+  Args:
+    folder: where to write it.
+    choices: what was selected and fitted on each split.
+
+  Returns:
+    The path of the file.
+
+  Example:
+    >>> from contrastive_audio.datasets.synthetic import open_synthetic
+    >>> from contrastive_audio.store.preparation import prepare
+    >>> from downstream.cards.card import Task
+    >>> from downstream.choices import Condition
+    >>> from downstream.encoders.models import open_model
+    >>> from downstream.evaluation import evaluate
+    >>> store = prepare(open_synthetic(clips_per_class=5), 16_000)
+    >>> data, model = TaskData(Task("synthetic", "synthetic"), store), open_model("logmel_stats")
+    >>> choices = []
+    >>> method = cached_linear_method(keep=choices.append)(data, model)
+    >>> _ = evaluate(method, data, model, Condition(), seed=0)
+    >>> write_classifier("results", choices)
+    'results/classifier.npz'
+  """
+  problem, _, classifier = choices[0]
+  data, model = problem.data, problem.model
+  if len(choices) > 1:
+    candidates = sorted(choice.inverse_strength for choice in choices)
+    embeddings = Embeddings(model, data.store).make().of_clips()
+    classifier = logistic.fit(embeddings, data.targets(), candidates[(len(candidates) - 1) // 2])
+  weights, bias = (array.astype(np.float32) for array in classifier.parameters())
+  exported = LinearClassifier(
+    weights=weights,
+    bias=bias,
+    class_names=tuple(data.class_names),
+    multi_label=classifier.multi_label,
+    model=model.name,
+    fingerprint=fingerprint(model.embedder, model.sample_rate_hz),
+  )
+  return exported.save(folder)

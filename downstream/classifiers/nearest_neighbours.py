@@ -1,0 +1,71 @@
+"""Nearest neighbours as a method: clips vote, or the windows of clips do."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from contrastive_audio.errors import UserError
+from contrastive_audio.monitoring import knn
+from contrastive_audio.store.store import Store
+from downstream.cards.task_data import TaskData
+from downstream.classifiers.problem import MakeMethod, Method, Problem
+from downstream.encoders.embedding_parts import Embeddings
+from downstream.encoders.models import Model
+
+Cache = Callable[[Model, Store], str]  # -> folder of the embeddings
+
+
+def knn_method(
+  protocol: str = "split", neighbours: int = 10, cache: Cache | None = None
+) -> MakeMethod:
+  """Returns a function that prepares the method, see `problem.MakeMethod`.
+
+  Args:
+    protocol: "split": the training clips vote for the test clips, by the cosine similarity of their
+      embeddings. "patches": the protocol of mix-back's code, which needs no training clips. All
+      windows of the test clips are each other's gallery, except those of the same clip, and windows
+      vote for their clip.
+    neighbours: k of "split".
+    cache: `(model, store) -> folder` of the embeddings; None: the user's cache.
+
+  Example:
+    >>> from contrastive_audio.datasets.synthetic import open_synthetic
+    >>> from contrastive_audio.store.preparation import prepare
+    >>> from downstream.cards.card import Task
+    >>> from downstream.choices import Condition
+    >>> from downstream.encoders.models import open_model
+    >>> from downstream.evaluation import evaluate
+    >>> store = prepare(open_synthetic(clips_per_class=5), 16_000)
+    >>> data, model = TaskData(Task("synthetic", "synthetic"), store), open_model("logmel_stats")
+    >>> method = knn_method()(data, model)
+    >>> evaluate(method, data, model, Condition(), seed=0).score > 10  # chance
+    True
+  """
+
+  def make_method(data: TaskData, model: Model) -> Method:
+    if data.multi_label:
+      raise UserError(f"{data.task.name}: clips have several labels, which kNN does not predict")
+    if protocol == "patches":
+      return lambda problem: _vote_by_patches(problem, cache)
+    folder = cache and cache(model, data.store)
+    embeddings = Embeddings(model, data.store, folder).make().of_clips()
+    return lambda problem: _vote_by_clips(problem, embeddings, neighbours)
+
+  return make_method
+
+
+def _vote_by_clips(problem: Problem, embeddings: np.ndarray, neighbours: int) -> np.ndarray:
+  train = problem.final_train
+  return knn.votes_of_gallery(
+    embeddings[problem.test], embeddings[train], problem.targets[train], neighbours
+  )
+
+
+def _vote_by_patches(problem: Problem, cache: Cache | None) -> np.ndarray:
+  tested = problem.data.store.select(problem.test)  # the other clips are not needed
+  folder = cache and cache(problem.model, tested)
+  clips, patches = Embeddings(problem.model, tested, folder).make().of_windows()
+  labels = [problem.data.clips.labels[clip_id] for clip_id in problem.test]
+  k = knn.patch_neighbours(clips, len(set(labels)))
+  predicted = knn.leave_one_clip_out(patches, clips, labels, k)
+  return (predicted[:, None] == np.array(problem.data.class_names, object)).astype(np.float32)

@@ -1,0 +1,177 @@
+"""Model, task and method -> scores of the test clips; what knn, linear and finetune share."""
+
+import dataclasses
+import os
+import time
+
+import numpy as np
+import tqdm
+
+from contrastive_audio.cli.console import line
+from contrastive_audio.errors import UserError
+from downstream.cards.opening import open_task
+from downstream.cards.splits import Split, cut_validation
+from downstream.cards.task_data import TaskData
+from downstream.cards.training_labels import draw_few_labels, flip_labels
+from downstream.choices import Condition, EvaluationRequest
+from downstream.classifiers.problem import MakeMethod, Method, Problem
+from downstream.classifiers.scores import score
+from downstream.encoders.models import Model, open_model
+from downstream.evaluation_files import Result, Setup, draw_map, require_own_results, write_results
+
+
+def evaluate(
+  method: Method,
+  data: TaskData,
+  model: Model,
+  condition: Condition,
+  seed: int,
+  folder: str | None = None,
+) -> Result:
+  """Runs a method on all splits of a task.
+
+  Args:
+    method: `(Problem) -> float [m, C]`, a score for each test clip and class.
+    data: the task with its clips.
+    model: what embeds them.
+    condition: how many training labels are seen.
+    seed: of splits, labels and weights.
+    folder: where the method may keep its state, or None.
+
+  Example:
+    >>> from contrastive_audio.datasets.synthetic import open_synthetic
+    >>> from contrastive_audio.store.preparation import prepare
+    >>> from downstream.cards.card import Task
+    >>> from downstream.classifiers.nearest_neighbours import knn_method
+    >>> store = prepare(open_synthetic(clips_per_class=5), 16_000)
+    >>> data, model = TaskData(Task("synthetic", "synthetic"), store), open_model("logmel_stats")
+    >>> result = evaluate(knn_method()(data, model), data, model, Condition(), seed=0)
+    >>> result.num_train, result.num_test
+    (40, 10)
+  """
+  started_s = time.perf_counter()
+  splits, true_targets = data.splits(seed), data.targets()
+  scores: dict[str, float] = {}
+  predictions: list[tuple[int, np.ndarray]] = []
+  problems = [_problem(data, model, split, condition, seed, folder) for split in splits]
+  for split, problem in zip(splits, problems):
+    predicted = method(problem)
+    scores[split.name] = 100 * score(data.task.metric, true_targets[problem.test], predicted)
+    predictions += zip(problem.test.tolist(), predicted)
+  return Result(
+    score=float(np.mean(list(scores.values()))),
+    scores=scores,
+    num_train=len(problems[0].final_train),
+    num_test=len(problems[0].test),
+    seconds=time.perf_counter() - started_s,
+    predictions=predictions,
+  )
+
+
+def _problem(
+  data: TaskData, model: Model, split: Split, condition: Condition, seed: int, folder: str | None
+) -> Problem:
+  """Applies the condition to a split, and cuts the validation clips unless the split has some."""
+  labels, train, validation = data.clips.labels, split.train, split.validation
+  # Few clips always need their own validation clips, which then belong to the few.
+  refit = split.refit or bool(condition.labels_per_class)
+  if condition.labels_per_class:
+    _require_single_label(data, "--labels_per_class")
+    train = draw_few_labels(train, labels, condition.labels_per_class, seed)
+    validation = None
+  if condition.label_noise:
+    _require_single_label(data, "--label_noise")
+    labelled = train if validation is None else np.concatenate([train, validation])
+    labels = flip_labels(labelled, labels, condition.label_noise, seed)
+  if validation is None:
+    train, validation = cut_validation(split, train, data.strata(), seed)
+  return Problem(
+    data=data,
+    model=model,
+    train=train,
+    validation=validation,
+    test=split.test,
+    targets=data.targets(labels),
+    seed=seed,
+    folder=folder and os.path.join(folder, _file_name(split.name)),
+    refit=refit,
+  )
+
+
+def _file_name(text: str) -> str:
+  return "".join(character if character.isalnum() else "_" for character in text)
+
+
+def _require_single_label(data: TaskData, flag: str) -> None:
+  if data.multi_label:
+    raise UserError(f"{flag}: the clips of {data.task.name} have several labels; it needs one each")
+
+
+def run_evaluation(
+  request: EvaluationRequest,
+  method_name: str,
+  make_method: MakeMethod,
+  show_embeddings: bool = True,
+  writes: bool = True,
+) -> None:
+  """Does the work of an evaluating command: opens model and task, evaluates, prints and writes.
+
+  Args:
+    request: what is evaluated, and under which conditions.
+    method_name: human-readable.
+    make_method: `(data, model) -> method`.
+    show_embeddings: whether to draw a map of the embeddings; of no use if the method changes them.
+    writes: whether this process writes results; if there are several hosts, only one does.
+
+  Raises:
+    UserError: the model or the task cannot be opened.
+
+  Example:
+    >>> from downstream.choices import TaskChoice
+    >>> request = EvaluationRequest("no/such/run", TaskChoice("esc50"))
+    >>> run_evaluation(request, "kNN", lambda data, model: None)
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: --model=no/such/run: there is no such folder; ...
+  """
+  model = open_model(request.model, request.seed)
+  data = open_task(request.task, request.location, model.sample_rate_hz)
+  _print_task(data, request.seed)
+  setup = Setup(method_name, model.name, model.identity, request.seed)
+  if request.output:
+    require_own_results(request.output, setup, data.task.name)
+  started_s = time.perf_counter()
+  method = make_method(data, model)
+  setup = dataclasses.replace(setup, embedding_s=time.perf_counter() - started_s)
+  results = []
+  for condition in request.conditions:
+    folder = request.output and os.path.join(request.output, "state", condition.name)
+    result = evaluate(method, data, model, condition, request.seed, folder)
+    tqdm.tqdm.write(_result_line(method_name, data, condition, result))
+    results.append((condition, result))
+  if request.output and writes:
+    write_results(request.output, setup, data, results)
+    if show_embeddings and not data.multi_label:
+      draw_map(request.output, data, model, request.seed)
+    line("results", f"{request.output} (result.json, predictions.csv, plots)")
+
+
+def _print_task(data: TaskData, seed: int) -> None:
+  splits = data.splits(seed)
+  counts = f"{len(splits[0].train)} train and {len(splits[0].test)} test"
+  if splits[0].validation is not None:
+    counts += f", {len(splits[0].validation)} validation"
+  if len(splits) > 1:
+    counts += f", the first of {len(splits)} splits"
+  clips = f"{data.store.num_clips} clips, {len(data.class_names)} classes"
+  line("task", f"{data.task.name}: {clips}, {counts}")
+
+
+def _result_line(name: str, data: TaskData, condition: Condition, result: Result) -> str:
+  spread = ""
+  if len(result.scores) > 1:
+    spread = f" (mean of {len(result.scores)} splits, {min(result.scores.values()):.1f} to "
+    spread += f"{max(result.scores.values()):.1f})"
+  return (
+    f"{name:<10} {data.task.name}, {condition.name}: {data.task.metric} {result.score:.1f} %"
+    f"{spread}, {result.seconds:.1f} s"
+  )

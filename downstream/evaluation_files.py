@@ -1,0 +1,198 @@
+"""The result of an evaluation, and its files: result.json, predictions.csv and plots."""
+
+import csv
+import dataclasses
+import json
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from contrastive_audio.cli.console import line
+from contrastive_audio.errors import UserError
+from contrastive_audio.utils.files import make_folder, replacing, write_json
+from downstream import plots
+from downstream.cards.task_data import TaskData
+from downstream.choices import Condition
+from downstream.encoders.embedding_parts import Embeddings
+from downstream.encoders.models import Model
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+  """The result of one method under one condition.
+
+  Attributes:
+    score: in %, the mean over the splits.
+    scores: in %, of each split by its name.
+    num_train: number of training clips of the first split.
+    num_test: number of test clips of the first split.
+    seconds: how long it took.
+    predictions: (clip number, scores `[C]`) of every test clip.
+
+  Example:
+    >>> Result(50.0, {"given": 50.0}, num_train=8, num_test=2, seconds=0.1).numbers()["score"]
+    50.0
+  """
+
+  score: float
+  scores: dict[str, float]
+  num_train: int
+  num_test: int
+  seconds: float
+  predictions: list[tuple[int, np.ndarray]] = dataclasses.field(default_factory=list, repr=False)
+
+  def numbers(self) -> dict[str, Any]:
+    """Returns everything except the predictions, in JSON types."""
+    fields = (field.name for field in dataclasses.fields(self) if field.name != "predictions")
+    return {name: getattr(self, name) for name in fields}
+
+
+@dataclasses.dataclass(frozen=True)
+class Setup:
+  """How something was evaluated.
+
+  Attributes:
+    method: name of the method.
+    model: name of the model.
+    identity: hex digest of everything that its embeddings depend on.
+    seed: of splits, labels and weights.
+    embedding_s: how long it took to prepare the method, in seconds.
+
+  Example:
+    >>> Setup("kNN", "runs/mine", identity="3f2a", seed=0).method
+    'kNN'
+  """
+
+  method: str
+  model: str
+  identity: str
+  seed: int
+  embedding_s: float = 0.0
+
+
+def write_results(
+  folder: str, setup: Setup, data: TaskData, results: Sequence[tuple[Condition, Result]]
+) -> None:
+  """Writes result.json and, for the first condition, predictions.csv and plots.
+
+  Args:
+    folder: created unless it exists.
+    setup: how the task was evaluated.
+    data: the task.
+    results: the result under each condition.
+
+  Example:
+    >>> from contrastive_audio.datasets.synthetic import open_synthetic
+    >>> from contrastive_audio.store.preparation import prepare
+    >>> from downstream.cards.card import Task
+    >>> data = TaskData(
+    ...   Task("synthetic", "synthetic"), prepare(open_synthetic(clips_per_class=5), 16_000)
+    ... )
+    >>> result = Result(100.0, {"given": 100.0}, 8, 2, 0.1, predictions=[(0, np.eye(10)[0])])
+    >>> setup = Setup("kNN", "runs/mine", identity="3f2a", seed=0)
+    >>> write_results("results", setup, data, [(Condition(), result)])
+    >>> sorted(os.listdir("results"))
+    ['plots', 'predictions.csv', 'result.json']
+  """
+  plots_folder = os.path.join(folder, "plots")
+  make_folder(plots_folder)
+  content: dict[str, Any] = {"task": data.task.name, "metric": data.task.metric}
+  content |= dataclasses.asdict(setup)
+  content["results"] = [
+    dataclasses.asdict(condition) | result.numbers() for condition, result in results
+  ]
+  write_json(os.path.join(folder, "result.json"), content)
+  _, first_result = results[0]
+  clip_ids = [clip_id for clip_id, _ in first_result.predictions]
+  scores = np.stack([row for _, row in first_result.predictions])
+  _write_predictions(os.path.join(folder, "predictions.csv"), data, clip_ids, scores)
+  if not data.multi_label:
+    _draw(plots_folder, setup, data, clip_ids, scores)
+
+
+def require_own_results(folder: str, setup: Setup, task: str) -> None:
+  """Raises an error if a folder holds the results of another method, model or task.
+
+  Args:
+    folder: value of --output.
+    setup: what is about to be evaluated.
+    task: name of the task.
+
+  Raises:
+    UserError: what the folder holds.
+
+  Example:
+    >>> write_json("result.json", {"task": "esc50", "method": "kNN", "model": "runs/mine"})
+    >>> require_own_results(".", Setup("kNN", "runs/other", identity="3f2a", seed=0), "esc50")
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: --output=. holds the results of kNN with runs/mine on ...
+  """
+  path = os.path.join(folder, "result.json")
+  if not os.path.exists(path):
+    return
+  with open(path, encoding="utf-8") as file:
+    old = json.load(file)
+  names = [old.get(name) for name in ("method", "model", "task")]
+  if names != [setup.method, setup.model, task]:
+    method, model, task = names
+    raise UserError(
+      f"--output={folder} holds the results of {method} with {model} on {task}: choose another "
+      "folder, or delete it"
+    )
+
+
+def draw_map(folder: str, data: TaskData, model: Model, seed: int) -> None:
+  """Draws a map of the embeddings of the test clips of the first split.
+
+  Args:
+    folder: of the results; the map goes into its folder `plots`.
+    data: the task.
+    model: what embeds the clips; embeddings that are in the user's cache are not computed again.
+    seed: of the split, and of the map.
+
+  Example:
+    >>> from contrastive_audio.datasets.synthetic import open_synthetic
+    >>> from contrastive_audio.store.preparation import prepare
+    >>> from downstream.cards.card import Task
+    >>> from downstream.encoders.models import open_model
+    >>> data = TaskData(
+    ...   Task("synthetic", "synthetic"), prepare(open_synthetic(clips_per_class=2), 16_000)
+    ... )
+    >>> os.makedirs("results/plots")
+    >>> draw_map("results", data, open_model("logmel_stats"), seed=0)
+    >>> os.listdir("results/plots")
+    ['embedding_map.png']
+  """
+  test = data.splits(seed)[0].test
+  if len(test) < plots.FEWEST_MAP_CLIPS:
+    line("no map", f"of {len(test)} test clips: it needs {plots.FEWEST_MAP_CLIPS}")
+    return
+  embeddings = Embeddings(model, data.store).make().of_clips()[test]
+  labels = [data.clips.labels[clip_id] for clip_id in test]
+  path = os.path.join(folder, "plots", "embedding_map.png")
+  plots.embedding_map(path, embeddings, labels, f"{data.task.name}, test clips\n{model.name}", seed)
+
+
+def _write_predictions(path: str, data: TaskData, clip_ids: list[int], scores: np.ndarray) -> None:
+  with (
+    replacing(path) as unfinished,
+    open(unfinished, "w", newline="", encoding="utf-8") as file,
+  ):
+    writer = csv.writer(file)
+    writer.writerow(["file", "label", "predicted", *data.class_names])
+    for clip_id, row in zip(clip_ids, scores):
+      predicted = data.class_names[int(row.argmax())]
+      texts = [f"{value:.5g}" for value in row]
+      writer.writerow([data.clips.keys[clip_id], data.clips.labels[clip_id], predicted, *texts])
+
+
+def _draw(
+  folder: str, setup: Setup, data: TaskData, clip_ids: list[int], scores: np.ndarray
+) -> None:
+  labels = [data.clips.labels[clip_id] for clip_id in clip_ids]
+  predicted = [data.class_names[number] for number in scores.argmax(axis=1)]
+  title = f"{data.task.name}, {setup.method}\n{setup.model}"
+  plots.confusion_matrix(os.path.join(folder, "confusion_matrix.png"), labels, predicted, title)
+  plots.per_class_accuracy(os.path.join(folder, "per_class.png"), labels, predicted, title)

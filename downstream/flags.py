@@ -1,0 +1,122 @@
+"""The flags that knn, linear and finetune share, and those that locate the data of a task."""
+
+from absl import flags
+
+from contrastive_audio.cli.flags import (
+  FLAGS,
+  data_location,
+  define_location_flags,
+  define_model_flag,
+  define_seed_flag,
+)
+from contrastive_audio.cli.help import REQUIRED, flag_group
+from downstream.choices import METRICS, EvaluationRequest, TaskChoice, parse_conditions
+
+
+def define_evaluation_flags() -> None:
+  """Defines the flags that knn, linear and finetune have in common.
+
+  Example:
+    >>> define_evaluation_flags()
+    >>> FLAGS["seed"].default
+    0
+    >>> from contrastive_audio.cli.help import forget_flags
+    >>> forget_flags()
+  """
+  define_model_flag()
+  with flag_group(REQUIRED):
+    flags.DEFINE_string(
+      "task",
+      None,
+      "What to evaluate on: a card (python -m downstream.tasks lists them), a folder with a "
+      "sub-folder per class, a CSV, or a data set of tensorflow-datasets.",
+      required=True,
+    )
+  with flag_group("Evaluation"):
+    flags.DEFINE_string("output", None, "Folder for results, predictions and plots.")
+    flags.DEFINE_list("labels_per_class", None, "Training clips of each class: 1,5,10,all.")
+    flags.DEFINE_float("label_noise", 0.0, "Share of the training labels to flip.", 0.0, 1.0)
+  define_task_flags()
+  define_seed_flag("splits, labels and weights")
+
+
+def define_task_flags() -> None:
+  """Defines the flags that a command needs to find the data of its task.
+
+  Example:
+    >>> define_task_flags()
+    >>> FLAGS["metric"].default
+    'accuracy'
+    >>> from contrastive_audio.cli.help import forget_flags
+    >>> forget_flags()
+  """
+  define_audio_root_flag()
+  with flag_group("Data"):
+    flags.DEFINE_enum(
+      "metric",
+      "accuracy",
+      METRICS,
+      "Metric of a task without a card; with mAP a clip may have several labels, separated by ;.",
+    )
+  define_location_flags()
+
+
+def define_audio_root_flag() -> None:
+  """Defines --audio_root.
+
+  Example:
+    >>> define_audio_root_flag()
+    >>> FLAGS["audio_root"].default is None
+    True
+    >>> from contrastive_audio.cli.help import forget_flags
+    >>> forget_flags()
+  """
+  with flag_group("Data"):
+    flags.DEFINE_string(
+      "audio_root", None, "Folder that holds the folders esc10 and philharmonia, for their tasks."
+    )
+
+
+def define_training_flags(title: str, learning_rate: float, epochs: int) -> None:
+  """Defines the flags of a classifier that is trained on excerpts.
+
+  Args:
+    title: of their group in the help.
+    learning_rate: its default.
+    epochs: its default.
+
+  Example:
+    >>> define_training_flags("Training", 1e-3, 100)
+    >>> FLAGS["epochs"].default
+    100
+    >>> from contrastive_audio.cli.help import forget_flags
+    >>> forget_flags()
+  """
+  with flag_group(title):
+    flags.DEFINE_float("learning_rate", learning_rate, "Learning rate of Adam.", lower_bound=1e-9)
+    flags.DEFINE_integer("batch_size", 64, "Excerpts per step.", lower_bound=1)
+    flags.DEFINE_integer("epochs", epochs, "Largest number of epochs.", lower_bound=1)
+
+
+def evaluation_request() -> EvaluationRequest:
+  """Returns the request that the flags of `define_evaluation_flags` mean.
+
+  Raises:
+    UserError: a value is not allowed.
+
+  Example:
+    >>> from contrastive_audio.cli.help import forget_flags
+    >>> define_evaluation_flags()
+    >>> _ = FLAGS(["knn", "--model=runs/mine", "--task=esc50", "--labels_per_class=5"])
+    >>> evaluation_request().conditions[0].name
+    '5 per class'
+    >>> forget_flags()
+  """
+  return EvaluationRequest(
+    model=FLAGS.model,
+    task=TaskChoice(FLAGS.task, FLAGS.metric, FLAGS.audio_root),
+    location=data_location(),
+    conditions=parse_conditions(FLAGS.labels_per_class, FLAGS.label_noise),
+    seed=FLAGS.seed,
+    output=FLAGS.output,
+  )

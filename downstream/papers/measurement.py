@@ -1,0 +1,96 @@
+"""What is pre-trained and measured for a table; imports little."""
+
+import dataclasses
+import re
+
+from contrastive_audio.cli.open_data import DataLocation
+from contrastive_audio.errors import UserError
+from downstream.cards.all_cards import CARDS
+from downstream.choices import Condition
+
+# Suite -> tasks whose training clips pre-train, without their labels.
+PRETRAINING_TASKS = {"small": ("digit", "esc10_fold5", "instrument")}
+# System -> the data set that its paper pre-trains on.
+PAPER_DATASETS = {"cola": "audioset", "mixback": "fsdnoisy18k"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Pretraining:
+  """A run of `python -m SYSTEM.train`.
+
+  Attributes:
+    system: "cola" or "mixback".
+    options: flags, (name, value) pairs.
+    random: whether to use its network and front end with random weights.
+    dataset: as `--dataset` takes it; None: the training clips of tasks.
+
+  Example:
+    >>> Pretraining("cola", (("recipe", "quick"), ("steps", 100))).name(seed=0)
+    'cola-quick-100-0'
+  """
+
+  system: str
+  options: tuple[tuple[str, str | int | float], ...] = ()
+  random: bool = False
+  dataset: str | None = None
+
+  def name(self, seed: int) -> str:
+    """Returns the name of the run folder."""
+    data = [re.sub(r"[^\w.-]+", "_", self.dataset)] if self.dataset else []
+    values = [str(value) for _, value in self.options]
+    return "-".join([self.system, *data, *values, str(seed)])
+
+
+@dataclasses.dataclass(frozen=True)
+class Measurement:
+  """A number that is measured for each seed.
+
+  Attributes:
+    model: a Pretraining, or what `--model` takes; `{seed}` in it stands for the seed.
+    method: a key of laboratory.METHODS.
+    task: as `--task` takes it.
+    condition: how many training labels are seen.
+
+  Example:
+    >>> Measurement("logmel_stats", "linear", "esc50").condition.name
+    'all labels'
+  """
+
+  model: Pretraining | str
+  method: str
+  task: str
+  condition: Condition = dataclasses.field(default_factory=Condition)
+
+
+@dataclasses.dataclass(frozen=True)
+class LaboratoryRequest:
+  """Where a laboratory works, on which data, with which budget.
+
+  Attributes:
+    folder: where everything is kept.
+    suite: "small" or "papers".
+    location: where data sets are.
+    audio_root: folder that holds the folders esc10 and philharmonia, for the tasks that need them.
+    epochs: largest number of epochs of a fine-tuning.
+    pretraining_dataset: for the suite "papers"; None: that of each paper.
+    pretraining_tasks: tasks whose training clips pre-train; None: those of the suite.
+
+  Raises:
+    UserError: one of the tasks is not a card.
+
+  Example:
+    >>> LaboratoryRequest("runs/tables").suite
+    'small'
+  """
+
+  folder: str
+  suite: str = "small"
+  location: DataLocation = dataclasses.field(default_factory=DataLocation)
+  audio_root: str | None = None
+  epochs: int = 50
+  pretraining_dataset: str | None = None
+  pretraining_tasks: tuple[str, ...] | None = None
+
+  def __post_init__(self) -> None:
+    if unknown := [name for name in self.pretraining_tasks or () if name not in CARDS]:
+      raise UserError(f"--pretraining_tasks: there is no card {unknown[0]!r}")

@@ -1,0 +1,97 @@
+"""What a table of a paper is: variants that are compared on tasks."""
+
+import dataclasses
+from collections.abc import Mapping
+
+from contrastive_audio.errors import UserError
+from downstream.choices import Condition
+from downstream.papers.measurement import Pretraining
+
+
+@dataclasses.dataclass(frozen=True)
+class TableRequest:
+  """How a table is filled.
+
+  Attributes:
+    suite: "small" or "papers": the tasks, and the clips of pre-training.
+    steps: of a pre-training; None: those of its recipe.
+    batch_size: pairs per step of a pre-training; None: that of its recipe.
+    pretraining_dataset: for the suite "papers"; None: that of each paper.
+    models: for the table "suite": NAME=MODEL each; {seed} stands for the seed.
+
+  Example:
+    >>> TableRequest(steps=100).suite
+    'small'
+  """
+
+  suite: str = "small"
+  steps: int | None = None
+  batch_size: int | None = None
+  pretraining_dataset: str | None = None
+  models: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Variant:
+  """What is compared: a model, and how it is evaluated.
+
+  Attributes:
+    name: human-readable.
+    model: a Pretraining, or what `--model` takes; None: only published numbers are shown.
+    method: a key of laboratory.METHODS.
+    column: its name in `published_scores`, or None.
+
+  Example:
+    >>> Variant("log-mel statistics", "logmel_stats").method
+    'linear'
+  """
+
+  name: str
+  model: Pretraining | str | None
+  method: str = "linear"
+  column: str | None = None
+
+
+def _all_labels() -> dict[str, Condition]:
+  return {"": Condition()}
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+  """A table of a paper.
+
+  Attributes:
+    title: what it shows, and which table of the paper it is.
+    variants: what is compared.
+    tasks: names of the tasks.
+    tasks_are_rows: whether tasks are rows, as in COLA, or variants are.
+    published: (column, task) -> %.
+    conditions: name -> Condition, if tasks are evaluated under several conditions.
+
+  Example:
+    >>> table = Table("two", [Variant("one", "a"), Variant("other", "b")], ("esc50",))
+    >>> [variant.name for variant in table.choose(["other"]).variants]
+    ['other']
+  """
+
+  title: str
+  variants: list[Variant]
+  tasks: tuple[str, ...]
+  tasks_are_rows: bool = True
+  published: Mapping[tuple[str, str], float] = dataclasses.field(default_factory=dict)
+  conditions: Mapping[str, Condition] = dataclasses.field(default_factory=_all_labels)
+
+  def choose(self, names: list[str] | None) -> "Table":
+    """Returns the table with some of its variants.
+
+    Args:
+      names: of the variants; None: all.
+
+    Raises:
+      UserError: there is no variant of such a name.
+    """
+    all_names = [variant.name for variant in self.variants]
+    if unknown := [name for name in names or () if name not in all_names]:
+      raise UserError(f"--variants: there is no {unknown[0]!r}; there are {'; '.join(all_names)}")
+    variants = [variant for variant in self.variants if not names or variant.name in names]
+    return dataclasses.replace(self, variants=variants)

@@ -1,0 +1,95 @@
+"""A command: help, mistakes and interruptions, each as a person should see it."""
+
+import errno
+
+import pytest
+from absl import flags
+
+from contrastive_audio.cli.help import REQUIRED, flag_group
+from contrastive_audio.cli.main import run_main
+from contrastive_audio.errors import UserError
+
+
+def define_flags():
+  with flag_group("Music"):
+    flags.DEFINE_integer("beats", 120, "Tempo.", lower_bound=1)
+    flags.DEFINE_enum("key", "a", ["a", "b"], "Key.")
+    flags.DEFINE_multi_string("part", [], "Part.")
+  with flag_group(REQUIRED):
+    flags.DEFINE_string("score", None, "What is played.", required=True)
+
+
+def run(*arguments, main=lambda _: None):
+  examples = ["python -m play --score=fugue", "python -m play --score=fugue --beats=60"]
+  run_main(main, define_flags, "python -m play: plays a score.", examples, ["play", *arguments])
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help", "--helpfull"])
+def test_help_shows_the_commands_own_flags_required_ones_first_and_exits_with_0(flag, capsys):
+  with pytest.raises(SystemExit) as ended:
+    run(flag)
+  assert ended.value.code == 0
+  assert capsys.readouterr().out == (
+    "python -m play: plays a score.\n\n"
+    "Examples:\n  python -m play --score=fugue\n  python -m play --score=fugue --beats=60\n\n"
+    "Required:\n  --score=VALUE  What is played.\n\n"
+    "Music:\n  --beats=N  Tempo. Default: 120.\n  --key=VALUE  Key. One of a, b. Default: a.\n"
+    "  --part=VALUE  Part. May be repeated.\n"
+  )
+
+
+@pytest.mark.parametrize(
+  ("arguments", "message"),
+  [
+    ([], "required: --score (--help lists"),
+    (["--score=fugue", "--beats=0"], "--beats=0: 0 is not a positive integer"),
+    (["--score=fugue", "--key=c"], "--key=c: value should be one of <a|b>"),
+    (["--score=fugue", "--tempo=3"], "Unknown command line flag 'tempo'"),
+    (["--score=fugue", "60"], "unexpected argument '60'"),
+  ],
+)
+def test_a_mistake_is_one_line_and_exit_code_1(arguments, message, capsys):
+  with pytest.raises(SystemExit) as ended:
+    run(*arguments)
+  assert ended.value.code == 1
+  (line,) = capsys.readouterr().err.splitlines()
+  assert line.startswith(f"error: {message}")
+
+
+def fail(error):
+  def main(_):
+    raise error
+
+  return main
+
+
+@pytest.mark.parametrize(
+  ("error", "code", "message"),
+  [
+    (UserError("no such score"), 1, "error: no such score"),
+    (KeyboardInterrupt(), 130, "interrupted; the same command resumes"),
+    (OSError(errno.ENOSPC, "No space left on device", "x.wav"), 1, "error: cannot write x.wav: no"),
+  ],
+)
+def test_what_a_user_can_mend_is_one_line(error, code, message, capsys):
+  with pytest.raises(SystemExit) as ended:
+    run("--score=fugue", main=fail(error))
+  assert ended.value.code == code
+  (line,) = capsys.readouterr().err.splitlines()
+  assert line.startswith(message)
+
+
+def test_a_fault_of_the_program_keeps_its_traceback():
+  with pytest.raises(ZeroDivisionError):
+    run("--score=fugue", main=fail(ZeroDivisionError()))
+  with pytest.raises(OSError, match="something else"):
+    run("--score=fugue", main=fail(OSError("something else")))
+
+
+def test_one_process_can_run_several_commands():
+  seen = []
+  for beats in (60, 90):
+    arguments = ["--score=fugue", f"--beats={beats}"]
+    run(*arguments, main=lambda _: seen.append(flags.FLAGS.beats))
+  run("--score=fugue", main=lambda _: seen.append(flags.FLAGS.beats))
+  assert seen == [60, 90, 120]

@@ -1,0 +1,48 @@
+"""Replicas together draw what one device would draw."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.support import ROOT, environment
+
+DROPOUT = """
+import numpy as np
+import tensorflow as tf
+from contrastive_audio.distributed.hosts import join_hosts
+from tests import tiny
+processor = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
+pairs = np.random.default_rng(0).normal(0, 0.1, [4, 2, 15_600]).astype("f")
+found = []
+for strategy in ("none", "mirrored"):
+  with join_hosts(strategy) as hosts:
+    with hosts.strategy.scope():
+      model = tiny.build(tiny.config(), noise=0.1)
+    model.separate_passes = SEPARATE
+    model.synchronise(hosts)
+    step = tf.function(lambda batch: hosts.strategy.run(model.train_step, args=(batch,)))
+    batches = hosts.strategy.experimental_distribute_dataset(
+      tf.data.Dataset.from_tensors(pairs).repeat(3))
+    for batch in batches:
+      logs = step(batch)
+    found.append([w.numpy() for w in model.trainable_variables])
+    assert [layer.rate for layer in model.encoder.layers if hasattr(layer, "rate")] == [0.2]
+for one, two in zip(*found, strict=True):
+  assert np.abs(one - two).max() < 1e-5, np.abs(one - two).max()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("separate", [False, True])
+def test_two_devices_drop_what_one_would_drop(separate):
+  """In float32: the network is too small for rounding to grow."""
+  done = subprocess.run(
+    [sys.executable, "-c", DROPOUT.replace("SEPARATE", str(separate))],
+    cwd=ROOT,
+    env=environment(),
+    capture_output=True,
+    text=True,
+  )
+  assert done.returncode == 0, done.stderr

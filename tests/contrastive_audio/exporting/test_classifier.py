@@ -1,0 +1,129 @@
+"""A classifier is exported with its encoder, and with no other."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from contrastive_audio.errors import UserError
+from contrastive_audio.exporting import converters, export
+from contrastive_audio.exporting.classifier import LinearClassifier, fingerprint
+from contrastive_audio.exporting.clip_encoder import ClipEmbedder, ClipEncoder
+from tests.contrastive_audio.exporting.exported import (
+  RELATIVE,
+  embeddings_of,
+  make_run,
+  onnx,
+  onnx_or_skip,
+  tflite,
+  waves,
+)
+from tests.support import assert_close
+
+
+def make_classifier(run, multi_label=False, **changes):
+  embedder = ClipEmbedder(ClipEncoder(run.front_end(), run.encoder()))
+  rng = np.random.default_rng(1)
+  fields = {
+    "weights": rng.normal(0, 0.05, [run.encoder().output_shape[-1], 3]).astype("f"),
+    "bias": np.array([0.2, -0.1, 0], "f"),
+    "class_names": ("dog", "rain", "Vögel, viele"),
+    "multi_label": multi_label,
+    "model": "runs/x",
+    "fingerprint": fingerprint(embedder, run.front_end().sample_rate_hz),
+  }
+  return LinearClassifier(**(fields | changes))
+
+
+def by_hand(classifier, embedding):
+  logits = embedding @ classifier.weights + classifier.bias
+  if classifier.multi_label:
+    return 1 / (1 + np.exp(-logits))
+  return np.exp(logits) / np.exp(logits).sum()
+
+
+ONLY_TENSORFLOW = """
+import sys
+import numpy as np
+import tensorflow as tf
+loaded = tf.saved_model.load("model")
+assert not {"contrastive_audio", "downstream"} & {name.split(".")[0] for name in sys.modules}
+result = loaded.signatures["classify"](waveform=tf.constant(np.load("waves.npy")))
+names = [label.decode() for label in result["labels"].numpy()]
+assert names == ["dog", "rain", "Vögel, viele"], names
+np.save("scores.npy", result["scores"])
+"""
+
+
+@pytest.mark.slow
+def test_a_saved_model_with_a_classifier_needs_only_tensorflow(small_run, tmp_path):
+  classifier = make_classifier(small_run)
+  classifier.save(str(tmp_path / "head"))
+  exported = export.export(
+    small_run, "saved_model", str(tmp_path / "model"), str(tmp_path / "head")
+  )
+  assert exported.gives.endswith("scores [B, 3]")
+  batch = np.stack([wave[:16_000] for wave in waves(small_run)[-2:]])
+  np.save(tmp_path / "waves.npy", batch)
+  (tmp_path / "use.py").write_text(ONLY_TENSORFLOW)
+  done = subprocess.run([sys.executable, "use.py"], cwd=tmp_path, capture_output=True, text=True)
+  assert done.returncode == 0, done.stderr
+  desired = [by_hand(classifier, one) for one in embeddings_of(small_run, list(batch))]
+  assert_close(np.load(tmp_path / "scores.npy"), np.stack(desired), atol=1e-5)
+
+
+@pytest.mark.parametrize(("file_format", "multi_label"), [("tflite", True), ("onnx", False)])
+def test_files_with_a_classifier_give_both_and_class_names_stand_beside(
+  small_run, tmp_path, file_format, multi_label
+):
+  if file_format == "onnx":
+    onnx_or_skip()
+  classifier = make_classifier(small_run, multi_label)
+  classifier.save(str(tmp_path))
+  output = str(tmp_path / f"mine.{file_format}")
+  path = export.export(small_run, file_format, output, str(tmp_path)).path
+  found = {"tflite": tflite, "onnx": onnx}[file_format](path)(waves(small_run)[-1][None])
+  (desired,) = embeddings_of(small_run, waves(small_run)[-1:])
+  assert_close(found["embedding"][0], desired, atol=RELATIVE * np.abs(desired).max())
+  assert_close(found["scores"][0], by_hand(classifier, desired), atol=1e-5)
+  labels = tmp_path / "mine.labels.txt"
+  assert labels.read_text(encoding="utf-8").splitlines() == list(classifier.class_names)
+
+
+def test_labels_of_an_older_export_go(tmp_path):
+  path = str(tmp_path / "a.tflite")
+  (tmp_path / "a.labels.txt").touch()
+  converters._write(path, b"new", None)
+  assert [path.name for path in tmp_path.iterdir()] == ["a.tflite"]
+
+
+def test_a_classifier_belongs_to_its_encoder(small_run, tmp_path):
+  other = make_run(tmp_path / "other", "frame_cnn")
+  encoder = other.encoder()
+  encoder.layers[1].kernel.assign(1.1 * encoder.layers[1].kernel)
+  other.save_encoder(encoder)
+  make_classifier(small_run).save(str(tmp_path / "head"))
+  with pytest.raises(UserError, match=r"trained on another encoder \(runs/x\).*other values"):
+    export.export(other, "saved_model", None, str(tmp_path / "head"))
+  smaller = make_classifier(small_run, fingerprint=np.ones(4, "f"))
+  smaller.save(str(tmp_path / "head"))
+  with pytest.raises(UserError, match="4 values and not 3072"):
+    export.export(small_run, "saved_model", None, str(tmp_path / "head"))
+
+
+def refused(run, file_format, folder):
+  with pytest.raises(UserError) as error:
+    export.export(run, file_format, None, folder)
+  assert "\n" not in str(error.value)
+  return str(error.value)
+
+
+def test_classifiers_that_are_none(small_run, tmp_path):
+  folder = str(tmp_path)
+  assert "holds no classifier.npz" in refused(small_run, "tflite", folder)
+  assert "the encoder alone" in refused(small_run, "keras", folder)
+  (tmp_path / "classifier.npz").write_bytes(b"PK nonsense")
+  assert "is damaged" in refused(small_run, "tflite", folder)
+  np.savez(tmp_path / "classifier.npz", weights=np.ones(3))
+  assert "is damaged" in refused(small_run, "tflite", folder)

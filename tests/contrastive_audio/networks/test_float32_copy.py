@@ -1,0 +1,29 @@
+"""Networks as they are evaluated: copies only where the trained ones are not plain float32."""
+
+import types
+
+import keras
+import numpy as np
+
+from contrastive_audio.networks.float32_copy import Float32Networks
+from tests.support import assert_close
+
+
+def make(dtype):
+  network = keras.Sequential([keras.Input([4]), keras.layers.Dense(3, dtype=dtype)])
+  return types.SimpleNamespace(encoder=network, head=network)
+
+
+def test_plain_networks_are_not_copied():
+  model = make("float32")
+  networks = Float32Networks(model)
+  assert networks.encoder is model.encoder
+
+
+def test_a_copy_of_half_precision_computes_in_float32_with_the_current_weights():
+  model = make("mixed_float16")
+  networks = Float32Networks(model)
+  model.encoder.layers[0].kernel.assign(np.full([4, 3], 1.0001))  # float16 cannot hold it
+  networks.refresh()
+  assert networks.encoder is not model.encoder
+  assert_close(networks.encoder(np.ones([1, 4], "f")), np.full([1, 3], 4.0004), rtol=1e-6)

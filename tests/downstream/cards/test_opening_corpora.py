@@ -1,0 +1,96 @@
+"""Published data sets as tasks: opened once, and incomplete copies are refused."""
+
+import numpy as np
+import pytest
+import soundfile
+
+from contrastive_audio.cli.open_data import DataLocation
+from contrastive_audio.errors import UserError
+from downstream.cards import cola, corpus_split_rules, opening, sound_events
+from downstream.cards.opening import open_task, require_data
+from downstream.cards.task_data import TaskData
+from downstream.choices import TaskChoice
+from tests.downstream.cards import fake_corpora
+
+
+@pytest.mark.parametrize("tells_splits", [True, False])
+def test_clips_are_read_once_or_split_by_split(tells_splits, corpora, tmp_path, monkeypatch):
+  opened, original = [], opening.datasets.open_source
+
+  def open_source(name, split, *locations):
+    source = original(name, split, *locations)
+    opened.append(split)
+    if not tells_splits:  # as slices of a prepared data set
+      source.splits = dict
+    return source
+
+  monkeypatch.setattr(opening.datasets, "open_source", open_source)
+  location = DataLocation(str(corpora), store_dir=str(tmp_path))
+  (split,) = open_task(TaskChoice("fsdnoisy18k"), location, 16_000).splits(0)
+  assert [len(part) for part in (split.train, split.validation, split.test)] == [27, 21, 9]
+  by_split = [] if tells_splits else ["train", "train_clean", "validation", "test"]
+  assert opened == ["all", *by_split]
+
+
+def test_a_label_that_is_no_class_is_refused(open_card):
+  data = open_card("tut_2018")
+  with pytest.raises(UserError, match="the label 'bus' .of 'audio/bus.*'. is not one of the 1 c"):
+    TaskData(data.task, data.store, data.clips.split_names, ("airport",))
+
+
+def test_a_split_that_is_not_there_is_said_in_one_line(tmp_path):
+  fake_corpora.nsynth(tmp_path)
+  (tmp_path / "nsynth" / "nsynth-test").rename(tmp_path / "gone")
+  location = DataLocation(str(tmp_path), store_dir=str(tmp_path / "stores"))
+  with pytest.raises(UserError, match="no clip with split 'test'; it has train, valid$"):
+    open_task(TaskChoice("nsynth_instrument"), location, 16_000)
+
+
+def test_a_split_without_a_usable_clip_is_said_in_one_line(tmp_path):
+  fake_corpora.nsynth(tmp_path)
+  for path in (tmp_path / "nsynth" / "nsynth-test" / "audio").iterdir():
+    path.write_bytes(b"no sound")
+  stores = str(tmp_path / "stores")
+  location = DataLocation(str(tmp_path), store_dir=stores, max_bad_fraction=0.9)
+  data = open_task(TaskChoice("nsynth_instrument"), location, 16_000)
+  with pytest.raises(
+    UserError, match="no clip of the split test, which is needed for test: the data set is"
+  ):
+    data.splits(0)
+
+
+def test_clips_without_groups_cannot_be_held_out_by_group(open_card):
+  data = open_card("fsdnoisy18k")
+  rule = corpus_split_rules.WithinClasses(0.2, "")
+  with pytest.raises(UserError, match="clips have no group, '.*' among them: clips of one group"):
+    rule(data.clips, 0)
+
+
+@pytest.mark.parametrize(
+  ("name", "message"),
+  [
+    (
+      "musan",
+      "no musan in '.*': expected musan/{music,speech,noise}.*; get it from https://www.op",
+    ),
+    (
+      "voxceleb_speaker",
+      "no voxceleb in '.*': expected wav/idNNNNN/.* get it from https://www.rob",
+    ),
+    ("esc10", "the task esc10 needs --audio_root"),
+  ],
+)
+def test_a_card_without_its_data_says_where_to_get_it(name, message, tmp_path):
+  soundfile.write(tmp_path / "other.wav", np.zeros(10), 16_000)
+  location = DataLocation(str(tmp_path))
+  with pytest.raises(UserError, match=message) as caught:
+    require_data(TaskChoice(name), location)
+  assert "\n" not in str(caught.value)
+  if name != "esc10":
+    with pytest.raises(UserError, match="without --data_dir=FOLDER, the folder that holds it"):
+      require_data(TaskChoice(name), DataLocation())
+
+
+@pytest.mark.parametrize("name", [card.name for card in (*cola.CARDS, *sound_events.CARDS)])
+def test_data_that_is_there_is_not_refused(name, corpora):
+  require_data(TaskChoice(name), DataLocation(str(corpora)))

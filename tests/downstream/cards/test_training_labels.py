@@ -1,0 +1,31 @@
+"""Few labels, and flipped ones: of training clips only, and as many as asked for."""
+
+import collections
+
+import numpy as np
+import pytest
+
+from contrastive_audio.errors import UserError
+from downstream.cards.training_labels import draw_few_labels, flip_labels
+from tests.downstream.cards.made_up_clips import make_clips
+
+
+def test_few_labels_are_as_many_of_each_class_from_training_clips_only():
+  given, train = make_clips(), np.arange(45)
+  few = draw_few_labels(train, given.labels, 5, seed=0)
+  assert collections.Counter(given.labels[i] for i in few) == {f"class{c}": 5 for c in range(3)}
+  assert set(few) <= set(train)
+  assert few.tolist() != draw_few_labels(train, given.labels, 5, seed=1).tolist()
+  with pytest.raises(UserError, match="the class 'class0' has 15 training clips"):
+    draw_few_labels(train, given.labels, 16, seed=0)
+
+
+def test_flipped_labels_are_exactly_the_share_and_of_training_clips_only():
+  given, train = make_clips(), np.arange(50)
+  flipped = flip_labels(train, given.labels, 0.4, seed=0)
+  changed = [i for i in range(60) if flipped[i] != given.labels[i]]
+  assert len(changed) == 20
+  assert max(changed) < 50
+  assert set(flipped) == set(given.labels)
+  assert flipped == flip_labels(train, given.labels, 0.4, seed=0)
+  assert flipped != flip_labels(train, given.labels, 0.4, seed=1)

@@ -1,0 +1,157 @@
+"""Linear evaluation on arrays: selected on training clips only; the kept classifier is exported."""
+
+import types
+
+import numpy as np
+import pytest
+
+from contrastive_audio.cli.open_data import DataLocation
+from contrastive_audio.exporting.classifier import LinearClassifier, fingerprint
+from downstream import linear
+from downstream.choices import Condition, EvaluationRequest, TaskChoice
+from downstream.classifiers import linear_evaluation, logistic, scores
+from downstream.classifiers.linear_evaluation import Choice, ClipRows
+from tests.downstream.classifiers.rows import NUM_CLASSES, draw_rows, problem_of
+from tests.support import assert_close, command, write_clips
+
+CLASS_NAMES = ["a", "b", "c", "d"]
+
+
+def fit_and_score(problem, rows, clips=None, keep=None):
+  clip_rows = ClipRows(np.arange(len(rows)) if clips is None else clips, rows)
+  return linear_evaluation._fit_and_score(problem, clip_rows, keep)
+
+
+def test_the_regularisation_is_selected_on_validation_and_all_training_clips_are_fitted(
+  monkeypatch,
+):
+  rows, targets = draw_rows()
+  calls = []
+  original = logistic.fit
+
+  def spy(embeddings, row_targets, inverse_strength):
+    calls.append((len(embeddings), inverse_strength))
+    return original(embeddings, row_targets, inverse_strength)
+
+  monkeypatch.setattr(logistic, "fit", spy)
+  fit_and_score(problem_of(targets), rows)
+  assert calls[:-1] == [(100, value) for value in logistic.INVERSE_STRENGTHS]
+  assert calls[-1][0] == 130
+  by_hand = [
+    scores.score(
+      "accuracy", targets[100:130], original(rows[:100], targets[:100], value)(rows[100:130])
+    )
+    for value in logistic.INVERSE_STRENGTHS
+  ]
+  assert calls[-1][1] == logistic.INVERSE_STRENGTHS[int(np.argmax(by_hand))]
+
+
+@pytest.mark.parametrize("validation", [[], range(100, 130)])
+def test_labels_and_rows_of_test_clips_are_not_used_for_selection(validation):
+  rows, targets = draw_rows()
+  changed_rows, changed_targets = rows.copy(), targets.copy()
+  changed_targets[130:] = np.roll(targets[130:], 1, axis=1)
+  changed_rows[131:] = 1e3
+  first = fit_and_score(problem_of(targets, validation=validation), rows)
+  second = fit_and_score(problem_of(changed_targets, validation=validation), changed_rows)
+  assert_close(first[0], second[0])
+
+
+def test_probabilities_of_windows_are_averaged_over_their_clip():
+  rows, targets = draw_rows(400)
+  clips = np.repeat(np.arange(200), 2)
+  by_clip = targets[::2]
+  rows = rows[np.argsort(np.repeat(np.arange(200), 2), kind="stable")]
+  predicted = fit_and_score(problem_of(by_clip, validation=[]), rows, clips)
+  is_train = clips < 100
+  classifier = logistic.fit(
+    rows[is_train], by_clip[clips[is_train]], logistic.DEFAULT_INVERSE_STRENGTH
+  )
+  desired = classifier(rows[clips >= 130]).reshape(70, 2, NUM_CLASSES).mean(axis=1)
+  assert_close(predicted, desired, atol=1e-9)
+
+
+class FirstSamples:
+  """A model that embeds a clip as its first samples."""
+
+  name = "runs/x"
+  sample_rate_hz = 16_000
+  embedder = types.SimpleNamespace(embed=lambda waves: (wave[:12] for wave in waves))
+
+
+def choices_of(rows, targets, splits):
+  """Runs the protocol on splits, each a dictionary of clip ids; returns what it keeps."""
+  data = types.SimpleNamespace(
+    task=types.SimpleNamespace(metric="accuracy", name="x"),
+    class_names=CLASS_NAMES,
+    store=None,
+    targets=lambda: targets,
+  )
+  choices = []
+  for ids in splits:
+    fit_and_score(problem_of(targets, data, FirstSamples, **ids), rows, keep=choices.append)
+  return choices
+
+
+def test_of_one_split_the_evaluated_classifier_is_kept(tmp_path):
+  rows, targets = draw_rows()
+  choices = choices_of(rows, targets, [{}])
+  linear_evaluation.write_classifier(str(tmp_path), choices)
+  classifier = LinearClassifier.open(str(tmp_path))
+  assert classifier.class_names == tuple(CLASS_NAMES)
+  assert (classifier.multi_label, classifier.model) == (False, "runs/x")
+  assert_close(classifier.fingerprint, fingerprint(FirstSamples.embedder, 16_000))
+  fitted = logistic.fit(rows[:130], targets[:130], choices[0].inverse_strength)
+  assert_close(classifier.scores(rows), fitted(rows), atol=1e-5)
+  assert [path.name for path in tmp_path.iterdir()] == ["classifier.npz"]
+
+
+def test_of_several_splits_it_is_fitted_on_all_clips_with_their_median(tmp_path, monkeypatch):
+  rows, targets = draw_rows()
+  folds = [{"train": range(0, 100)}, {"train": range(20, 100)}, {"train": range(50, 100)}]
+  choices = [
+    Choice(choice.problem, value, choice.classifier)
+    for choice, value in zip(choices_of(rows, targets, folds), (1.0, 0.001, 0.01))
+  ]
+  embeddings = types.SimpleNamespace(of_clips=lambda: rows)
+  maker = types.SimpleNamespace(make=lambda: embeddings)
+  monkeypatch.setattr(linear_evaluation, "Embeddings", lambda model, store: maker)
+  linear_evaluation.write_classifier(str(tmp_path), choices)
+  desired = logistic.fit(rows, targets, 0.01)(rows)
+  assert_close(LinearClassifier.open(str(tmp_path)).scores(rows), desired, atol=1e-5)
+
+
+def test_from_labels_to_a_model_that_names_sounds(tiny_run, tmp_path):
+  write_clips(tmp_path / "clips", clips=10, seconds=1)
+  linear_options = [f"--model={tiny_run}", "--task=folder:clips", "--store_dir=stores"]
+  done = command("downstream.linear", *linear_options, "--output=mine", cwd=tmp_path)
+  assert done.stdout.endswith("classifier mine/classifier.npz\n")
+  classifier = LinearClassifier.open(str(tmp_path / "mine"))
+  assert classifier.class_names == ("high", "low")
+  options = [f"--run={tiny_run}", "--format=tflite", "--output=mine.tflite", "--classifier=mine"]
+  done = command("contrastive_audio.export", *options, cwd=tmp_path)
+  assert "classes    mine.labels.txt" in done.stdout
+  assert (tmp_path / "mine.labels.txt").read_text() == "high\nlow\n"
+
+
+@pytest.mark.parametrize(
+  ("train_on", "condition", "reason"),
+  [
+    ("windows", Condition(), "only --protocol=cached on clips"),
+    ("clips", Condition(labels_per_class=2), "few or flipped"),
+    ("clips", Condition(label_noise=0.1), "few or flipped"),
+    ("clips", Condition(), None),
+  ],
+)
+def test_which_evaluations_keep_no_classifier(train_on, condition, reason):
+  request = EvaluationRequest("runs/x", TaskChoice("x"), DataLocation(), (condition,))
+  explanation = linear._why_no_classifier(request, train_on)
+  assert explanation == reason or reason in explanation
+
+
+def test_the_protocol_of_the_paper_keeps_no_classifier(tiny_run, tmp_path):
+  write_clips(tmp_path / "clips", clips=5, seconds=1)
+  options = [f"--model={tiny_run}", "--task=folder:clips", "--store_dir=stores", "--epochs=1"]
+  done = command("downstream.linear", *options, "--protocol=paper", "--output=mine", cwd=tmp_path)
+  assert done.stdout.splitlines()[-1].startswith("classifier none is kept: only --protocol=cached")
+  assert not (tmp_path / "mine" / "classifier.npz").exists()

@@ -1,0 +1,71 @@
+"""Logistic regression: scikit-learn's numbers, and parameters that hold the standardisation."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.multiclass import OneVsRestClassifier
+
+from contrastive_audio.exporting.classifier import LinearClassifier
+from downstream.classifiers import logistic
+from tests.downstream.classifiers.rows import draw_rows
+from tests.support import assert_close
+
+CLASS_NAMES = ("a", "b", "c", "d")
+
+
+def test_the_classifier_is_scikit_learns_on_rows_standardised_by_the_training_rows():
+  rows, targets = draw_rows()
+  mean, std = rows[:100].mean(0), rows[:100].std(0)
+  reference = LogisticRegression(C=0.1, max_iter=5000, tol=1e-8)
+  reference.fit((rows[:100] - mean) / std, targets[:100].argmax(1))
+  desired = reference.predict_proba((rows[100:] - mean) / std)
+  assert_close(logistic.fit(rows[:100], targets[:100], 0.1)(rows[100:]), desired, atol=1e-2)
+
+
+def test_several_labels_have_a_classifier_each():
+  rows, targets = draw_rows()
+  targets[:, 0] = targets[:, 1:3].max(axis=1)  # always together with another
+  standard = (rows - rows[:100].mean(0)) / rows[:100].std(0)
+  reference = OneVsRestClassifier(LogisticRegression(C=0.1)).fit(standard[:100], targets[:100])
+  desired = reference.predict_proba(standard[100:])
+  assert_close(logistic.fit(rows[:100], targets[:100], 0.1)(rows[100:]), desired, atol=1e-2)
+
+
+def test_a_class_without_training_clips_gets_nothing():
+  rows, targets = draw_rows()
+  has_row = targets[:, 3] == 0
+  predicted = logistic.fit(rows[has_row], targets[has_row], 0.1)(rows)
+  assert not predicted[:, 3].any()
+  assert_close(predicted.sum(axis=1), np.ones(len(rows)), atol=1e-6)
+
+
+def exported_scores(fitted, rows):
+  """The scores that an export computes from the parameters, in float32."""
+  weights, bias = (array.astype("f") for array in fitted.parameters())
+  classifier = LinearClassifier(
+    weights=weights,
+    bias=bias,
+    class_names=CLASS_NAMES,
+    multi_label=fitted.multi_label,
+    model="",
+    fingerprint=np.zeros(1),
+  )
+  return classifier.scores(rows.astype("f")).numpy()
+
+
+@pytest.mark.parametrize("classes", [(0, 1, 2, 3), (0, 1, 3), (1, 2)])
+def test_the_standardisation_is_folded_into_the_weights(classes):
+  rows, targets = draw_rows()
+  has_row = targets[:, list(classes)].any(axis=1)
+  fitted = logistic.fit(5 + rows[has_row], targets[has_row], 0.1)
+  assert_close(exported_scores(fitted, 5 + rows), fitted(5 + rows), atol=1e-5)
+
+
+def test_several_labels_and_one_that_all_clips_have():
+  rows, targets = draw_rows()
+  targets[:, 0] = targets[:, 1:3].max(axis=1)
+  targets[:, 3] = 1
+  with pytest.warns(UserWarning, match="is present in all training examples"):
+    fitted = logistic.fit(rows, targets, 0.1)
+  assert fitted.multi_label
+  assert_close(exported_scores(fitted, rows), fitted(rows), atol=1e-5)

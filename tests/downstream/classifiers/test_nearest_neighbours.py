@@ -1,0 +1,72 @@
+"""Nearest neighbours: votes as in naive loops, by clips and by patches."""
+
+import numpy as np
+import pytest
+
+from contrastive_audio.cli.open_data import DataLocation
+from contrastive_audio.monitoring import knn
+from downstream.cards.opening import open_task
+from downstream.choices import Condition, TaskChoice
+from downstream.classifiers.nearest_neighbours import knn_method
+from downstream.encoders import models
+from downstream.encoders.embedding_parts import Embeddings
+from downstream.evaluation import evaluate
+from tests.support import write_clips
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+  """A task of 2 classes of 20 clips."""
+  folder = tmp_path_factory.mktemp("neighbours")
+  write_clips(folder / "clips", clips=20, seconds=1)
+  location = DataLocation(store_dir=str(folder / "stores"))
+  return open_task(TaskChoice(f"folder:{folder / 'clips'}"), location, 16_000)
+
+
+@pytest.fixture(scope="module")
+def baseline():
+  return models.open_model("logmel_stats")
+
+
+def test_knn_by_split_equals_a_naive_loop(data, baseline, tmp_path):
+  cache = str(tmp_path / "cache")
+  method = knn_method("split", 3, lambda model, store: cache)(data, baseline)
+  rows = Embeddings(baseline, data.store, cache).of_clips()
+  seen = []
+
+  def spy(problem):
+    seen.append((problem, method(problem)))
+    return seen[-1][1]
+
+  evaluate(spy, data, baseline, Condition(), seed=0)
+  ((problem, scores),) = seen
+  unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+  for row, clip in enumerate(problem.test):
+    gallery = sorted(problem.final_train, key=lambda i: -unit[i] @ unit[clip])[:3]
+    votes = np.sum([data.targets()[i] for i in gallery], axis=0)
+    assert scores[row].argmax() == votes.argmax()
+
+
+def test_patches_of_the_test_clips_vote_for_each_other_as_in_a_naive_loop(data, tiny_run, tmp_path):
+  model = models.open_model(str(tiny_run))
+  cache = lambda model, store: str(tmp_path / store.digest[:8])  # noqa: E731
+  method = knn_method("patches", cache=cache)(data, model)
+  seen = []
+
+  def spy(problem):
+    seen.append((problem, method(problem)))
+    return seen[-1][1]
+
+  evaluate(spy, data, model, Condition(), seed=0)
+  ((problem, scores),) = seen
+  front_end = list(model.embedder.embed_windows(map(data.store.wave, problem.test)))
+  unit = [w / np.linalg.norm(w, axis=1, keepdims=True) for w in front_end]
+  classes = data.targets()[problem.test].argmax(axis=1)
+  k = knn.patch_neighbours(np.repeat(np.arange(len(unit)), list(map(len, unit))), 2)
+  for clip, patches in enumerate(unit):
+    others = [(p, classes[i]) for i, ps in enumerate(unit) if i != clip for p in ps]
+    votes = []
+    for patch in patches:
+      nearest = sorted(others, key=lambda other: -(patch @ other[0]))[:k]
+      votes.append(np.bincount([c for _, c in nearest], minlength=2).argmax())
+    assert scores[clip].argmax() == np.bincount(votes, minlength=2).argmax()

@@ -1,0 +1,173 @@
+"""Early stopping, and trainings that are interrupted, resumed or refused."""
+
+import dataclasses
+import json
+import re
+
+import pytest
+import tensorflow as tf
+
+from contrastive_audio.errors import UserError
+from downstream.classifiers import excerpt_training
+from tests.downstream.classifiers.tiny_training import (
+  ALL,
+  Crash,
+  assert_same,
+  crash_at,
+  doctored,
+  model_of,
+  options,
+  results,
+  tiny_encoder,
+)
+from tests.support import assert_close
+
+
+@pytest.mark.parametrize(
+  ("patience", "scores", "best", "epochs"),
+  [
+    (1, [0.2, 0.5, 0.4], 2, 3),
+    (2, [0.2, 0.5, 0.5, 0.4], 2, 4),
+    (2, [0.2, 0.1, 0.3, 0.3, 0.3], 3, 5),
+    (1, [0.1, 0.2, 0.3, 0.4, 0.5, 0.6], 6, 6),
+    (None, [0.6, 0.5, 0.4, 0.3, 0.2, 0.1], 6, 6),
+  ],
+)
+def test_early_stopping_takes_the_weights_of_the_best_epoch(
+  model, clip_store, targets, halves, monkeypatch, patience, scores, best, epochs
+):
+  monkeypatch.setattr(excerpt_training, "score", doctored(scores))
+  classifier = excerpt_training.train(
+    model, clip_store, halves[0], targets, options(patience=patience, epochs=6), halves[1]
+  )
+  assert (classifier.epochs, classifier.best_epoch) == (epochs, best)
+  assert [row["validation_score"] for row in classifier.history] == scores
+  shorter = excerpt_training.train(model, clip_store, halves[0], targets, options(epochs=best))
+  assert_same(results(classifier), results(shorter))
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_the_validation_score_is_that_of_the_epoch(
+  model, clip_store, targets, halves, monkeypatch, frozen
+):
+  """It is computed from what the classifier, as it is then, says of the validation clips."""
+  seen, score = [], excerpt_training.score
+  monkeypatch.setattr(excerpt_training, "score", lambda *call: seen.append(call) or score(*call))
+  to_train, held_out = halves
+  classifier = excerpt_training.train(
+    model, clip_store, to_train, targets, options(frozen=frozen, epochs=3), held_out
+  )
+  assert len(seen) == 3
+  metric, labels, logits = seen[-1]
+  assert_close(tf.nn.softmax(logits), classifier.scores(clip_store, held_out), atol=1e-6)
+  assert_close(labels, targets[held_out])
+  assert metric == "accuracy"
+  assert [row["validation_score"] for row in classifier.history] == [score(*call) for call in seen]
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_an_interrupted_training_goes_on_and_ends_the_same(
+  model, clip_store, targets, halves, tmp_path, monkeypatch, frozen
+):
+  changes = {"frozen": frozen, "epochs": 4, "patience": 3, "batch_size": 2}
+  call = (model, clip_store, halves[0], targets, options(**changes), halves[1])
+  uninterrupted = excerpt_training.train(*call)
+  for step in (2, 9):  # of twelve: before anything is saved, and late
+    folder = tmp_path / str(step)
+    with monkeypatch.context() as patch, pytest.raises(Crash):
+      crash_at(step, patch)
+      excerpt_training.train(*call, folder)
+    resumed = excerpt_training.train(*call, folder)
+    assert resumed.history == uninterrupted.history
+    assert resumed.best_epoch == uninterrupted.best_epoch
+    assert_same(results(resumed), results(uninterrupted))
+
+
+def test_a_resume_trains_only_the_epochs_that_are_left(
+  model, clip_store, targets, tmp_path, monkeypatch
+):
+  with monkeypatch.context() as patch:
+    crash_at(8, patch)  # in the third epoch
+    with pytest.raises(Crash):
+      excerpt_training.train(model, clip_store, ALL, targets, options(epochs=3), folder=tmp_path)
+  crash_at(4, monkeypatch)  # three are left, a fourth would end it
+  classifier = excerpt_training.train(
+    model, clip_store, ALL, targets, options(epochs=3), folder=tmp_path
+  )
+  assert classifier.epochs == 3
+
+
+def test_a_finished_training_is_read_not_repeated(
+  model, clip_store, targets, halves, tmp_path, monkeypatch
+):
+  call = (model, clip_store, halves[0], targets, options(epochs=3, patience=1), halves[1], tmp_path)
+  monkeypatch.setattr(excerpt_training, "score", doctored([0.5, 0.4]))
+  finished = excerpt_training.train(*call)
+  crash_at(1, monkeypatch)
+  again = excerpt_training.train(*call)
+  assert (again.epochs, again.best_epoch) == (2, 1)
+  assert again.history == finished.history
+  assert_same(results(again), results(finished))
+
+
+def test_only_one_checkpoint_is_kept(model, clip_store, targets, tmp_path):
+  excerpt_training.train(
+    model, clip_store, ALL, targets, options(epochs=3), folder=tmp_path / "new" / "x"
+  )
+  names = {path.name for path in (tmp_path / "new" / "x").iterdir()}
+  data = "epoch-3.data-00000-of-00001"
+  assert names == {"training.json", "checkpoint", "epoch-3.index", data}
+
+
+def other_call(name, call):
+  """The call with one thing changed that makes it another training."""
+  call = dict(call)
+  if name in ("seed", "learning_rate", "frozen"):
+    value = {"seed": 4, "learning_rate": 1e-2, "frozen": True}[name]
+    call["options"] = dataclasses.replace(call["options"], **{name: value})
+  elif name == "model":
+    call["model"] = dataclasses.replace(call["model"], identity="another")
+  elif name == "training clips":
+    call["train_ids"] = call["train_ids"][::-1]
+  elif name == "validation clips":
+    call["validation_ids"] = None
+  elif name == "targets":
+    call["targets"] = 1 - call["targets"]
+  else:
+    call["store"] = call["store"].select(ALL)
+  return call
+
+
+@pytest.fixture(scope="module")
+def call_of_folder(clip_store, targets, halves, tmp_path_factory):
+  """The arguments of a finished training in a folder."""
+  folder = str(tmp_path_factory.mktemp("trainings") / "it")
+  call = {"model": model_of(tiny_encoder()), "store": clip_store, "targets": targets}
+  call |= {"train_ids": halves[0], "validation_ids": halves[1]}
+  call |= {"options": options(epochs=1), "folder": folder}
+  excerpt_training.train(**call)
+  return call
+
+
+DIFFERENCES = ["seed", "learning_rate", "frozen", "model", "data set"]
+DIFFERENCES += ["training clips", "validation clips", "targets"]
+
+
+@pytest.mark.parametrize("name", DIFFERENCES)
+def test_a_folder_of_another_training_is_refused_and_the_difference_named(call_of_folder, name):
+  with open(f"{call_of_folder['folder']}/training.json") as file:
+    saved = json.load(file)
+  with pytest.raises(
+    UserError, match=rf"it' holds another training: {name} was [^;\n]*$"
+  ) as raised:
+    excerpt_training.train(**other_call(name, call_of_folder))
+  assert f"{name} was {saved[name]!r} and is now " in str(raised.value)
+  assert excerpt_training.train(**call_of_folder).epochs == 1
+
+
+@pytest.mark.parametrize("name", ["training.json", "epoch-2.index"])
+def test_a_damaged_folder_is_one_line(model, clip_store, targets, tmp_path, name):
+  excerpt_training.train(model, clip_store, ALL, targets, options(), folder=str(tmp_path))
+  (tmp_path / name).write_text("nothing useful")
+  with pytest.raises(UserError, match=rf"^cannot read .*{re.escape(str(tmp_path))}.*again$"):
+    excerpt_training.train(model, clip_store, ALL, targets, options(), folder=str(tmp_path))

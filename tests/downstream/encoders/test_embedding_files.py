@@ -1,0 +1,76 @@
+"""Embeddings in one file: the same in every format."""
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from tests.support import assert_close, command
+
+
+def desired_clips(model, store):
+  waves = map(store.wave, range(store.num_clips))
+  return np.stack(list(model.embedder.embed(waves)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ending", ["npz", "parquet"])
+def test_the_command_writes_clips_lists_bad_files_and_shows_them(
+  ending, tiny_run, mixed, model, store, tmp_path
+):
+  options = [f"--model={tiny_run}", f"--input={mixed}", f"--output=out.{ending}"]
+  options += ["--projector=projector", "--store_dir=stores"]
+  result = command("downstream.embed", *options, cwd=tmp_path)
+  desired = desired_clips(model, store)
+  if ending == "npz":
+    file = np.load(tmp_path / "out.npz")
+    keys, rows = file["key"].tolist(), file["embedding"]
+    assert int(file["sample_rate_hz"]) == 16_000
+  else:
+    table = pq.read_table(tmp_path / "out.parquet")
+    keys, rows = table["key"].to_pylist(), np.stack(table["embedding"].to_pylist())
+    assert table.schema.metadata[b"sample_rate_hz"] == b"16000"
+  assert keys == [f"{number}.wav" for number in range(6)]
+  assert_close(rows, desired, atol=1e-5)
+  skipped = (tmp_path / f"out.{ending}.skipped.csv").read_text().splitlines()
+  assert [line.split(",")[0] for line in skipped] == ["file", "bad.wav", "empty.wav"]
+  assert "skipped    2 unusable clips" in result.stdout
+  assert (tmp_path / "projector" / "projector_config.pbtxt").exists()
+  assert not (tmp_path / f"out.{ending}.parts").exists()
+  again = command("downstream.embed", *options, cwd=tmp_path, check=False)
+  assert again.stderr == f"error: --output=out.{ending} exists already: delete it, or choose " + (
+    "another name\n"
+  )
+
+
+@pytest.mark.slow
+def test_frames_have_times_in_both_formats(tiny_run, mixed, model, store, tmp_path):
+  for ending in ("npz", "parquet"):
+    options = [f"--model={tiny_run}/saved_model", f"--input={mixed}", f"--output=out.{ending}"]
+    command("downstream.embed", *options, "--frames", "--store_dir=stores", cwd=tmp_path)
+  file, table = np.load(tmp_path / "out.npz"), pq.read_table(tmp_path / "out.parquet")
+  desired = list(model.embedder.embed_frames(map(store.wave, range(store.num_clips))))
+  assert_close(file["embedding"], np.concatenate(desired), atol=1e-5)
+  assert_close(np.stack(table["embedding"].to_pylist()), file["embedding"])
+  assert file["key"][file["clip"]].tolist() == table["key"].to_pylist()
+  assert_close(file["time_s"], table["time_s"].to_numpy())
+  assert_close(file["time_s"][:4], [0, 0.05, 0, 0.05])  # 0.wav lasts 50 ms
+
+
+@pytest.mark.parametrize(
+  ("options", "message"),
+  [
+    (["--output=x.csv"], "error: --output=x.csv: the file has to end in .npz or .parquet"),
+    (
+      ["--output=x.npz", "--frames", "--projector=p"],
+      "error: --projector shows clips, not frames: leave out --frames\n",
+    ),
+    (["--output=x.npz", "--model=nowhere"], "error: --model=nowhere: there is no such folder"),
+    (["--output=x.npz", "--input=./nowhere"], "error: no such folder: './nowhere'"),
+  ],
+)
+def test_a_mistake_is_one_line(options, message, mixed, tmp_path):
+  defaults = ["--model=logmel_stats", f"--input={mixed}"]
+  result = command("downstream.embed", *defaults, *options, cwd=tmp_path, check=False)
+  assert result.returncode == 1
+  assert result.stderr.startswith(message)
+  assert result.stderr.count("\n") == 1

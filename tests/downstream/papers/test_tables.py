@@ -1,0 +1,92 @@
+"""The tables of the papers: what they compare, on which data, with which published numbers."""
+
+import numpy as np
+import pytest
+
+from contrastive_audio.errors import UserError
+from downstream.cards import published_scores
+from downstream.cards.all_cards import CARDS
+from downstream.papers.measurement import Pretraining
+from downstream.papers.results import columns_of, published_of
+from downstream.papers.table import TableRequest
+from downstream.papers.tables import MAKERS
+
+MODELS = ("a=x-{seed}", "b")
+
+
+def table_of(name, **changes):
+  return MAKERS[name](TableRequest(**({"models": MODELS} | changes)))
+
+
+@pytest.mark.parametrize("suite", ["small", "papers"])
+@pytest.mark.parametrize("name", MAKERS)
+def test_every_table_has_variants_tasks_and_its_own_published_columns(name, suite):
+  table = table_of(name, suite=suite, pretraining_dataset="nonsense")
+  assert len(table.variants) >= 2
+  assert len({variant.name for variant in table.variants}) == len(table.variants)
+  columns = columns_of(table)
+  assert len(columns) == len({column.title for column in columns})
+  assert len(columns) == len(table.tasks) * len(table.conditions)
+  assert set(table.tasks) <= set(CARDS)
+  published = {column for column, _ in table.published}
+  assert {v.column for v in table.variants} - {None} <= published or suite == "small"
+
+
+def test_a_table_of_published_numbers_shows_them_all():
+  table = table_of("cola_baselines", suite="papers")
+  numbers = published_of(table, columns_of(table))
+  assert np.isfinite(numbers).sum() == len(published_scores.COLA_BASELINES)
+
+
+def test_tables_share_their_pre_trainings():
+  sampling, mix = (table_of(f"mixback_{name}") for name in ("sampling", "mix"))
+  shared = {v.model for v in sampling.variants} & {v.model for v in mix.variants}
+  assert len(shared) == 1
+
+
+def test_some_variants_of_a_table_can_be_chosen():
+  table = table_of("mixback_mix")
+  assert table.choose(None) == table
+  some = table.choose(["other clips", "no mix-back"])
+  assert [variant.name for variant in some.variants] == ["no mix-back", "other clips"]
+  with pytest.raises(UserError, match="there is no 'x'; there are no mix-back; within the clip; o"):
+    table.choose(["x"])
+
+
+def test_each_system_pre_trains_on_the_data_of_its_paper_unless_told_otherwise():
+  defaults = ("audioset", "fsdnoisy18k")
+  for chosen, expected in ((None, defaults), ("voxceleb", ("voxceleb",) * 2)):
+    for name, dataset in zip(("cola_similarity", "mixback_mix"), expected):
+      table = table_of(name, suite="papers", pretraining_dataset=chosen)
+      assert {variant.model.dataset for variant in table.variants} == {dataset}
+      assert all(f"-{dataset}-" in variant.model.name(0) for variant in table.variants)
+  small = table_of("cola_similarity")
+  assert small.variants[0].model.name(3) == "cola-quick-100-cosine-3"
+  assert Pretraining("cola", (), dataset="folder:/a/b c").name(0) == "cola-folder_a_b_c-0"
+
+
+def test_a_budget_replaces_the_steps_of_the_recipe():
+  small = table_of("cola_similarity", steps=7, batch_size=4)
+  assert small.variants[0].model.options[:3] == (
+    ("recipe", "quick"),
+    ("steps", 7),
+    ("batch_size", 4),
+  )
+  papers = table_of("cola_similarity", suite="papers")
+  assert papers.variants[0].model.options[:1] == (("recipe", "paper"),)
+
+
+def test_the_second_paper_is_evaluated_as_its_code_does():
+  mix = table_of("mixback_mix", suite="papers")
+  assert mix.tasks == ("fsdnoisy18k_validation", "fsdnoisy18k")
+  assert {variant.method for variant in mix.variants} == {"knn_patches"}
+  fine = table_of("mixback_finetune", suite="papers")
+  assert fine.tasks == ("fsdnoisy18k", "fsdnoisy18k_clean")
+  assert list(fine.conditions) == [""]
+
+
+def test_a_suite_of_models_needs_models():
+  with pytest.raises(UserError, match="--table=suite needs --models=NAME=MODEL"):
+    table_of("suite", models=())
+  named, unnamed = table_of("suite").variants
+  assert (named.name, named.model, unnamed.name, unnamed.model) == ("a", "x-{seed}", "b", "b")

@@ -1,0 +1,180 @@
+"""Every command: its help, and one line for a mistake, before TensorFlow is imported."""
+
+import importlib
+import re
+import subprocess
+import sys
+
+import pytest
+import soundfile
+
+from contrastive_audio.cli.help import REQUIRED
+from tests.support import command, environment, tone, write_clips
+
+FLAGS = {
+  "linear": """model task output labels_per_class label_noise protocol train_on audio_root metric
+    data_dir manual_dir store_dir max_bad_fraction seed learning_rate batch_size epochs""",
+  "knn": """model task output labels_per_class label_noise protocol neighbours audio_root metric
+    data_dir manual_dir store_dir max_bad_fraction seed""",
+  "finetune": """model task output labels_per_class label_noise audio_root metric data_dir
+    manual_dir store_dir max_bad_fraction seed learning_rate batch_size epochs frozen patience start
+    batchnorm strategy""",
+  "embed": """model input output frames projector keys split data_dir manual_dir store_dir
+    max_bad_fraction seed""",
+  "neighbours": """model input output queries neighbours shown keys split data_dir manual_dir
+    store_dir max_bad_fraction seed""",
+  "tables": """table runs_dir suite seeds tasks variants models steps batch_size epochs
+    pretraining_dataset pretraining_tasks audio_root data_dir manual_dir store_dir
+    max_bad_fraction""",
+  "tasks": "task",
+}
+REQUIRED_FLAGS = {
+  "linear": ["model", "task"],
+  "knn": ["model", "task"],
+  "finetune": ["model", "task"],
+  "embed": ["model", "input", "output"],
+  "neighbours": ["model", "input", "output"],
+  "tables": ["table"],
+  "tasks": [],
+}
+
+
+def listed(text):
+  """The names of flags that a help lists, in its order."""
+  return re.findall(r"^  --(?:\[no\])?(\w+)", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+@pytest.mark.parametrize("name", FLAGS)
+def test_the_help_lists_all_flags_of_the_command_and_its_examples(name, flag, tmp_path):
+  done = command(f"downstream.{name}", flag, cwd=tmp_path)
+  assert (done.returncode, done.stderr) == (0, "")
+  module = importlib.import_module(f"downstream.{name}")
+  examples, flags = done.stdout.partition("\nExamples:\n")[2].split("\n\n", 1)
+  assert [line.strip() for line in examples.splitlines()] == list(module.EXAMPLES)
+  assert len(module.EXAMPLES) == 2
+  assert sorted(listed(flags)) == sorted(FLAGS[name].split())  # none of absl's own
+  groups = dict(re.findall(r"^(\w.*):\n((?:  .*\n?)+)", flags, re.MULTILINE))
+  assert listed(groups.get(REQUIRED, "")) == REQUIRED_FLAGS[name]
+  assert all(len(line) <= 100 for line in flags.splitlines())
+
+
+@pytest.mark.parametrize("name", FLAGS)
+def test_every_example_has_flags_of_the_command_only(name):
+  module = importlib.import_module(f"downstream.{name}")
+  for example in module.EXAMPLES:
+    start, *arguments = example.split(" --")
+    assert start == f"python -m downstream.{name}"
+    names = [argument.partition("=")[0] for argument in arguments]
+    assert set(REQUIRED_FLAGS[name]) <= set(names) <= set(FLAGS[name].split())
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+  """A folder with clips, and a CSV whose splits are not train and test."""
+  folder = tmp_path_factory.mktemp("place")
+  write_clips(folder / "clips", clips=2, seconds=0.1)
+  rows = ["file,label,split"]
+  for number in range(4):
+    soundfile.write(folder / f"{number}.wav", tone(440, 0.1), 16_000)
+    rows.append(f"{number}.wav,{'ab'[number % 2]},{('train', 'eval')[number // 2]}")
+  (folder / "clips.csv").write_text("".join(f"{row}\n" for row in rows))
+  return folder
+
+
+EVALUATE = ["--model=logmel_stats", "--task=clips"]
+EMBED = ["--model=logmel_stats", "--input=clips", "--output=out.npz"]
+TABLE = ["--table=cola_similarity"]
+# (command, arguments that come last, beginning of the line)
+MISTAKES = [
+  *(
+    (name, EVALUATE, *mistake)
+    for name in ("linear", "knn", "finetune")
+    for mistake in (
+      (["--model=nowhere"], "--model=nowhere: there is no such folder; a model is a run folder"),
+      (["--model=clips"], "--model=clips: the folder holds neither a run (config.json) nor a Sav"),
+      (["--model=random:x"], "--model=random:x: random: is followed by efficientnet_b0, or by a r"),
+      (["--task=./nowhere"], "no such folder: './nowhere'"),
+      (["--task=esc10"], "the task esc10 needs --audio_root: the folder that holds 'esc10'"),
+      (
+        ["--task=clips.csv"],
+        "the data set has the splits eval, train: a task needs train and",
+      ),
+      (["--labels_per_class=1,x"], "--labels_per_class=1,x: write positive numbers, or all: 1,5"),
+      (["--labels_per_class=0"], "--labels_per_class=0: write positive numbers, or all: 1,5,10"),
+      (["--label_noise=2"], "--label_noise=2: 2.0 is not "),
+      (["--seed=x"], "--seed=x: 'x' is not a whole number"),
+      (["--output=clips.csv"], "--output=clips.csv is a file: choose a folder for the results"),
+      (["--metric=f1"], "--metric=f1: value should be one of <accuracy|macro_accuracy|mAP>"),
+      (["--taks=clips"], "Unknown command line flag 'taks'"),
+      (["clips"], "unexpected argument 'clips': options are written --name=value"),
+    )
+  ),
+  ("linear", EVALUATE, ["--protocol=x"], "--protocol=x: value should be one of <cached|paper>"),
+  ("linear", EVALUATE, ["--train_on=x"], "--train_on=x: value should be one of <clips|windows>"),
+  ("knn", EVALUATE, ["--protocol=x"], "--protocol=x: value should be one of <split|patches>"),
+  ("knn", EVALUATE, ["--neighbours=0"], "--neighbours=0: 0 is not "),
+  ("finetune", EVALUATE, ["--start=x"], "--start=x: value should be one of <random|linear>"),
+  ("finetune", EVALUATE, ["--strategy=x"], "--strategy=x: value should be one of <auto|none|mir"),
+  ("finetune", EVALUATE, ["--learning_rate=0"], "--learning_rate=0: 0.0 is not "),
+  ("finetune", EVALUATE, [], "--model=logmel_stats has no weights to train: use downstream.lin"),
+  ("embed", EMBED, ["--keys=nowhere"], "cannot read --keys=nowhere: "),
+  ("embed", EMBED, ["--model=nowhere"], "--model=nowhere: there is no such folder; a model is a"),
+  ("embed", EMBED, ["--input=./nowhere"], "no such folder: './nowhere'"),
+  ("embed", EMBED, ["--input=clips.csv", "--split=x"], "clips.csv: no clip with split 'x'; it has"),
+  ("embed", EMBED, ["--split=x"], "--split=x: the folder clips has no splits"),
+  ("embed", EMBED, ["--output=out.txt"], "--output=out.txt: the file has to end in .npz or .par"),
+  ("embed", EMBED, ["--frames", "--projector=p"], "--projector shows clips, not frames: leave ou"),
+  ("neighbours", EMBED, ["--input=./nowhere"], "no such folder: './nowhere'"),
+  ("neighbours", EMBED, ["--queries=./nowhere"], "no such folder: './nowhere'"),
+  ("neighbours", EMBED, ["--output=clips"], "--output=clips holds files already: delete them"),
+  ("tables", TABLE, ["--seeds=0,x"], "--seeds=0,x: write numbers: 0,1,2"),
+  ("tables", TABLE, ["--seeds="], "--seeds=: write numbers: 0,1,2"),
+  ("tables", TABLE, ["--variants=x"], "--variants: there is no 'x'; there are cosine; bilinear"),
+  ("tables", TABLE, ["--pretraining_tasks=x"], "--pretraining_tasks: there is no card 'x'"),
+  ("tables", TABLE, ["--suite=x"], "--suite=x: value should be one of <small|papers>"),
+  ("tables", ["--table=suite"], [], "--table=suite needs --models=NAME=MODEL"),
+  ("tasks", [], ["--task=esc1"], "--task=esc1: there is no such card; there are digit, speaker"),
+]
+
+
+@pytest.mark.parametrize(("name", "defaults", "options", "message"), MISTAKES)
+def test_a_mistake_is_one_line(name, defaults, options, message, place):
+  done = command(f"downstream.{name}", *defaults, *options, cwd=place, check=False)
+  assert (done.returncode, done.stdout) == (1, "")
+  assert done.stderr.startswith(f"error: {message}")
+  assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", [name for name in FLAGS if REQUIRED_FLAGS[name]])
+def test_required_flags_are_asked_for(name, tmp_path):
+  done = command(f"downstream.{name}", cwd=tmp_path, check=False)
+  assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+  assert done.stderr.startswith("error: ")
+  assert all(f"--{flag}" in done.stderr for flag in REQUIRED_FLAGS[name])
+
+
+WITHOUT_TENSORFLOW = """
+import importlib, sys
+for name, arguments, code in {calls!r}:
+  try:
+    importlib.import_module("downstream." + name).run(["x", *arguments])
+  except SystemExit as ended:
+    assert ended.code == code, (name, arguments, ended.code)
+  slow = {{"tensorflow", "keras", "sklearn", "matplotlib", "scipy"}} & set(sys.modules)
+  assert not slow, (name, arguments, slow)
+"""
+
+
+def test_help_and_mistakes_do_not_import_tensorflow(place):
+  calls = [(name, ["--help"], 0) for name in FLAGS]
+  calls += [(name, [*defaults, *options], 1) for name, defaults, options, _ in MISTAKES]
+  done = subprocess.run(
+    [sys.executable, "-c", WITHOUT_TENSORFLOW.format(calls=calls)],
+    cwd=place,
+    env=environment(),
+    capture_output=True,
+    text=True,
+  )
+  assert done.returncode == 0, done.stderr
+  assert done.stderr.count("error: ") == len(MISTAKES)

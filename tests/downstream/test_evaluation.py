@@ -1,0 +1,135 @@
+"""The evaluating commands, end to end, on a tiny run and clips that are easy to tell apart."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from contrastive_audio.cli.open_data import DataLocation
+from downstream.cards.opening import open_task
+from downstream.choices import Condition, TaskChoice
+from downstream.encoders import models
+from downstream.evaluation import evaluate
+from tests.support import assert_close, command, write_clips
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+  """A folder with 2 classes of 20 clips."""
+  folder = tmp_path_factory.mktemp("evaluation")
+  write_clips(folder / "clips", clips=20, seconds=1)
+  return folder
+
+
+@pytest.fixture(scope="module")
+def data(place):
+  location = DataLocation(store_dir=str(place / "stores"))
+  return open_task(TaskChoice(f"folder:{place / 'clips'}"), location, 16_000)
+
+
+@pytest.fixture(scope="module")
+def baseline():
+  return models.open_model("logmel_stats")
+
+
+def run(module, place, *options, check=True):
+  options = ["--task=folder:clips", "--store_dir=stores", *options]
+  return command(f"downstream.{module}", *options, cwd=place, check=check)
+
+
+@pytest.mark.slow
+def test_knn_and_linear_evaluate_a_run_and_write_their_results(place, tiny_run):
+  for module, name in (("knn", "kNN"), ("linear", "linear, cached")):
+    options = [f"--model={tiny_run}", f"--output=out-{module}", "--labels_per_class=2,all"]
+    printed = run(module, place, *options).stdout
+    assert f"{name}" in printed
+    assert "2 per class: accuracy" in printed
+    assert "all labels: accuracy" in printed
+    folder = place / f"out-{module}"
+    result = json.loads((folder / "result.json").read_text())
+    assert result["method"] == name
+    assert [r["num_train"] for r in result["results"]] == [4, 32]
+    with open(folder / "predictions.csv", newline="") as file:
+      rows = list(csv.DictReader(file))
+    right = np.mean([row["label"] == row["predicted"] for row in rows])
+    assert_close(100 * right, result["results"][0]["score"])
+    assert (folder / "plots" / "confusion_matrix.png").exists()
+    assert (folder / "plots" / "embedding_map.png").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("frozen", [True, False])
+def test_finetune_trains_and_evaluates(place, tiny_run, frozen):
+  before = (tiny_run / "encoder.keras").read_bytes()
+  options = [f"--model={tiny_run}", "--epochs=3", f"--frozen={frozen}", "--batch_size=8"]
+  printed = run("finetune", place, *options, "--label_noise=0.2").stdout
+  assert ("frozen" if frozen else "fine-tuning") in printed
+  assert "all labels, 20 % flipped: accuracy" in printed
+  assert (tiny_run / "encoder.keras").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_both_protocols_learn_classes_that_are_easy(place, tiny_run):
+  scores = {}
+  for protocol in ("cached", "paper"):
+    options = [f"--model={tiny_run}", f"--protocol={protocol}", f"--output=out-{protocol}"]
+    run("linear", place, *options, "--learning_rate=0.1", "--epochs=150")
+    result = json.loads((place / f"out-{protocol}" / "result.json").read_text())
+    scores[protocol] = result["results"][0]["score"]
+  assert scores["cached"] >= 87.5
+  assert scores["paper"] >= 75  # four features, not standardised; chance is 50
+
+
+def test_noise_falls_on_training_labels_and_scores_are_of_true_labels(data, baseline):
+  seen = []
+
+  def method(problem):
+    seen.append(problem)
+    return data.targets()[problem.test]  # knows the truth
+
+  result = evaluate(method, data, baseline, Condition(label_noise=0.5), seed=0)
+  assert result.score == 100.0
+  (problem,) = seen
+  changed = (problem.targets != data.targets()).any(axis=1)
+  assert changed.sum() == 16
+  assert not changed[problem.test].any()
+  assert not set(problem.final_train) & set(problem.test)
+
+
+def test_a_single_label_per_class_leaves_nothing_to_validate_on(data, baseline):
+  sizes = []
+
+  def method(problem):
+    sizes.append((len(problem.train), len(problem.validation)))
+    return data.targets()[problem.test]
+
+  for count in (1, 5, None):
+    evaluate(method, data, baseline, Condition(count), seed=0)
+  assert sizes == [(2, 0), (8, 2), (26, 6)]
+
+
+@pytest.mark.parametrize(
+  ("options", "message"),
+  [
+    (["--model=nowhere"], "error: --model=nowhere: there is no such folder"),
+    (["--model=logmel_stats", "--labels_per_class=0"], "error: --labels_per_class=0: write posi"),
+    (["--model=logmel_stats", "--labels_per_class=99"], "error: --labels_per_class=99: the class"),
+    (["--model=logmel_stats", "--task=folder:none"], "error: no such folder: 'none'"),
+    (["--model=logmel_stats", "--task=folder:flat"], "error: the task folder:flat has no label f"),
+  ],
+)
+def test_a_mistake_is_one_line(options, message, place):
+  write_clips(place / "flat", classes=["."], clips=2)
+  result = run("linear", place, *options, check=False)
+  assert result.returncode == 1
+  last = result.stderr.strip().splitlines()[-1]
+  assert last.startswith(message)
+  assert "Traceback" not in result.stderr
+
+
+def test_statistics_have_no_weights_to_train(place):
+  result = run("finetune", place, "--model=logmel_stats", check=False)
+  assert result.returncode == 1
+  assert result.stderr.strip().splitlines()[-1].startswith("error: ")
+  assert "Traceback" not in result.stderr
