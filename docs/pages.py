@@ -2,10 +2,10 @@
 
 A table stands between a marker and `<!-- end -->`. The markers are
 
-  <!-- results: FILE.csv -->          of docs/results, as downstream.tables and the benchmarks write
+  <!-- results: FILE.csv -->          a file of docs/results, from downstream.tables or a benchmark
   <!-- fields: cola -->               all fields of a configuration
   <!-- recipe: cola small -->         what a recipe changes, and why
-  <!-- scaling: traffic -->           of the cost model: traffic, logits or epochs
+  <!-- scaling: traffic -->           the cost model: traffic, logits or epochs
 """
 
 import csv
@@ -13,30 +13,52 @@ import dataclasses
 import inspect
 import pathlib
 import re
+from collections.abc import Collection, Iterator
 
 import cola.config
 import mixback.config
 from benchmarks.lib import cost_model
-from contrastive_audio import configuration
-from contrastive_audio.views import augment
+from contrastive_audio.configuration import RunConfig
+from contrastive_audio.utils import markdown_table
+from contrastive_audio.views.augmentation_config import AugmentConfig
 
 DOCS = pathlib.Path(__file__).parent
 PAGES = [DOCS.parent / "README.md", *sorted(DOCS.glob("*.md"))]
 SYSTEMS = {"cola": cola.config, "mixback": mixback.config}
-EXAMPLES = {  # as benchmarks.lib.cost_model.of_model counts the papers' models, see the tests
-  "COLA, EfficientNet-B0": cost_model.Training(4_926_012, 21_008, 49, 512, 1, 0, 2, 15_600),
+# As benchmarks.lib.cost_model.of_model counts the papers' models; a test compares them.
+EXAMPLES = {
+  "COLA, EfficientNet-B0": cost_model.Training(
+    weights=4_926_012,
+    normalised_channels=21_008,
+    normalisation_layers=49,
+    projection_units=512,
+    gathers=1,
+    mixed_floats=0,
+    excerpts=2,
+    excerpt_samples=15_600,
+  ),
   "mix-back, ResNet-18": cost_model.Training(
-    11_696_576, 10_624, 42, 512, 2, 2 * 101 * 96, 2, 24_048
+    weights=11_696_576,
+    normalised_channels=10_624,
+    normalisation_layers=42,
+    projection_units=512,
+    gathers=2,
+    mixed_floats=2 * 101 * 96,
+    excerpts=2,
+    excerpt_samples=24_048,
   ),
 }
+AUDIOSET_CLIPS, PAIRS_PER_S, STEP_WAIT_S = 1_900_000, 1000.0, 0.02  # of the table of epochs
 _TABLE = re.compile(
   r"(<!-- (results|fields|recipe|scaling): ([^>]*?) -->\n).*?(<!-- end -->)", re.DOTALL
 )
 _FIELD = re.compile(r"^  (\w+): [^=]+= (?:.*?)(?:  # (.*))?$")
 _SECTION = re.compile(r"^  # (.*)$")
 
+Table = tuple[list[str], list[list]]  # headings, rows
 
-def main():
+
+def main() -> None:
   for page in PAGES:
     text = page.read_text(encoding="utf-8")
     if (filled := fill(text)) != text:
@@ -44,24 +66,30 @@ def main():
       print(f"filled {page.name}")
 
 
-def fill(text):
-  """Returns a page with its tables made anew."""
-  makers = {"results": results, "fields": fields, "recipe": recipe, "scaling": scaling}
-  return _TABLE.sub(lambda match: match[1] + makers[match[2]](*match[3].split()) + match[4], text)
+def fill(text: str) -> str:
+  """Returns a page with its tables rebuilt."""
+
+  def rebuild(match: re.Match) -> str:
+    headings, rows = TABLES[match[2]](*match[3].split())
+    lines = markdown_table.lines(headings, rows)
+    return match[1] + "".join(f"{line}\n" for line in lines) + match[4]
+
+  return _TABLE.sub(rebuild, text)
 
 
-def results(name):
+def results(name: str) -> Table:
   """Returns the table of a result file: variants are rows, tasks columns."""
-  cells, tasks = {}, {}
+  cells: dict[str, dict[str, str]] = {}
+  tasks: dict[str, None] = {}
   for row in read(DOCS / "results" / name):
     spread = f" ± {row['std']:.1f}" if len(row["seeds"]) > 1 else ""
     cells.setdefault(row["variant"], {})[row["task"]] = f"{row['mean']:.1f}{spread}"
     tasks[row["task"]] = None
-  rows = [[name, *(found.get(task, "") for task in tasks)] for name, found in cells.items()]
-  return _markdown(["", *tasks], rows)
+  rows = [[name, *(scores.get(task, "") for task in tasks)] for name, scores in cells.items()]
+  return ["", *tasks], rows
 
 
-def read(path):
+def read(path: pathlib.Path) -> list[dict]:
   """Returns the rows of a result file: variant, task, mean, std, and seeds, a list of numbers."""
   with open(path, newline="", encoding="utf-8") as file:
     rows = [row for row in csv.DictReader(file) if row["mean"]]
@@ -77,78 +105,86 @@ def read(path):
   ]
 
 
-def fields(system):
-  """Returns the table of all fields of a configuration, with what the code says of them."""
-  defaults, rows = SYSTEMS[system].Config(), []
-  for owner in (SYSTEMS[system].Config, augment.AugmentConfig, configuration.RunConfig):
-    section = ""
-    for line in inspect.getsource(owner).splitlines():
-      if match := _SECTION.match(line):
-        section = match[1]
-      if (match := _FIELD.match(line)) and match[1] not in [row[0].strip("`") for row in rows]:
-        rows.append([f"`{match[1]}`", f"`{getattr(defaults, match[1])}`", match[2] or "", section])
-  names = {field.name for field in dataclasses.fields(defaults)}
-  if unknown := names ^ {row[0].strip("`") for row in rows}:
-    raise ValueError(f"fields that stand on no line of their own: {unknown}")
-  return _markdown(["field", "default", "meaning, source", "part"], rows)
+def fields(system: str) -> Table:
+  """Returns the table of all fields of a configuration, with the comments of the code."""
+  config_class = SYSTEMS[system].Config
+  defaults = config_class()
+  rows: dict[str, list[str]] = {}
+  for owner in (config_class, AugmentConfig, RunConfig):
+    for name, comment, section in described_fields(owner):
+      row = [f"`{name}`", f"`{getattr(defaults, name)}`", comment, section]
+      rows.setdefault(name, row)
+  names = {field.name for field in dataclasses.fields(config_class)}
+  if undescribed := names ^ rows.keys():
+    raise ValueError(f"fields that do not stand on one line of their class: {undescribed}")
+  return ["field", "default", "meaning, source", "part"], list(rows.values())
 
 
-def recipe(system, name):
+def described_fields(owner: type) -> Iterator[tuple[str, str, str]]:
+  """Yields (name, comment, section) of each field that a class defines, from its source."""
+  section = ""
+  for line in inspect.getsource(owner).splitlines():
+    if match := _SECTION.match(line):
+      section = match[1]
+    if match := _FIELD.match(line):
+      yield match[1], match[2] or "", section
+
+
+def recipe(system: str, name: str) -> Table:
   """Returns the table of what a recipe changes."""
   paper = SYSTEMS[system].Config()
   rows = [
     [f"`{field}`", getattr(paper, field), deviation.value, deviation.reason]
     for field, deviation in SYSTEMS[system].RECIPES[name].items()
   ]
-  return _markdown(["field", "paper", name, "why"], rows)
+  return ["field", "paper", name, "why"], rows
 
 
-def scaling(what):
+def scaling(subject: str) -> Table:
   """Returns a table of the cost model."""
-  return _markdown(*{"traffic": _traffic, "logits": _logits, "epochs": _epochs}[what]())
+  return {"traffic": _traffic, "logits": _logits, "epochs": _epochs}[subject]()
 
 
-def _traffic():
-  rows = []
+TABLES = {"results": results, "fields": fields, "recipe": recipe, "scaling": scaling}
+
+
+def _traffic() -> Table:
+  rows, names = [], []
   for name, training in EXAMPLES.items():
     for batch_size, replicas in ((1024, 8), (8192, 8), (8192, 64)):
       sent = cost_model.sent_bytes(training, batch_size, replicas)
-      shares = [f"{count / replicas / 1e6:.1f}" for count in sent.values()]
-      total = f"{sum(sent.values()) / replicas / 1e6:.0f}"
-      rows.append([name, batch_size, replicas, *shares, total])
-  names = list(cost_model.sent_bytes(training, batch_size, replicas))
-  return ["", "G", "R", *(f"{name}, MB" for name in names), "all, MB"], rows
+      names = [f"{what}, MB" for what in sent]
+      rows.append([name, batch_size, replicas, *_megabytes_per_link(sent.values(), replicas)])
+  return ["", "G", "R", *names, "all, MB"], rows
 
 
-def _logits():
+def _megabytes_per_link(sent: Collection[int], replicas: int) -> list[str]:
+  """Returns each number, and the sum of all."""
+  numbers = [f"{count / replicas / 1e6:.1f}" for count in sent]
+  return [*numbers, f"{sum(sent) / replicas / 1e6:.0f}"]
+
+
+def _logits() -> Table:
   rows = []
   for batch_size in (1024, 8192, 65_536):
     for replicas in (1, 8):
-      sizes = [cost_model.logits_bytes(batch_size, replicas, views) / 1e6 for views in (1, 2)]
-      block = cost_model.logits_bytes(batch_size, replicas, block=256) / 1e6
-      rows.append([batch_size, replicas, *(f"{size:,.0f}" for size in (*sizes, block))])
+      sizes = [cost_model.logits_bytes(batch_size, replicas, views) for views in (1, 2)]
+      sizes.append(cost_model.logits_bytes(batch_size, replicas, block=256))
+      rows.append([batch_size, replicas, *(f"{size / 1e6:,.0f}" for size in sizes)])
   return ["G", "R", "COLA, MB", "mix-back, MB", "COLA, --logits_block=256, MB"], rows
 
 
-def _epochs():
+def _epochs() -> Table:
   rows = []
   for replicas in (1, 2, 4, 8, 16, 64):
     batch_size = max(1024, 128 * replicas)
-    wait_s = 0.02 if replicas > 1 else 0.0
-    hours = cost_model.epoch_hours(1_900_000, 1000.0, replicas, batch_size, wait_s)
-    per_s = 1_900_000 / 3600 / hours
-    read = cost_model.input_bytes_per_s(EXAMPLES["COLA, EfficientNet-B0"], per_s) / 1e6
-    rows.append([replicas, batch_size, f"{hours:.3f}", f"{per_s:,.0f}", f"{read:,.0f}"])
+    wait_s = STEP_WAIT_S if replicas > 1 else 0.0
+    hours = cost_model.epoch_hours(AUDIOSET_CLIPS, PAIRS_PER_S, replicas, batch_size, wait_s)
+    pairs_per_s = AUDIOSET_CLIPS / 3600 / hours
+    read_bytes = cost_model.input_bytes_per_s(EXAMPLES["COLA, EfficientNet-B0"], pairs_per_s)
+    numbers = [f"{hours:.3f}", f"{pairs_per_s:,.0f}", f"{read_bytes / 1e6:,.0f}"]
+    rows.append([replicas, batch_size, *numbers])
   return ["R", "G", "hours", "pairs/s", "read from stores, MB/s"], rows
-
-
-def _markdown(headings, rows):
-  lines = [headings, ["---"] * len(headings), *rows]
-  return "".join(f"| {' | '.join(map(_escaped, line))} |\n" for line in lines)
-
-
-def _escaped(cell):
-  return str(cell).replace("|", "\\|")
 
 
 if __name__ == "__main__":

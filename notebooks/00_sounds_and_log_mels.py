@@ -1,33 +1,37 @@
 # %% [markdown]
 # # 0. Sounds and log-mels
 #
-# Everything in this project begins with two things: clips of sound, and the picture of them that
-# a network gets to see, the **log-mel spectrogram**. Here you listen to the one, look at the
-# other, and find out what the numbers of the front end do.
+# Everything in this project starts from two things: clips of sound, and the picture of them that
+# a network receives, the **log-mel spectrogram**. In this notebook you listen to clips, look at
+# their log-mels, and see what the parameters of the front end do.
 #
-# No data is needed: the project brings a small synthetic set, made from a seed.
+# You need no data: the project includes a small synthetic set, generated from a seed.
 
 # %%
-from cola.config import Config
-from contrastive_audio.datasets import synthetic
-from contrastive_audio.frontend.log_mel import LogMel
-from contrastive_audio.sound import reading
-from contrastive_audio.utils import figures  # ours first: TensorFlow starts without messages
+from contrastive_audio.cli.main import start_tensorflow
 
-# isort: split
+start_tensorflow()  # imports TensorFlow without its start-up messages
+
+# %%
 import numpy as np
 import showing
 from matplotlib import pyplot as plt
 
+from cola.config import Config
+from contrastive_audio import LogMel
+from contrastive_audio.datasets import synthetic
+from contrastive_audio.sound import reading
+from contrastive_audio.utils import figures
+
 # %% [markdown]
 # ## Ten classes of sound
 #
-# Pitch, timing, length, level and background are drawn anew for each clip. A person tells the
-# classes apart without effort, and so, we shall see, do simple statistics: **this set shows that
-# things work, not how good they are.**
+# Pitch, timing, length, level and background are random in each clip. A person tells the classes
+# apart without effort. So do simple statistics, as you will see: **this set shows that things
+# work, not how good they are.**
 
 # %%
-config = Config()  # every number of the COLA paper
+config = Config()  # all parameters of the COLA paper
 
 
 def clip(name, number=0):
@@ -42,10 +46,10 @@ showing.players(clips, config.sample_rate_hz, columns=5)
 # %% [markdown]
 # ## From waveform to log-mel
 #
-# `LogMel` cuts the wave into frames of 25 ms, one every 10 ms, takes the magnitude of each
-# frame's spectrum, sums it up in 64 bands that are narrow at low and wide at high frequencies, as
-# the ear has them, and takes the logarithm. Before that each excerpt is divided by its l2 norm,
-# so that a quiet recording looks like a loud one.
+# `LogMel` cuts the wave into frames of 25 ms, one every 10 ms, and takes the magnitude of each
+# frame's spectrum. It sums the magnitudes in 64 bands, which are narrow at low and wide at high
+# frequencies, as in our hearing, and takes the logarithm. Before that, each excerpt is divided by
+# its l2 norm, which makes a quiet recording look like a loud one.
 
 # %%
 front_end = config.front_end()
@@ -69,9 +73,10 @@ for column, name in zip(axes.T, ["bird", "siren"]):
 showing.figure(figure)
 
 # %% [markdown]
-# The waveform shows when the bird sings, the log-mel also what: its warble around 4 kHz. The
-# siren is a bar in the one and three rising and falling harmonics in the other. Here are all ten,
-# at the same colours. Which would you confuse if you only had the pictures?
+# The waveform shows when the bird sings. The log-mel also shows what it sings: a warble around
+# 4 kHz. The siren is a solid bar in the waveform, and three rising and falling harmonics in the
+# log-mel. Here are all ten classes, with the same colour scale. Which would you confuse if you
+# only had the pictures?
 
 # %%
 figure, axes = plt.subplots(2, 5, figsize=(14, 5), sharey=True, layout="constrained")
@@ -84,15 +89,15 @@ showing.figure(figure)
 # %% [markdown]
 # ## What hop, bands and floor do
 #
-# Each row changes one number of the front end. The middle column is the paper, but for the floor.
+# Each row changes one parameter of the front end and shows the paper's value beside others.
 #
-# - **Hop**: 5 ms cost twice the time and show the same clicks a little sharper; with 40 ms two
-#   fall between the frames of 25 ms, and are nearly gone.
-# - **Mel bands**: 16 blur the harmonics of the siren; 128 make them thinner, and are more to
+# - **Hop**: 5 ms costs twice the time and shows the same clicks slightly sharper. With 40 ms, two
+#   clicks fall between the frames of 25 ms and nearly vanish.
+# - **Mel bands**: 16 blur the harmonics of the siren; 128 make them thinner and cost more to
 #   compute.
-# - **Floor**: what is below it becomes the floor. The paper's, 1e-5 (-11.5 in these pictures),
-#   lies far below the noise of these clips: only digital silence reaches it. A high one hides the
-#   noise, and with it the quiet harmonics.
+# - **Floor**: values below it are raised to it. The paper's floor, 1e-5 (-11.5 in these
+#   pictures), lies far below the noise of these clips: only digital silence reaches it. A high
+#   floor hides the noise, and the quiet harmonics with it.
 
 # %%
 ROWS = {
@@ -102,10 +107,10 @@ ROWS = {
 }
 figure, axes = plt.subplots(3, 3, figsize=(11, 7.5), sharex="row", layout="constrained")
 for row, (name, (argument, values)) in zip(axes, ROWS.items()):
-  for axis, (value, shown) in zip(row, values.items()):
+  for axis, (value, text) in zip(row, values.items()):
     layer = LogMel(**(log_mel.get_config() | {argument: value}))
     changed = picture(clips[name.split(",")[0]], layer)
-    image = showing.draw_log_mel(axis, changed, layer, f"{name} {shown}", vmin=-6, vmax=1)
+    image = showing.draw_log_mel(axis, changed, layer, f"{name} {text}", vmin=-6, vmax=1)
 showing.name_axes(axes)
 figure.colorbar(image, ax=axes, label="ln of magnitude", fraction=0.02)
 showing.figure(figure)
@@ -113,7 +118,7 @@ showing.figure(figure)
 # %% [markdown]
 # ## A quiet clip looks like a loud one
 #
-# The same clip 30 dB quieter gives the same log-mel, but for rounding:
+# The same clip, 30 dB quieter, has the same log-mel up to rounding:
 
 # %%
 loud = clips["bell"]
@@ -123,11 +128,11 @@ print(f"peaks {np.abs(loud).max():.3f} and {np.abs(quiet).max():.4f}")
 print(f"largest difference of the log-mels: {difference:.5f}")
 
 # %% [markdown]
-# ## Listen to what the network gets
+# ## Listen to what the network receives
 #
-# A log-mel forgets phases and everything finer than its bands. `showing.sound_of` goes back from
-# it to a wave as well as it can: it guesses phases that fit. What is missing with 64 bands? And
-# what is left of the melody with 16, where a band is wider than the distance of two harmonics?
+# A log-mel discards phases, and all detail within a band. `showing.sound_of` turns it back into a
+# wave as well as it can, with phases that it guesses. What is missing with 64 bands? And what is
+# left of the melody with 16, where a band is wider than the distance between two harmonics?
 
 # %%
 coarse = LogMel(**(log_mel.get_config() | {"num_mels": 16}))
@@ -143,8 +148,8 @@ showing.players(sounds, config.sample_rate_hz, columns=3)
 # %% [markdown]
 # ## Try next
 #
-# - A recording of your own: `reading.read("file.mp3", 16_000)` in place of `clip("bird")`.
-# - The front end of mix-back: `from mixback.config import Config`; it has 96 bands up to 10.5
+# - Use a recording of your own: `reading.read("file.mp3", 16_000)` in place of `clip("bird")`.
+# - Use the front end of mix-back: `from mixback.config import Config`. It has 96 bands up to 10.5
 #   kHz, and adds its floor instead of clipping at it.
-# - [01_pretrain_with_cola](01_pretrain_with_cola.ipynb): a network learns from such pictures,
-#   without labels.
+# - Continue with [01_pretrain_with_cola](01_pretrain_with_cola.ipynb), where a network learns from
+#   such pictures, without labels.

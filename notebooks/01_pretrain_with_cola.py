@@ -2,29 +2,35 @@
 # # 1. Pre-train with COLA
 #
 # COLA (Saeed, Grangier, Zeghidour, 2021) learns from clips without labels. Two random excerpts of
-# a clip belong together, excerpts of other clips do not: **each excerpt has to find its twin
-# among all clips of the batch.** The paper's idea fits into a `train_step` of a dozen lines; you
-# write it here, train it with `compile` and `fit`, and measure what it has learnt.
+# the same clip belong together, excerpts of different clips do not: **each excerpt has to find
+# its partner among all clips of the batch.** The paper's idea fits into a `train_step` of a dozen
+# lines. You write it here, train it with `compile` and `fit`, and measure what it has learned.
 
 # %%
-from cola.config import RECIPES, Config
-from cola.model import make_encoder, make_views, optimizer, projection_head
-from contrastive_audio.cli.training import with_statistics
-from contrastive_audio.configuration import configure
-from contrastive_audio.datasets.synthetic import open_synthetic
-from contrastive_audio.exporting.clip_encoder import ClipEmbedder, ClipEncoder
-from contrastive_audio.monitoring import knn
-from contrastive_audio.store import preparation
-from contrastive_audio.training.contrastive import step_seed
-from contrastive_audio.training.cross_entropy import cross_entropy
-from contrastive_audio.utils import figures  # ours first: TensorFlow starts without messages
+from contrastive_audio.cli.main import start_tensorflow
 
-# isort: split
+start_tensorflow()  # imports TensorFlow without its start-up messages
+
+# %%
+import dataclasses
+
 import keras
 import numpy as np
 import showing
 import tensorflow as tf
 from matplotlib import pyplot as plt
+
+from cola.config import RECIPES, Config
+from cola.model import make_encoder, make_views, optimizer, projection_head
+from contrastive_audio import ClipEmbedder, ClipEncoder
+from contrastive_audio.configuration import configure
+from contrastive_audio.datasets.synthetic import open_synthetic
+from contrastive_audio.frontend.statistics import log_mel_statistics
+from contrastive_audio.monitoring import knn
+from contrastive_audio.store.preparation import prepare
+from contrastive_audio.training.contrastive import step_seed
+from contrastive_audio.training.cross_entropy import cross_entropy
+from contrastive_audio.utils import figures
 
 # %% tags=["parameters"]
 STEPS = 200  # of 64 pairs; about a minute on two cores
@@ -33,25 +39,27 @@ CLIPS_PER_CLASS = 32
 # %% [markdown]
 # ## Data: pairs of excerpts
 #
-# The clips are decoded once, into a store. From it `pairs.dataset` draws batches: two excerpts of
-# 0.975 s (96 frames) from each of 64 different clips. What is drawn depends on the number of the
-# step and a seed only, so that a run can be stopped and resumed.
+# The clips are decoded once, into a store. From it, `pairs.dataset` draws batches: two excerpts of
+# 0.975 s (96 frames) from each of 64 different clips. The draw depends only on the step number and
+# a seed, so a run can be stopped and resumed.
 #
-# All numbers come from the recipe `small`, made for small data sets and short trainings; the
-# README says how it differs from the paper, and why.
+# All hyper-parameters come from the recipe `small`, for small data sets and short training runs.
+# [Recipes](../docs/recipes.md) lists how it differs from the paper, and why. Its log-mels are
+# standardised with the mean and standard deviation of the data set.
 
 # %%
-store = preparation.prepare(open_synthetic(clips_per_class=CLIPS_PER_CLASS), 16_000)
+store = prepare(open_synthetic(clips_per_class=CLIPS_PER_CLASS), 16_000)
 config = configure(Config, RECIPES["small"], {"steps": STEPS}, store.num_clips)
-config = with_statistics(config, store, run_folder="")
+mean, std = log_mel_statistics(store, config.front_end())
+config = dataclasses.replace(config, mean=mean, std=std)
 pairs = config.pairs(store)
 dataset = pairs.dataset(first_step=0, num_steps=STEPS).prefetch(tf.data.AUTOTUNE)
 print(f"{store.num_clips} clips, {pairs.steps_per_epoch} steps an epoch")
 print(dataset.element_spec)
 
 # %% [markdown]
-# Three pairs to listen to. The level is as recorded, and tells nothing: each excerpt is brought
-# to the same l2 norm.
+# Here are three pairs to listen to. They have the level of the recording, which the network never
+# hears: each excerpt is brought to the same l2 norm.
 
 # %%
 excerpts = next(iter(dataset))
@@ -63,11 +71,11 @@ showing.players(sounds, config.sample_rate_hz, columns=2)
 # %% [markdown]
 # ## Model
 #
-# - `views` makes a log-mel of each excerpt, changes its level and colour at random and hides parts
-#   of it, so that a recording cannot be recognised by them (notebook 2 shows all that can be
-#   done);
-# - the `encoder` turns a log-mel into an embedding: this is what you keep;
-# - the `head` projects it to 128 numbers in which excerpts are compared: this is thrown away.
+# - `views` computes the log-mel of each excerpt, changes its level and colour at random, and masks
+#   parts of it, so that these do not give a recording away (notebook 2 shows all augmentations).
+# - The `encoder` turns a log-mel into an embedding. This is what you keep.
+# - The `head` projects the embedding to 128 numbers, by which excerpts are compared. It is
+#   discarded after training.
 
 # %%
 keras.utils.set_random_seed(0)
@@ -75,7 +83,7 @@ views = make_views(config)
 encoder = make_encoder(config)
 head = projection_head(encoder, config)
 print(
-  f"{encoder.name}: {encoder.count_params():,} weights, {encoder.output_shape[-1]} numbers a clip"
+  f"{encoder.name}: {encoder.count_params():,} weights, {encoder.output_shape[-1]}-d embeddings"
 )
 
 
@@ -97,7 +105,7 @@ class Cola(keras.Model):
     with tf.GradientTape() as tape:
       projections = tf.math.l2_normalize(self(log_mels, training=True), axis=1)  # [2B, P]
       anchors, positives = tf.split(projections, 2)
-      own = tf.range(tf.shape(anchors)[0])  # row i of the similarities has to choose column i
+      own = tf.range(tf.shape(anchors)[0])  # row i of the similarities should choose column i
       loss, accuracy = cross_entropy(anchors / self.temperature, positives, own)
     gradients = tape.gradient(loss, self.trainable_weights)
     self.optimizer.apply(gradients, self.trainable_weights)
@@ -110,8 +118,8 @@ model.build((None, config.frames, config.num_mels, 1))
 # %% [markdown]
 # ## Before training
 #
-# How well does the encoder separate the ten classes? A clip gets the class of its ten nearest
-# other clips, by cosine similarity of their embeddings. Labels are used here and nowhere else.
+# How well does the encoder separate the ten classes? The ten nearest other clips, by cosine
+# similarity of the embeddings, vote for the class of a clip. Labels are used here and nowhere else.
 
 # %%
 embedder = ClipEmbedder(ClipEncoder(config.front_end(), encoder))
@@ -119,7 +127,7 @@ labels = store.labels()
 
 
 def embed():
-  """The embedding of each clip: the mean over windows that cover it."""
+  """The embedding of each clip: the mean over the windows that cover it."""
   return np.stack(list(embedder.embed(map(store.wave, range(store.num_clips)))))
 
 
@@ -150,7 +158,7 @@ left.set(xlabel="training step", ylabel="loss (nats)", ylim=(0, None), title="co
 right.plot(steps, 100 * np.array(history["contrastive accuracy"]), "o-", color=figures.BLUE, ms=4)
 chance = 100 / config.batch_size
 right.axhline(chance, color=figures.GREY, linestyle=":", label=f"guessing ({chance:.1f} %)")
-right.set(xlabel="training step", ylabel="twins found (%)", title="contrastive accuracy")
+right.set(xlabel="training step", ylabel="partners found (%)", title="contrastive accuracy")
 right.set_ylim(0, 100)
 for axis in (left, right):
   axis.legend(frameon=False)
@@ -165,9 +173,9 @@ after = embed()
 print(f"kNN: {knn_accuracy(before):.1f} % before, {knn_accuracy(after):.1f} % after {STEPS} steps")
 
 # %% [markdown]
-# What has changed shows in the similarities themselves. Clips are sorted by class. With random
-# weights every clip resembles every other (note the two scales), though the classes show already;
-# after training other classes are far away, and nobody told the network what a class is.
+# The similarities themselves show what has changed. The clips are sorted by class. With random
+# weights all clips resemble each other (note the two scales), although the classes already show.
+# After training, other classes are far away, although the network was never told what a class is.
 
 
 # %%
@@ -192,9 +200,9 @@ for axis, embeddings, title in zip(axes, (before, after), ("random weights", "af
 showing.figure(figure)
 
 # %% [markdown]
-# ## Listen to what it takes for similar
+# ## Listen to what the encoder considers similar
 #
-# Some clips, each with the three that the trained encoder puts nearest to it:
+# Here are some clips, each followed by the three that the trained encoder places nearest to it:
 
 # %%
 values = similarities(after)
@@ -209,18 +217,20 @@ for clip in order[:: len(order) // 4][:4]:
 showing.players(sounds, config.sample_rate_hz)
 
 # %% [markdown]
-# ## What this shows, and what not
+# ## What this shows, and what it does not
 #
 # The random network is already good at these ten classes: they differ so much that almost any
-# picture of the sound separates them. A short training adds some points. On real audio the gap is
-# what you care about, and it needs real audio, more steps and a fair comparison to be measured:
-# [notebook 3](03_judge_an_encoder.ipynb) and the tables in the README.
+# picture of the sound separates them. A short training adds some points. On real audio, that gap
+# is what matters. To measure it you need real audio, more steps and a fair comparison: see
+# [notebook 3](03_evaluate_an_encoder.ipynb) and
+# [learning from little audio](../docs/learning-from-little-audio.md).
 #
 # ## Try next
 #
-# - `STEPS = 400`, the recipe's own number, or `"augment": "none"` beside `"steps"` in
+# - Set `STEPS = 400`, the recipe's own value, or add `"augment": "none"` beside `"steps"` in
 #   `configure`.
-# - The same with checkpoints, monitor, resume and export is one command: `python -m cola.train`.
-#   Its model is `cola.model.build_model`, its step
+# - Run `python -m cola.train`: the same with checkpoints, monitoring, resuming and export. Its
+#   model is `cola.model.build_model`, its step
 #   `contrastive_audio.training.contrastive.ContrastiveModel.train_step`.
-# - [02_views_and_mix_back](02_views_and_mix_back.ipynb): what may be done to an excerpt.
+# - Continue with [02_views_and_mix_back](02_views_and_mix_back.ipynb): what can be done to an
+#   excerpt.

@@ -1,15 +1,15 @@
 # %% [markdown]
 # # 4. Your own audio, and an encoder to take away
 #
-# From a folder of files, as they lie on your disk, to a SavedModel that needs nothing but
-# TensorFlow. Replace the folder that is made below by yours; nothing else changes.
+# This notebook leads from a folder of audio files to a SavedModel that needs only TensorFlow.
+# Replace the folder that is generated below by your own; nothing else changes.
 
 # %%
-from contrastive_audio.datasets import synthetic
-from contrastive_audio.sound import reading
-from contrastive_audio.utils import figures  # ours first: TensorFlow starts without messages
+from contrastive_audio.cli.main import start_tensorflow
 
-# isort: split
+start_tensorflow()  # imports TensorFlow without its start-up messages
+
+# %%
 import csv
 import pathlib
 
@@ -20,18 +20,23 @@ import soxr
 import tensorflow as tf
 from matplotlib import pyplot as plt
 
+from contrastive_audio import read
+from contrastive_audio.datasets import synthetic
+from contrastive_audio.sound.reading import to_mono
+from contrastive_audio.utils import figures
+
 # %% tags=["parameters"]
 STEPS = 100  # of 64 pairs; less than a minute on two cores
 CLIPS_PER_CLASS = 12
 FOLDER, RUN = "runs/my_sounds", "runs/mine"
 
 # %% [markdown]
-# ## A folder in which nothing fits together
+# ## A folder of mixed files
 #
-# WAV, FLAC, OGG, MP3 and AIFF; mono and stereo; four sample rates; and one file that is no audio
-# at all. (M4A, MP4, WebM and what else ffmpeg opens can be read, too.) Sub-folders are taken as
-# classes if every file lies in one. Only the monitor of the training sees them; files without
-# classes are fine.
+# It holds WAV, FLAC, OGG, MP3 and AIFF files, mono and stereo, at four sample rates, and one file
+# that is not audio. (M4A, MP4, WebM and whatever else ffmpeg opens can be read, too.) Sub-folders
+# are classes if every file lies in one. Only the monitoring of the training uses them; files
+# without classes are fine.
 
 # %%
 FORMATS = [("wav", 44_100, 2), ("flac", 22_050, 1), ("ogg", 44_100, 1), ("mp3", 32_000, 2)]
@@ -60,27 +65,27 @@ print(*sorted(str(path) for path in pathlib.Path(FOLDER).rglob("*.*"))[:8], "...
 # %% [markdown]
 # ## Train
 #
-# One command. It decodes everything once, chooses the recipe by the number of clips, measures
-# what it needs, trains, watches itself by the classes, and exports. Stopped by Ctrl-C it goes on
-# by the same command.
+# One command decodes everything once, chooses the recipe by the number of clips, measures the
+# statistics of the log-mels, trains, evaluates the encoder with the classes meanwhile, and exports
+# it. After Ctrl-C, the same command resumes.
 
 # %%
-# !python -m cola.train --dataset=folder:{FOLDER} --run={RUN} --steps={STEPS}
+# !python -m cola.train --dataset={FOLDER} --run={RUN} --steps={STEPS}
 
 # %% [markdown]
-# What could not be used is counted, and listed with the reason:
+# Files that could not be used are counted, and listed with the reason:
 
 # %%
 with open(f"{RUN}/skipped.csv", newline="") as file:
-  header, *rows = csv.reader(file)
-showing.table(header, rows)
+  headings, *rows = csv.reader(file)
+showing.table(headings, rows)
 
 # %% [markdown]
 # ## Use the encoder
 #
-# The SavedModel has everything inside: normalisation, log-mels, statistics, network. It wants
-# mono float32 at its own rate, and takes clips of any length. `reading.read` opens any of the
-# formats and resamples; any other library will do.
+# The SavedModel contains everything: normalisation, log-mels, statistics and network. It takes
+# mono float32 clips of any length at its own sample rate. `read` opens all these formats and
+# resamples; any other library will do.
 
 # %%
 model = tf.saved_model.load(f"{RUN}/saved_model")
@@ -88,16 +93,16 @@ rate_hz, size = int(model.sample_rate_hz), int(model.embedding_size)
 paths, waves = [], []
 for path in sorted(pathlib.Path(FOLDER).rglob("[0-9]*.*")):
   paths.append(path)
-  waves.append(reading.read(path, rate_hz))
+  waves.append(read(path, rate_hz))
 embeddings = np.concatenate([model.embed(wave[None])["embedding"] for wave in waves])
-print(f"{rate_hz} Hz in, {size} numbers out: {embeddings.shape}")
+print(f"{rate_hz} Hz in, {size}-d embeddings out: {embeddings.shape}")
 
 # %% [markdown]
-# Thousands of files are embedded faster by a command, which batches, can be interrupted, and
+# For thousands of files a command is faster: it batches them, can be interrupted and resumed, and
 # lists bad files:
 
 # %%
-pathlib.Path("runs/embeddings.npz").unlink(missing_ok=True)  # of an earlier call
+pathlib.Path("runs/embeddings.npz").unlink(missing_ok=True)  # from an earlier call
 # !python -m downstream.embed --model={RUN} --input={FOLDER} --output=runs/embeddings.npz
 
 # %%
@@ -107,9 +112,9 @@ with np.load("runs/embeddings.npz") as content:
 # %% [markdown]
 # ## What sounds like this?
 #
-# Six queries and the four files nearest to each, by cosine similarity. The queries are new: the
-# encoder has never heard them. The name before a player is the class of the folder that the file
-# lies in, which played no part.
+# Here are six queries and the four files nearest to each, by cosine similarity. The encoder has
+# never heard the queries. The caption of a player begins with the class folder of the file, which
+# the search does not use.
 
 
 # %%
@@ -120,7 +125,7 @@ def normalised(rows):
 def query(name):
   """A clip that is not in the folder."""
   wave = synthetic.make_clip(name, [synthetic.VERSION, 5, 0])
-  return reading.to_mono(wave, synthetic.SAMPLE_RATE_HZ, rate_hz)
+  return to_mono(wave, synthetic.SAMPLE_RATE_HZ, rate_hz)
 
 
 for name in CLASSES[:6]:
@@ -135,26 +140,26 @@ for name in CLASSES[:6]:
 # %% [markdown]
 # ## Where in a recording?
 #
-# `embed_frames` gives an embedding every 50 ms, each of about a second around it. Here are four
-# sounds one after the other, each of them new, and the similarity of every moment to the mean
-# embedding of each of the four folders.
+# `embed_frames` returns an embedding every 50 ms, each of about a second around that time. Here are
+# four new sounds in a row, and the similarity of each moment to the mean embedding of each of the
+# four folders.
 
 # %%
 SCENE = ("engine", "bird", "siren", "noise_bursts")
 STYLES = dict(
   zip(SCENE, [(figures.GREY, ":"), (figures.BLUE, "-"), (figures.ORANGE, "--"), ("k", "-.")])
 )
-parts = [np.resize(query(name) / np.abs(query(name)).max(), 3 * rate_hz) for name in SCENE]
-scene = np.concatenate(parts)
+sounds = [np.resize(query(name) / np.abs(query(name)).max(), 3 * rate_hz) for name in SCENE]
+scene = np.concatenate(sounds)
 frames = model.embed_frames(scene[None].astype("float32"))
 moments, time_s = frames["embedding"][0].numpy(), frames["time_ms"][0].numpy() / 1000
-middle = embeddings.mean(axis=0)  # what all sounds have in common is left out
+mean = embeddings.mean(axis=0)  # subtracted: what all sounds have in common
 figure, axis = plt.subplots(figsize=(11, 4), layout="constrained")
 for name in SCENE:
   members = embeddings[[path.parent.name == name for path in paths]]
-  likeness = normalised(moments - middle) @ normalised(members.mean(axis=0) - middle)
+  similarities = normalised(moments - mean) @ normalised(members.mean(axis=0) - mean)
   colour, line = STYLES[name]
-  axis.plot(time_s, likeness, color=colour, linestyle=line, label=name)
+  axis.plot(time_s, similarities, color=colour, linestyle=line, label=name)
 for number, name in enumerate(SCENE):
   axis.axvline(3 * number, color="black", linewidth=0.6)
   axis.text(3 * number + 0.1, 1.02, f"heard: {name}", fontsize=10)
@@ -166,17 +171,17 @@ showing.figure(figure)
 showing.players({"the recording": scene}, rate_hz)
 
 # %% [markdown]
-# Around the borders a window hears both sounds, so that the curves cross slowly; in the first and
-# the last half second it reaches beyond the recording, and hears silence.
+# Near a border, a window covers both sounds, so the curves cross slowly. In the first and the last
+# half second it extends beyond the recording and covers silence.
 #
 # ## Export
 #
-# The training has exported already. A run that was stopped early, or whose SavedModel you
-# deleted, is exported by its own command. The folder `saved_model` is all that you need to copy
-# to where the encoder is to be used:
+# The training has already exported the encoder. If a run was stopped early, or you deleted its
+# SavedModel, this command exports it. To use the encoder elsewhere, you only need to copy the
+# folder `saved_model`:
 
 # %%
-# !python -m contrastive_audio.export --run={RUN}
+# !python -m contrastive_audio.export --model={RUN}
 
 # %%
 for path in sorted(pathlib.Path(RUN, "saved_model").rglob("*")):
@@ -184,24 +189,26 @@ for path in sorted(pathlib.Path(RUN, "saved_model").rglob("*")):
     print(f"{path.as_posix()}: {path.stat().st_size / 1e6:.2f} MB")
 exported = tf.saved_model.load(f"{RUN}/saved_model")
 again = exported.embed(waves[0][None])["embedding"]
-print(f"largest difference to the first export: {np.abs(again - embeddings[0]).max():.1e}")
+print(f"largest difference from the first export: {np.abs(again - embeddings[0]).max():.1e}")
 
 # %% [markdown]
-# ## What this shows, and what not
+# ## What this shows, and what it does not
 #
-# It shows the way from files to an encoder. That eight very different classes are found again is
-# no feat: random weights do most of it, as [notebook 3](03_judge_an_encoder.ipynb) measures. With
-# your audio, judge the encoder by your labels, and against those baselines, before you trust it.
+# It shows the way from files to an encoder. It is no achievement that eight very different classes
+# are found again: random weights do most of it, as [notebook 3](03_evaluate_an_encoder.ipynb)
+# measures. With your audio, evaluate the encoder on your labels, against those baselines, before
+# you trust it.
 #
 # ## Try next
 #
-# - `FOLDER = "/path/to/your/audio"` (leave out the cell that writes the clips, and name your
-#   classes in `SCENE`); then more steps with another `RUN`, overnight, watched by
+# - Set `FOLDER = "/path/to/your/audio"`. Leave out the cell that writes the clips, and name your
+#   classes in `SCENE`. Then train for more steps with another `RUN`, overnight, and watch
 #   `tensorboard --logdir=runs`.
-# - Other sounds in `SCENE`: not all are told apart as clearly. Try `bell` and `harmonic_tone`,
-#   which the listening list above confuses, too.
-# - `python -m downstream.neighbours --model=runs/mine --input=/path/to/your/audio
-#   --output=neighbours`: the listening list of all your clips, as a page.
-# - `python -m downstream.embed ... --projector=projector`: the map of your clips in TensorBoard.
-# - `python -m downstream.linear --model=runs/mine --task=folder:/path/to/your/audio`: what is it
-#   worth?
+# - Try other sounds in `SCENE`; not all are as easy to distinguish. `bell` and `harmonic_tone`, for
+#   example, are also confused in the listening list above.
+# - Run `python -m downstream.neighbours --model=runs/mine --input=/path/to/your/audio
+#   --output=neighbours` for a listening page of all your clips.
+# - Run `python -m downstream.embed ... --projector=projector` for a map of your clips in
+#   TensorBoard.
+# - Run `python -m downstream.linear --model=runs/mine --task=/path/to/your/audio` to evaluate the
+#   encoder on your labels.

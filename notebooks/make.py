@@ -1,7 +1,7 @@
-"""python notebooks/make.py [00 03 ...]: makes notebooks from their sources and runs them.
+"""python notebooks/make.py [00 03 ...]: builds the notebooks from their sources, and runs them.
 
-The source is the `.py`; the `.ipynb` with its outputs is made from it, never edited. Without
-arguments all are made.
+The source is the `.py`; the `.ipynb`, with its outputs, is built from it and never edited. Without
+arguments all notebooks are built.
 """
 
 import os
@@ -9,6 +9,8 @@ import pathlib
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from typing import Any
 
 import jupytext
 import nbclient
@@ -16,16 +18,16 @@ import nbformat
 
 HERE = pathlib.Path(__file__).parent
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
-SECONDS = 1800  # the longest that a cell may take
+TIMEOUT_S = 1800  # for each cell
 
 
-def sources(numbers=()):
-  """Returns the paths of the sources, those that begin with one of the given numbers."""
-  found = sorted(HERE.glob("[0-9][0-9]_*.py"))
-  return [path for path in found if not numbers or path.name.startswith(tuple(numbers))]
+def sources(numbers: Sequence[str] = ()) -> list[pathlib.Path]:
+  """Returns the paths of the sources, those that begin with one of the numbers; none: all."""
+  paths = sorted(HERE.glob("[0-9][0-9]_*.py"))
+  return [path for path in paths if not numbers or path.name.startswith(tuple(numbers))]
 
 
-def read(source):
+def read(source: pathlib.Path) -> nbformat.NotebookNode:
   """Returns a source as a notebook without outputs."""
   notebook = jupytext.read(source)
   notebook.metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
@@ -34,18 +36,18 @@ def read(source):
   return notebook
 
 
-def execute(notebook, folder, **parameters):
+def execute(notebook: nbformat.NotebookNode, folder: str | os.PathLike, **parameters: Any) -> None:
   """Runs a notebook in place.
 
   Args:
     notebook: from `read`.
     folder: working directory of its kernel.
-    **parameters: values in place of those of the cell with the tag "parameters".
+    **parameters: see `override`.
   """
   override(notebook, parameters)
   client = nbclient.NotebookClient(
     notebook,
-    timeout=SECONDS,
+    timeout=TIMEOUT_S,
     kernel_name="python3",
     record_timing=False,
     coalesce_streams=True,
@@ -55,24 +57,33 @@ def execute(notebook, folder, **parameters):
   client.execute(env=_environment())
 
 
-def override(notebook, parameters):
-  """Replaces values in the cell with the tag "parameters": {name: value}; others are ignored."""
+def override(notebook: nbformat.NotebookNode, parameters: dict[str, Any]) -> None:
+  """Replaces values in the cell with the tag "parameters".
+
+  Args:
+    notebook: changed in place.
+    parameters: name -> value; names that the cell does not define are ignored.
+  """
   for cell in notebook.cells:
     if "parameters" in cell.metadata.get("tags", []):
-      known = {name: value for name, value in parameters.items() if f"{name} = " in cell.source}
-      cell.source += "".join(f"\n{name} = {value!r}" for name, value in known.items())
+      defined = {name: parameters[name] for name in parameters if f"{name} = " in cell.source}
+      cell.source += "".join(f"\n{name} = {value!r}" for name, value in defined.items())
 
 
-def _environment():
-  """What is made goes into the working directory, named by relative paths; no progress bars."""
-  ours = {"CONTRASTIVE_AUDIO_CACHE": "cache", "TQDM_DISABLE": "1", "JUPYTER_PLATFORM_DIRS": "1"}
+def _environment() -> dict[str, str]:
+  """The cache is in the working directory, so that paths are relative; no progress bars."""
+  variables = {
+    "CONTRASTIVE_AUDIO_CACHE": "cache",
+    "TQDM_DISABLE": "1",
+    "JUPYTER_PLATFORM_DIRS": "1",
+  }
   first = {"PATH": [os.path.dirname(sys.executable)], "PYTHONPATH": [str(HERE), str(HERE.parent)]}
-  for name, places in first.items():
-    ours[name] = os.pathsep.join([*places, *filter(None, [os.environ.get(name)])])
-  return os.environ | ours
+  for name, folders in first.items():
+    variables[name] = os.pathsep.join([*folders, *filter(None, [os.environ.get(name)])])
+  return os.environ | variables
 
 
-def main():
+def main() -> None:
   for source in sources(sys.argv[1:]):
     started_s = time.perf_counter()
     notebook = read(source)

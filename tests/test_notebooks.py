@@ -11,7 +11,7 @@ from notebooks import make
 from tests.support import ROOT
 
 SOURCES = make.sources()
-BYTES = 1_000_000  # of a notebook with its outputs
+MAX_BYTES = 1_000_000  # of a notebook with its outputs
 SMALL = {"STEPS": 2, "CLIPS_PER_CLASS": 8, "NUM_SEEDS": 1}
 _EMBEDDED = re.compile(r"base64,[A-Za-z0-9+/=]+")
 
@@ -32,12 +32,12 @@ def code_cells(notebook):
 
 
 def texts(notebook):
-  """All that a notebook writes: streams, and what is displayed, players and pictures apart."""
+  """Everything that a notebook writes or displays, except players and pictures."""
   for cell in code_cells(notebook):
     for output in cell.outputs:
-      shown = output.get("data", {})
-      parts = [output.get("text", ""), shown.get("text/plain", ""), shown.get("text/html", "")]
-      yield _EMBEDDED.sub("", " ".join(parts))
+      data = output.get("data", {})
+      shown = [output.get("text", ""), data.get("text/plain", ""), data.get("text/html", "")]
+      yield _EMBEDDED.sub("", " ".join(shown))
 
 
 def streams(notebook):
@@ -61,7 +61,7 @@ def test_a_notebook_has_run_from_top_to_bottom(source):
 
 @each_notebook
 def test_a_notebook_is_small_and_clean(source):
-  assert source.with_suffix(".ipynb").stat().st_size < BYTES
+  assert source.with_suffix(".ipynb").stat().st_size < MAX_BYTES
   assert_clean(committed(source))
 
 
@@ -70,6 +70,14 @@ def test_a_notebook_ends_by_saying_what_to_try_next(source):
   last = make.read(source).cells[-1]
   assert last.cell_type == "markdown"
   assert "## Try next" in last.source
+
+
+@each_notebook
+def test_links_of_a_notebook_and_of_the_list_lead_to_notebooks(source):
+  written = [cell.source for cell in make.read(source).cells]
+  written.append((ROOT / "notebooks" / "README.md").read_text(encoding="utf-8"))
+  for target in re.findall(r"\]\(([^)\s]+)\)", "".join(written)):
+    assert (source.parent / target).exists(), target
 
 
 @pytest.mark.slow
@@ -81,7 +89,7 @@ def test_a_notebook_runs(source, tmp_path):
 
 
 def test_parameters_that_a_notebook_has_are_replaced():
-  notebook = make.read(ROOT / "notebooks" / "03_judge_an_encoder.py")
+  notebook = make.read(ROOT / "notebooks" / "03_evaluate_an_encoder.py")
   make.override(notebook, {"STEPS": 2, "ANOTHER": 3})
   (cell,) = (cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
   values = {}
@@ -91,9 +99,9 @@ def test_parameters_that_a_notebook_has_are_replaced():
 
 
 def assert_clean(notebook):
-  """Asserts that nothing went to standard error, and that no place of this machine is named."""
+  """Asserts that standard error is empty, and that no path of this machine is named."""
   assert "stderr" not in streams(notebook)
-  places = [str(ROOT), tempfile.gettempdir(), str(pathlib.Path.home())]
+  paths = [str(ROOT), tempfile.gettempdir(), str(pathlib.Path.home())]
   for text in texts(notebook):
     assert not re.search("warning|Traceback", text, re.IGNORECASE)
-    assert not [place for place in places if place in text]
+    assert not [path for path in paths if path in text]

@@ -24,7 +24,8 @@ HAS_ONNX = bool(importlib.util.find_spec("tf2onnx") and importlib.util.find_spec
 TINY = ["--steps=2", "--batch_size=4"]
 # What makes a command small, by the end of its module's name.
 SMALL = {"train": TINY, "finetune": ["--epochs=1"]}
-SMALL["tables"] = [*TINY, "--seeds=0", "--tasks=instrument", "--pretraining_tasks=instrument"]
+ONE_CELL = ["--seeds=0", "--variants=cosine", "--tasks=instrument"]
+SMALL["tables"] = [*TINY, *ONE_CELL, "--pretraining_tasks=instrument"]
 PLACES = {"your/audio": "audio", "audio_root": "root", "audioset": "audioset"}
 # Commands that other tests run: test_real_audio, test_import_weights, test_prepare, test_builders.
 ELSEWHERE = ("spoken_digit", "import_weights", "beam_pipeline_options", "tfds build")
@@ -38,7 +39,7 @@ def pieces():
 
 
 def test_the_blocks_are_found():
-  assert len(pieces()) == 33
+  assert len(pieces()) == 34
   assert len(EXAMPLES) == 2
   assert len(EXPORT_EXAMPLES) == 3
 
@@ -48,6 +49,12 @@ def test_installing_and_testing_is_what_ci_does():
   assert 'pip install -e ".[test]" && pytest' in README
   assert '-e ".[test]"' in ci
   assert "\npytest\n" in ci
+
+
+def test_the_readme_is_a_front_page():
+  assert len(README.splitlines()) <= 140
+  for path in re.findall(r"\]\((?!http)([^)#]+)\)", README):
+    assert (ROOT / path).exists(), path
 
 
 @pytest.mark.slow
@@ -77,14 +84,12 @@ def run_examples(folder):
     code = example.replace("runs/mine", str(folder / "runs" / "mine"))
     code = code.replace("/path/to/your/clip.mp3", str(folder / "clip.mp3"))
     exec(compile(code, "README.md", "exec"), values)
-    if "rate_hz" in example:
-      assert (values["rate_hz"], values["size"]) == (16_000, 3072)
+    if "waveform =" in example:
       assert len(values["waveform"]) == 40_000
       assert values["embedding"].shape == (1, 3072)
   model = values["model"]
   assert [weights.shape for weights in model.trainable_weights] == [(3072, 5), (5,)]
-  assert np.isfinite(model.history.history["loss"]).all()
-  assert len(model.history.history["loss"]) == 2
+  assert model(np.zeros([2, 15_600], "f")).shape == (2, 5)
 
 
 def run_export_examples(folder):
