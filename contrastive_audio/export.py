@@ -8,7 +8,6 @@
 With --classifier=FOLDER, the --output of downstream.linear, the model gives class scores, too.
 """
 
-import importlib.util
 import os
 from collections.abc import Sequence
 
@@ -20,7 +19,7 @@ from contrastive_audio.cli.help import REQUIRED, flag_group
 from contrastive_audio.cli.main import run_main, start_tensorflow
 from contrastive_audio.configuration import EXPORT_FORMATS
 from contrastive_audio.errors import UserError
-from contrastive_audio.utils.extras import install_hint
+from contrastive_audio.utils.extras import require_onnx
 
 EXAMPLES = (
   "python -m contrastive_audio.export --model=runs/mine --format=tflite",
@@ -54,8 +53,8 @@ def _require_exportable(folder: str, file_format: str) -> None:
     raise UserError(
       f"--model={folder} has no encoder.keras yet: let its training end, or stop it with Ctrl-C"
     )
-  if file_format == "onnx" and importlib.util.find_spec("tf2onnx") is None:
-    raise UserError(f"--format=onnx needs the package tf2onnx: {install_hint('onnx')}")
+  if file_format == "onnx":
+    require_onnx()
 
 
 def _define_flags() -> None:

@@ -18,7 +18,7 @@ from contrastive_audio.exporting.classifier import LinearClassifier
 from contrastive_audio.exporting.portable import PortableEncoder, build_encoder_function
 from contrastive_audio.frontend.front_end import FrontEnd
 from contrastive_audio.utils import quiet
-from contrastive_audio.utils.extras import install_hint
+from contrastive_audio.utils.extras import require_onnx
 from contrastive_audio.utils.files import replacing, write_text
 
 ONNX_OPSET = 18
@@ -125,29 +125,6 @@ def export_onnx(
     content = _encoder_to_onnx(front_end, encoder)
   _write(path, content, classifier)
   return takes
-
-
-def require_onnx() -> None:
-  """Refuses to go on if a package of the extra [onnx] is missing.
-
-  Raises:
-    UserError: it says how to install the package.
-
-  Example:
-    >>> import sys
-    >>> from unittest import mock
-    >>> with mock.patch.dict(sys.modules, tf2onnx=None):  # as if it were not installed
-    ...   require_onnx()
-    Traceback (most recent call last):
-    contrastive_audio.errors.UserError: --format=onnx needs the package tf2onnx: pip install ...
-  """
-  try:
-    with _quietly():
-      import tf2onnx  # noqa: F401, which imports onnx
-  except ImportError as error:
-    raise UserError(
-      f"--format=onnx needs the package {error.name or 'tf2onnx'}: {install_hint('onnx')}"
-    ) from error
 
 
 def labels_path(path: str) -> str:

@@ -16,10 +16,10 @@ from contrastive_audio.exporting.converters import (
   export_onnx,
   export_tflite,
   labels_path,
-  require_onnx,
 )
 from contrastive_audio.exporting.saved_model import export_saved_model
 from contrastive_audio.frontend.front_end import FrontEnd
+from contrastive_audio.utils.extras import require_onnx
 from contrastive_audio.utils.files import make_folder, replacing
 
 # Format -> name in a run folder.

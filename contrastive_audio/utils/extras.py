@@ -1,6 +1,9 @@
 """How to install an optional dependency, in words that fit this installation."""
 
+import importlib.util
 import os
+
+from contrastive_audio.errors import UserError
 
 _DISTRIBUTION = "contrastive-audio"
 
@@ -23,3 +26,22 @@ def install_hint(extra: str) -> str:
     return f'pip install "{_DISTRIBUTION}[{extra}]"'
   folder = "." if checkout == os.path.realpath(os.curdir) else checkout
   return f'pip install -e "{folder}[{extra}]"'
+
+
+def require_onnx() -> None:
+  """Refuses to go on if a package of the extra [onnx] is missing; imports none of them.
+
+  Raises:
+    UserError: it says how to install the package.
+
+  Example:
+    >>> import sys
+    >>> from unittest import mock
+    >>> with mock.patch.dict(sys.modules, tf2onnx=None):  # as if it were not installed
+    ...   require_onnx()
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: --format=onnx needs the package tf2onnx: pip install ...
+  """
+  for package in ("tf2onnx", "onnx"):
+    if importlib.util.find_spec(package) is None:
+      raise UserError(f"--format=onnx needs the package {package}: {install_hint('onnx')}")

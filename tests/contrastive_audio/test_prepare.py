@@ -13,7 +13,7 @@ from contrastive_audio.errors import UserError
 from contrastive_audio.store import chunks, preparation
 from contrastive_audio.store.store import Store
 from contrastive_audio.utils.files import UNFINISHED
-from tests.support import command, write_clips
+from tests.support import command, command_apart, write_clips
 
 NUM_CLIPS = 12
 
@@ -145,3 +145,13 @@ def test_a_mistake_is_one_line(worker, num_workers, merge, message):
   with pytest.raises(UserError, match=re.escape(message)) as error:
     prepare.Work(num_workers, worker, merge)
   assert "\n" not in str(error.value)
+
+
+def test_an_unknown_name_is_one_line_that_suggests_our_own_names_first(tmp_path):
+  done = command_apart(
+    "contrastive_audio.prepare", "--dataset=esc5", "--sample_rate_hz=16000",
+    cwd=tmp_path, check=False,
+  )  # fmt: skip
+  assert (done.returncode, done.stdout) == (1, "")
+  assert done.stderr.startswith("error: unknown data set 'esc5'. Did you mean esc50 or esc10? For ")
+  assert done.stderr.count("\n") == 1  # nor TensorFlow's start-up messages

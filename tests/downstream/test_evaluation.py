@@ -133,3 +133,16 @@ def test_statistics_have_no_weights_to_train(place):
   assert result.returncode == 1
   assert result.stderr.strip().splitlines()[-1].startswith("error: ")
   assert "Traceback" not in result.stderr
+
+
+def test_results_of_another_method_are_left_alone_and_the_same_are_written_again(place):
+  options = ["--model=logmel_stats", "--output=own"]
+  run("knn", place, *options)
+  written = (place / "own" / "result.json").read_text()
+  done = run("linear", place, *options, check=False)
+  assert done.returncode == 1
+  assert done.stderr.splitlines()[-1].startswith(
+    "error: --output=own holds the results of kNN with logmel_stats on "
+  )
+  assert (place / "own" / "result.json").read_text() == written
+  run("knn", place, *options)
