@@ -13,6 +13,7 @@ from contrastive_audio.cli.flags import (
   FLAGS,
   data_choice,
   data_location,
+  define_gpu_flag,
   define_location_flags,
   define_model_flag,
   define_seed_flag,
@@ -60,6 +61,7 @@ def _define_flags() -> None:
     flags.DEFINE_string("projector", None, "Folder to write for TensorBoard's embedding projector.")
   define_selection_flags()
   define_location_flags(max_bad_fraction=1.0)
+  define_gpu_flag()
   define_seed_flag("random weights")
 
 

@@ -5,6 +5,7 @@ from absl import flags
 from contrastive_audio.cli.flags import (
   FLAGS,
   data_location,
+  define_gpu_flag,
   define_location_flags,
   define_model_flag,
   define_seed_flag,
@@ -37,6 +38,7 @@ def define_evaluation_flags() -> None:
     flags.DEFINE_list("labels_per_class", None, "Training clips of each class: 1,5,10,all.")
     flags.DEFINE_float("label_noise", 0.0, "Share of the training labels to flip.", 0.0, 1.0)
   define_task_flags()
+  define_gpu_flag()
   define_seed_flag("splits, labels and weights")
 
 

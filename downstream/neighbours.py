@@ -12,6 +12,7 @@ from contrastive_audio.cli.flags import (
   FLAGS,
   data_choice,
   data_location,
+  define_gpu_flag,
   define_location_flags,
   define_model_flag,
   define_seed_flag,
@@ -69,6 +70,7 @@ def _define_flags() -> None:
     flags.DEFINE_integer("shown", 20, "Number of queries on the page.", lower_bound=1)
   define_selection_flags()
   define_location_flags(max_bad_fraction=1.0)
+  define_gpu_flag()
   define_seed_flag("random weights")
 
 

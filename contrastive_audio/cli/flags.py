@@ -6,6 +6,7 @@ from contrastive_audio.cli.help import REQUIRED, flag_group
 from contrastive_audio.cli.open_data import DataChoice, DataLocation
 
 FLAGS = flags.FLAGS
+GPU_MEMORY_GROWTH = "gpu_memory_growth"  # read by main.start_tensorflow
 
 
 def define_model_flag() -> None:
@@ -109,6 +110,22 @@ def define_seed_flag(purpose: str) -> None:
   """
   with flag_group("Reproducibility"):
     flags.DEFINE_integer("seed", 0, f"Seed of {purpose}.", lower_bound=0)
+
+
+def define_gpu_flag() -> None:
+  """Defines --gpu_memory_growth, which `start_tensorflow` obeys.
+
+  Example:
+    >>> define_gpu_flag()
+    >>> FLAGS[GPU_MEMORY_GROWTH].default
+    True
+    >>> from contrastive_audio.cli.help import forget_flags
+    >>> forget_flags()
+  """
+  with flag_group("Devices"):
+    flags.DEFINE_bool(
+      GPU_MEMORY_GROWTH, True, "Take GPU memory as it is needed; otherwise all of it at once."
+    )
 
 
 def data_location() -> DataLocation:

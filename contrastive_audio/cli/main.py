@@ -11,6 +11,7 @@ Nothing at the top of such a module imports TensorFlow: --help and a mistyped fl
 `start_tensorflow` comes after all that can be checked without it.
 """
 
+import contextlib
 import logging
 import os
 import re
@@ -21,6 +22,7 @@ from collections.abc import Callable, Sequence
 from absl import flags
 from absl import logging as absl_logging
 
+from contrastive_audio.cli.flags import GPU_MEMORY_GROWTH
 from contrastive_audio.cli.help import HELP_FLAGS, forget_flags, help_text
 from contrastive_audio.errors import UserError, disk_reason
 from contrastive_audio.utils import quiet
@@ -74,6 +76,9 @@ def run_main(
 def start_tensorflow() -> None:
   """Imports TensorFlow and Keras without their start-up messages.
 
+  A GPU then lends its memory as it is needed, so that several processes can use it. With
+  --nogpu_memory_growth, if the command has that flag, TensorFlow takes all of it at once.
+
   Raises:
     ImportError: Keras was already imported with another backend.
 
@@ -85,11 +90,16 @@ def start_tensorflow() -> None:
     import keras  # noqa: F401
     import tensorflow as tf
 
-    tf.config.list_physical_devices()  # a missing GPU driver is reported here
+    gpus = tf.config.list_physical_devices("GPU")  # a missing driver is reported here
   logging.getLogger("tensorflow").setLevel(logging.ERROR)  # deprecations inside libraries
   from contrastive_audio.utils.backend import require_tensorflow_backend
 
   require_tensorflow_backend()
+  if GPU_MEMORY_GROWTH not in flags.FLAGS or flags.FLAGS[GPU_MEMORY_GROWTH].value:
+    for gpu in gpus:
+      # Whoever called the command from a program of their own may have set the GPU up already.
+      with contextlib.suppress(RuntimeError, ValueError):
+        tf.config.experimental.set_memory_growth(gpu, True)
 
 
 def _set_environment() -> None:

@@ -6,7 +6,13 @@ from typing import Any
 
 from absl import flags
 
-from contrastive_audio.cli.flags import FLAGS, data_choice, data_location, define_dataset_flags
+from contrastive_audio.cli.flags import (
+  FLAGS,
+  data_choice,
+  data_location,
+  define_dataset_flags,
+  define_gpu_flag,
+)
 from contrastive_audio.cli.help import flag_group
 from contrastive_audio.cli.open_data import DataChoice, DataLocation
 from contrastive_audio.configuration import (
@@ -99,6 +105,7 @@ def _define_device_flags() -> None:
       "logits_block", None, "Rows of the logits at once, to save memory; 0: all.", lower_bound=0
     )
     flags.DEFINE_enum("views_on", "device", VIEWS_ON, "Where views are computed; same numbers.")
+  define_gpu_flag()
   with flag_group("Reproducibility"):
     flags.DEFINE_integer("seed", 0, "Seed of weights, excerpts and views.", lower_bound=0)
     flags.DEFINE_bool("deterministic", False, "Bit-identical on one machine, and slower.")

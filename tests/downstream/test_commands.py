@@ -13,16 +13,17 @@ from tests.support import command, environment, tone, write_clips
 
 FLAGS = {
   "linear": """model task output labels_per_class label_noise protocol train_on audio_root metric
-    data_dir manual_dir store_dir max_bad_fraction seed learning_rate batch_size epochs""",
+    data_dir manual_dir store_dir max_bad_fraction gpu_memory_growth seed learning_rate batch_size
+    epochs""",
   "knn": """model task output labels_per_class label_noise protocol neighbours audio_root metric
-    data_dir manual_dir store_dir max_bad_fraction seed""",
+    data_dir manual_dir store_dir max_bad_fraction gpu_memory_growth seed""",
   "finetune": """model task output labels_per_class label_noise audio_root metric data_dir
     manual_dir store_dir max_bad_fraction seed learning_rate batch_size epochs frozen patience start
-    batchnorm strategy""",
+    batchnorm strategy gpu_memory_growth""",
   "embed": """model input output frames projector keys split data_dir manual_dir store_dir
-    max_bad_fraction seed""",
+    max_bad_fraction gpu_memory_growth seed""",
   "neighbours": """model input output queries neighbours shown keys split data_dir manual_dir
-    store_dir max_bad_fraction seed""",
+    store_dir max_bad_fraction gpu_memory_growth seed""",
   "tables": """table runs_dir suite seeds tasks variants models steps batch_size epochs
     pretraining_dataset pretraining_tasks audio_root data_dir manual_dir store_dir
     max_bad_fraction""",

@@ -1,13 +1,18 @@
 """A command: help, mistakes and interruptions, each as a person should see it."""
 
 import errno
+import subprocess
+import sys
 
 import pytest
+import tensorflow as tf
 from absl import flags
 
+from contrastive_audio.cli.flags import define_gpu_flag
 from contrastive_audio.cli.help import REQUIRED, flag_group
-from contrastive_audio.cli.main import run_main
+from contrastive_audio.cli.main import run_main, start_tensorflow
 from contrastive_audio.errors import UserError
+from tests.support import environment
 
 
 def define_flags():
@@ -93,3 +98,41 @@ def test_one_process_can_run_several_commands():
     run(*arguments, main=lambda _: seen.append(flags.FLAGS.beats))
   run("--score=fugue", main=lambda _: seen.append(flags.FLAGS.beats))
   assert seen == [60, 90, 120]
+
+
+@pytest.fixture
+def growing(monkeypatch):
+  """The GPUs, of two that the machine seems to have, whose memory was made to grow."""
+  gpus = ["GPU:0", "GPU:1"]
+  grown = []
+  monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: gpus)
+  monkeypatch.setattr(
+    tf.config.experimental, "set_memory_growth", lambda gpu, grow: grown.append((gpu, grow))
+  )
+  return grown
+
+
+def test_every_gpu_lends_its_memory_as_it_is_needed_unless_a_flag_says_otherwise(growing):
+  start_tensorflow()  # a command without the flag
+  assert growing == [("GPU:0", True), ("GPU:1", True)]
+  growing.clear()
+  for arguments, count in (([], 2), (["--nogpu_memory_growth"], 0), (["--gpu_memory_growth"], 2)):
+    run_main(lambda _: start_tensorflow(), define_gpu_flag, "", [], ["play", *arguments])
+    assert len(growing) == count, arguments
+    growing.clear()
+
+
+STARTED = """
+from contrastive_audio.cli.main import start_tensorflow
+start_tensorflow()
+from tensorflow.python.eager import context
+assert context.context()._context_handle is None, "a device is in use before its memory may grow"
+"""
+
+
+@pytest.mark.slow
+def test_starting_tensorflow_uses_no_device():
+  done = subprocess.run(
+    [sys.executable, "-c", STARTED], env=environment(), capture_output=True, text=True
+  )
+  assert done.returncode == 0, done.stderr
