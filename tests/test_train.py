@@ -1,5 +1,6 @@
 """The training commands: killed, stopped, refused, resumed, used."""
 
+import json
 import os
 import signal
 import subprocess
@@ -142,6 +143,18 @@ def test_export_writes_the_same_model_again(finished, place, system):
   new = tf.saved_model.load(finished[0].saved_model)
   after, before = (model.embed(noise(1)[None])["embedding"] for model in (new, old))
   assert_close(after, before, atol=1e-5 * float(np.abs(before).max()))
+
+
+def test_print_config_prints_the_configuration_that_a_training_records(finished, place, system):
+  options = arguments(system, "whole", *PAPER, *MORE[system], "--print_config")
+  printed = json.loads(train(*options, cwd=place, system=system).stdout)
+  recorded = finished[0].config
+  measured = {"mean", "std"} if system == "mixback" else set()
+  assert all(printed["config"].pop(name) is None for name in measured)
+  assert printed["config"].items() == {
+    name: value for name, value in recorded["config"].items() if name not in measured
+  }.items()
+  assert (printed["system"], printed["data"]["clips"]) == (system, recorded["data"]["clips"])
 
 
 def refused(*options, cwd, system):

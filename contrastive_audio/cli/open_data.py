@@ -1,6 +1,7 @@
 """The data sets that a command names -> one store of decoded clips."""
 
 import dataclasses
+import hashlib
 import os
 from collections.abc import Iterator
 
@@ -60,6 +61,23 @@ class DataChoice:
     return " + ".join(map(datasets.full_name, self.datasets))
 
 
+@dataclasses.dataclass(frozen=True)
+class Listing:
+  """Which clips are chosen, before any of them is decoded.
+
+  Attributes:
+    num_clips: how many are listed; a training leaves out those that turn out to be unusable.
+    digest: hex digest that changes whenever a clip may have changed.
+
+  Example:
+    >>> Listing(num_clips=320, digest="9f86d081").num_clips
+    320
+  """
+
+  num_clips: int
+  digest: str
+
+
 class ChosenData:
   """The chosen data sets, opened as far as that takes neither decoding nor TensorFlow.
 
@@ -93,6 +111,26 @@ class ChosenData:
     """Returns the sources of all data sets; those that are stores already are refused."""
     return [self._source(name, opened) for name, opened in self._pairs()]
 
+  def listing(self) -> Listing:
+    """Returns how many clips there are, and which; decodes nothing.
+
+    It takes TensorFlow only to count the clips of a data set of tensorflow-datasets. With --keys
+    they need not be counted, and the name of such a data set identifies it.
+    """
+    clips = [self._listed(name, opened) for name, opened in self._pairs()]
+    num_clips, identity = sum(each.num_clips for each in clips), [each.digest for each in clips]
+    if self._keys:
+      num_clips, identity = len(self._keys), [*identity, *sorted(self._keys)]
+    return Listing(num_clips, _digest("\n".join(identity)))
+
+  def _listed(self, name: str, opened: _Opened) -> Listing:
+    if isinstance(opened, Store):
+      return Listing(opened.num_clips, opened.digest)
+    if opened is None and self._keys:
+      return Listing(0, _digest(f"{name}, split {self._choice.split}"))
+    source = opened or self._open(name)
+    return Listing(source.num_clips, source.fingerprint())
+
   def store(self) -> Store:
     """Decodes what is not decoded yet; returns one store, and prints what it holds."""
     store = Store.join([self._decoded(name, opened) for name, opened in self._pairs()])
@@ -113,12 +151,13 @@ class ChosenData:
   def _source(self, name: str, opened: _Opened) -> datasets.ClipSource:
     if isinstance(opened, Store):
       raise UserError(f"--dataset={name}: it is decoded already")
-    location = self._location
-    source = opened or datasets.open_source(
-      name, self._choice.split, location.data_dir, location.manual_dir
-    )
+    source = opened or self._open(name)
     line("data", source.summary)
     return source
+
+  def _open(self, name: str) -> datasets.ClipSource:
+    location = self._location
+    return datasets.open_source(name, self._choice.split, location.data_dir, location.manual_dir)
 
 
 def open_store(choice: DataChoice, location: DataLocation, sample_rate_hz: int) -> Store:
@@ -176,6 +215,10 @@ def read_keys(path: str) -> set[str]:
       return set(file.read().splitlines()) - {""}
   except (OSError, UnicodeDecodeError) as error:
     raise UserError(f"cannot read --keys={path}: {error}") from error
+
+
+def _digest(text: str) -> str:
+  return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _ids_of_keys(store: Store, wanted: set[str], path: str | None) -> list[int]:

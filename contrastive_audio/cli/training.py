@@ -2,14 +2,15 @@
 
 import dataclasses
 import functools
+import json
 import os
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from contrastive_audio.cli import report
 from contrastive_audio.cli.console import line
 from contrastive_audio.cli.main import start_tensorflow
-from contrastive_audio.cli.open_data import ChosenData
+from contrastive_audio.cli.open_data import ChosenData, Listing
 from contrastive_audio.cli.training_flags import TrainingRequest
 from contrastive_audio.configuration import Recipe, configure
 from contrastive_audio.views.system_config import SystemConfig
@@ -48,6 +49,8 @@ class System:
 def train_system(system: System, request: TrainingRequest) -> None:
   """Opens the data, creates or resumes a run, trains, and prints the result.
 
+  If the request asks for that, it only prints the configuration.
+
   Args:
     system: what is trained.
     request: how, and on what.
@@ -65,6 +68,9 @@ def train_system(system: System, request: TrainingRequest) -> None:
     contrastive_audio.errors.UserError: no such folder: './nowhere' ...
   """
   data = ChosenData(request.data, request.location, system.config_class.sample_rate_hz)
+  if request.print_config:
+    print(json.dumps(resolve(system, request, data.listing()), indent=2))
+    return
   start_tensorflow()
   from contrastive_audio.distributed.hosts import join_hosts
   from contrastive_audio.networks.float32_copy import Float32Networks
@@ -73,7 +79,7 @@ def train_system(system: System, request: TrainingRequest) -> None:
   build_model, make_monitor = system.load()
   with join_hosts(request.strategy) as hosts:
     store = data.store()
-    recipe, config = _plan(system, request, store)
+    recipe, config = _plan(system, request, store.num_clips)
     pairs = config.pairs(store)
     config = with_statistics(config, store, run_folder(system.name, request))
     run = _start_or_resume(system.name, recipe, config, store, request, hosts)
@@ -84,12 +90,44 @@ def train_system(system: System, request: TrainingRequest) -> None:
     report.print_outcome(run, training.train(), config, store, model)
 
 
-def _plan(system: System, request: TrainingRequest, store: "Store") -> tuple[str, SystemConfig]:
-  """Returns the recipe and the configuration for a store; prints them."""
-  recipe = request.recipe or system.default_recipe(store.num_clips)
-  config = configure(system.config_class, system.recipes[recipe], request.fields, store.num_clips)
+def resolve(system: System, request: TrainingRequest, listing: Listing) -> dict[str, Any]:
+  """Returns what would be trained, in JSON types: system, configuration and clips.
+
+  The configuration is that of a run's config.json, with mean and std null if they are measured.
+
+  Args:
+    system: what would be trained.
+    request: how.
+    listing: which clips.
+
+  Example:
+    >>> from contrastive_audio.cli.open_data import DataChoice, DataLocation
+    >>> from contrastive_audio.configuration import RunConfig
+    >>> system = System("cola", RunConfig, {"paper": {}}, lambda num_clips: "paper", load=tuple)
+    >>> request = TrainingRequest(DataChoice(("esc50",)), DataLocation(), fields={"steps": 9})
+    >>> config = resolve(system, request, Listing(num_clips=2000, digest="9f86d081"))["config"]
+    >>> config["steps"], config["seed"], config["recipe"]
+    (9, 0, 'paper')
+  """
+  recipe, config = _choose(system, request, listing.num_clips)
+  return {
+    "system": system.name,
+    "config": dataclasses.asdict(config) | {"recipe": recipe},
+    "data": {"clips": listing.num_clips, "listing": listing.digest},
+  }
+
+
+def _choose(system: System, request: TrainingRequest, num_clips: int) -> tuple[str, SystemConfig]:
+  """Returns the recipe and the configuration for a number of clips."""
+  recipe = request.recipe or system.default_recipe(num_clips)
+  return recipe, configure(system.config_class, system.recipes[recipe], request.fields, num_clips)
+
+
+def _plan(system: System, request: TrainingRequest, num_clips: int) -> tuple[str, SystemConfig]:
+  """Returns the recipe and the configuration for a number of clips; prints them."""
+  recipe, config = _choose(system, request, num_clips)
   is_default = request.recipe is None
-  report.print_recipe(recipe, is_default=is_default, config=config, num_clips=store.num_clips)
+  report.print_recipe(recipe, is_default=is_default, config=config, num_clips=num_clips)
   return recipe, config
 
 

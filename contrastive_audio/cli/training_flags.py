@@ -40,6 +40,7 @@ class TrainingRequest:
     recipe: name of the recipe; None: the default for a data set of this size.
     fields: fields of the configuration that were set.
     strategy: one of configuration.STRATEGIES.
+    print_config: whether to print the configuration instead of training.
 
   Example:
     >>> TrainingRequest(DataChoice(("synthetic",)), DataLocation()).recipe is None
@@ -52,6 +53,7 @@ class TrainingRequest:
   recipe: str | None = None
   fields: Mapping[str, Any] = dataclasses.field(default_factory=dict)
   strategy: str = "auto"
+  print_config: bool = False
 
 
 def define_training_flags(recipes: Sequence[str]) -> None:
@@ -75,6 +77,9 @@ def define_training_flags(recipes: Sequence[str]) -> None:
       None,
       recipes,
       "Set of hyper-parameters; if not given, paper, or small for a small data set.",
+    )
+    flags.DEFINE_bool(
+      "print_config", False, "Print what would be trained as JSON, every field, and train nothing."
     )
   with flag_group(HYPER_PARAMETERS):
     flags.DEFINE_integer("steps", None, "Training steps.", lower_bound=1)
@@ -137,4 +142,12 @@ def training_request(
       fields[field.name] = FLAGS[field.name].value
   fields |= {"dataset": data.name} | parse_settings(config_class, FLAGS.set)
   configure(config_class, recipes[FLAGS.recipe or "paper"], fields, _ANY_SIZE)
-  return TrainingRequest(data, data_location(), FLAGS.run, FLAGS.recipe, fields, FLAGS.strategy)
+  return TrainingRequest(
+    data,
+    data_location(),
+    run=FLAGS.run,
+    recipe=FLAGS.recipe,
+    fields=fields,
+    strategy=FLAGS.strategy,
+    print_config=FLAGS.print_config,
+  )
