@@ -5,6 +5,7 @@ flags      the flags that commands share, and the dataclasses they become
 help       what --help prints
 open_data  the data sets that flags name -> one store
 training   what both `train` commands do
+children   commands that a command starts, and signals
 report     what commands print about stores and runs
 console    one aligned line of output
 """

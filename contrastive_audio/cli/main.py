@@ -22,6 +22,7 @@ from collections.abc import Callable, Sequence
 from absl import flags
 from absl import logging as absl_logging
 
+from contrastive_audio.cli.children import end_with_parent
 from contrastive_audio.cli.flags import GPU_MEMORY_GROWTH
 from contrastive_audio.cli.help import HELP_FLAGS, forget_flags, help_text
 from contrastive_audio.errors import UserError, disk_reason
@@ -51,6 +52,7 @@ def run_main(
     >>> run_main(lambda argv: print("works"), lambda: None, "python -m works", [], ["works"])
     works
   """
+  end_with_parent()
   argv = list(sys.argv if argv is None else argv)
   _set_environment()
   forget_flags()
