@@ -8,6 +8,7 @@ skipped.csv      clips that could not be used, with the reason
 missing.csv      clips that the data set lists but does not hold, if there are any
 checkpoints/     the last two checkpoints: weights, optimizer slots, step
 encoder.keras    the trained encoder: log-mels in, embeddings out
+head.keras       the projection head, which only evaluations by its paper need
 saved_model/     the encoder with its front end: waveforms in, embeddings out
 not_finite.json  step and clips of a loss that was not finite, if that ended the run
 lock             keeps two processes from training in the folder
@@ -184,14 +185,23 @@ class Run:
       raise UserError(f"{self.folder!r} has no encoder.keras yet: let its training end or stop it")
     return keras.saving.load_model(self.path("encoder.keras"), compile=False)
 
-  def save_encoder(self, encoder: keras.Model) -> None:
-    """Writes encoder.keras atomically.
+  def head(self) -> keras.Model | None:
+    """Returns the projection head; None if the run has none."""
+    if not os.path.exists(self.path("head.keras")):
+      return None
+    return keras.saving.load_model(self.path("head.keras"), compile=False)
+
+  def save_networks(self, encoder: keras.Model, head: keras.Model | None = None) -> None:
+    """Writes encoder.keras and head.keras, each atomically.
 
     Args:
       encoder: log-mels -> embeddings.
+      head: embeddings -> projections; None if it is not known.
     """
-    with replacing(self.path("encoder.keras")) as unfinished:
-      encoder.save(unfinished)
+    for name, network in (("head", head), ("encoder", encoder)):
+      if network is not None:
+        with replacing(self.path(f"{name}.keras")) as unfinished:
+          network.save(unfinished)
 
   def log(self, step: int, values: Mapping[str, float]) -> None:
     """Appends measurements to metrics.jsonl and to TensorBoard's file.

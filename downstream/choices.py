@@ -8,11 +8,9 @@ from contrastive_audio.errors import UserError
 
 LOGMEL_STATS, RANDOM = "logmel_stats", "random:"  # models that are not trained
 METRICS = ("accuracy", "macro_accuracy", "mAP")
-LINEAR_PROTOCOLS = ("cached", "paper")
 TRAIN_ON = ("clips", "windows")
 KNN_PROTOCOLS = ("split", "patches")
-STARTS = ("random", "linear")
-BATCHNORMS = ("batch", "fixed")
+LAYERS = ("embedding", "projection")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,13 +1,20 @@
 """python -m downstream.finetune: trains encoder and classifier together on the labels of a task.
 
 It starts from pre-trained weights (--model=RUN), or from random weights (--model=random:RUN), which
-is the papers' supervised baseline. Early stopping uses validation clips, a share of the training
-clips. With --frozen only the classifier is trained; the encoder, including the statistics of
-BatchNorm, stays as it is.
+is the papers' supervised baseline.
+
+  --protocol=early_stopping  validation clips, a share of the training clips, choose the number of
+                             epochs; then a second training has as many on all training clips
+  --protocol=cola            100 epochs on all training clips, Adam (COLA, section 3.1)
+  --protocol=mixback         200 epochs of SGD without the validation clips, which choose the epoch
+                             whose weights are kept (mix-back's released configuration)
+  --protocol=paper           the one of the two whose system the run is of; cola for other models
+
+With --frozen only the classifier is trained; the encoder, including the statistics of BatchNorm,
+stays as it is.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from absl import flags
 
@@ -16,66 +23,71 @@ from contrastive_audio.cli.help import flag_group
 from contrastive_audio.cli.main import run_main, start_tensorflow
 from contrastive_audio.configuration import STRATEGIES
 from contrastive_audio.errors import UserError
+from downstream import protocols
 from downstream.checks import check_request
-from downstream.choices import BATCHNORMS, LOGMEL_STATS, STARTS
-from downstream.flags import define_evaluation_flags, define_training_flags, evaluation_request
+from downstream.choices import LOGMEL_STATS, EvaluationRequest
+from downstream.flags import (
+  define_evaluation_flags,
+  define_training_flags,
+  evaluation_request,
+  training_changes,
+)
 
 EXAMPLES = (
   "python -m downstream.finetune --model=runs/mine --task=/path/to/your/audio --output=results",
   "python -m downstream.finetune --model=runs/mine --task=esc50 --data_dir=/path/to/data "
   "--labels_per_class=5 --start=linear --batchnorm=fixed --learning_rate=1e-4",
 )
-# Flags that are fields of classifier.Options.
-_OPTIONS = ("frozen", "learning_rate", "batch_size", "epochs", "patience", "start", "batchnorm")
 
 
 def main(_: Sequence[str]) -> None:
-  request, strategy = evaluation_request(), FLAGS.strategy
-  fields: dict[str, Any] = {name: FLAGS[name].value for name in _OPTIONS}
+  request, strategy, frozen = evaluation_request(), FLAGS.strategy, FLAGS.frozen
+  changes = training_changes() | {"patience": FLAGS.patience, "start": FLAGS.start}
   check_request(request)
   if request.model == LOGMEL_STATS:
     raise UserError(f"--model={LOGMEL_STATS} has no weights to train: use downstream.linear")
+  protocol = protocols.resolve(FLAGS.protocol, request.model)
+  options = protocols.choose(
+    protocols.FINE_TUNING, protocol, changes | {"frozen": frozen or None}, request.seed
+  )
+  name = f"{'frozen' if frozen else 'fine-tuning'}, {protocol}"
+  _evaluate(request, name, options, strategy)
+
+
+def _evaluate(
+  request: EvaluationRequest, name: str, options: protocols.Options, strategy: str
+) -> None:
   start_tensorflow()
   from contrastive_audio.distributed.hosts import join_hosts
-  from downstream.classifiers.classifier import Options
-  from downstream.classifiers.fine_tuning import fine_tuning_method
+  from downstream.classifiers.excerpt_method import excerpt_method
   from downstream.evaluation import run_evaluation
 
-  options = Options(seed=request.seed, **fields)
   with join_hosts(strategy) as hosts:
-    make_method = fine_tuning_method(options, hosts)
-    run_evaluation(
-      request,
-      "frozen" if options.frozen else "fine-tuning",
-      make_method,
-      show_embeddings=False,
-      writes=hosts.is_chief,
-    )
+    method = excerpt_method(options, hosts)
+    run_evaluation(request, name, method, show_embeddings=False, writes=hosts.is_chief)
 
 
 def _define_flags() -> None:
   define_evaluation_flags()
-  define_training_flags("Training", learning_rate=1e-3, epochs=50)
-  with flag_group("Training"):
+  with flag_group("Evaluation"):
+    names = (*protocols.FINE_TUNING, protocols.PAPER)
+    flags.DEFINE_enum("protocol", protocols.EARLY_STOPPING, names, "See above.")
+  title = "Training (by default as the protocol says)"
+  define_training_flags(title)
+  with flag_group(title):
     flags.DEFINE_bool("frozen", False, "Train only the classifier.")
     flags.DEFINE_integer(
       "patience",
-      10,
+      None,
       "Stop after so many epochs, and at least 100 steps, without a better validation score.",
       lower_bound=1,
     )
     flags.DEFINE_enum(
       "start",
-      "random",
-      STARTS,
+      None,
+      protocols.STARTS,
       "Weights that the classifier starts from: random (the papers), or linear, those of logistic "
       "regression on the embeddings, which helps a lot if labels are few.",
-    )
-    flags.DEFINE_enum(
-      "batchnorm",
-      "batch",
-      BATCHNORMS,
-      "Statistics of BatchNorm in training: batch (the papers), or fixed, those of the model.",
     )
   with flag_group("Devices"):
     flags.DEFINE_enum("strategy", "auto", STRATEGIES, "As for the train commands.")

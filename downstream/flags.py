@@ -1,5 +1,7 @@
 """The flags that knn, linear and finetune share, and those that locate the data of a task."""
 
+from typing import Any
+
 from absl import flags
 
 from contrastive_audio.cli.flags import (
@@ -12,6 +14,9 @@ from contrastive_audio.cli.flags import (
 )
 from contrastive_audio.cli.help import REQUIRED, flag_group
 from downstream.choices import METRICS, EvaluationRequest, TaskChoice, parse_conditions
+from downstream.protocols import BATCHNORMS
+
+_TRAINING_FLAGS = ("learning_rate", "batch_size", "epochs", "batchnorm")
 
 
 def define_evaluation_flags() -> None:
@@ -79,25 +84,44 @@ def define_audio_root_flag() -> None:
     )
 
 
-def define_training_flags(title: str, learning_rate: float, epochs: int) -> None:
-  """Defines the flags of a classifier that is trained on excerpts.
+def define_training_flags(title: str) -> None:
+  """Defines the flags of a classifier that is trained on excerpts; not given: as its protocol says.
 
   Args:
     title: of their group in the help.
-    learning_rate: its default.
-    epochs: its default.
 
   Example:
-    >>> define_training_flags("Training", 1e-3, 100)
-    >>> FLAGS["epochs"].default
-    100
+    >>> define_training_flags("Training")
+    >>> FLAGS["epochs"].default is None
+    True
     >>> from contrastive_audio.cli.help import forget_flags
     >>> forget_flags()
   """
   with flag_group(title):
-    flags.DEFINE_float("learning_rate", learning_rate, "Learning rate of Adam.", lower_bound=1e-9)
-    flags.DEFINE_integer("batch_size", 64, "Excerpts per step.", lower_bound=1)
-    flags.DEFINE_integer("epochs", epochs, "Largest number of epochs.", lower_bound=1)
+    flags.DEFINE_float("learning_rate", None, "Learning rate.", lower_bound=1e-9)
+    flags.DEFINE_integer("batch_size", None, "Excerpts per step.", lower_bound=1)
+    flags.DEFINE_integer("epochs", None, "Largest number of epochs.", lower_bound=1)
+    flags.DEFINE_enum(
+      "batchnorm",
+      None,
+      BATCHNORMS,
+      "Statistics of BatchNorm in training: batch, or fixed, those of the model. If not given, "
+      "fixed for a frozen encoder, else batch; mix-back's code has batch for frozen ones, too.",
+    )
+
+
+def training_changes() -> dict[str, Any]:
+  """Returns what the flags of `define_training_flags` change: fields of protocols.Options, or None.
+
+  Example:
+    >>> from contrastive_audio.cli.help import forget_flags
+    >>> define_training_flags("Training")
+    >>> _ = FLAGS(["finetune", "--epochs=3"])
+    >>> training_changes()["epochs"]
+    3
+    >>> forget_flags()
+  """
+  return {name: FLAGS[name].value for name in _TRAINING_FLAGS}
 
 
 def evaluation_request() -> EvaluationRequest:

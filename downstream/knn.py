@@ -2,7 +2,8 @@
 
 --protocol=split    the nearest training clips vote for the class of a test clip
 --protocol=patches  as in mix-back's code, without training clips: windows of the test clips vote
-                    for each other, but not for windows of their own clip
+                    for each other, but not for windows of their own clip; it compares projections,
+                    the output of the head
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from contrastive_audio.cli.flags import FLAGS
 from contrastive_audio.cli.help import flag_group
 from contrastive_audio.cli.main import run_main, start_tensorflow
 from downstream.checks import check_request
-from downstream.choices import KNN_PROTOCOLS
+from downstream.choices import KNN_PROTOCOLS, LAYERS
 from downstream.flags import define_evaluation_flags, evaluation_request
 
 EXAMPLES = (
@@ -24,12 +25,15 @@ EXAMPLES = (
 
 def main(_: Sequence[str]) -> None:
   request, protocol, neighbours = evaluation_request(), FLAGS.protocol, FLAGS.neighbours
+  layer = FLAGS.layer or ("projection" if protocol == "patches" else "embedding")
   check_request(request)
   start_tensorflow()
   from downstream.classifiers.nearest_neighbours import knn_method
   from downstream.evaluation import run_evaluation
 
-  run_evaluation(request, "kNN", knn_method(protocol, neighbours))
+  is_default = (protocol, layer) == ("split", "embedding")
+  name = "kNN" if is_default else f"kNN, {protocol}, {layer}"
+  run_evaluation(request, name, knn_method(protocol, neighbours, layer))
 
 
 def _define_flags() -> None:
@@ -37,6 +41,12 @@ def _define_flags() -> None:
   with flag_group("Evaluation"):
     flags.DEFINE_enum("protocol", "split", KNN_PROTOCOLS, "See above.")
     flags.DEFINE_integer("neighbours", 10, "k of --protocol=split.", lower_bound=1)
+    flags.DEFINE_enum(
+      "layer",
+      None,
+      LAYERS,
+      "Whose output is compared; if not given, projection with patches, else embedding.",
+    )
 
 
 def run(argv: Sequence[str] | None = None) -> None:

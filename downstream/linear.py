@@ -1,14 +1,18 @@
 """python -m downstream.linear: evaluates a frozen encoder with a linear classifier.
 
-  --protocol=cached  embeds every clip once, and fits logistic regression on the embeddings; its
-                     regularisation is selected on validation clips, a share of the training clips
-  --protocol=paper   trains on random excerpts, new ones in each epoch, with Adam
-                     (COLA, section 3.1)
+  --protocol=cached   embeds every clip once, and fits logistic regression on the embeddings; its
+                      regularisation is selected on validation clips, a share of the training clips
+  --protocol=cola     trains on random excerpts, new ones in each epoch, with Adam
+                      (COLA, section 3.1)
+  --protocol=mixback  the same with SGD, and keeps the weights of the best epoch on the validation
+                      clips (mix-back's released configuration)
+  --protocol=paper    the one of the two whose system the run is of; cola for other models
 
 With --output, --protocol=cached on clips keeps its classifier for contrastive_audio.export.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from absl import flags
 
@@ -16,9 +20,16 @@ from contrastive_audio.cli.console import line
 from contrastive_audio.cli.flags import FLAGS
 from contrastive_audio.cli.help import flag_group
 from contrastive_audio.cli.main import run_main, start_tensorflow
+from contrastive_audio.errors import UserError
+from downstream import protocols
 from downstream.checks import check_request
-from downstream.choices import LINEAR_PROTOCOLS, TRAIN_ON, EvaluationRequest
-from downstream.flags import define_evaluation_flags, define_training_flags, evaluation_request
+from downstream.choices import TRAIN_ON, EvaluationRequest
+from downstream.flags import (
+  define_evaluation_flags,
+  define_training_flags,
+  evaluation_request,
+  training_changes,
+)
 
 EXAMPLES = (
   "python -m downstream.linear --model=runs/mine --task=/path/to/your/audio --output=results",
@@ -28,12 +39,33 @@ EXAMPLES = (
 
 
 def main(_: Sequence[str]) -> None:
-  request = evaluation_request()
+  request, protocol, train_on, changes = _request()
   check_request(request)
-  if FLAGS.protocol == "cached":
-    _evaluate_cached(request, FLAGS.train_on)
+  protocol = protocols.resolve(protocol, request.model)
+  if protocol == protocols.CACHED:
+    _evaluate_cached(request, train_on)
   else:
-    _evaluate_like_the_paper(request, FLAGS.learning_rate, FLAGS.batch_size, FLAGS.epochs)
+    options = protocols.choose(protocols.LINEAR, protocol, changes, request.seed)
+    _evaluate_on_excerpts(request, protocol, options)
+
+
+def _request() -> tuple[EvaluationRequest, str, str, dict[str, Any]]:
+  """Returns what the flags ask for: request, protocol, what it fits on, changes of its options.
+
+  Raises:
+    UserError: a flag is not one of the protocol.
+  """
+  protocol, changes = FLAGS.protocol, training_changes()
+  given = [name for name, value in changes.items() if value is not None]
+  if protocol == protocols.CACHED and given:
+    raise UserError(
+      f"--{given[0]} is for training on excerpts: choose --protocol=cola, mixback or paper"
+    )
+  if protocol != protocols.CACHED and FLAGS.train_on != "clips":
+    raise UserError(
+      f"--train_on={FLAGS.train_on} is for --protocol=cached; {protocol} trains on excerpts"
+    )
+  return evaluation_request(), protocol, FLAGS.train_on, changes
 
 
 def _evaluate_cached(request: EvaluationRequest, train_on: str) -> None:
@@ -64,23 +96,14 @@ def _why_no_classifier(request: EvaluationRequest, train_on: str) -> str | None:
   return None
 
 
-def _evaluate_like_the_paper(
-  request: EvaluationRequest, learning_rate: float, batch_size: int, epochs: int
+def _evaluate_on_excerpts(
+  request: EvaluationRequest, protocol: str, options: protocols.Options
 ) -> None:
   start_tensorflow()
-  from downstream.classifiers.classifier import Options
-  from downstream.classifiers.linear_evaluation import excerpt_linear_method
+  from downstream.classifiers.excerpt_method import excerpt_method
   from downstream.evaluation import run_evaluation
 
-  options = Options(
-    frozen=True,
-    learning_rate=learning_rate,
-    batch_size=batch_size,
-    epochs=epochs,
-    seed=request.seed,
-  )
-  make_method = excerpt_linear_method(options)
-  run_evaluation(request, "linear, paper", make_method, show_embeddings=False)
+  run_evaluation(request, f"linear, {protocol}", excerpt_method(options), show_embeddings=False)
   if request.output:
     line("classifier", "none is kept: only --protocol=cached on clips has one that fits an export")
 
@@ -88,9 +111,10 @@ def _evaluate_like_the_paper(
 def _define_flags() -> None:
   define_evaluation_flags()
   with flag_group("Evaluation"):
-    flags.DEFINE_enum("protocol", "cached", LINEAR_PROTOCOLS, "See above.")
+    names = (protocols.CACHED, *protocols.LINEAR, protocols.PAPER)
+    flags.DEFINE_enum("protocol", protocols.CACHED, names, "See above.")
     flags.DEFINE_enum("train_on", "clips", TRAIN_ON, "What --protocol=cached fits on.")
-  define_training_flags("Training (--protocol=paper)", learning_rate=1e-3, epochs=100)
+  define_training_flags("Training on excerpts (by default as the protocol says)")
 
 
 def run(argv: Sequence[str] | None = None) -> None:

@@ -124,7 +124,7 @@ def _import_encoder(request: Import, network: str, arrays: Mapping[str, np.ndarr
     front_end=config.front_end(),
     command="import_weights",
   )
-  run.save_encoder(encoder)
+  run.save_networks(encoder)
   export_saved_model(config.front_end(), encoder, run.saved_model)
   weights = f"{encoder.count_params() / 1e6:.2f} M weights"
   line("imported", f"{network}, {weights}, {encoder.output_shape[-1]}-d embeddings")

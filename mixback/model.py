@@ -206,8 +206,6 @@ def learning_rate(config: Config) -> keras.optimizers.schedules.LearningRateSche
     >>> [round(float(schedule(step)), 6) for step in (324, 325, 424, 425)]
     [0.03, 0.003, 0.003, 0.0003]
   """
-  # At the boundary itself Keras still takes the old rate, hence the 1.
   shares = (config.first_drop, config.second_drop)
-  boundaries = [round(share * config.num_steps) - 1 for share in shares]
-  rates = [config.learning_rate * factor for factor in (1.0, 0.1, 0.01)]
-  return keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, rates)
+  drops = [round(share * config.num_steps) for share in shares]
+  return optimizers.dropping(config.learning_rate, drops)

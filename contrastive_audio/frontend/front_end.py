@@ -209,6 +209,19 @@ class FrontEnd(keras.layers.Layer):
     laid_out = self.lay_out(waves)
     return laid_out, self.hop_starts(tf.shape(laid_out)[1])
 
+  def padded(self, waves: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Lays out clips `[B, n]` and returns where to cut windows that do not overlap.
+
+    The last window is filled up with zeros (COLA, section 3.1, and its published code).
+
+    Returns:
+      (`[B, n']`, int32 starts `[W]`).
+    """
+    laid_out = self.lay_out(waves)
+    starts = tf.range(0, tf.shape(laid_out)[1], self.num_samples)
+    missing = tf.shape(starts)[0] * self.num_samples - tf.shape(laid_out)[1]
+    return tf.pad(laid_out, [[0, 0], [0, missing]]), starts
+
   def centred(self, waves: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Prepares windows centred on 0, 50, 100 ... ms, up to the end of the clip.
 

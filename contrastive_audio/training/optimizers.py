@@ -1,5 +1,6 @@
 """Adam with one operation per weight, SGD as in PyTorch, and a learning-rate schedule."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -140,6 +141,26 @@ def decoupled_adam(
   optimizer = Adam(learning_rate, weight_decay=weight_decay)
   optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
   return optimizer
+
+
+def dropping(
+  learning_rate: float, steps: Sequence[int]
+) -> keras.optimizers.schedules.LearningRateSchedule:
+  """Returns a schedule that drops to a tenth of its rate at each of some steps.
+
+  Args:
+    learning_rate: before the first drop.
+    steps: numbers of steps, ascending, at least one: the first that have a lower rate.
+
+  Example:
+    >>> schedule = dropping(0.1, [80, 160])
+    >>> [round(float(schedule(step)), 6) for step in (79, 80, 159, 160)]
+    [0.1, 0.01, 0.01, 0.001]
+  """
+  # At the boundary itself Keras still takes the old rate, hence the 1.
+  boundaries = [step - 1 for step in steps]
+  rates = [learning_rate * 0.1**drops for drops in range(len(steps) + 1)]
+  return keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, rates)
 
 
 def warm_up_and_cosine(

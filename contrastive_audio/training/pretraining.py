@@ -251,7 +251,7 @@ class Pretraining:
     self._networks.refresh()
     if self._config.reestimate_batches:
       batchnorm.reestimate(encoder, self._clean_batches())
-    run.save_encoder(encoder)
+    run.save_networks(encoder, self._networks.head)
     if step >= self._config.num_steps:
       self._run_monitors(step)
       export_saved_model(self._front_end, encoder, run.saved_model)

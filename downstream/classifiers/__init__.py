@@ -4,7 +4,7 @@ problem              one split of a task, as a method gets it
 logistic             logistic regression on embeddings
 linear_evaluation    linear classifiers on a frozen encoder
 nearest_neighbours   the nearest training clips vote
-fine_tuning          encoder and classifier trained together
+excerpt_method       training on excerpts: the papers' linear evaluation, fine-tuning
 classifier           an encoder with a dense layer on top
 excerpt_training     trains that classifier on random excerpts
 gradient_step        one step of that training

@@ -1,10 +1,9 @@
-"""A classifier: an encoder with a dense layer on top, and how it is trained.
+"""A classifier: an encoder with a dense layer on top, and how it scores clips.
 
-Letters: n clips, B clips of a batch, T frames, F mel bands, D embedding, C classes.
+Letters: n clips, W windows of a clip, T frames, F mel bands, D embedding, C classes.
 """
 
-import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import keras
@@ -12,61 +11,10 @@ import numpy as np
 import tensorflow as tf
 
 from contrastive_audio.distributed.hosts import Hosts
-from contrastive_audio.errors import UserError
 from contrastive_audio.exporting.clip_encoder import ClipEmbedder, ClipEncoder
 from contrastive_audio.frontend.front_end import FrontEnd
 from contrastive_audio.store.store import Store
-from downstream.choices import BATCHNORMS, STARTS
-
-
-@dataclasses.dataclass(frozen=True)
-class Options:
-  """How a classifier is trained.
-
-  Attributes:
-    frozen: the encoder stays as it is, with BatchNorm in inference mode; if not, a copy of it is
-      trained.
-    learning_rate: of Adam (COLA, sections 3.1 and 3.3).
-    batch_size: B (COLA); fewer clips than that are one batch.
-    epochs: largest number of epochs; 100 as in the published code of COLA.
-    patience: stop after so many epochs without a better validation score, and take the weights of
-      the best epoch; None: never stop early, and take the last weights.
-    start: what the dense layer starts from. "random": as in the papers. "linear": logistic
-      regression on the embeddings of the training clips (Kumar et al. 2022, "LP-FT": the first
-      gradients of a random layer distort what the encoder has learned).
-    batchnorm: statistics of a trained encoder. "batch": as in the papers. "fixed": as in inference.
-    multi_label: sigmoid and its cross entropy instead of softmax.
-    seed: of the dense layer, the excerpts and drop-connect.
-
-  Raises:
-    UserError: a value is not allowed.
-
-  Example:
-    >>> Options(frozen=True, epochs=0)
-    Traceback (most recent call last):
-    contrastive_audio.errors.UserError: epochs=0: it has to be at least 1
-  """
-
-  frozen: bool
-  learning_rate: float = 1e-3
-  batch_size: int = 64
-  epochs: int = 100
-  patience: int | None = None
-  start: str = "random"
-  batchnorm: str = "batch"
-  multi_label: bool = False
-  seed: int = 0
-
-  def __post_init__(self) -> None:
-    for name in ("batch_size", "epochs", "patience"):
-      value = getattr(self, name)
-      if value is not None and value < 1:
-        raise UserError(f"{name}={value}: it has to be at least 1")
-    for name, allowed in (("start", STARTS), ("batchnorm", BATCHNORMS)):
-      if getattr(self, name) not in allowed:
-        raise UserError(f"{name}={getattr(self, name)!r}: allowed are {', '.join(allowed)}")
-    if not self.learning_rate > 0:
-      raise UserError(f"learning_rate={self.learning_rate}: it has to be above 0")
+from downstream.protocols import Options
 
 
 class Classifier:
@@ -76,13 +24,14 @@ class Classifier:
     encoder: `[B, T, F, 1] -> [B, D]`: the frozen encoder, or the trained copy.
     dense: keras.layers.Dense, `[B, D] -> [B, C]`, logits.
     history: a dictionary per epoch: `loss`, the mean over its steps, and `validation_score`,
-      accuracy or mean average precision in [0, 1]; None without validation clips.
+      the metric of the options, in [0, 1]; None without validation clips.
     best_epoch: number, from 1, of the epoch that the weights are from; 0: untrained.
 
   Example:
     >>> from contrastive_audio.networks.encoders import frame_cnn
     >>> from downstream.encoders.models import cola_front_end
-    >>> Classifier(cola_front_end(), frame_cnn(64), num_classes=5).dense.kernel.shape
+    >>> options = Options(frozen=True)
+    >>> Classifier(cola_front_end(), frame_cnn(64), 5, options).dense.kernel.shape
     TensorShape([3072, 5])
   """
 
@@ -91,7 +40,7 @@ class Classifier:
     front_end: FrontEnd,
     encoder: keras.Model,
     num_classes: int,
-    multi_label: bool = False,
+    options: Options,
     hosts: Hosts | None = None,
   ):
     """Initialises the dense layer from Keras' global seed.
@@ -100,7 +49,7 @@ class Classifier:
       front_end: of the encoder.
       encoder: `[B, T, F, 1] -> [B, D]`.
       num_classes: C.
-      multi_label: whether a clip may have several classes.
+      options: fields used here: windows, average, and whether clips may have several labels.
       hosts: hosts that share the training; None: this device alone.
     """
     self.encoder = encoder
@@ -109,8 +58,9 @@ class Classifier:
       self.dense.build([None, encoder.output_shape[-1]])
     self.history: list[dict[str, Any]] = []
     self.best_epoch = 0
-    self._embedder = ClipEmbedder(ClipEncoder(front_end, encoder))
-    self._multi_label = multi_label
+    cut = getattr(FrontEnd, options.windows)
+    self._embedder = ClipEmbedder(ClipEncoder(front_end, encoder, cut))
+    self._options = options
 
   @property
   def epochs(self) -> int:
@@ -118,32 +68,38 @@ class Classifier:
     return len(self.history)
 
   def scores(self, store: Store, clip_ids: Iterable[int]) -> np.ndarray:
-    """Scores clips by their mean logits over the windows that cover a clip (COLA, section 3.3).
+    """Scores clips by averages over their windows (COLA, section 3.3; mix-back's code).
 
     Args:
       store: the clips, at the encoder's sample rate.
       clip_ids: ids of n clips.
 
     Returns:
-      float32 `[n, C]`, probabilities: the softmax (multi_label: the sigmoid) of the mean logits.
+      float32 `[n, C]`, probabilities, see `score_windows`.
     """
-    logits = self.logits(self.embeddings(store, clip_ids))
-    return (tf.sigmoid(logits) if self._multi_label else tf.nn.softmax(logits)).numpy()
+    return self.score_windows(self.embed_windows(store, clip_ids))
 
-  def embeddings(self, store: Store, clip_ids: Iterable[int]) -> np.ndarray:
-    """Returns float32 `[n, D]`, the mean over the windows that cover each clip."""
-    embeddings = list(self._embedder.embed(map(store.wave, clip_ids)))
-    return np.reshape(embeddings, [-1, self.encoder.output_shape[-1]]).astype(np.float32)
+  def embed_windows(self, store: Store, clip_ids: Iterable[int]) -> Iterator[np.ndarray]:
+    """Yields float32 `[W, D]`, the embeddings of the windows of each clip."""
+    return self._embedder.embed_windows(map(store.wave, clip_ids))
 
-  def logits(self, embeddings: np.ndarray) -> np.ndarray:
-    """Computes logits.
-
-    The layer is linear: the logits of a mean embedding are the mean of the logits of its windows.
+  def score_windows(self, clips: Iterable[np.ndarray]) -> np.ndarray:
+    """Scores clips whose windows are embedded.
 
     Args:
-      embeddings: `[n, D]`.
+      clips: `[W, D]` of each of n clips.
 
     Returns:
-      float32 `[n, C]`.
+      float32 `[n, C]`: the softmax (or sigmoid) of the mean logits; with average="probabilities",
+      the mean of the softmax (or sigmoid) of each window.
     """
-    return self.dense(embeddings).numpy()
+    kernel, bias = self.dense.get_weights()
+    rows = [self._score_clip(windows @ kernel + bias) for windows in clips]
+    return np.reshape(rows, [-1, len(bias)]).astype(np.float32)
+
+  def _score_clip(self, logits: np.ndarray) -> np.ndarray:
+    """Logits `[W, C]` -> probabilities `[C]`."""
+    if self._options.average == "logits":
+      logits = logits.mean(axis=0, keepdims=True)
+    squash = tf.sigmoid if self._options.multi_label else tf.nn.softmax
+    return squash(logits).numpy().mean(axis=0)

@@ -25,11 +25,12 @@ from contrastive_audio.store.store import Store
 from contrastive_audio.utils import progress_bar
 from contrastive_audio.views.excerpts import ExcerptPairs
 from downstream.classifiers import logistic
-from downstream.classifiers.classifier import Classifier, Options
+from downstream.classifiers.classifier import Classifier
 from downstream.classifiers.gradient_step import GradientStep
 from downstream.classifiers.scores import score
 from downstream.classifiers.training_state import TrainingState, claim_folder, training_identity
 from downstream.encoders.models import Model
+from downstream.protocols import Options
 
 
 def train(
@@ -51,8 +52,8 @@ def train(
     store: the clips, at the model's sample rate.
     train_ids: ids of the clips to train on.
     targets: float32 `[store.num_clips, C]`, one-hot or multi-hot, by clip id.
-    options: how the classifier is trained.
-    validation_ids: ids of the clips for early stopping; None: none.
+    options: how the classifier is trained; "refit" is for the caller to do.
+    validation_ids: ids of the clips that the best epoch is chosen by; None: none.
     folder: where each epoch is saved, so that the same call resumes; None: nowhere.
     hosts: hosts that share each batch; None: this device alone.
 
@@ -75,10 +76,10 @@ def train(
   _require_clips(model, store, train_ids, options, validation_ids)
   pairs = _pairs(front_end, store.select(train_ids), options, hosts)
   keras.utils.set_random_seed(options.seed)
-  if not options.frozen:
-    encoder = _copy(encoder, options.batchnorm, hosts)
-  classifier = Classifier(front_end, encoder, targets.shape[1], options.multi_label, hosts)
-  step = GradientStep(classifier, front_end, options, hosts)
+  if not options.frozen or options.updates_statistics:
+    encoder = _copy(encoder, options, hosts)
+  classifier = Classifier(front_end, encoder, targets.shape[1], options, hosts)
+  step = GradientStep(classifier, front_end, options, hosts, pairs.steps_per_epoch)
   state = TrainingState(classifier, step.optimizer, options, hosts.is_chief)
   if folder:
     if hosts.is_chief:
@@ -88,7 +89,7 @@ def train(
     state.restore_and_keep_in(folder)
   validation = _Validation(classifier, store, validation_ids, targets, options, hosts)
   if options.start == "linear" and not classifier.epochs:
-    _start_from_linear(classifier, store, train_ids, targets, validation)
+    _start_from_linear(classifier, store, train_ids, targets, options.inverse_strength)
   _run_epochs(step, state, pairs, targets[train_ids], validation, hosts)
   state.conclude()
   return classifier
@@ -131,20 +132,20 @@ def _require_clips(
     )
   if not len(train_ids):
     raise UserError("there are no clips to train on")
-  if options.patience is not None and not len(validation_ids):
-    raise UserError(f"patience={options.patience} needs validation clips")
+  if options.selection != "last" and not len(validation_ids):
+    raise UserError(f"selection={options.selection} needs validation clips")
 
 
 def _as_ids(ids: Sequence[int] | np.ndarray | None) -> np.ndarray:
   return np.asarray([] if ids is None else ids, np.int64)
 
 
-def _copy(encoder: keras.Model, statistics: str, hosts: Hosts) -> keras.Model:
+def _copy(encoder: keras.Model, options: Options, hosts: Hosts) -> keras.Model:
   """Returns a new encoder with the same weights, for all replicas."""
   with hosts.strategy.scope():
     copy = keras.models.clone_model(encoder)
     copy.set_weights(encoder.get_weights())
-  if statistics == "fixed":
+  if not options.updates_statistics:
     for layer in copy.layers:
       if isinstance(layer, keras.layers.BatchNormalization):
         layer.trainable = False
@@ -167,25 +168,21 @@ class _Validation:
     hosts: Hosts,
   ):
     self._classifier, self._store, self._clip_ids = classifier, store, clip_ids
-    self._targets, self._hosts, self._is_frozen = targets[clip_ids], hosts, options.frozen
-    self._metric = "mAP" if options.multi_label else "accuracy"
-    self._embeddings: np.ndarray | None = None
+    self._targets, self._hosts, self._metric = targets[clip_ids], hosts, options.metric
+    self._is_constant = options.frozen and not options.updates_statistics
+    self._windows: list[np.ndarray] | None = None
     if options.multi_label and len(clip_ids) and not self._targets.any():
       raise UserError("no validation clip has a label: there is nothing to score")
-
-  @property
-  def num_clips(self) -> int:
-    return len(self._clip_ids)
 
   def score(self) -> float | None:
     """Returns the score of the classifier as it is now; None without clips."""
     if not len(self._clip_ids):
       return None
-    if self._embeddings is None or not self._is_frozen:
-      self._embeddings = self._classifier.embeddings(self._store, self._clip_ids)
-    logits = self._classifier.logits(self._embeddings)
+    if self._windows is None or not self._is_constant:
+      self._windows = list(self._classifier.embed_windows(self._store, self._clip_ids))
+    scores = self._classifier.score_windows(self._windows)
     # All hosts must stop at the same epoch, even if their processors round differently.
-    return self._hosts.broadcast_from_chief(score(self._metric, self._targets, logits))
+    return self._hosts.broadcast_from_chief(score(self._metric, self._targets, scores))
 
 
 def _start_from_linear(
@@ -193,20 +190,13 @@ def _start_from_linear(
   store: Store,
   train_ids: np.ndarray,
   targets: np.ndarray,
-  validation: _Validation,
+  inverse_strength: float,
 ) -> None:
   """Gives the dense layer the weights of a logistic regression on the frozen encoder."""
-  embeddings = classifier.embeddings(store, train_ids)
-
-  def fit_dense(inverse_strength: float) -> float:
-    fitted = logistic.fit(embeddings, targets[train_ids], inverse_strength)
-    classifier.dense.set_weights(fitted.parameters())
-    return validation.score() or 0.0
-
-  if validation.num_clips:
-    fit_dense(logistic.choose_inverse_strength(fit_dense))
-  else:
-    fit_dense(logistic.DEFAULT_INVERSE_STRENGTH)
+  windows = classifier.embed_windows(store, train_ids)
+  embeddings = np.stack([rows.mean(axis=0) for rows in windows])
+  fitted = logistic.fit(embeddings, targets[train_ids], inverse_strength)
+  classifier.dense.set_weights(fitted.parameters())
 
 
 def _run_epochs(

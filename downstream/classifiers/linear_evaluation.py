@@ -8,8 +8,7 @@ import numpy as np
 
 from contrastive_audio.exporting.classifier import LinearClassifier, fingerprint
 from downstream.cards.task_data import TaskData
-from downstream.classifiers import excerpt_training, logistic
-from downstream.classifiers.classifier import Options
+from downstream.classifiers import logistic
 from downstream.classifiers.nearest_neighbours import Cache
 from downstream.classifiers.problem import MakeMethod, Method, Problem
 from downstream.classifiers.scores import score
@@ -99,62 +98,34 @@ def cached_linear_method(
   return make_method
 
 
-def excerpt_linear_method(options: Options) -> MakeMethod:
-  """Returns a function that prepares the protocol `paper`, see `problem.MakeMethod`.
-
-  It trains on random excerpts with Adam (COLA, section 3.1). Like the published code, it does not
-  validate: it trains on all training clips and keeps the last weights.
-
-  Args:
-    options: how the classifier is trained, with `frozen=True`.
-
-  Example:
-    >>> from contrastive_audio.datasets.synthetic import open_synthetic
-    >>> from contrastive_audio.store.preparation import prepare
-    >>> from downstream.cards.card import Task
-    >>> from downstream.choices import Condition
-    >>> from downstream.encoders.models import open_model
-    >>> from downstream.evaluation import evaluate
-    >>> store = prepare(open_synthetic(clips_per_class=5), 16_000)
-    >>> data, model = TaskData(Task("synthetic", "synthetic"), store), open_model("logmel_stats")
-    >>> method = excerpt_linear_method(Options(frozen=True))(data, model)
-    >>> evaluate(method, data, model, Condition(), seed=0)
-    Traceback (most recent call last):
-    contrastive_audio.errors.UserError: 'logmel_stats' cannot be trained on random excerpts: ...
-  """
-
-  def make_method(data: TaskData, model: Model) -> Method:
-    task_options = dataclasses.replace(options, multi_label=data.multi_label)
-
-    def method(problem: Problem) -> np.ndarray:
-      classifier = excerpt_training.train(
-        model,
-        data.store,
-        problem.final_train,
-        problem.targets,
-        task_options,
-        folder=problem.folder,
-      )
-      return classifier.scores(data.store, problem.test)
-
-    return method
-
-  return make_method
-
-
 def _fit_and_score(
   problem: Problem, rows: ClipRows, keep: Callable[[Choice], None] | None = None
 ) -> np.ndarray:
   """Selects C on the validation clips, fits on all training clips, and scores the test clips."""
-  inverse_strength = logistic.DEFAULT_INVERSE_STRENGTH
-  if len(problem.validation):
-    inverse_strength = logistic.choose_inverse_strength(
-      lambda value: _validation_score(problem, rows, value)
-    )
+  inverse_strength = choose_inverse_strength(problem, rows)
   classifier = _fit(problem, problem.final_train, rows, inverse_strength)
   if keep:
     keep(Choice(problem, inverse_strength, classifier))
   return _score_clips(classifier, problem.test, rows)
+
+
+def choose_inverse_strength(problem: Problem, rows: ClipRows) -> float:
+  """Returns the regularisation that the validation clips choose; the default if there are none.
+
+  Args:
+    problem: one split.
+    rows: embeddings of its clips.
+
+  Example:
+    >>> nothing = np.array([], int)
+    >>> clips = {"train": np.array([0, 1]), "validation": nothing, "test": nothing}
+    >>> problem = Problem(None, None, **clips, targets=np.eye(2), seed=0)
+    >>> choose_inverse_strength(problem, ClipRows(np.arange(2), np.eye(2)))
+    0.1
+  """
+  if not len(problem.validation):
+    return logistic.DEFAULT_INVERSE_STRENGTH
+  return logistic.choose_inverse_strength(lambda value: _validation_score(problem, rows, value))
 
 
 def _validation_score(problem: Problem, rows: ClipRows, inverse_strength: float) -> float:

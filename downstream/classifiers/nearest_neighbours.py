@@ -16,16 +16,21 @@ Cache = Callable[[Model, Store], str]  # -> folder of the embeddings
 
 
 def knn_method(
-  protocol: str = "split", neighbours: int = 10, cache: Cache | None = None
+  protocol: str = "split",
+  neighbours: int = 10,
+  layer: str = "embedding",
+  cache: Cache | None = None,
 ) -> MakeMethod:
   """Returns a function that prepares the method, see `problem.MakeMethod`.
 
   Args:
     protocol: "split": the training clips vote for the test clips, by the cosine similarity of their
       embeddings. "patches": the protocol of mix-back's code, which needs no training clips. All
-      windows of the test clips are each other's gallery, except those of the same clip, and windows
-      vote for their clip.
+      windows of the test clips, one every 50 frames, are each other's gallery, except those of the
+      same clip, and windows vote for their clip.
     neighbours: k of "split".
+    layer: whose output is compared: "embedding", or "projection" of the head, as in mix-back's
+      code.
     cache: `(model, store) -> folder` of the embeddings; None: the user's cache.
 
   Example:
@@ -45,8 +50,10 @@ def knn_method(
   def make_method(data: TaskData, model: Model) -> Method:
     if data.multi_label:
       raise UserError(f"{data.task.name}: clips have several labels, which kNN does not predict")
+    if layer == "projection":
+      model = model.with_head()
     if protocol == "patches":
-      return lambda problem: _vote_by_patches(problem, cache)
+      return lambda problem: _vote_by_patches(problem, model, cache)
     folder = cache and cache(model, data.store)
     embeddings = Embeddings(model, data.store, folder).make().of_clips()
     return lambda problem: _vote_by_clips(problem, embeddings, neighbours)
@@ -61,10 +68,10 @@ def _vote_by_clips(problem: Problem, embeddings: np.ndarray, neighbours: int) ->
   )
 
 
-def _vote_by_patches(problem: Problem, cache: Cache | None) -> np.ndarray:
+def _vote_by_patches(problem: Problem, model: Model, cache: Cache | None) -> np.ndarray:
   tested = problem.data.store.select(problem.test)  # the other clips are not needed
-  folder = cache and cache(problem.model, tested)
-  clips, patches = Embeddings(problem.model, tested, folder).make().of_windows()
+  folder = cache and f"{cache(model, tested)}-hopping"
+  clips, patches = Embeddings(model, tested, folder, "hopping").make().of_windows()
   labels = [problem.data.clips.labels[clip_id] for clip_id in problem.test]
   k = knn.patch_neighbours(clips, len(set(labels)))
   predicted = knn.leave_one_clip_out(patches, clips, labels, k)

@@ -14,8 +14,9 @@ import tensorflow as tf
 from contrastive_audio.errors import UserError, disk_reason
 from contrastive_audio.store.store import Store
 from contrastive_audio.utils.files import make_folder, read_json, write_json
-from downstream.classifiers.classifier import Classifier, Options
+from downstream.classifiers.classifier import Classifier
 from downstream.encoders.models import Model
+from downstream.protocols import Options
 
 _IDENTITY = "training.json"
 
@@ -31,8 +32,9 @@ class TrainingState:
     >>> from contrastive_audio.networks.encoders import frame_cnn
     >>> from contrastive_audio.training.optimizers import Adam
     >>> from downstream.encoders.models import cola_front_end
-    >>> classifier = Classifier(cola_front_end(), frame_cnn(64), num_classes=5)
-    >>> state = TrainingState(classifier, Adam(1e-3), Options(frozen=True, epochs=1))
+    >>> options = Options(frozen=True, epochs=1)
+    >>> classifier = Classifier(cola_front_end(), frame_cnn(64), 5, options)
+    >>> state = TrainingState(classifier, Adam(1e-3), options)
     >>> state.end_epoch({"loss": 1.6, "validation_score": None})
     >>> state.finished
     True
@@ -54,11 +56,12 @@ class TrainingState:
       writes: whether this host saves.
     """
     self.classifier, self.options, self._writes = classifier, options, writes
-    encoder_weights = [] if options.frozen else classifier.encoder.weights
+    is_constant = options.frozen and not options.updates_statistics
+    encoder_weights = [] if is_constant else classifier.encoder.weights
     # Without the seeds of drop-connect, which each step sets.
     self._weights = [w.value for w in (*encoder_weights, *classifier.dense.weights)]
-    stops_early = options.patience is not None
-    self._best = [tf.Variable(w, trainable=False) for w in self._weights if stops_early]
+    self._selects = options.selection != "last"
+    self._best = [tf.Variable(w, trainable=False) for w in self._weights if self._selects]
     self._history = tf.Variable("[]")  # in the checkpoint, so that it fits the weights
     self._manager: tf.train.CheckpointManager | None = None
     self._checkpoint = tf.train.Checkpoint(
@@ -113,15 +116,15 @@ class TrainingState:
       self._save(self._manager)
 
   def conclude(self) -> None:
-    """Gives the classifier the weights of its best epoch; if it never stops early, of the last."""
+    """Gives the classifier the weights of its best epoch; with selection="last", of the last."""
     self.classifier.best_epoch = self._best_epoch()
     for best, weight in zip(self._best, self._weights):
       weight.assign(best)
 
   def _best_epoch(self) -> int:
-    """Returns the first epoch with the best score; if it never stops early, the last epoch."""
+    """Returns the first epoch with the best score; with selection="last", the last epoch."""
     history = self.classifier.history
-    if self.options.patience is None or not history:
+    if not self._selects or not history:
       return len(history)
     return 1 + int(np.argmax([row["validation_score"] for row in history]))
 
@@ -172,7 +175,7 @@ def training_identity(
   }
   digests = {name: _digest(array.tobytes()) for name, array in arrays.items()}
   return {
-    **dataclasses.asdict(options),
+    **json.loads(json.dumps(dataclasses.asdict(options))),
     "model": _digest(model.identity.encode()),
     "data set": _digest(store.digest.encode()),
     **digests,

@@ -55,7 +55,8 @@ def embed_to_file(
     'bell/000.flac'
   """
   parts_folder = f"{output}.parts"
-  embeddings = Embeddings(model, store, parts_folder, frames).make()
+  windows = "frames" if frames else "covering"
+  embeddings = Embeddings(model, store, parts_folder, windows).make()
   if projector_folder:
     _write_projector(projector_folder, embeddings, model, store)
   if store.num_skipped:

@@ -41,21 +41,23 @@ class Embeddings:
     (20, 128)
   """
 
-  def __init__(self, model: Model, store: Store, folder: str | None = None, frames: bool = False):
+  def __init__(
+    self, model: Model, store: Store, folder: str | None = None, windows: str = "covering"
+  ):
     """Opens or creates the folder of the parts; embeds nothing yet.
 
     Args:
       model: what embeds the clips.
       store: the clips, at the model's rate.
       folder: where the parts are; None: in the user's cache.
-      frames: an embedding every 50 ms, instead of the windows whose mean is the clip's embedding.
+      windows: "covering", whose mean is the clip's embedding; another of protocols.WINDOWS; or
+        "frames", an embedding every 50 ms.
 
     Raises:
       UserError: the folder holds parts of other embeddings.
     """
-    self._model, self._store, self._frames = model, store, frames
+    self._model, self._store, self._windows = model, store, windows
     self._bounds = _bounds(store)
-    windows = "frames" if frames else "covering"
     plan = {
       "model": model.identity,
       "clips": store.digest,
@@ -108,8 +110,7 @@ class Embeddings:
 
   def _make_part(self, number: int, bar: tqdm.tqdm) -> None:
     clip_ids = range(self._bounds[number], self._bounds[number + 1])
-    embedder = self._model.embedder
-    embed = embedder.embed_frames if self._frames else embedder.embed_windows
+    embed = self._model.window_embedder(self._windows)
     clips, values = [], []
     for clip_id, windows in zip(clip_ids, embed(map(self._store.wave, clip_ids))):
       self._require_finite(windows, clip_id)

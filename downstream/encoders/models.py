@@ -10,10 +10,11 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from contrastive_audio.errors import UserError
@@ -41,9 +42,9 @@ class Model:
     embedder: a ClipEmbedder, or another Embedder.
     front_end: its FrontEnd; None if there is nothing to train.
     encoder: its encoder, `[B, T, F, 1] -> [B, D]`; None if there is nothing to train.
+    head: its projection head, `[B, D] -> [B, P]`; None if it is not known.
 
   Example:
-    >>> import numpy as np
     >>> model = open_model("logmel_stats")
     >>> second = np.zeros(model.sample_rate_hz, np.float32)
     >>> next(iter(model.embedder.embed([second]))).shape == (model.embedding_size,)
@@ -57,6 +58,36 @@ class Model:
   embedder: Embedder
   front_end: FrontEnd | None = None
   encoder: keras.Model | None = None
+  head: keras.Model | None = None
+
+  def window_embedder(self, windows: str) -> Callable[[Iterable[np.ndarray]], Iterator[np.ndarray]]:
+    """Returns a function that yields the embeddings `[W, D]` of the windows of each wave.
+
+    Args:
+      windows: "frames", or one of protocols.WINDOWS; SavedModels and baselines have no others than
+        "covering", which take their place.
+    """
+    if windows == "frames":
+      return self.embedder.embed_frames
+    if windows == "covering" or self.front_end is None or self.encoder is None:
+      return self.embedder.embed_windows
+    cut = getattr(FrontEnd, windows)
+    return ClipEmbedder(ClipEncoder(self.front_end, self.encoder, cut)).embed_windows
+
+  def with_head(self) -> "Model":
+    """Returns the model whose embeddings are the projections of this one.
+
+    Raises:
+      UserError: it has no head.
+    """
+    if self.front_end is None or self.encoder is None or self.head is None:
+      raise UserError(
+        f"--model={self.name} has no projection head: choose --layer=embedding, or a run that this "
+        "version has trained (with head.keras)"
+      )
+    log_mels = keras.Input(self.encoder.input_shape[1:])
+    network = keras.Model(log_mels, self.head(self.encoder(log_mels)), name="projections")
+    return keras_model(self.name, f"{self.identity} head", self.front_end, network)
 
 
 def open_model(name: str, seed: int = 0) -> Model:
@@ -82,9 +113,9 @@ def open_model(name: str, seed: int = 0) -> Model:
     return _open_random(name, seed)
   if os.path.exists(os.path.join(name, "config.json")):
     run = Run.open(name)
-    encoder = run.encoder()
+    encoder, head = run.encoder(), run.head()
     digest = _digest_of_files([run.path("encoder.keras")])
-    return keras_model(name, digest, run.front_end(), encoder)
+    return keras_model(name, digest, run.front_end(), encoder, head)
   return _open_saved_model(name)
 
 
@@ -119,16 +150,24 @@ def _open_random(name: str, seed: int) -> Model:
   network = name.removeprefix(RANDOM)
   keras.utils.set_random_seed(seed)
   if network == "efficientnet_b0":
-    front_end = cola_front_end()
+    front_end, head = cola_front_end(), None
     encoder = encoders.efficientnet_b0(front_end.num_mels)
   else:
     run = Run.open(network)
     front_end, encoder = run.front_end(), keras.models.clone_model(run.encoder())
+    head = run.head()
+    head = head and keras.models.clone_model(head)
   digest = f"{network} {seed} {tf.__version__} {keras.__version__}"
-  return keras_model(name, digest, front_end, encoder)
+  return keras_model(name, digest, front_end, encoder, head)
 
 
-def keras_model(name: str, digest: str, front_end: FrontEnd, encoder: keras.Model) -> Model:
+def keras_model(
+  name: str,
+  digest: str,
+  front_end: FrontEnd,
+  encoder: keras.Model,
+  head: keras.Model | None = None,
+) -> Model:
   """Returns the Model of a Keras encoder.
 
   Args:
@@ -136,6 +175,7 @@ def keras_model(name: str, digest: str, front_end: FrontEnd, encoder: keras.Mode
     digest: a text that changes whenever the weights may have changed.
     front_end: of the encoder.
     encoder: `[B, T, F, 1] -> [B, D]`.
+    head: its projection head, if it is known.
 
   Example:
     >>> model = keras_model("untrained", "", cola_front_end(), encoders.frame_cnn(64))
@@ -153,6 +193,7 @@ def keras_model(name: str, digest: str, front_end: FrontEnd, encoder: keras.Mode
     embedder=ClipEmbedder(ClipEncoder(front_end, encoder)),
     front_end=front_end,
     encoder=encoder,
+    head=head,
   )
 
 

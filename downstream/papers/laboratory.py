@@ -8,6 +8,7 @@ keys-*.txt      the clips of pre-training
 """
 
 import dataclasses
+import json
 import math
 import os
 import shutil
@@ -18,34 +19,17 @@ from contrastive_audio.cli.console import line
 from contrastive_audio.errors import UserError
 from contrastive_audio.store.store import Store
 from contrastive_audio.utils.files import make_folder, write_json
+from downstream import protocols
 from downstream.cards.opening import open_task, require_data
 from downstream.cards.task_data import TaskData
 from downstream.choices import TaskChoice
-from downstream.classifiers.classifier import Options
-from downstream.classifiers.fine_tuning import fine_tuning_method
-from downstream.classifiers.linear_evaluation import cached_linear_method
-from downstream.classifiers.nearest_neighbours import knn_method
-from downstream.classifiers.problem import MakeMethod
 from downstream.encoders.models import Model, digest_of_file, open_model
 from downstream.evaluation import evaluate
 from downstream.evaluation_files import Result
-from downstream.papers import result_files
+from downstream.papers import methods, result_files
 from downstream.papers.measurement import LaboratoryRequest, Measurement, Pretraining
 from downstream.papers.obstacles import Obstacles, TaskUnusable
 from downstream.papers.pretrainings import Pretrainings
-
-# Name of a method -> `(laboratory, seed) -> MakeMethod`.
-METHODS: dict[str, Callable[["Laboratory", int], MakeMethod]] = {
-  "linear": lambda laboratory, _: cached_linear_method(cache=laboratory.embeddings_folder),
-  "knn": lambda laboratory, _: knn_method(cache=laboratory.embeddings_folder),
-  "knn_patches": lambda laboratory, _: knn_method("patches", cache=laboratory.embeddings_folder),
-  "finetune": lambda laboratory, seed: laboratory.fine_tuning(seed),
-  # A tenth of the learning rate, as mix-back's released configuration fine-tunes.
-  "finetune_slowly": lambda laboratory, seed: laboratory.fine_tuning(seed, learning_rate=1e-4),
-  "finetune_from_linear": lambda laboratory, seed: laboratory.fine_tuning(
-    seed, learning_rate=1e-4, start="linear", batchnorm="fixed"
-  ),
-}
 
 
 class Laboratory:
@@ -108,16 +92,6 @@ class Laboratory:
     name = f"{model.identity[:16]}-{store.digest[:16]}"
     return os.path.join(self.folder, "embeddings", name)
 
-  def fine_tuning(self, seed: int, **options: Any) -> MakeMethod:
-    """Returns the method of fine-tuning, within the budget of the laboratory.
-
-    Args:
-      seed: of the classifier.
-      **options: fields of classifier.Options.
-    """
-    defaults = {"epochs": self._request.epochs, "patience": 10, "seed": seed}
-    return fine_tuning_method(Options(frozen=False, **(defaults | options)))
-
   def _measure(self, measurement: Measurement, seed: int) -> float:
     model = self.model(measurement.model, seed)
     path, settings = self._result_file(measurement, seed)
@@ -132,8 +106,8 @@ class Laboratory:
     """Returns the path of the result file and everything that the result depends on."""
     model = self._pretrainings.name_of(measurement.model, seed)
     settings = dataclasses.asdict(measurement) | {"model": model, "seed": seed}
-    if measurement.method.startswith("finetune"):
-      settings["epochs"] = self._request.epochs
+    if options := self._options(measurement, model, seed):
+      settings["options"] = json.loads(json.dumps(dataclasses.asdict(options)))
     settings["weights"] = _digest_of_weights(model)
     return os.path.join(self.folder, "results", result_files.file_name(settings)), settings
 
@@ -150,8 +124,20 @@ class Laboratory:
   def _evaluate(self, measurement: Measurement, name: str, seed: int, state: str) -> Result:
     model = self._open(("model", name, seed), lambda: open_model(name, seed))
     data = self._usable_task(measurement.task, model.sample_rate_hz, seed)
-    method = METHODS[measurement.method](self, seed)(data, model)
+    options = self._options(measurement, name, seed)
+    method = methods.make_method(measurement.method, options, self.embeddings_folder)(data, model)
     return evaluate(method, data, model, measurement.condition, seed, state)
+
+  def _options(self, measurement: Measurement, name: str, seed: int) -> protocols.Options | None:
+    """Returns how the method of a measurement trains on excerpts; None if it does not."""
+    model, request = measurement.model, self._request
+    if isinstance(model, Pretraining):
+      system = model.system
+    else:
+      system = protocols.resolve(protocols.PAPER, name)
+    return methods.excerpt_options(
+      measurement.method, request.protocol, system, request.epochs, seed
+    )
 
   def _usable_task(self, task: str, sample_rate_hz: int, seed: int) -> TaskData:
     try:

@@ -47,7 +47,7 @@ class Measurement:
 
   Attributes:
     model: a Pretraining, or what `--model` takes; `{seed}` in it stands for the seed.
-    method: a key of laboratory.METHODS.
+    method: one of methods.METHODS.
     task: as `--task` takes it.
     condition: how many training labels are seen.
 
@@ -71,7 +71,9 @@ class LaboratoryRequest:
     suite: "small" or "papers".
     location: where data sets are.
     audio_root: folder that holds the folders esc10 and philharmonia, for the tasks that need them.
-    epochs: largest number of epochs of a fine-tuning.
+    protocol: "paper", that of each paper, or "cached": logistic regression on embeddings, and
+      fine-tuning with early stopping.
+    epochs: largest number of epochs of a training on labels; None: that of the protocol.
     pretraining_dataset: for the suite "papers"; None: that of each paper.
     pretraining_tasks: tasks whose training clips pre-train; None: those of the suite.
 
@@ -87,7 +89,8 @@ class LaboratoryRequest:
   suite: str = "small"
   location: DataLocation = dataclasses.field(default_factory=DataLocation)
   audio_root: str | None = None
-  epochs: int = 50
+  protocol: str = "cached"
+  epochs: int | None = None
   pretraining_dataset: str | None = None
   pretraining_tasks: tuple[str, ...] | None = None
 

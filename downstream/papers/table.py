@@ -38,7 +38,7 @@ class Variant:
   Attributes:
     name: human-readable.
     model: a Pretraining, or what `--model` takes; None: only published numbers are shown.
-    method: a key of laboratory.METHODS.
+    method: one of methods.METHODS.
     column: its name in `published_scores`, or None.
 
   Example:

@@ -14,10 +14,10 @@ from tests.support import command, environment, tone, write_clips
 FLAGS = {
   "linear": """model task output labels_per_class label_noise protocol train_on audio_root metric
     data_dir manual_dir store_dir max_bad_fraction gpu_memory_growth seed learning_rate batch_size
-    epochs""",
-  "knn": """model task output labels_per_class label_noise protocol neighbours audio_root metric
-    data_dir manual_dir store_dir max_bad_fraction gpu_memory_growth seed""",
-  "finetune": """model task output labels_per_class label_noise audio_root metric data_dir
+    epochs batchnorm""",
+  "knn": """model task output labels_per_class label_noise protocol neighbours layer audio_root
+    metric data_dir manual_dir store_dir max_bad_fraction gpu_memory_growth seed""",
+  "finetune": """model task output labels_per_class label_noise protocol audio_root metric data_dir
     manual_dir store_dir max_bad_fraction seed learning_rate batch_size epochs frozen patience start
     batchnorm strategy gpu_memory_growth""",
   "embed": """model input output frames projector keys split data_dir manual_dir store_dir
@@ -111,7 +111,14 @@ MISTAKES = [
       (["clips"], "unexpected argument 'clips': options are written --name=value"),
     )
   ),
-  ("linear", EVALUATE, ["--protocol=x"], "--protocol=x: value should be one of <cached|paper>"),
+  ("linear", EVALUATE, ["--protocol=x"], "--protocol=x: value should be one of <cached|cola|m"),
+  ("linear", EVALUATE, ["--epochs=5"], "--epochs is for training on excerpts: choose --protocol="),
+  (
+    "linear",
+    EVALUATE,
+    ["--protocol=paper", "--train_on=windows"],
+    "--train_on=windows is for --protocol=cached; paper trains on excerpts",
+  ),
   ("linear", EVALUATE, ["--train_on=x"], "--train_on=x: value should be one of <clips|windows>"),
   ("knn", EVALUATE, ["--protocol=x"], "--protocol=x: value should be one of <split|patches>"),
   ("knn", EVALUATE, ["--neighbours=0"], "--neighbours=0: 0 is not "),

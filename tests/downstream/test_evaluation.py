@@ -70,15 +70,18 @@ def test_finetune_trains_and_evaluates(place, tiny_run, frozen):
 
 
 @pytest.mark.slow
-def test_both_protocols_learn_classes_that_are_easy(place, tiny_run):
+def test_all_protocols_learn_classes_that_are_easy(place, tiny_run):
   scores = {}
-  for protocol in ("cached", "paper"):
+  for protocol in ("cached", "paper", "mixback"):
     options = [f"--model={tiny_run}", f"--protocol={protocol}", f"--output=out-{protocol}"]
-    run("linear", place, *options, "--learning_rate=0.1", "--epochs=150")
+    if protocol != "cached":
+      options += ["--learning_rate=0.1", "--epochs=150", "--batch_size=8"]
+    run("linear", place, *options)
     result = json.loads((place / f"out-{protocol}" / "result.json").read_text())
     scores[protocol] = result["results"][0]["score"]
   assert scores["cached"] >= 87.5
-  assert scores["paper"] >= 75  # four features, not standardised; chance is 50
+  # Four features, not standardised; chance is 50.
+  assert min(scores["paper"], scores["mixback"]) >= 75
 
 
 def test_noise_falls_on_training_labels_and_scores_are_of_true_labels(data, baseline):

@@ -48,7 +48,7 @@ def make_run(folder, network, encoder=None):
       layer.moving_variance.assign(rng.uniform(0.5, 1.5, layer.moving_variance.shape))
     elif isinstance(layer, keras.layers.Normalization):
       layer.set_weights([np.array([0.1]), np.array([0.8]), np.array(1)])
-  run.save_encoder(encoder)
+  run.save_networks(encoder)
   return run
 
 

@@ -102,7 +102,7 @@ def test_a_classifier_belongs_to_its_encoder(small_run, tmp_path):
   other = make_run(tmp_path / "other", "frame_cnn")
   encoder = other.encoder()
   encoder.layers[1].kernel.assign(1.1 * encoder.layers[1].kernel)
-  other.save_encoder(encoder)
+  other.save_networks(encoder)
   make_classifier(small_run).save(str(tmp_path / "head"))
   with pytest.raises(UserError, match=r"trained on another encoder \(runs/x\).*other values"):
     export.export(other, "saved_model", None, str(tmp_path / "head"))

@@ -1,5 +1,6 @@
 """One step: the loss, what is dropped, and numbers that are not finite."""
 
+import dataclasses
 import re
 
 import numpy as np
@@ -11,6 +12,8 @@ from contrastive_audio.distributed.hosts import Hosts
 from contrastive_audio.errors import UserError
 from contrastive_audio.networks import encoders
 from contrastive_audio.store import preparation
+from contrastive_audio.views.excerpts import ExcerptPairs
+from downstream import protocols
 from downstream.classifiers import excerpt_training
 from downstream.classifiers.classifier import Classifier
 from downstream.classifiers.gradient_step import GradientStep
@@ -38,9 +41,9 @@ from tests.support import assert_close
   ],
 )
 def test_the_loss_is_the_cross_entropy_of_softmax_or_sigmoid(model, multi_label, targets, expected):
-  classifier = Classifier(FRONT_END, model.encoder, 2)
-  chosen = options(multi_label=multi_label, frozen=True)
-  step = GradientStep(classifier, FRONT_END, chosen, Hosts())
+  chosen = options(metric="mAP" if multi_label else "accuracy", frozen=True)
+  classifier = Classifier(FRONT_END, model.encoder, 2, chosen)
+  step = GradientStep(classifier, FRONT_END, chosen, Hosts(), steps_per_epoch=1)
   logits = np.array([[0.5, -2.0]] * 3, "f")
   assert_close(step._loss(np.array([targets] * 3, "f"), logits), expected, atol=1e-6)
 
@@ -76,6 +79,41 @@ def test_either_of_loss_and_gradient_is_enough_to_end_it(
 def test_an_exploding_learning_rate_is_told(model, clip_store, targets):
   with pytest.raises(UserError, match=r"^epoch \d+, step \d+: .*learning rate 1e\+38"):
     excerpt_training.train(model, clip_store, ALL, targets, options(learning_rate=1e38, epochs=5))
+
+
+def test_sgd_drops_its_rate_after_two_and_four_fifths_of_the_epochs(model):
+  """mix-back, released configuration: of 200 epochs after 80 and after 160."""
+  chosen = protocols.LINEAR["mixback"]
+  classifier = Classifier(FRONT_END, model.encoder, 2, chosen)
+  step = GradientStep(classifier, FRONT_END, chosen, Hosts(), steps_per_epoch=10)
+  rates = []
+  for number in (0, 799, 800, 1599, 1600, 1999):
+    step.optimizer.iterations.assign(number)
+    rates.append(float(step.optimizer.learning_rate))
+  assert_close(rates, [0.1, 0.1, 0.01, 0.01, 0.001, 0.001], rtol=1e-6)
+
+
+def test_sgd_is_that_of_pytorch(model, clip_store, targets):
+  """Two steps on all clips at once, by the formula of torch.optim.SGD, in NumPy."""
+  chosen = options(frozen=True, optimizer="sgd", learning_rate=0.1, batch_size=12, epochs=2)
+  chosen = dataclasses.replace(chosen, drops=(1.0,))
+  classifier = excerpt_training.train(model, clip_store, ALL, targets, chosen)
+  # The same excerpts, and the gradients of softmax regression on their embeddings.
+  start = excerpt_training.train(
+    model, clip_store, ALL, targets, dataclasses.replace(chosen, epochs=1, learning_rate=NO_UPDATE)
+  )
+  kernel, velocity = start.dense.kernel.numpy(), 0.0
+  bias, bias_velocity = np.zeros(2, "f"), 0.0
+  pairs = ExcerptPairs(clip_store, 12, FRONT_END.layout, chosen.seed)
+  for step, excerpts in enumerate(pairs.dataset(0, 2, parallel=False)):
+    rows = model.encoder(FRONT_END(excerpts[:, 0])[..., None], training=False).numpy()
+    labels = targets[pairs.clip_ids(step, (0, 1)).numpy()]
+    errors = (tf.nn.softmax(rows @ kernel + bias).numpy() - labels) / len(rows)
+    velocity = 0.9 * velocity + rows.T @ errors + 1e-4 * kernel
+    bias_velocity = 0.9 * bias_velocity + errors.sum(axis=0) + 1e-4 * bias
+    kernel, bias = kernel - 0.1 * velocity, bias - 0.1 * bias_velocity
+  assert_close(classifier.dense.kernel.numpy(), kernel, atol=1e-5)
+  assert_close(classifier.dense.bias.numpy(), bias, atol=1e-5)
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from contrastive_audio.cli.open_data import DataLocation
+from contrastive_audio.errors import UserError
 from contrastive_audio.monitoring import knn
 from downstream.cards.opening import open_task
 from downstream.choices import Condition, TaskChoice
@@ -18,7 +19,7 @@ from tests.support import write_clips
 def data(tmp_path_factory):
   """A task of 2 classes of 20 clips."""
   folder = tmp_path_factory.mktemp("neighbours")
-  write_clips(folder / "clips", clips=20, seconds=1)
+  write_clips(folder / "clips", clips=20, seconds=2.5)
   location = DataLocation(store_dir=str(folder / "stores"))
   return open_task(TaskChoice(f"folder:{folder / 'clips'}"), location, 16_000)
 
@@ -30,7 +31,7 @@ def baseline():
 
 def test_knn_by_split_equals_a_naive_loop(data, baseline, tmp_path):
   cache = str(tmp_path / "cache")
-  method = knn_method("split", 3, lambda model, store: cache)(data, baseline)
+  method = knn_method("split", 3, cache=lambda model, store: cache)(data, baseline)
   rows = Embeddings(baseline, data.store, cache).of_clips()
   seen = []
 
@@ -47,10 +48,12 @@ def test_knn_by_split_equals_a_naive_loop(data, baseline, tmp_path):
     assert scores[row].argmax() == votes.argmax()
 
 
-def test_patches_of_the_test_clips_vote_for_each_other_as_in_a_naive_loop(data, tiny_run, tmp_path):
+@pytest.mark.parametrize("layer", ["embedding", "projection"])
+def test_patches_of_the_test_clips_vote_for_each_other_as_in_a_naive_loop(
+  data, tiny_run, tmp_path, layer
+):
   model = models.open_model(str(tiny_run))
-  cache = lambda model, store: str(tmp_path / store.digest[:8])  # noqa: E731
-  method = knn_method("patches", cache=cache)(data, model)
+  method = knn_method("patches", layer=layer, cache=lambda model, store: str(tmp_path))(data, model)
   seen = []
 
   def spy(problem):
@@ -59,8 +62,8 @@ def test_patches_of_the_test_clips_vote_for_each_other_as_in_a_naive_loop(data, 
 
   evaluate(spy, data, model, Condition(), seed=0)
   ((problem, scores),) = seen
-  front_end = list(model.embedder.embed_windows(map(data.store.wave, problem.test)))
-  unit = [w / np.linalg.norm(w, axis=1, keepdims=True) for w in front_end]
+  unit = [unit_patches(model, data.store.wave(clip), layer) for clip in problem.test]
+  assert {len(patches) for patches in unit} == {2}
   classes = data.targets()[problem.test].argmax(axis=1)
   k = knn.patch_neighbours(np.repeat(np.arange(len(unit)), list(map(len, unit))), 2)
   for clip, patches in enumerate(unit):
@@ -70,3 +73,18 @@ def test_patches_of_the_test_clips_vote_for_each_other_as_in_a_naive_loop(data, 
       nearest = sorted(others, key=lambda other: -(patch @ other[0]))[:k]
       votes.append(np.bincount([c for _, c in nearest], minlength=2).argmax())
     assert scores[clip].argmax() == np.bincount(votes, minlength=2).argmax()
+
+
+def unit_patches(model, wave, layer):
+  """Unit vectors of the windows of a clip, one every 96 frames; the rest is dropped."""
+  starts = range(0, len(wave) - 15_600 + 1, 96 * 160)
+  excerpts = np.stack([wave[start : start + 15_600] for start in starts])
+  patches = model.encoder(model.front_end(excerpts)[..., None], training=False)
+  if layer == "projection":
+    patches = model.head(patches, training=False)
+  return patches.numpy() / np.linalg.norm(patches, axis=1, keepdims=True)
+
+
+def test_a_model_without_a_head_has_no_projections(data, baseline):
+  with pytest.raises(UserError, match="logmel_stats has no projection head: choose --layer=embed"):
+    knn_method("patches", layer="projection")(data, baseline)

@@ -5,7 +5,6 @@ import json
 import re
 
 import pytest
-import tensorflow as tf
 
 from contrastive_audio.errors import UserError
 from downstream.classifiers import excerpt_training
@@ -30,38 +29,38 @@ from tests.support import assert_close
     (2, [0.2, 0.5, 0.5, 0.4], 2, 4),
     (2, [0.2, 0.1, 0.3, 0.3, 0.3], 3, 5),
     (1, [0.1, 0.2, 0.3, 0.4, 0.5, 0.6], 6, 6),
-    (None, [0.6, 0.5, 0.4, 0.3, 0.2, 0.1], 6, 6),
+    (None, [0.6, 0.5, 0.7, 0.3, 0.2, 0.1], 3, 6),
   ],
 )
-def test_early_stopping_takes_the_weights_of_the_best_epoch(
+def test_selection_takes_the_weights_of_the_best_epoch(
   model, clip_store, targets, halves, monkeypatch, patience, scores, best, epochs
 ):
   monkeypatch.setattr(excerpt_training, "score", doctored(scores))
-  classifier = excerpt_training.train(
-    model, clip_store, halves[0], targets, options(patience=patience, epochs=6), halves[1]
-  )
+  chosen = options(selection="best", patience=patience, epochs=6)
+  classifier = excerpt_training.train(model, clip_store, halves[0], targets, chosen, halves[1])
   assert (classifier.epochs, classifier.best_epoch) == (epochs, best)
   assert [row["validation_score"] for row in classifier.history] == scores
   shorter = excerpt_training.train(model, clip_store, halves[0], targets, options(epochs=best))
   assert_same(results(classifier), results(shorter))
 
 
+@pytest.mark.parametrize("metric", ["accuracy", "macro_accuracy"])
 @pytest.mark.parametrize("frozen", [True, False])
-def test_the_validation_score_is_that_of_the_epoch(
-  model, clip_store, targets, halves, monkeypatch, frozen
+def test_the_validation_score_is_that_of_the_epoch_by_the_metric_of_the_task(
+  model, clip_store, targets, halves, monkeypatch, frozen, metric
 ):
   """It is computed from what the classifier, as it is then, says of the validation clips."""
   seen, score = [], excerpt_training.score
   monkeypatch.setattr(excerpt_training, "score", lambda *call: seen.append(call) or score(*call))
   to_train, held_out = halves
   classifier = excerpt_training.train(
-    model, clip_store, to_train, targets, options(frozen=frozen, epochs=3), held_out
+    model, clip_store, to_train, targets, options(frozen=frozen, epochs=3, metric=metric), held_out
   )
   assert len(seen) == 3
-  metric, labels, logits = seen[-1]
-  assert_close(tf.nn.softmax(logits), classifier.scores(clip_store, held_out), atol=1e-6)
+  used_metric, labels, scores = seen[-1]
+  assert_close(scores, classifier.scores(clip_store, held_out), atol=1e-6)
   assert_close(labels, targets[held_out])
-  assert metric == "accuracy"
+  assert used_metric == metric
   assert [row["validation_score"] for row in classifier.history] == [score(*call) for call in seen]
 
 
@@ -69,7 +68,7 @@ def test_the_validation_score_is_that_of_the_epoch(
 def test_an_interrupted_training_goes_on_and_ends_the_same(
   model, clip_store, targets, halves, tmp_path, monkeypatch, frozen
 ):
-  changes = {"frozen": frozen, "epochs": 4, "patience": 3, "batch_size": 2}
+  changes = {"frozen": frozen, "epochs": 4, "selection": "best", "patience": 3, "batch_size": 2}
   call = (model, clip_store, halves[0], targets, options(**changes), halves[1])
   uninterrupted = excerpt_training.train(*call)
   for step in (2, 9):  # of twelve: before anything is saved, and late
@@ -100,7 +99,8 @@ def test_a_resume_trains_only_the_epochs_that_are_left(
 def test_a_finished_training_is_read_not_repeated(
   model, clip_store, targets, halves, tmp_path, monkeypatch
 ):
-  call = (model, clip_store, halves[0], targets, options(epochs=3, patience=1), halves[1], tmp_path)
+  chosen = options(epochs=3, selection="best", patience=1)
+  call = (model, clip_store, halves[0], targets, chosen, halves[1], tmp_path)
   monkeypatch.setattr(excerpt_training, "score", doctored([0.5, 0.4]))
   finished = excerpt_training.train(*call)
   crash_at(1, monkeypatch)

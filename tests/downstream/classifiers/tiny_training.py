@@ -5,26 +5,26 @@ import dataclasses
 import keras
 import numpy as np
 
-from downstream.classifiers.classifier import Options
 from downstream.classifiers.gradient_step import GradientStep
 from downstream.encoders import models
+from downstream.protocols import Options
 
 NO_UPDATE = 1e-12  # a learning rate
 FRONT_END = models.cola_front_end()
 ALL = np.arange(12)
 
 
-def tiny_encoder(seed=0, dropout=0.2):
-  """Convolution, BatchNorm, dropout: whatever a training can change; D = 240."""
+def tiny_encoder(seed=0, dropout=0.2, num_mels=FRONT_END.num_mels):
+  """Convolution, BatchNorm, dropout: whatever a training can change; D = 240 for 64 bands."""
   keras.utils.set_random_seed(seed)
   layers = [
-    keras.Input([None, FRONT_END.num_mels, 1]),
+    keras.Input([None, num_mels, 1]),
     keras.layers.Conv2D(16, 5, 4),
     keras.layers.BatchNormalization(momentum=0.5),
     keras.layers.ReLU(),
     keras.layers.Dropout(dropout),
     # The mean over time only: tones differ in their frequencies.
-    keras.layers.Reshape([-1, 15 * 16]),
+    keras.layers.Reshape([-1, (num_mels - 1) // 4 * 16]),
     keras.layers.GlobalAveragePooling1D(),
   ]
   return keras.Sequential(layers, name="tiny")

@@ -55,7 +55,7 @@ def test_a_killed_call_goes_on_and_a_damaged_part_is_made_again(
 def test_parts_of_another_model_are_refused(model, store, tmp_path):
   Embeddings(model, store, str(tmp_path / "e")).make()
   with pytest.raises(UserError, match="holds embeddings of another kind \\(windows\\)"):
-    Embeddings(model, store, str(tmp_path / "e"), frames=True)
+    Embeddings(model, store, str(tmp_path / "e"), windows="frames")
   (tmp_path / "e" / "plan.json").write_text("{")
   with pytest.raises(UserError, match="cannot read .*plan.json: delete its folder"):
     Embeddings(model, store, str(tmp_path / "e"))

@@ -10,7 +10,7 @@ from contrastive_audio.cli.open_data import DataLocation
 from contrastive_audio.errors import UserError
 from downstream.choices import Condition
 from downstream.evaluation_files import Result
-from downstream.papers.laboratory import METHODS, Laboratory
+from downstream.papers.laboratory import Laboratory
 from downstream.papers.measurement import LaboratoryRequest, Measurement, Pretraining
 from tests.downstream.cards import fake_corpora
 
@@ -61,9 +61,13 @@ def test_a_run_that_was_trained_again_is_measured_again(tmp_path):
   assert len(laboratory.evaluated) == 2
 
 
-def test_every_method_can_be_made(tmp_path):
-  laboratory = small(tmp_path)
-  assert all(callable(make(laboratory, 0)) for make in METHODS.values())
+@pytest.mark.parametrize("change", [{"protocol": "paper"}, {"epochs": 3}])
+def test_a_number_of_another_protocol_is_another_number(tmp_path, change):
+  measurement = Measurement("random:efficientnet_b0", "finetune", "digit")
+  small(tmp_path).measure(measurement, 0)
+  other = CountingLaboratory(dataclasses.replace(small(tmp_path)._request, **change))
+  other.measure(measurement, 0)
+  assert len(other.evaluated) == 1
 
 
 @pytest.mark.slow
