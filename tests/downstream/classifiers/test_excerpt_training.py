@@ -10,6 +10,7 @@ import pytest
 from contrastive_audio.distributed.hosts import Hosts
 from contrastive_audio.errors import UserError
 from contrastive_audio.networks import encoders
+from downstream import protocols
 from downstream.classifiers import excerpt_training, logistic
 from downstream.classifiers.classifier import Classifier
 from tests.downstream.classifiers.tiny_training import (
@@ -121,6 +122,16 @@ def test_training_separates_two_classes(model, clip_store, targets, halves, froz
     model, clip_store, to_train, targets, options(frozen=frozen, epochs=60, learning_rate=1e-2)
   )
   assert classifier.history[-1]["loss"] < 0.5 * classifier.history[0]["loss"]
+  scores = classifier.scores(clip_store, held_out)
+  assert (scores.argmax(axis=1) == targets[held_out].argmax(axis=1)).all()
+
+
+@pytest.mark.parametrize("name", protocols.LINEAR)
+def test_the_protocols_of_the_papers_separate_two_classes(model, clip_store, targets, halves, name):
+  to_train, held_out = halves
+  chosen = protocols.choose(protocols.LINEAR, name, {"epochs": 60}, seed=3)
+  chosen = dataclasses.replace(chosen, learning_rate=0.1 if chosen.optimizer == "sgd" else 1e-2)
+  classifier = excerpt_training.train(model, clip_store, to_train, targets, chosen, held_out)
   scores = classifier.scores(clip_store, held_out)
   assert (scores.argmax(axis=1) == targets[held_out].argmax(axis=1)).all()
 
