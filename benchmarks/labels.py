@@ -86,6 +86,7 @@ def labels_table(task: str) -> Table:
     Variant("COLA small, fine-tuned", small, "finetune_from_linear"),
     Variant("COLA small, fine-tuned from a random classifier", small, "finetune_slowly"),
     Variant("COLA small, fine-tuned at 1e-3", small, "finetune"),
+    Variant("random weights, fine-tuned from a linear classifier", random, "finetune_from_linear"),
     Variant("from scratch", random, "finetune"),
     Variant("from scratch at 1e-4", random, "finetune_slowly"),
     Variant("COLA small, linear", small),

@@ -35,7 +35,9 @@ _SMALL = (
   Task(
     "digit_unseen_speaker",
     "spoken_digit",
-    split_rules.LeaveOneGroupOut("each speaker tests once, and the others train"),
+    split_rules.LeaveOneGroupOut(
+      "recordings 0 to 4 of each speaker test once, and the other speakers train", _DIGITS_TEST
+    ),
     classes="10, digits",
     **_SPOKEN_DIGIT,
   ),
@@ -62,4 +64,5 @@ _SMALL = (
 )
 
 CARDS = {card.name: card for card in (*_SMALL, *cola.CARDS, *sound_events.CARDS)}
-SUITES = {"small": ("digit", "speaker", "digit_unseen_speaker", "esc10", "instrument")}
+# Pre-training on the small suite hears no test clip of these tasks; of esc10 it hears folds 1 to 4.
+SUITES = {"small": ("digit", "speaker", "digit_unseen_speaker", "esc10_fold5", "instrument")}

@@ -64,21 +64,31 @@ class FoldsByKey:
 
 @dataclasses.dataclass(frozen=True)
 class LeaveOneGroupOut:
-  """Each group (speaker, recording) tests once, and the others train.
+  r"""Each group (speaker, recording) tests once, and the others train.
 
   Attributes:
     description: human-readable.
+    tested: chooses clips by their names; the others of a group neither test nor train when it is
+      its turn. None: all clips test.
 
   Example:
-    >>> rule = LeaveOneGroupOut("each speaker tests once")
-    >>> [split.name for split in rule(Clips(["a", "b"], ["x"] * 2, ["ann", "bob"], [None] * 2), 0)]
-    ['group ann', 'group bob']
+    >>> rule = LeaveOneGroupOut("each speaker tests once", ByKey(r"(\d)", ("0",), ""))
+    >>> clips = Clips(["a0", "a1", "b0"], ["x"] * 3, ["ann", "ann", "bob"], [None] * 3)
+    >>> [(split.name, split.train.tolist(), split.test.tolist()) for split in rule(clips, seed=0)]
+    [('group ann', [2], [0]), ('group bob', [0, 1], [2])]
   """
 
   description: str
+  tested: ByKey | None = None
 
   def __call__(self, clips: Clips, seed: int) -> list[Split]:
-    return leave_one_out(clips.groups, "group")
+    splits = leave_one_out(clips.groups, "group")
+    if self.tested is None:
+      return splits
+    (chosen,) = self.tested(clips, seed)
+    return [
+      dataclasses.replace(split, test=np.intersect1d(split.test, chosen.test)) for split in splits
+    ]
 
 
 @dataclasses.dataclass(frozen=True)
