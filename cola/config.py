@@ -58,7 +58,7 @@ class Config(SystemConfig):
   warm_up: float = 0.0  # P: constant rate; else share of steps of a warm-up, then a cosine to 0
   weight_decay: float = 0.0  # P: none; decoupled, without biases and normalisation layers
   batch_size: int = 1024  # P 3.3: best of 256 ... 2048
-  epochs: int = 500  # P
+  epochs: int = 500  # P, which has passes over AudioSet; C has epoch_steps=1000
 
   def __post_init__(self) -> None:
     super().__post_init__()

@@ -41,7 +41,8 @@ class RunConfig:
 
   split: str | None = None  # of the data set; None: train, if it has splits
   max_bad_fraction: float = 0.05  # largest share of clips that may be unusable
-  steps: int | None = None  # None: epochs * (clips // batch_size)
+  steps: int | None = None  # None: epochs * epoch_steps
+  epoch_steps: int | None = None  # None: clips // batch_size, a pass over all clips
   seed: int = 0  # of weights, excerpts and views
   monitor_every: int = 0  # steps between kNN and linear checks; 0: before the first and at the end
   checkpoint_every: int = 100  # steps between checkpoints
@@ -55,7 +56,7 @@ class RunConfig:
     self.require("precision", PRECISIONS)
     self.require("views_on", VIEWS_ON)
     self.require_between(0, 1, "max_bad_fraction")
-    self.require_at_least(1, "steps", "checkpoint_every")
+    self.require_at_least(1, "steps", "epoch_steps", "checkpoint_every")
     self.require_at_least(0, "seed", "monitor_every", "reestimate_batches", "logits_block")
 
   @property
@@ -216,6 +217,7 @@ def configure(
   fields |= {name: value for name, value in settings.items() if name in names and value is not None}
   config = config_class(**fields)
   if config.steps is None:
-    steps = config.epochs * max(1, num_clips // config.batch_size)
+    pass_steps = max(1, num_clips // config.batch_size)
+    steps = config.epochs * (config.epoch_steps or pass_steps)
     config = dataclasses.replace(config, steps=steps)
   return config

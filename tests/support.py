@@ -83,6 +83,15 @@ def command(module, *arguments, cwd, check=True):
   return done
 
 
+def refused(*options, cwd, system):
+  """Runs a command that must end in one line and without a traceback; returns that line."""
+  result = train(*options, cwd=cwd, check=False, system=system)
+  assert result.returncode == 1, result.stderr
+  assert "Traceback" not in result.stderr
+  (line,) = [x for x in result.stderr.splitlines() if x and not x.startswith("decoding:")][-1:]
+  return line
+
+
 def train_apart(*arguments, cwd, check=True, system="cola", env=None):
   """Runs `python -m cola.train`, or of another system, in a process of its own."""
   return command_apart(f"{system}.train", *arguments, cwd=cwd, check=check, env=env)

@@ -1,10 +1,8 @@
-"""The training commands: killed, stopped, refused, resumed, used."""
+"""The training commands: what they print, write and refuse, and how a run is used."""
 
 import json
 import os
-import signal
-import subprocess
-import sys
+import re
 
 import numpy as np
 import pytest
@@ -17,11 +15,10 @@ from tests.contrastive_audio.exporting.test_clip_encoder import noise, run_only_
 from tests.support import (
   assert_close,
   command,
-  environment,
+  refused,
   tone,
   train,
   train_apart,
-  wait_for,
   write_clips,
 )
 
@@ -31,8 +28,6 @@ ENCODERS = {
   "mixback": ("crnn, 0.9 M weights, 64-d", 22_050, 64),
 }
 MORE = {"cola": [], "mixback": ["--encoder=crnn"]}
-# Small enough to be trained four times, bit by bit the same.
-CUT = ["--recipe=small", "--batch_size=4", "--steps=6", "--checkpoint_every=2", "--deterministic"]
 pytestmark = pytest.mark.slow
 
 
@@ -60,34 +55,6 @@ def finished(place, system):
   options = arguments(system, "whole", *PAPER, *MORE[system])
   result = train_apart(*options, cwd=place, system=system)
   return Run.open(str(place / f"{system}-whole")), result
-
-
-def test_killed_and_stopped_and_started_again_it_ends_with_exactly_the_same_weights(
-  place, system, processes
-):
-  train_apart(*arguments(system, "uncut", *CUT), cwd=place, system=system)
-  checkpoints = place / f"{system}-cut" / "checkpoints"
-  options = arguments(system, "cut", *CUT)
-  killed = processes.start(f"{system}.train", *options, cwd=place)
-  wait_for(checkpoints / "step-2.index", killed)
-  killed.send_signal(signal.SIGKILL)
-  killed.communicate()
-  assert killed.returncode == -signal.SIGKILL
-  assert not (place / f"{system}-cut" / "saved_model").exists()
-  stopped = processes.start(f"{system}.train", *options, cwd=place)
-  wait_for(checkpoints / "step-4.index", stopped)
-  stopped.send_signal(signal.SIGTERM)
-  output, errors = stopped.communicate()
-  assert stopped.returncode == 0, errors
-  assert "Traceback" not in errors
-  if "stopped    after step" in output:  # unless the signal came during the last step
-    assert "the same command resumes from there" in output
-  train_apart(*options, cwd=place, system=system)
-  runs = [Run.open(str(place / f"{system}-{name}")) for name in ("cut", "uncut")]
-  ours, theirs = (run.encoder() for run in runs)
-  for one, other in zip(ours.weights, theirs.weights, strict=True):
-    np.testing.assert_array_equal(one.numpy(), other.numpy())
-  assert_close(*(run.metrics("knn_accuracy") for run in runs))
 
 
 def test_the_summary_says_what_was_trained_and_where_it_is(finished, system):
@@ -152,15 +119,6 @@ def test_print_config_prints_what_a_training_records(finished, place, system):
   assert printed["config"] == finished[0].config["config"] | measured
 
 
-def refused(*options, cwd, system):
-  """Runs a command that must end in one line and without a traceback; returns that line."""
-  result = train(*options, cwd=cwd, check=False, system=system)
-  assert result.returncode == 1, result.stderr
-  assert "Traceback" not in result.stderr
-  (line,) = [x for x in result.stderr.splitlines() if x and not x.startswith("decoding:")][-1:]
-  return line
-
-
 def test_other_options_on_the_same_folder_are_refused_naming_the_fields(finished, place, system):
   changed = {"cola": ("similarity", "bilinear", "cosine"), "mixback": ("mix", "batch", "none")}
   field, old, new = changed[system]
@@ -207,94 +165,22 @@ def test_a_folder_of_oddities_trains_and_lists_what_is_no_audio(place, system):
   assert np.isfinite(losses).all()
 
 
-@pytest.mark.parametrize(
-  ("options", "message"),
-  [
-    (["--dataset=folder:nowhere"], "error: no such folder: 'nowhere'"),
-    (["--dataset=spoken_digt"], "error: unknown data set 'spoken_digt'. Did you mean spoken_digit"),
-    (["--dataset=folder:my clips", "--batch_size=13"], "error: a batch of 13 pairs needs as many"),
-    (["10"], "error: unexpected argument '10'"),
-    (["--dataset=folder:my clips", "--keys=no file"], "error: cannot read --keys=no file: "),
-    (["--dataset=folder:my clips", "--keys=keys"], "error: --keys=keys: 1 of 2 keys are no clips"),
-  ],
-)
-def test_a_mistake_is_one_line_without_a_traceback(place, options, message, system):
-  (place / "keys").write_text("low/0.wav\nlow/nowhere.wav\n")
-  line = refused(*options, "--store_dir=stores", cwd=place, system=system)
-  assert line.startswith(message)
-
-
-def test_help_names_every_flag_that_others_build_on(place, system):
-  result = train("--help", cwd=place, system=system)
-  names = "dataset data_dir manual_dir run recipe steps batch_size seed monitor_every deterministic"
-  own = {"cola": ["similarity"], "mixback": ["encoder", "positives", "mix", "mix_alpha", "augment"]}
-  names = [*names.split(), "max_bad_fraction", "views_on", "store_dir", "split", *own[system]]
-  for name in names:
-    assert f"--{name}" in result.stdout or f"--[no]{name}" in result.stdout
-  assert "logtostderr" not in result.stdout  # nor any other flag of absl's
-  assert result.stdout.count(f"  python -m {system}.train --") == 2
-  assert result.stderr == ""
-  assert train("-h", cwd=place, system=system).stdout == result.stdout
-
-
-def test_several_data_sets_are_one_and_keys_choose_the_clips(place, system, tmp_path):
+def test_several_data_sets_are_one_keys_choose_the_clips_and_others_are_monitored(
+  place, system, tmp_path
+):
   write_clips(tmp_path / "others", classes=["other"], clips=3)
   (tmp_path / "keys").write_text(
     "".join(f"{n}/{i}.wav\n" for n in ("low", "other") for i in (0, 1))
   )
   data = [f"--dataset=folder:{place / 'my clips'}", f"--dataset=folder:{tmp_path / 'others'}"]
   options = ["--steps=1", "--batch_size=4", "--run=joined", f"--keys={tmp_path / 'keys'}"]
-  result = train(*data, *options, cwd=tmp_path, system=system)
+  monitor = f"--monitor={place / 'my clips'}"
+  result = train(*data, *options, monitor, cwd=tmp_path, system=system)
   assert "store      4 clips, " in result.stdout
-  config = Run.open(str(tmp_path / "joined")).config
+  watched = re.search(r"monitor    (\d+) clips in 2 classes of folder:.*my clips\n", result.stdout)
+  assert int(watched[1]) > 4  # not those of the training
+  run = Run.open(str(tmp_path / "joined"))
+  assert run.metrics("knn_chance")[1].tolist() == [0.5, 0.5]
+  config = run.config
   assert config["data"]["clips"] == 4
   assert config["config"]["dataset"].endswith("my clips + " + data[1].removeprefix("--dataset="))
-
-
-MISTAKES = {
-  "--recipe=fast": "--recipe=fast: value should be one of <paper|",
-  "--steps=-1": "--steps=-1: -1 is not",
-  "--stepz=1": "Unknown command line flag 'stepz'. Did you mean: steps",
-  "--set=stepz=1": "--set=stepz=1: there is no field 'stepz'; did you mean steps",
-  "--steps=ten": "--steps=ten: 'ten' is not a whole number",
-  "--set=batch_size=-3": "batch_size=-3: must be at least 2",
-  "--set=mask_fill=red": "mask_fill='red': must be one of minimum, mean",
-  "--augment=echo": "augment='echo': no augmentation is called echo",
-}
-
-
-@pytest.mark.parametrize("option", MISTAKES)
-def test_a_mistyped_value_is_one_line(place, option, system):
-  line = refused(option, cwd=place, system=system)
-  assert line.startswith(f"error: {MISTAKES[option]}")
-
-
-SPLITS = """
-import sys
-from {system}.train import run
-try:
-  run(["train", *sys.argv[1:]])
-finally:
-  assert "tensorflow" not in sys.modules
-"""
-
-
-@pytest.mark.parametrize(
-  ("options", "message"),
-  [
-    (["--recipe=fast"], "value should be one of"),
-    (["--set=steps=many"], "'many' is not"),
-    (["--set=hop_samples=0"], "hop_samples=0: must be at least 1"),
-    (["--dataset=clips.csv", "--split=dev"], "no clip with split 'dev'; it has test, train"),
-  ],
-)
-def test_what_needs_no_audio_is_checked_before_tensorflow_is_imported(
-  tmp_path, options, message, system
-):
-  (tmp_path / "clips.csv").write_text("file,label,split\na.wav,x,train\nb.wav,y,test\n")
-  done = subprocess.run(
-    [sys.executable, "-c", SPLITS.format(system=system), *options],
-    cwd=tmp_path, env=environment(), capture_output=True, text=True,
-  )  # fmt: skip
-  assert (done.returncode, "AssertionError" in done.stderr) == (1, False)
-  assert message in done.stderr

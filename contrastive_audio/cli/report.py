@@ -11,6 +11,8 @@ from contrastive_audio.utils.words import counted
 from contrastive_audio.views.system_config import SystemConfig
 
 if TYPE_CHECKING:
+  from contrastive_audio.cli.open_data import DataChoice
+  from contrastive_audio.monitoring.monitor import LabelMonitor
   from contrastive_audio.runs import Run
   from contrastive_audio.training.contrastive import ContrastiveModel
   from contrastive_audio.training.pretraining import Outcome
@@ -66,6 +68,23 @@ def print_recipe(name: str, is_default: bool, config: SystemConfig, num_clips: i
   line("recipe", f"{name}{why}: {plan}, {epochs:.{0 if epochs >= 10 else 1}f} epochs")
 
 
+def print_monitor(monitor: "LabelMonitor", choice: "DataChoice | None") -> None:
+  """Prints what an encoder is evaluated on while it trains.
+
+  Args:
+    monitor: what evaluates it.
+    choice: the data set of --monitor; None: the training clips.
+
+  Example:
+    >>> from types import SimpleNamespace
+    >>> print_monitor(SimpleNamespace(num_clips=500, num_classes=50), choice=None)
+    monitor    500 clips in 50 classes of the training set
+  """
+  if monitor.num_clips:
+    of = f"of {choice.name}" if choice else "of the training set"
+    line("monitor", f"{monitor.num_clips} clips in {monitor.num_classes} classes {of}")
+
+
 def print_outcome(
   run: "Run", outcome: "Outcome", config: SystemConfig, store: Store, model: "ContrastiveModel"
 ) -> None:
@@ -108,7 +127,7 @@ def print_outcome(
 def _print_knn(run: "Run") -> None:
   steps, accuracy = run.metrics("knn_accuracy")
   if not len(steps):
-    line("kNN", "not measured: the data set has no labels")
+    line("kNN", "not measured: the clips have no labels; --monitor=DATASET evaluates on others")
     return
   chance = run.metrics("knn_chance")[1][-1]
   text = f"{100 * accuracy[-1]:.1f} % (mean over classes), chance {100 * chance:.1f} %"

@@ -13,6 +13,7 @@ from contrastive_audio.cli.main import start_tensorflow
 from contrastive_audio.cli.open_data import ChosenData, Listing
 from contrastive_audio.cli.training_flags import TrainingRequest
 from contrastive_audio.configuration import Recipe, configure
+from contrastive_audio.errors import UserError
 from contrastive_audio.views.system_config import SystemConfig
 
 if TYPE_CHECKING:
@@ -67,7 +68,9 @@ def train_system(system: System, request: TrainingRequest) -> None:
     Traceback (most recent call last):
     contrastive_audio.errors.UserError: no such folder: './nowhere' ...
   """
-  data = ChosenData(request.data, request.location, system.config_class.sample_rate_hz)
+  rate_hz = system.config_class.sample_rate_hz
+  data = ChosenData(request.data, request.location, rate_hz)
+  monitored = request.monitor and ChosenData(request.monitor, request.location, rate_hz)
   if request.print_config:
     print(json.dumps(resolve(system, request, data.listing()), indent=2))
     return
@@ -79,15 +82,29 @@ def train_system(system: System, request: TrainingRequest) -> None:
   build_model, make_monitor = system.load()
   with join_hosts(request.strategy) as hosts:
     store = data.store()
+    judged = _labelled_store(monitored) if monitored else store
     recipe, config = _plan(system, request, store.num_clips)
     pairs = config.pairs(store)
     config = with_statistics(config, store, run_folder(system.name, request))
     run = _start_or_resume(system.name, recipe, config, store, request, hosts)
     model = pretraining.build(build_model, config, hosts)
     networks = Float32Networks(model)
-    monitor = make_monitor(run, store, config.front_end(), networks)
+    monitor = make_monitor(run, judged, config.front_end(), networks)
+    report.print_monitor(monitor, request.monitor)
     training = pretraining.Pretraining(run, config, pairs, model, networks, [monitor], hosts)
     report.print_outcome(run, training.train(), config, store, model)
+
+
+def _labelled_store(data: ChosenData) -> "Store":
+  """Opens the clips of --monitor; refuses those that nothing can be evaluated on."""
+  store = data.store()
+  classes = {label for label in store.labels() if label is not None}
+  if len(classes) < 2:
+    raise UserError(
+      f"--monitor: its {store.num_clips} clips have {len(classes) or 'no'} classes, and it takes "
+      "two to evaluate: choose a folder with a sub-folder per class, or a CSV with labels"
+    )
+  return store
 
 
 def resolve(system: System, request: TrainingRequest, listing: Listing) -> dict[str, Any]:

@@ -40,6 +40,7 @@ class TrainingRequest:
     recipe: name of the recipe; None: the default for a data set of this size.
     fields: fields of the configuration that were set.
     strategy: one of configuration.STRATEGIES.
+    monitor: the clips that evaluations use while it trains; None: those of the training.
     print_config: whether to print the configuration instead of training.
 
   Example:
@@ -53,6 +54,7 @@ class TrainingRequest:
   recipe: str | None = None
   fields: Mapping[str, Any] = dataclasses.field(default_factory=dict)
   strategy: str = "auto"
+  monitor: DataChoice | None = None
   print_config: bool = False
 
 
@@ -83,6 +85,12 @@ def define_training_flags(recipes: Sequence[str]) -> None:
     )
   with flag_group(HYPER_PARAMETERS):
     flags.DEFINE_integer("steps", None, "Training steps.", lower_bound=1)
+    flags.DEFINE_integer(
+      "epoch_steps",
+      None,
+      "Steps of an epoch of the recipe; if not given, a pass over all clips. COLA's code has 1000.",
+      lower_bound=1,
+    )
     flags.DEFINE_integer("batch_size", None, "Pairs of a step, on all devices.", lower_bound=2)
     flags.DEFINE_multi_string("set", [], "FIELD=VALUE of the configuration, for any field.")
   _define_progress_flags()
@@ -93,6 +101,12 @@ def _define_progress_flags() -> None:
   with flag_group("Monitoring and checkpoints"):
     flags.DEFINE_integer(
       "monitor_every", None, "Steps between evaluations; 0: before the first and after the last."
+    )
+    flags.DEFINE_string(
+      "monitor",
+      None,
+      "Labelled data set that the evaluations use, as --dataset takes it; if not given, the "
+      "training clips, if they have labels. Its clips are never trained on.",
     )
     flags.DEFINE_integer("checkpoint_every", 100, "Steps between checkpoints.", lower_bound=1)
 
@@ -149,5 +163,6 @@ def training_request(
     recipe=FLAGS.recipe,
     fields=fields,
     strategy=FLAGS.strategy,
+    monitor=DataChoice((FLAGS.monitor,)) if FLAGS.monitor else None,
     print_config=FLAGS.print_config,
   )

@@ -60,7 +60,7 @@ class LabelMonitor(abc.ABC):
 
     Args:
       run: where measurements are logged.
-      store: the clips of the training.
+      store: the clips of the training, or labelled ones that are not trained on.
     """
     self._run, self._store = run, store
     self._clip_ids = _sample(store) if store.has_labels else []
@@ -79,6 +79,16 @@ class LabelMonitor(abc.ABC):
     chance = 1 / len(set(labels))
     self._run.log(step, {**metrics, "knn_chance": chance})
     tqdm.tqdm.write(f"step {step}: {self.describe(metrics)} (chance {100 * chance:.1f} %)")
+
+  @property
+  def num_clips(self) -> int:
+    """Number of clips that evaluations use; 0: there are no labels."""
+    return len(self._clip_ids)
+
+  @property
+  def num_classes(self) -> int:
+    """Number of classes of these clips."""
+    return len(set(self._store.labels(self._clip_ids))) if self._clip_ids else 0
 
   @abc.abstractmethod
   def evaluate(

@@ -1,0 +1,108 @@
+"""The training commands: their help, and one line for a mistake."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.support import environment, refused, train, write_clips
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module", params=["cola", "mixback"])
+def system(request):
+  """Which system is trained."""
+  return request.param
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+  """A working folder with twelve clips."""
+  folder = tmp_path_factory.mktemp("place")
+  write_clips(folder / "my clips")
+  return folder
+
+
+@pytest.mark.parametrize(
+  ("options", "message"),
+  [
+    (["--dataset=folder:nowhere"], "error: no such folder: 'nowhere'"),
+    (["--dataset=spoken_digt"], "error: unknown data set 'spoken_digt'. Did you mean spoken_digit"),
+    (["--dataset=folder:my clips", "--batch_size=13"], "error: a batch of 13 pairs needs as many"),
+    (["10"], "error: unexpected argument '10'"),
+    (["--dataset=folder:my clips", "--keys=no file"], "error: cannot read --keys=no file: "),
+    (["--dataset=folder:my clips", "--keys=keys"], "error: --keys=keys: 1 of 2 keys are no clips"),
+    (
+      ["--dataset=my clips", "--monitor=my clips/low"],
+      "error: --monitor: its 6 clips have no cla",
+    ),
+    (["--dataset=folder:my clips", "--monitor=nowhere"], "error: unknown data set 'nowhere'"),
+  ],
+)
+def test_a_mistake_is_one_line_without_a_traceback(place, options, message, system):
+  (place / "keys").write_text("low/0.wav\nlow/nowhere.wav\n")
+  line = refused(*options, "--store_dir=stores", cwd=place, system=system)
+  assert line.startswith(message)
+
+
+def test_help_names_every_flag_that_others_build_on(place, system):
+  result = train("--help", cwd=place, system=system)
+  names = "dataset data_dir manual_dir run recipe steps batch_size seed monitor_every deterministic"
+  own = {"cola": ["similarity"], "mixback": ["encoder", "positives", "mix", "mix_alpha", "augment"]}
+  names = [*names.split(), "max_bad_fraction", "views_on", "store_dir", "split", *own[system]]
+  for name in names:
+    assert f"--{name}" in result.stdout or f"--[no]{name}" in result.stdout
+  assert "logtostderr" not in result.stdout  # nor any other flag of absl's
+  assert result.stdout.count(f"  python -m {system}.train --") == 2
+  assert result.stderr == ""
+  assert train("-h", cwd=place, system=system).stdout == result.stdout
+
+
+MISTAKES = {
+  "--recipe=fast": "--recipe=fast: value should be one of <paper|",
+  "--steps=-1": "--steps=-1: -1 is not",
+  "--stepz=1": "Unknown command line flag 'stepz'. Did you mean: steps",
+  "--set=stepz=1": "--set=stepz=1: there is no field 'stepz'; did you mean steps",
+  "--steps=ten": "--steps=ten: 'ten' is not a whole number",
+  "--set=batch_size=-3": "batch_size=-3: must be at least 2",
+  "--set=mask_fill=red": "mask_fill='red': must be one of minimum, mean",
+  "--augment=echo": "augment='echo': no augmentation is called echo",
+}
+
+
+@pytest.mark.parametrize("option", MISTAKES)
+def test_a_mistyped_value_is_one_line(place, option, system):
+  line = refused(option, cwd=place, system=system)
+  assert line.startswith(f"error: {MISTAKES[option]}")
+
+
+SPLITS = """
+import sys
+from {system}.train import run
+try:
+  run(["train", *sys.argv[1:]])
+finally:
+  assert "tensorflow" not in sys.modules
+"""
+
+
+@pytest.mark.parametrize(
+  ("options", "message"),
+  [
+    (["--recipe=fast"], "value should be one of"),
+    (["--set=steps=many"], "'many' is not"),
+    (["--set=hop_samples=0"], "hop_samples=0: must be at least 1"),
+    (["--dataset=clips.csv", "--split=dev"], "no clip with split 'dev'; it has test, train"),
+  ],
+)
+def test_what_needs_no_audio_is_checked_before_tensorflow_is_imported(
+  tmp_path, options, message, system
+):
+  (tmp_path / "clips.csv").write_text("file,label,split\na.wav,x,train\nb.wav,y,test\n")
+  done = subprocess.run(
+    [sys.executable, "-c", SPLITS.format(system=system), *options],
+    cwd=tmp_path, env=environment(), capture_output=True, text=True,
+  )  # fmt: skip
+  assert (done.returncode, "AssertionError" in done.stderr) == (1, False)
+  assert message in done.stderr
