@@ -17,7 +17,7 @@ from typing import Any
 from contrastive_audio.cli.console import line
 from contrastive_audio.errors import UserError
 from contrastive_audio.store.store import Store
-from contrastive_audio.utils.files import make_folder, write_json
+from contrastive_audio.utils.files import digest_of_file, make_folder, write_json
 from downstream.cards.opening import open_task, require_data
 from downstream.cards.task_data import TaskData
 from downstream.choices import TaskChoice
@@ -26,7 +26,7 @@ from downstream.classifiers.fine_tuning import fine_tuning_method
 from downstream.classifiers.linear_evaluation import cached_linear_method
 from downstream.classifiers.nearest_neighbours import knn_method
 from downstream.classifiers.problem import MakeMethod
-from downstream.encoders.models import Model, digest_of_file, open_model
+from downstream.encoders.models import Model, open_model
 from downstream.evaluation import evaluate
 from downstream.evaluation_files import Result
 from downstream.papers import result_files
