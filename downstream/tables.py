@@ -1,7 +1,8 @@
 """python -m downstream.tables: measures and prints the tables of the papers.
 
-It pre-trains and measures what is missing, and prints mean and standard deviation over the seeds,
-with the published number if there is one. The same command resumes where it was stopped.
+It pre-trains what is missing, then measures what is missing, and prints mean and standard deviation
+over the seeds, with the published number if there is one. The same command resumes where it was
+stopped. --dry_run prints what would be done, and how long it would take.
 
   --suite=small   the small suite of tasks instead of the papers' data sets
   --suite=papers  the papers' data sets, found by name in --data_dir; cells whose data is missing
@@ -14,21 +15,33 @@ from collections.abc import Sequence
 import numpy as np
 from absl import flags
 
+from contrastive_audio.cli.children import interrupted_by_signals
 from contrastive_audio.cli.console import line
-from contrastive_audio.cli.flags import FLAGS, data_location, define_location_flags
+from contrastive_audio.cli.flags import (
+  FLAGS,
+  data_location,
+  define_gpu_flag,
+  define_location_flags,
+)
 from contrastive_audio.cli.help import REQUIRED, flag_group
-from contrastive_audio.cli.main import run_main, start_tensorflow
+from contrastive_audio.cli.main import run_main
+from contrastive_audio.errors import UserError
 from downstream.cards.all_cards import CARDS
 from downstream.choices import parse_seeds
 from downstream.flags import define_audio_root_flag
+from downstream.papers.cells import cells_of, columns_of
+from downstream.papers.dry_run import print_plan
 from downstream.papers.measurement import LaboratoryRequest
+from downstream.papers.results import measure
+from downstream.papers.stages import Stages
 from downstream.papers.table import Table, TableRequest
 from downstream.papers.tables import MAKERS
 
 SUITES = ("small", "papers")
 EXAMPLES = (
   "python -m downstream.tables --table=cola_similarity --audio_root=/path/to/audio_root",
-  "python -m downstream.tables --table=mixback_linear --suite=papers --data_dir=/path/to/data",
+  "python -m downstream.tables --table=mixback_linear --suite=papers --data_dir=/path/to/data "
+  "--dry_run",
 )
 
 
@@ -41,11 +54,17 @@ def main(_: Sequence[str]) -> None:
     epochs=FLAGS.epochs,
     pretraining_dataset=FLAGS.pretraining_dataset,
     pretraining_tasks=tuple(FLAGS.pretraining_tasks or ()) or None,
+    training_flags=() if FLAGS.gpu_memory_growth else ("--nogpu_memory_growth",),
   )
   seeds, table, tasks = parse_seeds(FLAGS.seeds), _table(), FLAGS.tasks
   path = os.path.join(request.folder, f"{FLAGS.table}-{request.suite}")
-  start_tensorflow()
-  measure_table(table, tasks, request, seeds, path)
+  if os.environ.get("TF_CONFIG"):
+    raise UserError("TF_CONFIG is set: tables are measured on one host, so unset it")
+  with interrupted_by_signals():
+    if FLAGS.dry_run:
+      print_plan(cells_of(table, columns_of(table, tasks), seeds), request)
+    else:
+      measure_table(table, tasks, request, seeds, path)
 
 
 def _table() -> Table:
@@ -81,7 +100,8 @@ def measure_table(
     path: path of the files, without their extensions.
 
   Raises:
-    UserError: something cannot be measured.
+    UserError: something failed; the table has been written, with a gap there.
+    KeyboardInterrupt: a signal asked for the end.
 
   Example:
     >>> from downstream.papers.table import Variant
@@ -89,7 +109,7 @@ def measure_table(
     >>> table = Table("one task", variants, ("musan",), published={("cola", "musan"): 99.1})
     >>> measure_table(table, None, LaboratoryRequest("tables"), seeds=[0], path="tables/musan")
     <BLANKLINE>
-    one task; %, mean ± standard deviation of 1 seed
+    one task; %, 1 seed, no spread
     <BLANKLINE>
     | task                    | COLA             |
     | ----------------------- | ---------------- |
@@ -99,18 +119,22 @@ def measure_table(
     files      tables/musan.md, .csv
     published  averages are over the nine tasks of the paper
   """
-  from downstream.papers.laboratory import Laboratory
-  from downstream.papers.results import columns_of, measure, print_and_write, print_comparable
+  columns, stages = columns_of(table, tasks), Stages(request)
+  stages.train(cells_of(table, columns, seeds))
+  results = measure(table, columns, stages, seeds)
+  from downstream.papers.table_files import (  # late: it imports matplotlib
+    print_and_write,
+    print_comparable,
+  )
 
-  columns = columns_of(table, tasks)
-  results = measure(table, columns, Laboratory(request), seeds)
-  print_and_write(table, results, seeds, path, draw_published=request.suite == "papers")
+  print_and_write(table, results, path, draw_published=request.suite == "papers")
   if request.suite == "small" and np.isfinite(results.published).any():
     line("published", "averages are over the nine tasks of the paper")
   if missing := [column.task for column in columns if column.task not in CARDS]:
     line("no data", f"for {', '.join(missing)}: there is no such card, nothing was measured")
   if request.suite == "papers":
     print_comparable(columns, results)
+  stages.conclude()
 
 
 def _define_flags() -> None:
@@ -119,6 +143,7 @@ def _define_flags() -> None:
   with flag_group("Table"):
     flags.DEFINE_string("runs_dir", "runs/tables", "Folder for runs, results and the table.")
     flags.DEFINE_enum("suite", "small", SUITES, "Tasks, and clips of pre-training.")
+    flags.DEFINE_bool("dry_run", False, "Print what would be trained and measured, and do nothing.")
     flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds of each cell.")
     flags.DEFINE_list("tasks", None, "Names of tasks; by default those of the suite.")
     flags.DEFINE_list("variants", None, "Names of the variants to compare; by default all.")
@@ -139,6 +164,7 @@ def _define_flags() -> None:
     )
   define_audio_root_flag()
   define_location_flags()
+  define_gpu_flag()
 
 
 def run(argv: Sequence[str] | None = None) -> None:
