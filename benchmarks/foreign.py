@@ -15,11 +15,15 @@ import soundfile
 
 from benchmarks.lib.laboratory_flags import define_laboratory_flags, laboratory_request
 from contrastive_audio.cli.flags import FLAGS
-from contrastive_audio.cli.main import run_main, start_tensorflow
+from contrastive_audio.cli.main import run_main
 from contrastive_audio.datasets import synthetic
 from contrastive_audio.utils.files import make_folder, replacing
 from downstream.choices import Condition, parse_seeds
+from downstream.papers.cells import Cell, arrange
 from downstream.papers.measurement import Measurement, Pretraining
+from downstream.papers.results import Results
+from downstream.papers.run_health import remarks_on
+from downstream.papers.stages import Stages
 from downstream.papers.table import Table, Variant
 
 EXAMPLES = (
@@ -46,31 +50,45 @@ Maker = Callable[[np.random.Generator, np.ndarray], np.ndarray]
 
 def main(_: Sequence[str]) -> None:
   request, seeds = laboratory_request(), parse_seeds(FLAGS.seeds)
-  start_tensorflow()
-  from downstream.papers.laboratory import Laboratory
-
-  laboratory = Laboratory(request)
+  stages, tables = Stages(request), []
   for name, makers in (("other seed", synthetic_makers()), ("other classes", foreign_makers())):
     folder = os.path.join(request.folder, name.replace(" ", "-"))
-    measure_table(name, f"folder:{write(folder, makers)}", laboratory, seeds)
+    tables.append((name, f"folder:{write(folder, makers)}"))
+  stages.train([cell for _, dataset in tables for cell in cells_on(dataset, seeds)])
+  for name, dataset in tables:
+    measure_table(name, dataset, stages, seeds)
+  stages.conclude()
 
 
-def measure_table(name: str, dataset: str, laboratory, seeds: Sequence[int]) -> None:
-  """Measures, prints and writes the table of a data set in a Laboratory."""
-  from downstream.papers.results import Results, print_and_write
+def measure_table(name: str, dataset: str, stages: Stages, seeds: Sequence[int]) -> None:
+  """Measures, prints and writes the table of a data set."""
+  from downstream.papers.table_files import print_and_write
 
-  variants = variants_on(dataset)
-  scores = np.empty([len(variants), len(CONDITIONS), len(seeds)])
-  for row, variant in enumerate(variants):
-    for column, condition in enumerate(CONDITIONS):
-      measurement = Measurement(variant.model, variant.method, dataset, condition)
-      scores[row, column] = [laboratory.measure(measurement, seed) for seed in seeds]
+  variants, cells = variants_on(dataset), cells_on(dataset, seeds)
+  scores = arrange(cells, stages.measure(cells), (len(variants), len(CONDITIONS), len(seeds)))
   columns = [condition.name for condition in CONDITIONS]
   published = np.full([len(variants), len(columns) + 1], np.nan)
-  results = Results([variant.name for variant in variants], columns, scores, published)
+  remarks = remarks_on(cells, stages.pretrainings)
+  names = [variant.name for variant in variants]
+  results = Results(names, columns, seeds, scores, published, remarks)
   table = Table(f"synthetic sounds, {name}", variants, tasks=(), tasks_are_rows=False)
-  path = os.path.join(laboratory.folder, f"foreign-{name.replace(' ', '-')}")
-  print_and_write(table, results, seeds, path, draw_published=False)
+  path = os.path.join(stages.request.folder, f"foreign-{name.replace(' ', '-')}")
+  print_and_write(table, results, path, draw_published=False)
+
+
+def cells_on(dataset: str, seeds: Sequence[int]) -> list[Cell]:
+  """Returns the numbers of the table of a data set."""
+  return [
+    Cell(
+      (row, column, number),
+      variant.name,
+      Measurement(variant.model, variant.method, dataset, condition),
+      seed,
+    )
+    for row, variant in enumerate(variants_on(dataset))
+    for number, seed in enumerate(seeds)
+    for column, condition in enumerate(CONDITIONS)
+  ]
 
 
 def variants_on(dataset: str) -> list[Variant]:

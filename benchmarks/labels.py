@@ -20,10 +20,13 @@ from benchmarks import recipes
 from benchmarks.lib.laboratory_flags import define_laboratory_flags, laboratory_request
 from contrastive_audio.cli.flags import FLAGS
 from contrastive_audio.cli.help import flag_group
-from contrastive_audio.cli.main import run_main, start_tensorflow
+from contrastive_audio.cli.main import run_main
 from contrastive_audio.errors import UserError
 from downstream.choices import Condition, parse_seeds
-from downstream.papers.measurement import LaboratoryRequest
+from downstream.papers.cells import Column, cells_of, columns_of, published_of
+from downstream.papers.pretrainings import Pretrainings
+from downstream.papers.results import Results, measure
+from downstream.papers.stages import Stages
 from downstream.papers.table import Table, Variant
 
 EXAMPLES = (
@@ -43,34 +46,39 @@ def main(_: Sequence[str]) -> None:
   if unknown := [task for task in tasks if task not in TASKS]:
     raise UserError(f"--tasks: there is no {unknown[0]!r}; there are {', '.join(TASKS)}")
   tables = {task: labels_table(task).choose(names) for task in tasks}
-  start_tensorflow()
+  pretrainings = Pretrainings(request)
+  work = [
+    (table, column, Stages(dataclasses.replace(request, epochs=epochs), pretrainings))
+    for task, table in tables.items()
+    for column, epochs in budgets_of(task, table)
+  ]
+  for table, column, stages in work:
+    stages.train(cells_of(table, [column], seeds))
   for task, table in tables.items():
-    measure_table(task, table, request, seeds)
+    own = [(column, stages) for other, column, stages in work if other is table]
+    parts = [measure(table, [column], stages, seeds) for column, stages in own]
+    write_table(task, table, parts, request.folder)
+  for _, _, stages in work:
+    stages.conclude()
 
 
-def measure_table(
-  task: str, table: Table, request: LaboratoryRequest, seeds: Sequence[int]
-) -> None:
-  """Measures, prints and writes the table of a task; each condition has its own budget."""
-  from downstream.papers.laboratory import Laboratory
-  from downstream.papers.results import (
-    Results,
-    columns_of,
-    measure,
-    print_and_write,
-    published_of,
+def write_table(task: str, table: Table, parts: Sequence[Results], folder: str) -> None:
+  """Prints and writes the table of a task, whose columns were measured one by one."""
+  from downstream.papers.table_files import print_and_write
+
+  scores = np.concatenate([part.scores[:, :1] for part in parts], axis=1)
+  published = published_of(table, columns_of(table))
+  remarks = list(dict.fromkeys(remark for part in parts for remark in part.remarks))
+  results = Results(
+    parts[0].variants, list(table.conditions), parts[0].seeds, scores, published, remarks
   )
+  path = os.path.join(folder, f"labels-{task}")
+  print_and_write(table, results, path, draw_published=False)
 
-  columns, scores = columns_of(table), []
-  for column in columns:
-    epochs = epochs_of(task, table.conditions[column.condition])
-    laboratory = Laboratory(dataclasses.replace(request, epochs=epochs))
-    scores.append(measure(table, [column], laboratory, seeds).scores[:, :1])
-  names = [variant.name for variant in table.variants]
-  published = published_of(table, columns)
-  results = Results(names, list(table.conditions), np.concatenate(scores, axis=1), published)
-  path = os.path.join(request.folder, f"labels-{task}")
-  print_and_write(table, results, seeds, path, draw_published=False)
+
+def budgets_of(task: str, table: Table) -> list[tuple[Column, int]]:
+  """Returns each column of a table with its number of epochs."""
+  return [(c, epochs_of(task, table.conditions[c.condition])) for c in columns_of(table)]
 
 
 def epochs_of(task: str, condition: Condition) -> int:

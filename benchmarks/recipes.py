@@ -21,7 +21,11 @@ from contrastive_audio.errors import UserError
 from contrastive_audio.utils import markdown_table
 from contrastive_audio.utils.files import replacing
 from downstream.choices import Condition, parse_conditions, parse_seeds
+from downstream.papers.cells import cells_of, columns_of
 from downstream.papers.measurement import Pretraining
+from downstream.papers.pretrainings import Pretrainings
+from downstream.papers.results import measure
+from downstream.papers.stages import Stages
 from downstream.papers.table import Table, Variant
 
 EXAMPLES = (
@@ -123,14 +127,16 @@ def main(_: Sequence[str]) -> None:
   request, seeds = laboratory_request(), parse_seeds(FLAGS.seeds)
   variants = chosen_variants(FLAGS.variants, FLAGS.steps)
   conditions = parse_conditions(FLAGS.labels_per_class, label_noise=0.0)
-  path = os.path.join(request.folder, FLAGS.name)
-  start_tensorflow()
-  from downstream.papers.laboratory import Laboratory
+  path, stages = os.path.join(request.folder, FLAGS.name), Stages(request)
+  tables = [table for condition in conditions for table in suite_tables(variants, condition)]
+  stages.train([cell for table in tables for cell in cells_of(table, columns_of(table), seeds)])
+  from downstream.papers.table_files import print_and_write
 
-  laboratory = Laboratory(request)
-  for condition in conditions:
-    measure_suite(variants, condition, laboratory, seeds, path)
-  show_training(variants, laboratory, seeds, f"{path}-training.csv")
+  for table in tables:
+    results = measure(table, columns_of(table), stages, seeds)
+    print_and_write(table, results, f"{path}{file_suffix(table)}", draw_published=False)
+  show_training(variants, stages.pretrainings, seeds, f"{path}-training.csv")
+  stages.conclude()
 
 
 def chosen_variants(names: Sequence[str] | None, steps: int | None) -> list[Variant]:
@@ -148,18 +154,24 @@ def chosen_variants(names: Sequence[str] | None, steps: int | None) -> list[Vari
   return [Variant(name, pretraining(name, steps)) for name in names or VARIANTS]
 
 
-def measure_suite(
-  variants: list[Variant], condition: Condition, laboratory, seeds: Sequence[int], path: str
-) -> None:
-  """Measures, prints and writes the tables of a Laboratory under one condition."""
-  from downstream.papers.results import columns_of, measure, print_and_write
+def suite_tables(variants: list[Variant], condition: Condition) -> list[Table]:
+  """Returns the tables of the suite under one condition: inductive tasks, then transductive."""
+  return [
+    Table(
+      f"the recipe small{kind}, {condition.name}",
+      variants,
+      tasks,
+      tasks_are_rows=False,
+      conditions={"": condition},
+      reference=REFERENCES[0],
+    )
+    for tasks, kind in ((TASKS, ""), (TRANSDUCTIVE, ", transductive"))
+  ]
 
-  for tasks, kind in ((TASKS, ""), (TRANSDUCTIVE, "-transductive")):
-    title = f"the recipe small{kind.replace('-', ', ')}, {condition.name}"
-    suite = Table(title, variants, tasks, tasks_are_rows=False, conditions={"": condition})
-    results = measure(suite, columns_of(suite), laboratory, seeds)
-    output = f"{path}{kind}-{condition.name.replace(' ', '-')}"
-    print_and_write(suite, results, seeds, output, draw_published=False)
+
+def file_suffix(table: Table) -> str:
+  """Returns the end of the names of a table's files, such as -transductive-10-per-class."""
+  return table.title.removeprefix("the recipe small").replace(", ", "-").replace(" ", "-")
 
 
 def pretraining(name: str, steps: int | None) -> Pretraining | str:
@@ -172,15 +184,21 @@ def pretraining(name: str, steps: int | None) -> Pretraining | str:
   return Pretraining(system, tuple(options), random=name.startswith("random weights"))
 
 
-def show_training(variants: list[Variant], laboratory, seeds: Sequence[int], path: str) -> None:
+def show_training(
+  variants: list[Variant], pretrainings: Pretrainings, seeds: Sequence[int], path: str
+) -> None:
   """Prints and writes loss, accuracy and speed, means over the last tenth of all runs."""
+  start_tensorflow()
   from contrastive_audio.runs import Run
 
   headings = ["variant", "loss", "contrastive accuracy (%)", "pairs/s", "pairs"]
   rows = []
   for variant in variants:
     if isinstance(variant.model, Pretraining) and not variant.model.random:
-      runs = [Run.open(laboratory.model(variant.model, seed)) for seed in seeds]
+      folders = [pretrainings.locate(variant.model, seed) for seed in seeds]
+      if not all(is_trained for _, is_trained in folders):
+        continue
+      runs = [Run.open(folder) for folder, _ in folders]
       rows.append([variant.name, *_training_cells(runs)])
   print()
   markdown_table.show(headings, rows)

@@ -98,7 +98,7 @@ def read(path: pathlib.Path) -> list[dict]:
       "variant": row["variant"],
       "task": row["task"],
       "mean": float(row["mean"]),
-      "std": float(row["std"]),
+      "std": float(row["std"] or "nan"),
       "seeds": [float(row[name]) for name in row if name.startswith("seed_") and row[name]],
     }
     for row in rows

@@ -1,34 +1,53 @@
 """python -m downstream.tables: measures and prints the tables of the papers.
 
-It pre-trains and measures what is missing, and prints mean and standard deviation over the seeds,
-with the published number if there is one. The same command resumes where it was stopped.
+It pre-trains what is missing, then measures what is missing, and prints mean and standard deviation
+over the seeds, with the published number if there is one. The same command resumes where it was
+stopped. --dry_run prints what would be done, and how long it would take.
 
   --suite=small   the small suite of tasks instead of the papers' data sets
   --suite=papers  the papers' data sets, found by name in --data_dir; cells whose data is missing
                   stay empty, and a line says what is missing
 """
 
+import dataclasses
 import os
 from collections.abc import Sequence
 
 import numpy as np
 from absl import flags
 
+from contrastive_audio.cli.children import interrupted_by_signals
 from contrastive_audio.cli.console import line
-from contrastive_audio.cli.flags import FLAGS, data_location, define_location_flags
+from contrastive_audio.cli.flags import (
+  FLAGS,
+  data_location,
+  define_gpu_flag,
+  define_location_flags,
+)
 from contrastive_audio.cli.help import REQUIRED, flag_group
-from contrastive_audio.cli.main import run_main, start_tensorflow
+from contrastive_audio.cli.main import run_main
+from contrastive_audio.errors import UserError
+from downstream import protocols
 from downstream.cards.all_cards import CARDS
 from downstream.choices import parse_seeds
 from downstream.flags import define_audio_root_flag
-from downstream.papers.measurement import LaboratoryRequest
+from downstream.papers.cells import cells_of, columns_of
+from downstream.papers.dry_run import print_plan
+from downstream.papers.measurement import LaboratoryRequest, Measurement
+from downstream.papers.methods import describe
+from downstream.papers.results import measure
+from downstream.papers.stages import Stages
 from downstream.papers.table import Table, TableRequest
 from downstream.papers.tables import MAKERS
 
 SUITES = ("small", "papers")
+# The papers' protocols say nothing on a small budget: Adam at 1e-3 learns nothing from embeddings
+# of 1e-7, those of a hardly trained EfficientNet-B0.
+DEFAULT_PROTOCOLS = {"small": protocols.CACHED, "papers": protocols.PAPER}
 EXAMPLES = (
   "python -m downstream.tables --table=cola_similarity --audio_root=/path/to/audio_root",
-  "python -m downstream.tables --table=mixback_linear --suite=papers --data_dir=/path/to/data",
+  "python -m downstream.tables --table=mixback_linear --suite=papers --data_dir=/path/to/data "
+  "--dry_run",
 )
 
 
@@ -38,14 +57,22 @@ def main(_: Sequence[str]) -> None:
     suite=FLAGS.suite,
     location=data_location(),
     audio_root=FLAGS.audio_root,
+    protocol=FLAGS.protocol or DEFAULT_PROTOCOLS[FLAGS.suite],
     epochs=FLAGS.epochs,
     pretraining_dataset=FLAGS.pretraining_dataset,
     pretraining_tasks=tuple(FLAGS.pretraining_tasks or ()) or None,
+    training_flags=() if FLAGS.gpu_memory_growth else ("--nogpu_memory_growth",),
   )
-  seeds, table, tasks = parse_seeds(FLAGS.seeds), _table(), FLAGS.tasks
+  seeds, tasks = parse_seeds(FLAGS.seeds), FLAGS.tasks
+  table = with_caption(_table(), request)
   path = os.path.join(request.folder, f"{FLAGS.table}-{request.suite}")
-  start_tensorflow()
-  measure_table(table, tasks, request, seeds, path)
+  if os.environ.get("TF_CONFIG"):
+    raise UserError("TF_CONFIG is set: tables are measured on one host, so unset it")
+  with interrupted_by_signals():
+    if FLAGS.dry_run:
+      print_plan(cells_of(table, columns_of(table, tasks), seeds), request)
+    else:
+      measure_table(table, tasks, request, seeds, path)
 
 
 def _table() -> Table:
@@ -58,10 +85,33 @@ def _table() -> Table:
     suite=FLAGS.suite,
     steps=FLAGS.steps,
     batch_size=FLAGS.batch_size,
+    epoch_steps=FLAGS.epoch_steps,
     pretraining_dataset=FLAGS.pretraining_dataset,
     models=tuple(FLAGS.models or ()),
   )
   return MAKERS[FLAGS.table](request).choose(FLAGS.variants)
+
+
+def with_caption(table: Table, request: LaboratoryRequest) -> Table:
+  """Returns a table whose title names the protocols that its variants are evaluated by.
+
+  Args:
+    table: what is compared on which tasks.
+    request: which protocol.
+
+  Example:
+    >>> from downstream.papers.table import Variant
+    >>> table = Table("baselines", [Variant("random", "random:efficientnet_b0")], ("musan",))
+    >>> with_caption(table, LaboratoryRequest("tables", protocol="paper")).title
+    "baselines; linear evaluation by COLA's protocol"
+  """
+  protocols_used = [
+    describe(Measurement(variant.model, variant.method, ""), request, str(variant.model))
+    for variant in table.variants
+    if variant.model is not None
+  ]
+  title = "; ".join([table.title, *dict.fromkeys(protocols_used)])
+  return dataclasses.replace(table, title=title)
 
 
 def measure_table(
@@ -81,7 +131,8 @@ def measure_table(
     path: path of the files, without their extensions.
 
   Raises:
-    UserError: something cannot be measured.
+    UserError: something failed; the table has been written, with a gap there.
+    KeyboardInterrupt: a signal asked for the end.
 
   Example:
     >>> from downstream.papers.table import Variant
@@ -89,7 +140,7 @@ def measure_table(
     >>> table = Table("one task", variants, ("musan",), published={("cola", "musan"): 99.1})
     >>> measure_table(table, None, LaboratoryRequest("tables"), seeds=[0], path="tables/musan")
     <BLANKLINE>
-    one task; %, mean ± standard deviation of 1 seed
+    one task; %, 1 seed, no spread
     <BLANKLINE>
     | task                    | COLA             |
     | ----------------------- | ---------------- |
@@ -99,18 +150,22 @@ def measure_table(
     files      tables/musan.md, .csv
     published  averages are over the nine tasks of the paper
   """
-  from downstream.papers.laboratory import Laboratory
-  from downstream.papers.results import columns_of, measure, print_and_write, print_comparable
+  columns, stages = columns_of(table, tasks), Stages(request)
+  stages.train(cells_of(table, columns, seeds))
+  results = measure(table, columns, stages, seeds)
+  from downstream.papers.table_files import (  # late: it imports matplotlib
+    print_and_write,
+    print_comparable,
+  )
 
-  columns = columns_of(table, tasks)
-  results = measure(table, columns, Laboratory(request), seeds)
-  print_and_write(table, results, seeds, path, draw_published=request.suite == "papers")
+  print_and_write(table, results, path, draw_published=request.suite == "papers")
   if request.suite == "small" and np.isfinite(results.published).any():
     line("published", "averages are over the nine tasks of the paper")
   if missing := [column.task for column in columns if column.task not in CARDS]:
     line("no data", f"for {', '.join(missing)}: there is no such card, nothing was measured")
   if request.suite == "papers":
     print_comparable(columns, results)
+  stages.conclude()
 
 
 def _define_flags() -> None:
@@ -119,16 +174,42 @@ def _define_flags() -> None:
   with flag_group("Table"):
     flags.DEFINE_string("runs_dir", "runs/tables", "Folder for runs, results and the table.")
     flags.DEFINE_enum("suite", "small", SUITES, "Tasks, and clips of pre-training.")
+    flags.DEFINE_enum(
+      "protocol",
+      None,
+      (protocols.PAPER, protocols.CACHED),
+      "How models are evaluated: paper, as each paper does, the default of --suite=papers; or "
+      "cached, logistic regression on embeddings and fine-tuning with early stopping.",
+    )
+    flags.DEFINE_bool("dry_run", False, "Print what would be trained and measured, and do nothing.")
     flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds of each cell.")
     flags.DEFINE_list("tasks", None, "Names of tasks; by default those of the suite.")
     flags.DEFINE_list("variants", None, "Names of the variants to compare; by default all.")
     flags.DEFINE_list(
       "models", None, "For --table=suite: NAME=MODEL,...; {seed} stands for the seed."
     )
+  _define_training_flags()
+  define_audio_root_flag()
+  define_location_flags()
+  define_gpu_flag()
+
+
+def _define_training_flags() -> None:
   with flag_group("Training"):
     flags.DEFINE_integer("steps", None, "Steps of a pre-training.", lower_bound=1)
     flags.DEFINE_integer("batch_size", None, "Pairs per step of a pre-training.", lower_bound=2)
-    flags.DEFINE_integer("epochs", 50, "Largest number of epochs of a fine-tuning.", lower_bound=1)
+    flags.DEFINE_integer(
+      "epoch_steps",
+      None,
+      "Steps of an epoch of a pre-training; if not given, a pass over all clips.",
+      lower_bound=1,
+    )
+    flags.DEFINE_integer(
+      "epochs",
+      None,
+      "Largest number of epochs of a training on labels; if not given, that of its protocol.",
+      lower_bound=1,
+    )
     flags.DEFINE_string(
       "pretraining_dataset",
       None,
@@ -137,8 +218,6 @@ def _define_flags() -> None:
     flags.DEFINE_list(
       "pretraining_tasks", None, "Tasks whose training clips pre-train; by default the suite's."
     )
-  define_audio_root_flag()
-  define_location_flags()
 
 
 def run(argv: Sequence[str] | None = None) -> None:

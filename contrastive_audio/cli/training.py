@@ -1,9 +1,11 @@
 """What `python -m SYSTEM.train` does, the same for every system."""
 
+import contextlib
 import dataclasses
 import functools
 import json
 import os
+import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +74,9 @@ def train_system(system: System, request: TrainingRequest) -> None:
   data = ChosenData(request.data, request.location, rate_hz)
   monitored = request.monitor and ChosenData(request.monitor, request.location, rate_hz)
   if request.print_config:
-    print(json.dumps(resolve(system, request, data.listing()), indent=2))
+    with contextlib.redirect_stdout(sys.stderr):  # so that only JSON is printed
+      listing = data.listing()
+    print(json.dumps(resolve(system, request, listing), indent=2))
     return
   start_tensorflow()
   from contrastive_audio.distributed.hosts import join_hosts

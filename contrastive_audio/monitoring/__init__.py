@@ -4,4 +4,5 @@ monitor       what monitors have in common; kNN and a linear probe on embeddings
 knn           k nearest neighbours, macro accuracy
 linear_probe  cross-validated logistic regression
 health        BatchNorm that lags behind, embeddings that collapse
+complaints    when health warns, and what it says
 """

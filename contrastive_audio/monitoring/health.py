@@ -11,13 +11,12 @@ import tqdm
 
 from contrastive_audio.distributed import replicas
 from contrastive_audio.frontend.front_end import FrontEnd
+from contrastive_audio.monitoring.complaints import complaints
 from contrastive_audio.networks import batchnorm
 from contrastive_audio.runs import Run
 from contrastive_audio.views.excerpts import ExcerptPairs
 
 MAX_EXCERPTS = 128
-AGREEMENT_MIN = 0.5  # between the modes; 1: the same, 0: nothing in common
-SPREAD_MIN = 0.05  # of the embeddings; 1: in all directions, 0: all alike
 
 
 class HealthMonitor:
@@ -116,31 +115,3 @@ def agreement(one: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
     for rows in (tf.cast(one, tf.float32), tf.cast(other, tf.float32))
   )
   return tf.reduce_mean(tf.reduce_sum(one * other, axis=1))
-
-
-def complaints(mode_agreement: float, exported_spread: float) -> list[str]:
-  """Returns one line for each problem: what was measured, and what to do about it.
-
-  Args:
-    mode_agreement: `agreement` of the embeddings in inference and in training mode.
-    exported_spread: `spread` of the embeddings in inference mode.
-
-  Example:
-    >>> complaints(mode_agreement=0.9, exported_spread=0.8)
-    []
-    >>> len(complaints(mode_agreement=0.1, exported_spread=float("nan")))
-    2
-  """
-  lines = []
-  if not mode_agreement >= AGREEMENT_MIN:
-    lines.append(
-      "embeddings in inference mode, which is exported, differ from those in training mode "
-      f"(similarity {mode_agreement:.2f}, 1 is equal): BatchNorm's moving statistics lag behind; "
-      "train longer, or with --set=batchnorm_momentum=0.9 or --set=reestimate_batches=24"
-    )
-  if not exported_spread >= SPREAD_MIN:
-    lines.append(
-      f"the embeddings of all excerpts are nearly the same (spread {exported_spread:.3f}, 1 is "
-      "in all directions): the encoder has collapsed; a lower --learning_rate is the usual cure"
-    )
-  return lines

@@ -1,6 +1,7 @@
 """Files that are written atomically: a reader sees the old content or the new, never a mixture."""
 
 import contextlib
+import hashlib
 import json
 import os
 import socket
@@ -78,6 +79,25 @@ def write_json(path: str | os.PathLike, value: Any) -> None:
     {'clips': 3}
   """
   write_text(path, json.dumps(value, indent=1) + "\n")
+
+
+def digest_of_file(path: str | os.PathLike, algorithm: str = "sha256") -> str:
+  """Returns a hex digest of a file's content.
+
+  Args:
+    path: the file.
+    algorithm: as `hashlib.new` takes it.
+
+  Example:
+    >>> open("empty", "w").close()
+    >>> digest_of_file("empty")[:8]
+    'e3b0c442'
+  """
+  digest = hashlib.new(algorithm)
+  with open(path, "rb") as file:
+    while block := file.read(1 << 20):
+      digest.update(block)
+  return digest.hexdigest()
 
 
 def make_folder(path: str | os.PathLike) -> None:

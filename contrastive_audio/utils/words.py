@@ -1,4 +1,4 @@
-"""Numbers with their nouns."""
+"""Numbers with their nouns and units."""
 
 
 def counted(number: int, singular: str, plural: str | None = None) -> str:
@@ -14,3 +14,20 @@ def counted(number: int, singular: str, plural: str | None = None) -> str:
     ('1 clip', '12 clips', '2 classes')
   """
   return f"{number} {singular if number == 1 else plural or singular + 's'}"
+
+
+def about(seconds: float) -> str:
+  """Returns a duration as a person says it.
+
+  Args:
+    seconds: how long.
+
+  Example:
+    >>> about(8.4), about(350), about(9000), about(400_000)
+    ('8 s', '6 min', '2.5 h', '4.6 days')
+  """
+  seconds = max(seconds, 1)
+  for unit, length_s, limit, digits in (("s", 1, 90, 0), ("min", 60, 90, 0), ("h", 3600, 48, 1)):
+    if seconds < limit * length_s:
+      return f"{seconds / length_s:.{digits}f} {unit}"
+  return f"{seconds / 86_400:.1f} days"

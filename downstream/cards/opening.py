@@ -89,10 +89,10 @@ def check_task(choice: TaskChoice, location: DataLocation) -> None:
 
 
 def require_data(choice: TaskChoice, location: DataLocation) -> None:
-  """Raises an error unless the data of a card is there; decodes and downloads nothing.
+  """Raises an error unless the data of a task is there; quick, decodes and downloads nothing.
 
   Args:
-    choice: a card.
+    choice: which task.
     location: where its data is.
 
   Raises:
@@ -103,16 +103,42 @@ def require_data(choice: TaskChoice, location: DataLocation) -> None:
     Traceback (most recent call last):
     contrastive_audio.errors.UserError: no musan without --data_dir=FOLDER, ...
   """
-  task = task_of(choice)
-  if task.corpus is not None and not _is_there(task.corpus, location):
-    where = f"in {location.data_dir!r}"
-    if not location.data_dir:
-      where = "without --data_dir=FOLDER, the folder that holds it"
-    raise UserError(
-      f"no {task.dataset} {where}: expected {task.corpus.layout}; get it from "
-      f"{task.corpus.homepage}"
-    )
-  _open_sources(task, _dataset_of(task, choice), location)
+  if (corpus := task_of(choice).corpus) is not None:
+    _require_corpus(corpus, location)
+  check_task(choice, location)
+
+
+def require_dataset(name: str, location: DataLocation) -> None:
+  """Raises an error unless a data set is there; quick, decodes and downloads nothing.
+
+  Data sets that tensorflow-datasets can download count as there.
+
+  Args:
+    name: as `--dataset` takes it.
+    location: where it is.
+
+  Raises:
+    UserError: what is missing, and where to get it.
+
+  Example:
+    >>> require_dataset("audioset", DataLocation("no/such/folder"))
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: no audioset in 'no/such/folder': expected ...
+  """
+  if name in corpora.NAMES:
+    _require_corpus(corpora.get(name), location)
+  datasets.open_local(name, None, location.data_dir)
+
+
+def _require_corpus(corpus: Corpus, location: DataLocation) -> None:
+  if _is_there(corpus, location):
+    return
+  where = f"in {location.data_dir!r}"
+  if not location.data_dir:
+    where = "without --data_dir=FOLDER, the folder that holds it"
+  raise UserError(
+    f"no {corpus.name} {where}: expected {corpus.layout}; get it from {corpus.homepage}"
+  )
 
 
 def _is_there(corpus: Corpus, location: DataLocation) -> bool:

@@ -24,6 +24,7 @@ from contrastive_audio.frontend.log_mel import LogMel
 from contrastive_audio.networks import encoders
 from contrastive_audio.networks.cpu_kernels import use_cpu_kernels
 from contrastive_audio.runs import Run
+from contrastive_audio.utils.files import digest_of_file
 from downstream.choices import LOGMEL_STATS, RANDOM, require_model
 from downstream.encoders.log_mel_baseline import StatisticsEmbedder
 
@@ -231,18 +232,3 @@ def _open_saved_model(folder: str) -> Model:
 
 def _digest_of_files(paths: Iterable[str]) -> str:
   return hashlib.sha256("".join(map(digest_of_file, paths)).encode()).hexdigest()
-
-
-def digest_of_file(path: str) -> str:
-  """Returns the hex digest (SHA-256) of a file's content.
-
-  Example:
-    >>> open("empty", "w").close()
-    >>> digest_of_file("empty")[:8]
-    'e3b0c442'
-  """
-  digest = hashlib.sha256()
-  with open(path, "rb") as file:
-    while block := file.read(1 << 20):
-      digest.update(block)
-  return digest.hexdigest()

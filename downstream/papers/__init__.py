@@ -1,12 +1,27 @@
-"""The tables of the papers: what is compared, and a laboratory that measures it once.
+"""The tables of the papers: what is compared, and how every number is measured once.
 
-tables        which models are compared, by which method, on which tasks
-table         what a table, its variants and its request are
-measurement   what a pre-training and a measurement are
-laboratory    measures each number once, and keeps everything in a folder
-pretrainings  trains each model once
-obstacles     what keeps a cell from being measured
-result_files  a JSON file per measurement
-results       a table that is measured, printed and written
-bar_chart     a table as groups of bars
+What a table is:
+
+  tables            which models are compared, by which method, on which tasks
+  table             what a table, its variants and its request are
+  measurement       what a pre-training and a measurement are
+  cells             the numbers of a table: one for each variant, column and seed
+
+What a folder holds; these and `stages` take no TensorFlow until something is measured:
+
+  pretraining_clips which clips pre-train
+  pretrainings      a run for each different training, identified by its configuration and clips
+  result_files      a JSON file for each measurement
+  run_health        what is wrong with a run
+  estimates         how long work takes, judged by what was done
+
+The work, and what comes of it:
+
+  stages            looks for the data, trains what is missing, measures what is missing
+  dry_run           prints that work instead
+  obstacles         what keeps a cell from being measured
+  laboratory        measures a number, and keeps it
+  results           means, spreads, and differences between variants
+  table_files       a measured table, printed and written
+  bar_chart         a table as groups of bars
 """

@@ -1,4 +1,4 @@
-"""Pre-trainings and measurements, each done once and kept in a folder.
+"""Measurements, each done once and kept in a folder.
 
 runs/           a run folder per pre-training and seed
 results/        a JSON file per measurement
@@ -7,153 +7,119 @@ embeddings/     see embedding_parts.Embeddings
 keys-*.txt      the clips of pre-training
 """
 
-import dataclasses
-import json
-import math
 import os
 import shutil
+import time
 from collections.abc import Callable
 from typing import Any
 
 from contrastive_audio.cli.console import line
+from contrastive_audio.distributed.hosts import Hosts
 from contrastive_audio.errors import UserError
 from contrastive_audio.store.store import Store
 from contrastive_audio.utils.files import make_folder, write_json
-from downstream import protocols
-from downstream.cards.opening import open_task, require_data
+from downstream.cards.opening import open_task
 from downstream.cards.task_data import TaskData
 from downstream.choices import TaskChoice
-from downstream.encoders.models import Model, digest_of_file, open_model
+from downstream.classifiers.excerpt_method import excerpt_method
+from downstream.classifiers.linear_evaluation import cached_linear_method
+from downstream.classifiers.nearest_neighbours import knn_method
+from downstream.classifiers.problem import MakeMethod
+from downstream.encoders.models import Model, open_model
 from downstream.evaluation import evaluate
 from downstream.evaluation_files import Result
-from downstream.papers import methods, result_files
-from downstream.papers.measurement import LaboratoryRequest, Measurement, Pretraining
-from downstream.papers.obstacles import Obstacles, TaskUnusable
-from downstream.papers.pretrainings import Pretrainings
+from downstream.papers import methods
+from downstream.papers.measurement import LaboratoryRequest, Measurement
+from downstream.papers.obstacles import TaskUnusable
+from downstream.papers.result_files import ResultFiles
 
 
 class Laboratory:
-  """A folder of pre-trainings and results.
+  """What measures, and keeps what it has measured.
 
   Attributes:
     folder: where everything is kept.
 
   Example:
-    >>> laboratory = Laboratory(LaboratoryRequest("tables"))
+    >>> from downstream.papers.pretrainings import Pretrainings
+    >>> request = LaboratoryRequest("tables")
+    >>> laboratory = Laboratory(request, ResultFiles(request, Pretrainings(request)))
     >>> sorted(os.listdir(laboratory.folder))
-    ['embeddings', 'results', 'runs']
+    ['embeddings', 'results']
   """
 
-  def __init__(self, request: LaboratoryRequest):
+  def __init__(self, request: LaboratoryRequest, results: ResultFiles, hosts: Hosts | None = None):
     """Creates the folder unless it exists.
 
     Args:
       request: where it works, on which data, with which budget.
+      results: what it has measured.
+      hosts: whose devices share a fine-tuning; None: one device.
     """
-    self.folder, self._request = request.folder, request
-    self._pretrainings = Pretrainings(request, self._open_task)
+    self.folder, self._request, self._results = request.folder, request, results
+    self._hosts = hosts
     self._opened: dict[tuple, Any] = {}  # models and tasks are used several times in a row
-    self._obstacles = Obstacles()
-    for name in ("runs", "results", "embeddings"):
+    for name in ("results", "embeddings"):
       make_folder(os.path.join(self.folder, name))
 
   def measure(self, measurement: Measurement, seed: int) -> float:
-    """Returns a score, measured now or earlier.
+    """Measures a number, and keeps it.
 
     Args:
-      measurement: what is measured.
+      measurement: what is measured; its model is trained.
       seed: of the pre-training, the split and the classifier.
 
     Returns:
-      The score in %. In the suite "papers", NaN if data is missing, which is reported once.
+      The score in %.
 
     Raises:
-      UserError: something cannot be measured.
+      TaskUnusable: the data of the task is not what it needs.
+      UserError: it cannot be measured for another reason.
     """
-    path, settings = self._result_file(measurement, seed)
-    if (score := result_files.read_score(path, settings)) is not None:
-      return score
-    if self._request.suite != "papers":
-      return self._measure(measurement, seed)
-    if self._is_blocked(measurement, seed):
-      return math.nan
-    try:
-      return self._measure(measurement, seed)
-    except TaskUnusable as error:
-      self._obstacles.add(measurement.task, str(error))
-      return math.nan
-
-  def model(self, model: Pretraining | str, seed: int) -> str:
-    """Returns a model as `--model` takes it, and pre-trains it if necessary."""
-    return self._pretrainings.make(model, seed)
+    started_s = time.perf_counter()
+    path, settings = self._results.locate(measurement, seed)
+    state = os.path.join(self.folder, "training", os.path.basename(path).removesuffix(".json"))
+    result = self._evaluate(measurement, settings["model"], seed, state)
+    seconds = time.perf_counter() - started_s
+    write_json(path, settings | {"result": result.numbers(), "measured_s": seconds})
+    shutil.rmtree(state, ignore_errors=True)
+    label = f"{measurement.method} {measurement.task} {settings['model']}"
+    line("measured", f"{label}: {result.score:.1f} %")
+    return result.score
 
   def embeddings_folder(self, model: Model, store: Store) -> str:
     """Returns where the embeddings of a model on a store are kept."""
     name = f"{model.identity[:16]}-{store.digest[:16]}"
     return os.path.join(self.folder, "embeddings", name)
 
-  def _measure(self, measurement: Measurement, seed: int) -> float:
-    model = self.model(measurement.model, seed)
-    path, settings = self._result_file(measurement, seed)
-    state = os.path.join(self.folder, "training", os.path.basename(path).removesuffix(".json"))
-    result = self._evaluate(measurement, model, seed, state)
-    write_json(path, settings | {"result": result.numbers()})
-    shutil.rmtree(state, ignore_errors=True)
-    line("measured", f"{measurement.method} {measurement.task} {model}: {result.score:.1f} %")
-    return result.score
-
-  def _result_file(self, measurement: Measurement, seed: int) -> tuple[str, dict[str, Any]]:
-    """Returns the path of the result file and everything that the result depends on."""
-    model = self._pretrainings.name_of(measurement.model, seed)
-    settings = dataclasses.asdict(measurement) | {"model": model, "seed": seed}
-    if options := self._options(measurement, model, seed):
-      settings["options"] = json.loads(json.dumps(dataclasses.asdict(options)))
-    settings["weights"] = _digest_of_weights(model)
-    return os.path.join(self.folder, "results", result_files.file_name(settings)), settings
-
-  def _is_blocked(self, measurement: Measurement, seed: int) -> bool:
-    """Whether data is missing: that of the task, or that of a pre-training still to be done."""
-    task, model = self._task_choice(measurement.task), measurement.model
-    if self._obstacles.blocks(task.name, lambda: require_data(task, self._request.location)):
-      return True
-    if isinstance(model, str) or self._pretrainings.is_trained(model, seed):
-      return False
-    name = f"pre-training of {model.system}"
-    return self._obstacles.blocks(name, lambda: self._pretrainings.require_data(model))
-
   def _evaluate(self, measurement: Measurement, name: str, seed: int, state: str) -> Result:
     model = self._open(("model", name, seed), lambda: open_model(name, seed))
     data = self._usable_task(measurement.task, model.sample_rate_hz, seed)
-    options = self._options(measurement, name, seed)
-    method = methods.make_method(measurement.method, options, self.embeddings_folder)(data, model)
-    return evaluate(method, data, model, measurement.condition, seed, state)
+    make_method = self._make_method(measurement, name, seed)
+    return evaluate(make_method(data, model), data, model, measurement.condition, seed, state)
 
-  def _options(self, measurement: Measurement, name: str, seed: int) -> protocols.Options | None:
-    """Returns how the method of a measurement trains on excerpts; None if it does not."""
-    model, request = measurement.model, self._request
-    if isinstance(model, Pretraining):
-      system = model.system
-    else:
-      system = protocols.resolve(protocols.PAPER, name)
-    return methods.excerpt_options(
-      measurement.method, request.protocol, system, request.epochs, seed
-    )
+  def _make_method(self, measurement: Measurement, name: str, seed: int) -> MakeMethod:
+    """Returns what prepares the method of a measurement, see `problem.MakeMethod`."""
+    cache = self.embeddings_folder
+    if options := methods.excerpt_options(measurement, self._request, name, seed):
+      shared_evenly = self._hosts is not None and options.batch_size % self._hosts.replicas == 0
+      return excerpt_method(options, self._hosts if shared_evenly else None)
+    if measurement.method == "knn_patches":
+      return knn_method("patches", layer="projection", cache=cache)
+    prepare = knn_method if measurement.method == "knn" else cached_linear_method
+    return prepare(cache=cache)
 
   def _usable_task(self, task: str, sample_rate_hz: int, seed: int) -> TaskData:
+    choice = TaskChoice(task, audio_root=self._request.audio_root)
     try:
-      data = self._open_task(task, sample_rate_hz)
+      data = self._open(
+        ("task", task, sample_rate_hz),
+        lambda: open_task(choice, self._request.location, sample_rate_hz),
+      )
       data.splits(seed)
     except UserError as error:
       raise TaskUnusable(str(error)) from error
     return data
-
-  def _open_task(self, task: str, sample_rate_hz: int) -> TaskData:
-    choice, location = self._task_choice(task), self._request.location
-    key = ("task", task, sample_rate_hz)
-    return self._open(key, lambda: open_task(choice, location, sample_rate_hz))
-
-  def _task_choice(self, task: str) -> TaskChoice:
-    return TaskChoice(task, audio_root=self._request.audio_root)
 
   def _open(self, key: tuple, make: Callable[[], Any]) -> Any:
     """Returns what `make` returns, from memory if possible; keeps the last model and all tasks."""
@@ -162,9 +128,3 @@ class Laboratory:
         self._opened = {k: v for k, v in self._opened.items() if k[0] != "model"}
       self._opened[key] = make()
     return self._opened[key]
-
-
-def _digest_of_weights(model: str) -> str | None:
-  """Returns a digest that changes when a run is trained again; None without weights."""
-  path = os.path.join(model.removeprefix("random:"), "encoder.keras")
-  return digest_of_file(path)[:16] if os.path.exists(path) else None

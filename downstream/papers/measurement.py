@@ -1,7 +1,6 @@
 """What is pre-trained and measured for a table; imports little."""
 
 import dataclasses
-import re
 
 from contrastive_audio.cli.open_data import DataLocation
 from contrastive_audio.errors import UserError
@@ -9,7 +8,10 @@ from downstream.cards.all_cards import CARDS
 from downstream.choices import Condition
 
 # Suite -> tasks whose training clips pre-train, without their labels.
-PRETRAINING_TASKS = {"small": ("digit", "esc10_fold5", "instrument")}
+PRETRAINING_TASKS: dict[str, tuple[str, ...]] = {
+  "small": ("digit", "esc10_fold5", "instrument"),
+  "papers": (),
+}
 # System -> the data set that its paper pre-trains on.
 PAPER_DATASETS = {"cola": "audioset", "mixback": "fsdnoisy18k"}
 
@@ -25,8 +27,8 @@ class Pretraining:
     dataset: as `--dataset` takes it; None: the training clips of tasks.
 
   Example:
-    >>> Pretraining("cola", (("recipe", "quick"), ("steps", 100))).name(seed=0)
-    'cola-quick-100-0'
+    >>> Pretraining("cola", (("recipe", "quick"), ("steps", 100))).flags(seed=0)
+    ['--recipe=quick', '--steps=100', '--seed=0', '--monitor_every=0']
   """
 
   system: str
@@ -34,11 +36,10 @@ class Pretraining:
   random: bool = False
   dataset: str | None = None
 
-  def name(self, seed: int) -> str:
-    """Returns the name of the run folder."""
-    data = [re.sub(r"[^\w.-]+", "_", self.dataset)] if self.dataset else []
-    values = [str(value) for _, value in self.options]
-    return "-".join([self.system, *data, *values, str(seed)])
+  def flags(self, seed: int) -> list[str]:
+    """Returns the flags of its command, without those of the data and of the run folder."""
+    options = [f"--{name}={value}" for name, value in self.options]
+    return [*options, f"--seed={seed}", "--monitor_every=0"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,6 +77,7 @@ class LaboratoryRequest:
     epochs: largest number of epochs of a training on labels; None: that of the protocol.
     pretraining_dataset: for the suite "papers"; None: that of each paper.
     pretraining_tasks: tasks whose training clips pre-train; None: those of the suite.
+    training_flags: further flags of every pre-training.
 
   Raises:
     UserError: one of the tasks is not a card.
@@ -93,6 +95,7 @@ class LaboratoryRequest:
   epochs: int | None = None
   pretraining_dataset: str | None = None
   pretraining_tasks: tuple[str, ...] | None = None
+  training_flags: tuple[str, ...] = ()
 
   def __post_init__(self) -> None:
     if unknown := [name for name in self.pretraining_tasks or () if name not in CARDS]:

@@ -1,4 +1,4 @@
-"""How tables evaluate their models: methods by name, under the protocol of a paper or our own.
+"""How tables evaluate their models: methods by name, by the papers' protocols or ours.
 
 linear                a linear classifier on the frozen encoder, by the protocol of the table
 linear_cached         logistic regression on embeddings, whatever the protocol
@@ -11,43 +11,40 @@ finetune_from_linear  the same from a linear classifier, with fixed statistics o
 
 from typing import Any
 
-from contrastive_audio.distributed.hosts import Hosts
 from downstream import protocols
-from downstream.classifiers.excerpt_method import excerpt_method
-from downstream.classifiers.linear_evaluation import cached_linear_method
-from downstream.classifiers.nearest_neighbours import Cache, knn_method
-from downstream.classifiers.problem import MakeMethod
+from downstream.papers.measurement import LaboratoryRequest, Measurement, Pretraining
 from downstream.protocols import Options
 
-_EARLY_STOPPING: dict[str, dict[str, Any]] = {
+_OURS: dict[str, dict[str, Any]] = {  # fine-tunings whose protocol no paper has
   "finetune_slowly": {"learning_rate": 1e-4},
   "finetune_from_linear": {"learning_rate": 1e-4, "start": "linear", "batchnorm": "fixed"},
 }
-METHODS = ("linear", "linear_cached", "knn", "knn_patches", "finetune", *_EARLY_STOPPING)
+METHODS = ("linear", "linear_cached", "knn", "knn_patches", "finetune", *_OURS)
+PAPERS = {"cola": "COLA", "mixback": "mix-back"}
 
 
 def excerpt_options(
-  method: str, protocol: str, system: str, epochs: int | None = None, seed: int = 0
+  measurement: Measurement, request: LaboratoryRequest, model: str, seed: int
 ) -> Options | None:
-  """Returns how a method trains on excerpts; None if it does not.
+  """Returns how a measurement trains on excerpts; None if its method does not.
 
   Args:
-    method: one of METHODS.
-    protocol: "paper" or "cached".
-    system: "cola" or "mixback", whose paper it is.
-    epochs: largest number of epochs; None: that of the protocol.
+    measurement: what is measured.
+    request: which protocol, and how many epochs.
+    model: its model, as `--model` takes it.
     seed: of the dense layer, the excerpts and drop-connect.
 
   Example:
-    >>> excerpt_options("linear", "paper", "mixback").learning_rate
-    0.1
-    >>> excerpt_options("linear", "cached", "mixback") is None
+    >>> measurement = Measurement("random:efficientnet_b0", "linear", "musan")
+    >>> request = LaboratoryRequest("tables", protocol="paper")
+    >>> excerpt_options(measurement, request, "random:efficientnet_b0", seed=0).epochs
+    100
+    >>> excerpt_options(measurement, LaboratoryRequest("tables"), "runs/mine", seed=0) is None
     True
-    >>> excerpt_options("finetune", "cached", "cola").selection
-    'refit'
   """
-  changes = {"epochs": epochs} | _EARLY_STOPPING.get(method, {})
-  follows_paper = protocol == protocols.PAPER and method not in _EARLY_STOPPING
+  method, system = measurement.method, _system_of(measurement, model)
+  changes = {"epochs": request.epochs} | _OURS.get(method, {})
+  follows_paper = request.protocol == protocols.PAPER and method not in _OURS
   if method == "linear" and follows_paper:
     return protocols.choose(protocols.LINEAR, system, changes, seed)
   if method.startswith("finetune"):
@@ -56,50 +53,36 @@ def excerpt_options(
   return None
 
 
-def make_method(
-  method: str, options: Options | None, cache: Cache | None = None, hosts: Hosts | None = None
-) -> MakeMethod:
-  """Returns a function that prepares a method, see `problem.MakeMethod`.
+def _system_of(measurement: Measurement, model: str) -> str:
+  if isinstance(measurement.model, Pretraining):
+    return measurement.model.system
+  return protocols.resolve(protocols.PAPER, model)
+
+
+def describe(measurement: Measurement, request: LaboratoryRequest, model: str) -> str:
+  """Returns the protocol of a measurement, as the caption of a table names it.
 
   Args:
-    method: one of METHODS.
-    options: see `excerpt_options`.
-    cache: `(model, store) -> folder` of the embeddings; None: the user's cache.
-    hosts: hosts that share a training; None: this device alone.
+    measurement: what is measured.
+    request: which protocol.
+    model: its model, as `--model` takes it.
 
   Example:
-    >>> callable(make_method("knn", options=None))
-    True
-  """
-  if options is not None:
-    return excerpt_method(options, hosts)
-  if method == "knn_patches":
-    return knn_method("patches", layer="projection", cache=cache)
-  return knn_method(cache=cache) if method == "knn" else cached_linear_method(cache=cache)
-
-
-def describe(method: str, protocol: str, system: str) -> str:
-  """Returns the protocol of a method, as the caption of a table names it.
-
-  Args:
-    method: one of METHODS.
-    protocol: "paper" or "cached".
-    system: "cola" or "mixback".
-
-  Example:
-    >>> describe("linear", "paper", "cola")
+    >>> measurement = Measurement("random:efficientnet_b0", "linear", "musan")
+    >>> describe(measurement, LaboratoryRequest("tables", protocol="paper"), measurement.model)
     "linear evaluation by COLA's protocol"
-    >>> describe("linear", "cached", "cola")
-    'logistic regression on embeddings'
+    >>> describe(measurement, LaboratoryRequest("tables"), measurement.model)
+    'logistic regression on embeddings (protocol cached)'
   """
-  paper = f"{'COLA' if system == 'cola' else 'mix-back'}'s protocol"
+  method, paper = measurement.method, PAPERS[_system_of(measurement, model)]
   if method == "knn_patches":
     return "kNN of patches by mix-back's protocol, on projections"
   if method == "knn":
     return "kNN of clips"
-  if excerpt_options(method, protocol, system) is None:
-    return "logistic regression on embeddings"
+  if excerpt_options(measurement, request, model, seed=0) is None:
+    return "logistic regression on embeddings (protocol cached)"
   if method == "linear":
-    return f"linear evaluation by {paper}"
-  is_paper = protocol == protocols.PAPER and method == "finetune"
-  return f"fine-tuning {f'by {paper}' if is_paper else 'with early stopping'}"
+    return f"linear evaluation by {paper}'s protocol"
+  if method == "finetune" and request.protocol == protocols.PAPER:
+    return f"fine-tuning by {paper}'s protocol"
+  return "fine-tuning with early stopping"

@@ -1,119 +1,126 @@
-"""Pre-trainings that run once, each in its own process."""
+"""Pre-trainings that run once, each in its own process.
 
+A run is identified by a digest of its configuration, as the train command resolves it, and of its
+clips. So equal trainings share a run, whatever their flags, and different ones never do.
+"""
+
+import hashlib
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Any
 
-from contrastive_audio import datasets
+from contrastive_audio.cli.children import run_child
 from contrastive_audio.cli.console import line
 from contrastive_audio.errors import UserError
-from contrastive_audio.utils.files import write_text
-from downstream.cards.all_cards import CARDS
-from downstream.cards.card import AUDIO_ROOT
-from downstream.cards.task_data import TaskData
-from downstream.papers.measurement import (
-  PAPER_DATASETS,
-  PRETRAINING_TASKS,
-  LaboratoryRequest,
-  Pretraining,
-)
-
-_RATE_HZ = 16_000  # of the stores that keys are read from; any rate has the same keys
+from downstream.choices import RANDOM
+from downstream.papers.measurement import LaboratoryRequest, Pretraining
+from downstream.papers.pretraining_clips import PretrainingClips
 
 
 class Pretrainings:
   """The run folders of a laboratory.
 
+  Attributes:
+    clips: which clips pre-train.
+
   Example:
-    >>> runs = Pretrainings(LaboratoryRequest("tables"), open_task=None)
-    >>> runs.name_of("random:{seed}", seed=3), runs.is_trained(Pretraining("cola"), seed=0)
-    ('random:3', False)
+    >>> runs = Pretrainings(LaboratoryRequest("tables", suite="papers"))
+    >>> runs.name_of("random:{seed}", seed=3)
+    'random:3'
+    >>> model = Pretraining("cola", (("recipe", "quick"), ("steps", 7)), dataset="synthetic")
+    >>> runs.name_of(model, seed=3)
+    'tables/runs/cola-efficientnet_b0-7x32-seed3-...'
   """
 
-  def __init__(self, request: LaboratoryRequest, open_task: Callable[[str, int], TaskData]):
+  def __init__(self, request: LaboratoryRequest):
     """Trains nothing yet.
 
     Args:
       request: where the laboratory works, and on which data.
-      open_task: `(name, sample rate in Hz) -> TaskData`.
     """
-    self._request, self._open_task = request, open_task
+    self.clips = PretrainingClips(request)
+    self._request = request
+    self._resolved: dict[tuple[str, ...], dict[str, Any] | UserError] = {}
 
   def name_of(self, model: Pretraining | str, seed: int) -> str:
-    """Returns the model as `--model` takes it, whether it is trained or not."""
+    """Returns the model as `--model` takes it, whether it is trained or not.
+
+    Raises:
+      UserError: the flags of the pre-training are wrong, or its data is missing.
+    """
     if isinstance(model, str):
       return model.replace("{seed}", str(seed))
-    folder = self._folder(model, seed)
-    return f"random:{folder}" if model.random else folder
+    folder, _ = self.locate(model, seed)
+    return f"{RANDOM}{folder}" if model.random else folder
 
-  def is_trained(self, model: Pretraining, seed: int) -> bool:
-    """Whether the run is finished and exported."""
-    return os.path.exists(os.path.join(self._folder(model, seed), "saved_model"))
+  def locate(self, model: Pretraining, seed: int) -> tuple[str, bool]:
+    """Returns the run folder, and whether the run is finished and exported.
 
-  def make(self, model: Pretraining | str, seed: int) -> str:
-    """Pre-trains a model unless it is trained; a run that was killed resumes.
+    Raises:
+      UserError: see `name_of`.
+    """
+    folder = os.path.join(self._request.folder, "runs", run_name(self.resolved(model, seed)))
+    return folder, os.path.exists(os.path.join(folder, "saved_model"))
 
-    Returns:
-      The model as `--model` takes it.
+  def train(self, model: Pretraining, seed: int) -> None:
+    """Pre-trains a model; a run that was stopped resumes.
 
     Raises:
       UserError: the training failed.
+      KeyboardInterrupt: a signal stopped the training, and asks this process to end, too.
     """
-    if isinstance(model, Pretraining) and not self.is_trained(model, seed):
-      self._train(model, self._folder(model, seed), seed)
-    return self.name_of(model, seed)
-
-  def require_data(self, model: Pretraining) -> None:
-    """Raises an error unless the data set of a pre-training is there; decodes nothing.
-
-    Raises:
-      UserError: it is not there.
-    """
-    location = self._request.location
-    datasets.open_source(self._dataset(model), None, location.data_dir, location.manual_dir)
-
-  def _folder(self, model: Pretraining, seed: int) -> str:
-    return os.path.join(self._request.folder, "runs", model.name(seed))
-
-  def _train(self, model: Pretraining, folder: str, seed: int) -> None:
-    options = [f"--{name}={value}" for name, value in model.options]
-    options += [f"--seed={seed}", f"--run={folder}", "--monitor_every=0"]
-    options += self._data_options(model)
-    line("pre-train", f"python -m {model.system}.train {' '.join(options)}")
-    command = [sys.executable, "-m", f"{model.system}.train", *options]
-    process = subprocess.run(command, check=False)
-    if process.returncode or not os.path.exists(os.path.join(folder, "saved_model")):
+    folder, _ = self.locate(model, seed)
+    flags = [*self._flags(model, seed), *self._request.training_flags, f"--run={folder}"]
+    line("pre-train", f"python -m {model.system}.train {' '.join(flags)}")
+    if run_child(f"{model.system}.train", *flags) or not self.locate(model, seed)[1]:
       raise UserError(
         f"the pre-training in {folder} failed (see above); finished steps are kept, and the same "
         "command resumes"
       )
 
-  def _dataset(self, model: Pretraining) -> str:
-    return model.dataset or self._request.pretraining_dataset or PAPER_DATASETS[model.system]
+  def resolved(self, model: Pretraining, seed: int) -> dict[str, Any]:
+    """Returns what `--print_config` of the train command prints; asks once per pre-training.
 
-  def _data_options(self, model: Pretraining) -> list[str]:
-    """Returns the flags that choose the clips of pre-training."""
-    location = self._request.location
-    fields = {name: getattr(location, name) for name in ("data_dir", "manual_dir", "store_dir")}
-    fields["max_bad_fraction"] = location.max_bad_fraction
-    shared = [f"--{name}={value}" for name, value in fields.items() if value is not None]
-    if self._request.suite == "papers" or model.dataset:
-      return [f"--dataset={self._dataset(model)}", *shared]
-    root = self._request.audio_root or ""
-    cards = [CARDS[name] for name in self._tasks()]
-    sources = dict.fromkeys(card.dataset.replace(AUDIO_ROOT, root) for card in cards)
-    return [*(f"--dataset={name}" for name in sources), f"--keys={self._write_keys()}", *shared]
+    Raises:
+      UserError: see `name_of`.
+    """
+    key = (model.system, *self._flags(model, seed=0))
+    if key not in self._resolved:
+      self._resolved[key] = _ask(*key)
+    answer = self._resolved[key]
+    if isinstance(answer, UserError):
+      raise answer
+    return answer | {"config": answer["config"] | {"seed": seed}}
 
-  def _tasks(self) -> tuple[str, ...]:
-    return self._request.pretraining_tasks or PRETRAINING_TASKS[self._request.suite]
+  def _flags(self, model: Pretraining, seed: int) -> list[str]:
+    return [*model.flags(seed), *self.clips.flags(model)]
 
-  def _write_keys(self) -> str:
-    """Writes the keys of the training clips of all pre-training tasks; returns the path."""
-    path = os.path.join(self._request.folder, f"keys-{self._request.suite}.txt")
-    keys: list[str] = []
-    for task in self._tasks():
-      data = self._open_task(task, _RATE_HZ)
-      keys += [data.clips.keys[clip_id] for clip_id in data.splits(0)[0].train]
-    write_text(path, "".join(f"{key}\n" for key in keys))
-    return path
+
+def run_name(resolved: Mapping[str, Any]) -> str:
+  """Returns the name of a run folder: readable, and different for different trainings.
+
+  Args:
+    resolved: what `--print_config` of the train command prints.
+
+  Example:
+    >>> config = {"encoder": "vgg_like", "steps": 80, "batch_size": 16, "seed": 2}
+    >>> run_name({"system": "mixback", "config": config, "data": {"clips": 400}})
+    'mixback-vgg_like-80x16-seed2-b5c9a90f073d'
+  """
+  config = resolved["config"]
+  digest = hashlib.sha256(json.dumps(resolved, sort_keys=True).encode()).hexdigest()[:12]
+  steps = f"{config['steps']}x{config['batch_size']}"
+  return f"{resolved['system']}-{config['encoder']}-{steps}-seed{config['seed']}-{digest}"
+
+
+def _ask(system: str, *flags: str) -> dict[str, Any] | UserError:
+  """Returns what would be trained, or what is wrong with that."""
+  command = [sys.executable, "-m", f"{system}.train", *flags, "--print_config"]
+  done = subprocess.run(command, capture_output=True, text=True, check=False)
+  if done.returncode:
+    reason = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+    return UserError(reason[0].removeprefix("error: "))
+  return json.loads(done.stdout)

@@ -1,5 +1,6 @@
 """A JSON file per measurement: its settings and its result."""
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -7,7 +8,64 @@ from collections.abc import Mapping
 from typing import Any
 
 from contrastive_audio.cli.console import line
-from contrastive_audio.utils.files import read_json
+from contrastive_audio.utils.files import digest_of_file, read_json
+from downstream.papers import methods
+from downstream.papers.measurement import LaboratoryRequest, Measurement
+from downstream.papers.pretrainings import Pretrainings
+
+
+class ResultFiles:
+  """What a laboratory has measured.
+
+  Example:
+    >>> request = LaboratoryRequest("tables")
+    >>> files = ResultFiles(request, Pretrainings(request))
+    >>> files.score(Measurement("logmel_stats", "linear", "esc50"), seed=0) is None
+    True
+  """
+
+  def __init__(self, request: LaboratoryRequest, pretrainings: Pretrainings):
+    """Opens nothing yet.
+
+    Args:
+      request: where the laboratory works, and with which budget.
+      pretrainings: its run folders.
+    """
+    self._request, self._pretrainings = request, pretrainings
+    self._damaged: set[str] = set()
+
+  def locate(self, measurement: Measurement, seed: int) -> tuple[str, dict[str, Any]]:
+    """Returns the path of the file, and everything that the result depends on.
+
+    Raises:
+      UserError: see Pretrainings.name_of.
+    """
+    model = self._pretrainings.name_of(measurement.model, seed)
+    settings = dataclasses.asdict(measurement) | {"model": model, "seed": seed}
+    if options := methods.excerpt_options(measurement, self._request, model, seed):
+      settings["options"] = dataclasses.asdict(options)
+    settings["weights"] = _digest_of_weights(model)
+    return os.path.join(self._request.folder, "results", file_name(settings)), settings
+
+  def score(self, measurement: Measurement, seed: int) -> float | None:
+    """Returns the score in %; None if it has not been measured, or the file is damaged.
+
+    Raises:
+      UserError: see Pretrainings.name_of.
+    """
+    path, settings = self.locate(measurement, seed)
+    if not os.path.exists(path):
+      return None
+    try:
+      content = read_json(path)
+      if {name: content.get(name) for name in settings} == json.loads(json.dumps(settings)):
+        return float(content["result"]["score"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+      pass
+    if path not in self._damaged:
+      line("damaged", f"{path}: measured again")
+    self._damaged.add(path)
+    return None
 
 
 def file_name(settings: Mapping[str, Any]) -> str:
@@ -26,24 +84,7 @@ def file_name(settings: Mapping[str, Any]) -> str:
   return "".join(c if c.isalnum() or c in "-_." else "_" for c in text) + f"-{digest}.json"
 
 
-def read_score(path: str, settings: Mapping[str, Any]) -> float | None:
-  """Returns the score in a file of results; None if there is none, or it is damaged.
-
-  Args:
-    path: the file.
-    settings: what it has to be a result of.
-
-  Example:
-    >>> read_score("no/such/file.json", {}) is None
-    True
-  """
-  if not os.path.exists(path):
-    return None
-  try:
-    content = read_json(path)
-    if {name: content.get(name) for name in settings} == json.loads(json.dumps(settings)):
-      return float(content["result"]["score"])
-  except (OSError, ValueError, KeyError, TypeError, AttributeError):
-    pass
-  line("damaged", f"{path}: measured again")
-  return None
+def _digest_of_weights(model: str) -> str | None:
+  """Returns a digest that changes when a run is trained again; None without weights."""
+  path = os.path.join(model.removeprefix("random:"), "encoder.keras")
+  return digest_of_file(path)[:16] if os.path.exists(path) else None

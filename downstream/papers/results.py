@@ -1,43 +1,22 @@
-"""A table that is measured, printed, and written as Markdown, CSV and a figure."""
+"""A table that has been measured: means, spreads, and the differences between its variants.
 
-import csv
+Letters: R variants, K columns, S seeds.
+"""
+
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from contrastive_audio.cli.console import line
-from contrastive_audio.utils import markdown_table
-from contrastive_audio.utils.files import replacing, write_text
-from contrastive_audio.utils.words import counted
 from downstream.cards import published_scores
-from downstream.cards.all_cards import CARDS
-from downstream.papers.bar_chart import bars
-from downstream.papers.laboratory import Laboratory
-from downstream.papers.measurement import Measurement
+from downstream.papers.cells import Column, arrange, cells_of, published_of
+from downstream.papers.run_health import Remark, remarks_on
 from downstream.papers.table import Table
 
+if TYPE_CHECKING:
+  from downstream.papers.stages import Stages
 
-class Column(NamedTuple):
-  """A column of numbers: a task under a condition.
-
-  Attributes:
-    task: name of a card.
-    condition: name of a condition of the table.
-
-  Example:
-    >>> Column("musan").title
-    'Music, Speech and Noise'
-  """
-
-  task: str
-  condition: str = ""
-
-  @property
-  def title(self) -> str:
-    """The name of the task in the paper, and the condition."""
-    task = published_scores.PAPER_TASKS.get(self.task, self.task)
-    return f"{task}, {self.condition}" if self.condition else task
+MARK = "†"  # of a variant that a remark is about
 
 
 class Results:
@@ -46,12 +25,15 @@ class Results:
   Attributes:
     variants: names.
     columns: titles of the columns, the average last.
-    scores: float `[variants, columns, seeds]` in %; NaN: not measured.
-    published: float `[variants, columns]` in %; NaN: no published number.
+    seeds: the seeds.
+    scores: float `[R, K, S]` in %; NaN: not measured.
+    published: float `[R, K]` in %; NaN: no published number.
+    remarks: what is wrong with some of the runs.
 
   Example:
     >>> scores = np.array([[[50.0, 60.0], [70.0, 80.0]]])  # one variant, two tasks, two seeds
-    >>> Results(["COLA"], ["esc50", "musan"], scores, np.full([1, 3], np.nan)).cells()
+    >>> results = Results(["COLA"], ["esc50", "musan"], [0, 1], scores, np.full([1, 3], np.nan))
+    >>> results.texts()
     [['55.0 ± 7.1', '75.0 ± 7.1', '65.0 ± 7.1']]
   """
 
@@ -59,208 +41,140 @@ class Results:
     self,
     variants: Sequence[str],
     columns: Sequence[str],
+    seeds: Sequence[int],
     scores: np.ndarray,
     published: np.ndarray,
+    remarks: Sequence[Remark] = (),
   ):
     """Adds the average over the columns.
 
     Args:
       variants: names.
       columns: titles, without the average.
-      scores: float `[variants, columns, seeds]` in %, without the average.
-      published: float `[variants, columns + 1]`, with the average.
+      seeds: the seeds.
+      scores: float `[R, K, S]` in %, without the average.
+      published: float `[R, K + 1]`, with the average.
+      remarks: what is wrong with some of the runs.
     """
     self.variants, self.columns = list(variants), [*columns, published_scores.AVERAGE]
+    self.seeds, self.remarks = list(seeds), list(remarks)
     self.scores = np.concatenate([scores, scores.mean(axis=1, keepdims=True)], axis=1)
     self.published = published
 
+  @property
+  def is_measured(self) -> bool:
+    """Whether there is any number."""
+    return bool(np.isfinite(self.scores).any())
+
   def mean(self) -> np.ndarray:
-    """Returns float `[variants, columns]`, the means over the seeds."""
-    return self.scores.mean(axis=2)
+    """Returns float `[R, K]`, the means over the seeds that were measured."""
+    return _mean(self.scores)
 
   def spread(self) -> np.ndarray:
-    """Returns float `[variants, columns]`, the standard deviations; 0 for a single seed."""
-    ddof = 1 if self.scores.shape[2] > 1 else 0
-    return self.scores.std(axis=2, ddof=ddof)
+    """Returns float `[R, K]`, the standard deviations; NaN with fewer than two seeds."""
+    return _spread(self.scores)
 
-  def cells(self) -> list[list[str]]:
-    """Returns the text of each cell, `[variants][columns]`."""
+  def differences(self, reference: str) -> tuple[np.ndarray, np.ndarray]:
+    """Returns how far the variants are from one of them, over the seeds that both have.
+
+    Args:
+      reference: name of a variant.
+
+    Returns:
+      (means, standard deviations) of the differences within a seed, float `[R, K]` each; both NaN
+      with fewer than two seeds, and for the variant itself.
+    """
+    row = self.variants.index(reference)
+    differences = self.scores - self.scores[row]
+    differences[row] = np.nan
+    spread = _spread(differences)
+    return np.where(np.isnan(spread), np.nan, _mean(differences)), spread
+
+  def names(self) -> list[str]:
+    """Returns the names of the variants, marked if there is a remark about one of their runs."""
+    remarked = {remark.variant for remark in self.remarks}
+    return [f"{name} {MARK}" if name in remarked else name for name in self.variants]
+
+  def texts(self) -> list[list[str]]:
+    """Returns the text of each number, `[R][K]`."""
+    counts = np.isfinite(self.scores).sum(axis=2)
     return [
-      [_cell(*numbers) for numbers in zip(*row)]
-      for row in zip(self.mean(), self.spread(), self.published)
+      [self._text(*numbers) for numbers in zip(*row)]
+      for row in zip(self.mean(), self.spread(), counts, self.published)
     ]
 
-
-def columns_of(table: Table, tasks: Sequence[str] | None = None) -> list[Column]:
-  """Returns the columns of a table.
-
-  Args:
-    table: what is compared on which tasks.
-    tasks: tasks to use instead of those of the table; None: those of the table.
-
-  Example:
-    >>> from downstream.papers.table import TableRequest
-    >>> from downstream.papers.tables import MAKERS
-    >>> columns_of(MAKERS["cola_similarity"](TableRequest()), ["esc10"])
-    [Column(task='esc10', condition='')]
-  """
-  return [Column(task, name) for task in tasks or table.tasks for name in table.conditions]
+  def _text(self, mean: float, spread: float, count: int, published: float) -> str:
+    parts = [] if np.isnan(mean) else [f"{mean:.1f}"]
+    if not np.isnan(spread):
+      parts.append(f"± {spread:.1f}")
+    if 0 < count < len(self.seeds):
+      parts.append(f"({count} of {len(self.seeds)} seeds)")
+    if not np.isnan(published):
+      parts.append(f"(published {published:.1f})")
+    return " ".join(parts)
 
 
 def measure(
-  table: Table, columns: Sequence[Column], laboratory: Laboratory, seeds: Sequence[int]
+  table: Table, columns: Sequence[Column], stages: "Stages", seeds: Sequence[int]
 ) -> Results:
   """Measures the cells of a table that have not been measured.
 
   Args:
     table: what is compared on which tasks.
     columns: some of its columns.
-    laboratory: where everything is kept.
+    stages: measures; it has trained the models.
     seeds: seeds of each cell.
-
-  Raises:
-    UserError: something cannot be measured.
 
   Example:
     >>> from downstream.papers.measurement import LaboratoryRequest
+    >>> from downstream.papers.stages import Stages
     >>> from downstream.papers.table import Variant
+    >>> from downstream.papers.cells import columns_of
     >>> table = Table("one task", [Variant("TRILL", None)], ("musan",))
-    >>> laboratory = Laboratory(LaboratoryRequest("tables"))
-    >>> measure(table, columns_of(table), laboratory, seeds=[0, 1]).scores.shape
-    (1, 2, 2)
+    >>> stages = Stages(LaboratoryRequest("tables"))
+    >>> measure(table, columns_of(table), stages, seeds=[0, 1]).columns
+    ['Music, Speech and Noise', 'average']
   """
-  scores = np.full([len(table.variants), len(columns), len(seeds)], np.nan)
-  for row, variant in enumerate(table.variants):
-    for number, seed in enumerate(seeds):
-      for index, column in enumerate(columns):
-        if column.task in CARDS and variant.model is not None:
-          condition = table.conditions[column.condition]
-          measurement = Measurement(variant.model, variant.method, column.task, condition)
-          scores[row, index, number] = laboratory.measure(measurement, seed)
-  names = [variant.name for variant in table.variants]
-  titles = [column.title for column in columns]
-  return Results(names, titles, scores, published_of(table, columns))
-
-
-def published_of(table: Table, columns: Sequence[Column]) -> np.ndarray:
-  """Returns the published numbers, float `[variants, columns + 1]`, the average last; NaN: none.
-
-  Args:
-    table: what is compared on which tasks.
-    columns: some of its columns.
-
-  Example:
-    >>> from downstream.papers.table import TableRequest
-    >>> from downstream.papers.tables import MAKERS
-    >>> table = MAKERS["cola_similarity"](TableRequest("papers"))  # cosine, bilinear
-    >>> published_of(table, [Column("speech_commands_v2")])[:, 0]
-    array([42.4, 62.4])
-  """
-  tasks = [column.task for column in columns] + [published_scores.AVERAGE]
-  values = [
-    [table.published.get((variant.column or "", task), np.nan) for task in tasks]
-    for variant in table.variants
-  ]
-  return np.array(values, float)
-
-
-def print_and_write(
-  table: Table, results: Results, seeds: Sequence[int], path: str, draw_published: bool
-) -> None:
-  """Prints a table as Markdown, and writes it as .md, .csv and, if anything was measured, .png.
-
-  Args:
-    table: what was compared.
-    results: what was measured.
-    seeds: seeds of each cell.
-    path: path of the files, without their extensions.
-    draw_published: whether the published numbers are of the same tasks, and belong in the figure.
-
-  Example:
-    >>> from downstream.papers.table import Variant
-    >>> results = Results(["COLA"], ["musan"], np.array([[[98.0]]]), np.array([[99.1, np.nan]]))
-    >>> table = Table("one task", [Variant("COLA", None)], ("musan",), tasks_are_rows=False)
-    >>> print_and_write(table, results, seeds=[0], path="table", draw_published=True)
-    <BLANKLINE>
-    one task; %, mean ± standard deviation of 1 seed
-    <BLANKLINE>
-    |      | musan                       | average    |
-    | ---- | --------------------------- | ---------- |
-    | COLA | 98.0 ± 0.0 (published 99.1) | 98.0 ± 0.0 |
-    <BLANKLINE>
-    files      table.md, .csv, .png
-  """
-  lines = markdown_table.lines(*_as_rows(table, results))
-  print(
-    f"\n{table.title}; %, mean ± standard deviation of {counted(len(seeds), 'seed')}\n", flush=True
+  cells = cells_of(table, columns, seeds)
+  shape = (len(table.variants), len(columns), len(seeds))
+  return Results(
+    [variant.name for variant in table.variants],
+    [column.title for column in columns],
+    seeds,
+    arrange(cells, stages.measure(cells), shape),
+    published_of(table, columns),
+    remarks_on(cells, stages.pretrainings),
   )
-  print("\n".join(lines))
-  write_text(f"{path}.md", "\n".join(lines) + "\n")
-  _write_csv(f"{path}.csv", results, seeds)
-  is_measured = bool(np.isfinite(results.mean()).any())
-  if is_measured:
-    _draw(f"{path}.png", table, results, draw_published)
-  print()
-  line("files", f"{path}.md, .csv{', .png' if is_measured else ''}")
 
 
-def print_comparable(columns: Sequence[Column], results: Results) -> None:
-  """Prints, for each measured task, what can be compared with the published numbers.
+def difference_text(mean: float, spread: float) -> str:
+  """Returns a difference between two variants, and whether the seeds explain it.
 
   Args:
-    columns: columns of the table.
-    results: what was measured.
+    mean: of the differences within a seed; NaN: it is not known.
+    spread: their standard deviation.
 
   Example:
-    >>> results = Results(["COLA"], ["musan"], np.array([[[98.0]]]), np.array([[99.1, np.nan]]))
-    >>> print_comparable([Column("musan")], results)
-    comparable musan: no: it is unknown how the paper cut and divided the recordings
+    >>> difference_text(-0.4, 0.9), difference_text(3.2, 1.0)
+    ('-0.4 ± 0.9 (within the spread)', '+3.2 ± 1.0')
   """
-  is_measured = np.isfinite(results.scores).any(axis=(0, 2))
-  for task in dict.fromkeys(c.task for c, measured in zip(columns, is_measured) if measured):
-    line("comparable", f"{task}: {CARDS[task].comparable}")
+  if np.isnan(mean):
+    return ""
+  return f"{mean:+.1f} ± {spread:.1f}" + (" (within the spread)" if abs(mean) <= spread else "")
 
 
-def _as_rows(table: Table, results: Results) -> tuple[list[str], list[list[str]]]:
-  """Returns (headings, rows)."""
-  cells = results.cells()
-  if table.tasks_are_rows:
-    rows = [[name, *column] for name, column in zip(results.columns, zip(*cells))]
-    return ["task", *results.variants], rows
-  return ["", *results.columns], [[name, *row] for name, row in zip(results.variants, cells)]
+def _mean(values: np.ndarray) -> np.ndarray:
+  """Returns the mean over the last axis of what is finite; NaN where nothing is."""
+  is_finite = np.isfinite(values)
+  count = is_finite.sum(axis=-1)
+  total = np.where(is_finite, values, 0).sum(axis=-1)
+  return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
-def _cell(mean: float, spread: float, published: float) -> str:
-  measured = "" if np.isnan(mean) else f"{mean:.1f} ± {spread:.1f}"
-  paper = "" if np.isnan(published) else f"(published {published:.1f})"
-  return f"{measured} {paper}".strip()
-
-
-def _write_csv(path: str, results: Results, seeds: Sequence[int]) -> None:
-  mean, spread = results.mean(), results.spread()
-  with (
-    replacing(path) as unfinished,
-    open(unfinished, "w", newline="", encoding="utf-8") as file,
-  ):
-    writer = csv.writer(file)
-    by_seed = [f"seed_{seed}" for seed in seeds]
-    writer.writerow(["variant", "task", "mean", "std", "published", *by_seed])
-    for row, variant in enumerate(results.variants):
-      for column, task in enumerate(results.columns):
-        numbers = [mean[row, column], spread[row, column], results.published[row, column]]
-        numbers += results.scores[row, column].tolist()
-        shown = ["" if np.isnan(number) else f"{number:.2f}" for number in numbers]
-        writer.writerow([variant, task, *shown])
-
-
-def _draw(path: str, table: Table, results: Results, draw_published: bool) -> None:
-  """Draws a group of bars per task, with a bar per variant."""
-  bars(
-    path,
-    results.columns,
-    results.variants,
-    means=results.mean().T,
-    spreads=results.spread().T,
-    published=results.published.T if draw_published else None,
-    title=table.title,
-  )
+def _spread(values: np.ndarray) -> np.ndarray:
+  """Returns the standard deviation over the last axis of what is finite; NaN for fewer than two."""
+  is_finite = np.isfinite(values)
+  count = is_finite.sum(axis=-1)
+  squares = np.where(is_finite, values - _mean(values)[..., None], 0) ** 2
+  variance = squares.sum(axis=-1) / np.maximum(count - 1, 1)
+  return np.where(count > 1, np.sqrt(variance), np.nan)

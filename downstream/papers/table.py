@@ -16,6 +16,7 @@ class TableRequest:
     suite: "small" or "papers": the tasks, and the clips of pre-training.
     steps: of a pre-training; None: those of its recipe.
     batch_size: pairs per step of a pre-training; None: that of its recipe.
+    epoch_steps: steps of an epoch of a pre-training; None: a pass over all clips.
     pretraining_dataset: for the suite "papers"; None: that of each paper.
     models: for the table "suite": NAME=MODEL each; {seed} stands for the seed.
 
@@ -27,6 +28,7 @@ class TableRequest:
   suite: str = "small"
   steps: int | None = None
   batch_size: int | None = None
+  epoch_steps: int | None = None
   pretraining_dataset: str | None = None
   models: tuple[str, ...] = ()
 
@@ -67,11 +69,14 @@ class Table:
     tasks_are_rows: whether tasks are rows, as in COLA, or variants are.
     published: (column, task) -> %.
     conditions: name -> Condition, if tasks are evaluated under several conditions.
+    reference: name of the variant that the others are compared with; None: the first.
 
   Example:
     >>> table = Table("two", [Variant("one", "a"), Variant("other", "b")], ("esc50",))
     >>> [variant.name for variant in table.choose(["other"]).variants]
     ['other']
+    >>> table.reference_variant
+    'one'
   """
 
   title: str
@@ -80,6 +85,13 @@ class Table:
   tasks_are_rows: bool = True
   published: Mapping[tuple[str, str], float] = dataclasses.field(default_factory=dict)
   conditions: Mapping[str, Condition] = dataclasses.field(default_factory=_all_labels)
+  reference: str | None = None
+
+  @property
+  def reference_variant(self) -> str:
+    """Name of the variant that the others are compared with; the first, if it was not chosen."""
+    names = [variant.name for variant in self.variants]
+    return self.reference if self.reference and self.reference in names else names[0]
 
   def choose(self, names: list[str] | None) -> "Table":
     """Returns the table with some of its variants.

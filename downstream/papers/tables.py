@@ -10,7 +10,7 @@ from typing import Any
 from contrastive_audio.errors import UserError
 from downstream.cards import published_scores
 from downstream.cards.all_cards import SUITES
-from downstream.choices import Condition
+from downstream.choices import LOGMEL_STATS, Condition
 from downstream.papers.measurement import PAPER_DATASETS, Pretraining
 from downstream.papers.table import Table, TableRequest, Variant
 
@@ -32,7 +32,8 @@ def _pretraining(system: str, request: TableRequest, options: dict[str, Any]) ->
 
 def _budget(request: TableRequest, system: str) -> tuple[tuple[str, Any], ...]:
   """Returns flags: the paper's recipe, or, for the small suite, the quick one and few steps."""
-  budget = {"steps": request.steps, "batch_size": request.batch_size}
+  names = ("steps", "batch_size", "epoch_steps")
+  budget = {name: getattr(request, name) for name in names}
   options = tuple((name, value) for name, value in budget.items() if value)
   if request.suite == "papers":
     return (("recipe", "paper"), *options)
@@ -73,7 +74,7 @@ def _cola_baselines(request: TableRequest) -> Table:
   others = {"cbow": "CBoW", "skip_gram": "SG", "temporal_gap": "TemporalGap"}
   others |= {"triplet_loss": "Triplet loss", "trill": "TRILL"}
   variants = [
-    Variant("log-mel statistics", "logmel_stats"),
+    Variant("log-mel statistics", LOGMEL_STATS, "linear_cached"),
     Variant("random weights", _RANDOM),
     Variant("COLA", _cola(request, similarity="bilinear"), column="cola"),
   ]
@@ -100,7 +101,7 @@ def _cola_similarity(request: TableRequest) -> Table:
 def _cola_batch_size(request: TableRequest) -> Table:
   sizes = (256, 512, 1024, 2048) if request.suite == "papers" else (8, 16, 32, 64)
   return Table(
-    "batch size of pre-training, at equal steps (COLA, Table 4)",
+    f"batch size of pre-training, at equal {_length(request)} (COLA, Table 4)",
     [
       Variant(
         str(size), _cola(request, similarity="bilinear", batch_size=size), column=f"batch_{size}"
@@ -110,6 +111,12 @@ def _cola_batch_size(request: TableRequest) -> Table:
     _cola_tasks(request),
     published=published_scores.COLA_BATCH_SIZE,
   )
+
+
+def _length(request: TableRequest) -> str:
+  """Returns what the pre-trainings of a table have in common."""
+  has_passes = request.suite == "papers" and not (request.steps or request.epoch_steps)
+  return "epochs: a larger batch takes fewer steps" if has_passes else "steps"
 
 
 def _knn_table(title: str, request: TableRequest, variants: dict[str, dict[str, Any]]) -> Table:
@@ -196,9 +203,14 @@ def _suite(request: TableRequest) -> Table:
   if not request.models:
     raise UserError("--table=suite needs --models=NAME=MODEL,...; {seed} stands for the seed")
   pairs = [pair.partition("=") for pair in request.models]
-  variants = [Variant(name, model or name) for name, _, model in pairs]
+  variants = [_evaluated(name, model or name) for name, _, model in pairs]
   tasks = _cola_tasks(request)
   return Table("linear evaluation of the given models", variants, tasks, tasks_are_rows=False)
+
+
+def _evaluated(name: str, model: str) -> Variant:
+  """Returns a variant of a given model; no protocol of a paper trains on statistics."""
+  return Variant(name, model, "linear_cached" if model == LOGMEL_STATS else "linear")
 
 
 MAKERS: dict[str, Callable[[TableRequest], Table]] = {

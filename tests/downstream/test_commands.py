@@ -24,9 +24,9 @@ FLAGS = {
     max_bad_fraction gpu_memory_growth seed""",
   "neighbours": """model input output queries neighbours shown keys split data_dir manual_dir
     store_dir max_bad_fraction gpu_memory_growth seed""",
-  "tables": """table runs_dir suite seeds tasks variants models steps batch_size epochs
-    pretraining_dataset pretraining_tasks audio_root data_dir manual_dir store_dir
-    max_bad_fraction""",
+  "tables": """table runs_dir suite dry_run seeds tasks variants models steps batch_size epoch_steps
+    epochs protocol pretraining_dataset pretraining_tasks audio_root data_dir manual_dir store_dir
+    max_bad_fraction gpu_memory_growth""",
   "tasks": "task",
 }
 REQUIRED_FLAGS = {

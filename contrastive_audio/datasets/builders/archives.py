@@ -6,7 +6,6 @@ are published with an MD5 alone. Every archive, downloaded or not, is therefore 
 what its Corpus says. Only speech_commands_v2 has a checksums.tsv.
 """
 
-import hashlib
 import os
 import shutil
 import zipfile
@@ -19,6 +18,7 @@ from tensorflow_datasets.core.download import extractor
 from contrastive_audio.datasets.builders import split_zip
 from contrastive_audio.datasets.corpora.corpus import Archive, Corpus, find_root
 from contrastive_audio.errors import UserError
+from contrastive_audio.utils.files import digest_of_file
 
 
 def instructions(corpus: Corpus) -> str:
@@ -106,16 +106,8 @@ def _require_published(path: str, archive: Archive) -> None:
   if archive.num_bytes not in (None, num_bytes):
     _refuse(path, archive, f"{num_bytes} bytes, expected {archive.num_bytes}")
   for name, expected in (("md5", archive.md5), ("sha256", archive.sha256)):
-    if expected and (digest := _digest(path, name)) != expected:
+    if expected and (digest := digest_of_file(path, name)) != expected:
       _refuse(path, archive, f"its {name} is {digest}, expected {expected}")
-
-
-def _digest(path: str, name: str) -> str:
-  digest = hashlib.new(name)
-  with open(path, "rb") as file:
-    while block := file.read(1 << 20):
-      digest.update(block)
-  return digest.hexdigest()
 
 
 def _refuse(path: str, archive: Archive, reason: str) -> NoReturn:

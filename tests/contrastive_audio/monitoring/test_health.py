@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from contrastive_audio.monitoring import health
+from contrastive_audio.monitoring import complaints, health
 from contrastive_audio.networks import batchnorm
 from contrastive_audio.runs import Run
 from tests import tiny
@@ -68,7 +68,7 @@ def test_a_collapsed_encoder_is_warned_about(clip_store, tmp_path, capsys):
 
 @pytest.mark.parametrize("bad", [0.0, float("nan")])
 def test_no_number_is_no_excuse(bad):
-  assert len(health.complaints(bad, bad)) == 2
+  assert len(complaints.complaints(bad, bad)) == 2
 
 
 def test_embedding_in_training_mode_leaves_no_trace():
@@ -87,7 +87,7 @@ def test_a_collapsed_training_says_so_at_its_end_without_labels(
   monkeypatch.setattr(type(clip_store), "has_labels", False)
   config = tiny.config(steps=2)
   model = tiny.build(config)
-  monkeypatch.setattr(health, "SPREAD_MIN", 2.0)
+  monkeypatch.setattr(complaints, "SPREAD_MIN", 2.0)
   tiny.train(tmp_path / "run", clip_store, config, model)
   shown = capsys.readouterr()
   assert "warning    step 2" in shown.out + shown.err

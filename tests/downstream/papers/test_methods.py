@@ -4,31 +4,45 @@ import pytest
 
 from downstream import protocols
 from downstream.papers import methods
+from downstream.papers.measurement import LaboratoryRequest, Measurement, Pretraining
+
+SYSTEMS = ("cola", "mixback")
 
 
-@pytest.mark.parametrize("system", ["cola", "mixback"])
+def options_of(method, protocol, system, **changes):
+  measurement = Measurement(Pretraining(system), method, "musan")
+  request = LaboratoryRequest("tables", protocol=protocol, **changes)
+  return methods.excerpt_options(measurement, request, "runs/x", seed=0)
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
 def test_the_protocol_of_a_paper_is_used_for_linear_evaluation_and_fine_tuning(system):
-  assert methods.excerpt_options("linear", "paper", system) == protocols.LINEAR[system]
-  assert methods.excerpt_options("finetune", "paper", system) == protocols.FINE_TUNING[system]
+  assert options_of("linear", "paper", system) == protocols.LINEAR[system]
+  assert options_of("finetune", "paper", system) == protocols.FINE_TUNING[system]
 
 
-@pytest.mark.parametrize("system", ["cola", "mixback"])
+@pytest.mark.parametrize("system", SYSTEMS)
 def test_ours_is_logistic_regression_and_fine_tuning_with_early_stopping(system):
-  assert methods.excerpt_options("linear", "cached", system) is None
+  assert options_of("linear", "cached", system) is None
   own = protocols.FINE_TUNING["early_stopping"]
-  assert methods.excerpt_options("finetune", "cached", system) == own
+  assert options_of("finetune", "cached", system) == own
+
+
+def test_a_model_without_a_system_is_evaluated_as_in_colas_tables():
+  measurement = Measurement("random:efficientnet_b0", "finetune", "musan")
+  request = LaboratoryRequest("tables", protocol="paper")
+  options = methods.excerpt_options(measurement, request, "random:efficientnet_b0", seed=0)
+  assert options == protocols.FINE_TUNING["cola"]
 
 
 @pytest.mark.parametrize("protocol", ["paper", "cached"])
 @pytest.mark.parametrize("method", methods.METHODS)
-def test_every_method_can_be_made_and_described(method, protocol):
-  options = methods.excerpt_options(method, protocol, "mixback", seed=3)
-  assert callable(methods.make_method(method, options))
-  named = "protocol" in methods.describe(method, protocol, "mixback")
+def test_a_caption_names_the_paper_whose_protocol_is_followed(method, protocol):
+  request = LaboratoryRequest("tables", protocol=protocol)
+  caption = methods.describe(Measurement(Pretraining("mixback"), method, "x"), request, "runs/x")
   follows_paper = protocol == "paper" and method in ("linear", "finetune")
-  assert named == (follows_paper or method == "knn_patches")
-  assert options is None or options.seed == 3
+  assert ("by mix-back's protocol" in caption) == (follows_paper or method == "knn_patches")
 
 
 def test_epochs_replace_those_of_the_protocol():
-  assert methods.excerpt_options("linear", "paper", "cola", epochs=2).epochs == 2
+  assert options_of("linear", "paper", "cola", epochs=2).epochs == 2

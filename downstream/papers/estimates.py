@@ -1,0 +1,160 @@
+"""How long trainings and measurements take, and how much they store: as those before them did."""
+
+import contextlib
+import glob
+import json
+import os
+import statistics
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from contrastive_audio.utils.files import read_json
+from contrastive_audio.utils.words import about, counted
+
+
+class Estimate(NamedTuple):
+  """A number, and what it is based on.
+
+  Attributes:
+    value: seconds or bytes.
+    basis: human-readable.
+
+  Example:
+    >>> Estimate(60.0, "31 pairs/s, the median of 3 runs of cola, efficientnet_b0").value
+    60.0
+  """
+
+  value: float
+  basis: str
+
+
+class Estimates:
+  """What the runs and results of a laboratory say about those to come.
+
+  Example:
+    >>> Estimates("tables").measuring("linear") is None  # nothing has been measured there
+    True
+  """
+
+  def __init__(self, folder: str):
+    """Reads the folder.
+
+    Args:
+      folder: of the laboratory.
+    """
+    self._pairs_per_s: dict[str, list[float]] = {}
+    self._run_bytes: dict[str, list[float]] = {}
+    self._around_s: list[float] = []  # of a run: evaluations and export, without its steps
+    self._measured_s: dict[str, list[float]] = {}
+    for path in glob.glob(os.path.join(glob.escape(folder), "runs", "*", "config.json")):
+      self._read_run(path)
+    for path in glob.glob(os.path.join(glob.escape(folder), "results", "*.json")):
+      self.read_result(path)
+
+  def read_result(self, path: str) -> None:
+    """Adds a measurement.
+
+    Args:
+      path: its file.
+    """
+    content = _read(path)
+    if isinstance(seconds := content.get("measured_s"), float):
+      self._measured_s.setdefault(content["method"], []).append(seconds)
+
+  def training(self, resolved: Mapping[str, Any]) -> Estimate | None:
+    """Returns the seconds that a training will take; None: nothing has been trained.
+
+    Args:
+      resolved: see Pretrainings.resolved.
+    """
+    rate = _median(self._pairs_per_s, _kind(resolved), "run", lambda value: f"{value:.0f} pairs/s")
+    if rate is None:
+      return None
+    # Of a run that was interrupted, the time around it says nothing; the shortest was not.
+    around_s = min(self._around_s, default=0.0)
+    basis = f"{rate.basis} and {about(around_s)} around each" if around_s else rate.basis
+    return Estimate(_pairs(resolved) / rate.value + around_s, basis)
+
+  def run_bytes(self, resolved: Mapping[str, Any]) -> Estimate | None:
+    """Returns the size of the run folder of a training; None: no training has ended."""
+    return _median(
+      self._run_bytes, _kind(resolved), "run", lambda value: f"{value / 1e6:.0f} MB a run"
+    )
+
+  def measuring(self, method: str) -> Estimate | None:
+    """Returns the seconds that a number will take; None: nothing has been measured."""
+    return _median(self._measured_s, method, "number", lambda value: f"{value:.1f} s a number")
+
+  def _read_run(self, path: str) -> None:
+    folder = os.path.dirname(path)
+    try:
+      settings = _read(path)
+      kind = _kind(settings)
+    except KeyError:  # damaged
+      return
+    rates = [row["pairs_per_s"] for row in read_metrics(folder) if row.get("pairs_per_s")]
+    if rates:
+      self._pairs_per_s.setdefault(kind, []).append(statistics.median(rates))
+    exported = os.path.join(folder, "saved_model", "saved_model.pb")
+    if os.path.exists(exported):
+      self._run_bytes.setdefault(kind, []).append(_size(folder))
+      if rates:
+        whole_s = os.path.getmtime(exported) - os.path.getmtime(path)
+        self._around_s.append(max(0.0, whole_s - _pairs(settings) / statistics.median(rates)))
+
+
+def read_metrics(folder: str) -> list[dict[str, float]]:
+  """Returns the rows of metrics.jsonl of a run; without TensorFlow, which runs.Run needs.
+
+  Args:
+    folder: of the run.
+
+  Example:
+    >>> read_metrics("no/such/run")
+    []
+  """
+  path = os.path.join(folder, "metrics.jsonl")
+  rows = []
+  if os.path.exists(path):
+    with open(path, encoding="utf-8") as file:
+      for text in file:
+        with contextlib.suppress(json.JSONDecodeError):  # a killed process left it unfinished
+          rows.append(json.loads(text))
+  return rows
+
+
+def _kind(settings: Mapping[str, Any]) -> str:
+  """What decides about the speed of a training: the network."""
+  return f"{settings['system']}, {settings['config']['encoder']}"
+
+
+def _pairs(settings: Mapping[str, Any]) -> int:
+  return settings["config"]["steps"] * settings["config"]["batch_size"]
+
+
+def _median(
+  values: Mapping[str, list[float]], kind: str, noun: str, show: Callable[[float], str]
+) -> Estimate | None:
+  """Returns the median of the values of a kind; of all kinds, if it has none."""
+  chosen = values.get(kind) or [value for each in values.values() for value in each]
+  if not chosen:
+    return None
+  value = statistics.median(chosen)
+  source = kind if kind in values else f"other kinds than {kind}"
+  return Estimate(value, f"{show(value)} ({counted(len(chosen), noun)} of {source})")
+
+
+def _size(folder: str) -> int:
+  return sum(os.path.getsize(path) for path in _files(folder))
+
+
+def _files(folder: str) -> Iterable[str]:
+  return (os.path.join(root, name) for root, _, names in os.walk(folder) for name in names)
+
+
+def _read(path: str) -> dict[str, Any]:
+  """Returns the content of a JSON file; nothing, if it is damaged."""
+  with contextlib.suppress(OSError, ValueError):
+    if isinstance(content := read_json(path), dict):
+      return content
+  return {}

@@ -1,0 +1,107 @@
+"""Pre-trainings: equal ones share a run, different ones never do, whatever their flags."""
+
+import subprocess
+
+import pytest
+
+from contrastive_audio.errors import UserError
+from downstream.papers.measurement import LaboratoryRequest, Pretraining
+from downstream.papers.pretrainings import Pretrainings
+from tests.support import write_clips
+
+REAL_RUN = subprocess.run
+
+
+@pytest.fixture(autouse=True)
+def _quick_answers(answers_in_this_process):
+  """Nearly all tests ask the train commands in this process."""
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+  """A data set of eight clips."""
+  return f"folder:{write_clips(tmp_path_factory.mktemp('clips'), clips=4, seconds=0.1)}"
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+  """The runs of a laboratory; nothing is trained."""
+  return Pretrainings(LaboratoryRequest(str(tmp_path_factory.mktemp("laboratory"))))
+
+
+def paper(clips, system="cola", **options):
+  return Pretraining(system, (("recipe", "paper"), *options.items()), dataset=clips)
+
+
+def test_what_is_trained_equally_is_one_run_whatever_its_flags(runs, clips):
+  names = [
+    runs.name_of(paper(clips, **options), seed=1)
+    for options in (
+      {},
+      {"similarity": "bilinear"},
+      {"batch_size": 1024, "similarity": "bilinear"},
+      {"set": "batch_size=1024"},
+      {"steps": 500},  # 500 epochs of one batch
+    )
+  ]
+  assert len(set(names)) == 1
+  default, named = (
+    runs.name_of(paper(clips, "mixback", **options), seed=1)
+    for options in ({"mix": "batch"}, {"encoder": "resnet18"})
+  )
+  assert default == named
+
+
+def test_what_is_trained_differently_is_never_the_same_run(runs, clips, tmp_path):
+  others = f"folder:{write_clips(tmp_path / 'others', clips=4, seconds=0.1)}"
+  models = [
+    paper(clips),
+    paper(clips, steps=2048),
+    paper(clips, batch_size=2048),
+    paper(clips, similarity="cosine"),
+    paper(clips, "mixback"),
+    paper(others),
+    Pretraining("cola", (("recipe", "small"),), dataset=clips),
+  ]
+  names = [runs.name_of(model, seed) for model in models for seed in (0, 1)]
+  assert len(set(names)) == len(names)
+
+
+def test_other_clips_in_the_same_folder_are_another_run(tmp_path):
+  folder = write_clips(tmp_path / "clips", clips=4, seconds=0.1)
+  request = LaboratoryRequest(str(tmp_path / "laboratory"))
+  model = paper(f"folder:{folder}")
+  before = Pretrainings(request).name_of(model, 0)
+  assert Pretrainings(request).name_of(model, 0) == before
+  (folder / "low" / "3.wav").unlink()
+  assert Pretrainings(request).name_of(model, 0) != before
+
+
+def test_random_weights_have_the_network_of_the_run_and_a_name_is_readable(runs, clips):
+  model = Pretraining("mixback", (("recipe", "quick"), ("steps", 7)), random=True, dataset=clips)
+  name = runs.name_of(model, seed=3)
+  assert name.startswith("random:")
+  assert "/runs/mixback-vgg_like-7x8-seed3-" in name  # a batch is no larger than the data set
+
+
+def test_a_train_command_is_asked_once_for_all_seeds(clips, tmp_path, monkeypatch):
+  calls, run = [], REAL_RUN
+  monkeypatch.setattr(subprocess, "run", lambda *a, **k: calls.append(a) or run(*a, **k))
+  runs = Pretrainings(LaboratoryRequest(str(tmp_path)))
+  assert len({runs.name_of(paper(clips), seed) for seed in range(5) for _ in range(2)}) == 5
+  assert len(calls) == 1
+
+
+def test_what_is_wrong_with_a_pre_training_is_said_in_the_words_of_its_command(runs, clips):
+  with pytest.raises(UserError, match="^mix=batch needs two other clips for each"):
+    runs.name_of(paper(clips, "mixback", batch_size=2), 0)
+  with pytest.raises(UserError, match="^no such folder: 'nowhere'"):
+    runs.name_of(paper("folder:nowhere"), 0)
+
+
+@pytest.mark.slow
+def test_a_pre_training_that_fails_is_one_line(clips, tmp_path, capfd):
+  runs = Pretrainings(LaboratoryRequest(str(tmp_path)))
+  with pytest.raises(UserError, match="failed .see above.; finished steps are kept"):
+    runs.train(paper(clips), 0)  # 1024 pairs of eight clips
+  assert "a batch of 1024 pairs needs as many" in capfd.readouterr().err

@@ -1,0 +1,259 @@
+"""The work on a table: what is missing is named first, then all is trained, then measured."""
+
+import contextlib
+import dataclasses
+import os
+import shutil
+
+import numpy as np
+import pytest
+
+from contrastive_audio.cli.open_data import DataLocation
+from contrastive_audio.distributed import hosts
+from contrastive_audio.errors import UserError
+from downstream.choices import Condition
+from downstream.evaluation_files import Result
+from downstream.papers import laboratory
+from downstream.papers.cells import Cell
+from downstream.papers.laboratory import Laboratory
+from downstream.papers.measurement import LaboratoryRequest, Measurement, Pretraining
+from downstream.papers.methods import METHODS
+from downstream.papers.pretrainings import Pretrainings
+from downstream.papers.result_files import ResultFiles
+from downstream.papers.stages import Stages
+from tests.downstream.cards import fake_corpora
+from tests.support import write_clips
+
+pytestmark = pytest.mark.usefixtures("answers_in_this_process")
+
+
+@pytest.fixture
+def log(monkeypatch):
+  """Models that are trained and tasks that are measured, in order; each score is ten more."""
+  done = []
+
+  def train(self, model, seed):
+    done.append(("train", dict(model.options)["similarity"], seed))
+    if dict(model.options)["similarity"] == "cosine":
+      raise UserError(f"the pre-training with seed {seed} failed")
+    folder, _ = self.locate(model, seed)
+    os.makedirs(os.path.join(folder, "saved_model"))
+
+  def evaluate(self, measurement, name, seed, state):
+    done.append(("measure", measurement.task, seed))
+    return Result(10.0 * len([w for w in done if w[0] == "measure"]), {}, 1, 1, seconds=0.1)
+
+  monkeypatch.setattr(Pretrainings, "train", train)
+  monkeypatch.setattr(Laboratory, "_evaluate", evaluate)
+  return done
+
+
+def cell(task, model="logmel_stats", seed=0, **changes):
+  variant = model if isinstance(model, str) else dict(model.options)["similarity"]
+  return Cell((0, 0, 0), variant, Measurement(model, "linear", task, **changes), seed)
+
+
+def cells(*tasks, **options):
+  return [cell(task, seed=seed, **options) for task in tasks for seed in (0, 1)]
+
+
+def run(request, cells):
+  """Returns the scores, and the Stages that gave them."""
+  stages = Stages(request)
+  stages.train(cells)
+  return stages.measure(cells), stages
+
+
+def test_what_was_measured_is_not_measured_again_and_what_is_damaged_is(tmp_path, log, capsys):
+  request = LaboratoryRequest(str(tmp_path), epochs=2)
+  assert run(request, cells("digit"))[0] == [10.0, 20.0]
+  assert run(request, cells("digit"))[0] == [10.0, 20.0]
+  assert len(log) == 2
+  assert run(request, [cell("digit", condition=Condition(5))])[0] == [30.0]
+  capsys.readouterr()
+  for path in (tmp_path / "results").iterdir():
+    path.write_text(path.read_text()[:40])
+  assert run(request, [cell("digit")])[0] == [40.0]
+  printed = capsys.readouterr().out.splitlines()
+  assert len([line for line in printed if line.startswith("damaged    ")]) == 1
+
+
+def test_a_run_that_was_trained_again_is_measured_again(tmp_path, log):
+  (tmp_path / "run").mkdir()
+  for content in (b"one", b"two", b"two"):
+    (tmp_path / "run" / "encoder.keras").write_bytes(content)
+    run(LaboratoryRequest(str(tmp_path / "l")), [cell("digit", model=str(tmp_path / "run"))])
+  assert len(log) == 2
+
+
+def test_every_method_can_be_made_and_fine_tuning_uses_all_devices_that_can_share_a_batch(
+  tmp_path, monkeypatch
+):
+  request = LaboratoryRequest(str(tmp_path))
+  used = []
+  monkeypatch.setattr(
+    laboratory, "excerpt_method", lambda options, hosts: used.append(hosts) or print
+  )
+  for replicas, is_shared in ((1, True), (4, True), (3, False)):
+    devices = hosts.Hosts(type("Strategy", (), {"num_replicas_in_sync": replicas})())
+    results = ResultFiles(request, Pretrainings(request))
+    made = Laboratory(request, results, devices)
+    for method in METHODS:
+      assert callable(made._make_method(Measurement(Pretraining("cola"), method, "x"), "runs/x", 0))
+    assert used == [devices if is_shared else None] * 3
+    used.clear()
+
+
+def test_measuring_joins_the_devices_as_the_command_finetune_does(tmp_path, monkeypatch):
+  joined, seen = [], []
+
+  @contextlib.contextmanager
+  def join_hosts(strategy):
+    joined.append(strategy)
+    yield "the devices"
+
+  monkeypatch.setattr(hosts, "join_hosts", join_hosts)
+  monkeypatch.setattr(Laboratory, "measure", lambda self, *_: seen.append(self._hosts) or 1 / 0)
+  with pytest.raises(ZeroDivisionError):
+    run(LaboratoryRequest(str(tmp_path)), [cell("digit")])
+  assert (joined, seen) == (["auto"], ["the devices"])
+
+
+@pytest.fixture
+def corpora(tmp_path):
+  """A folder with FSDnoisy18k and nothing else."""
+  fake_corpora.fsdnoisy18k(tmp_path / "corpora")
+  return tmp_path / "corpora"
+
+
+def request_of(corpora, tmp_path, **changes):
+  location = DataLocation(data_dir=str(corpora), store_dir=str(tmp_path / "stores"))
+  folder = str(tmp_path / "papers")
+  return LaboratoryRequest(folder, suite="papers", location=location, epochs=2, **changes)
+
+
+def similarity(name, dataset):
+  return Pretraining("cola", (("similarity", name),), dataset=dataset)
+
+
+def test_all_that_is_missing_is_named_before_anything_is_done(corpora, tmp_path, log, capsys):
+  wanted = cells("musan", "fsdnoisy18k", "esc50")
+  wanted += cells("fsdnoisy18k", model=similarity("bilinear", "voxceleb"))
+  wanted += cells("fsdnoisy18k", model=similarity("bilinear", "fsdnoisy18k"))
+  stages = Stages(request_of(corpora, tmp_path))
+  stages.look(wanted)
+  printed = capsys.readouterr().out.splitlines()
+  assert [line.split(":")[0] for line in printed] == [
+    "no data    musan", "no data    esc50", "no data    pre-training of cola",
+  ]  # fmt: skip
+  assert "get it from https://www.openslr.org/17" in printed[0]
+  assert not log
+
+
+def test_what_is_there_is_measured_and_later_needs_no_data(corpora, tmp_path, log, capsys):
+  request, wanted = request_of(corpora, tmp_path), cells("musan", "fsdnoisy18k")
+  scores, stages = run(request, wanted)
+  assert np.isnan(scores[:2]).all()
+  assert scores[2:] == [10.0, 20.0]
+  stages.conclude()  # that data is missing is no failure
+  lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("no data")]
+  assert len(lines) == 1
+  shutil.rmtree(corpora)
+  assert run(request, wanted)[0][2:] == [10.0, 20.0]
+
+
+def test_data_of_the_small_suite_that_is_missing_is_one_error_before_anything_is_done(
+  tmp_path, log
+):
+  request = LaboratoryRequest(str(tmp_path), location=DataLocation(str(tmp_path)))
+  model = Pretraining("cola", (("similarity", "cosine"),))
+  with pytest.raises(UserError) as caught:
+    run(request, [cell("musan"), cell("digit", model=model)])
+  for name in ("no musan in", "'esc10'", "'philharmonia'"):
+    assert name in str(caught.value)
+  assert not log
+
+
+def test_a_task_whose_data_is_incomplete_is_one_line_and_the_rest_is_measured(
+  corpora, tmp_path, capsys
+):
+  for path in (corpora / "fsdnoisy18k" / "FSDnoisy18k.audio_test").iterdir():
+    path.unlink()
+  scores, _ = run(request_of(corpora, tmp_path), cells("fsdnoisy18k", "fsdnoisy18k_validation"))
+  assert np.isfinite(scores).tolist() == [False, False, True, True]
+  lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("no data")]
+  assert len(lines) == 1
+  assert "fsdnoisy18k: no clip of the split test" in lines[0]
+
+
+@pytest.fixture
+def models(tmp_path):
+  """Two pre-trainings on a data set of eight clips; `log` lets the one with cosine fail."""
+  dataset = f"folder:{write_clips(tmp_path / 'clips', clips=4, seconds=0.1)}"
+  return [similarity(name, dataset) for name in ("cosine", "bilinear")]
+
+
+def test_all_is_trained_before_anything_is_measured_and_a_failure_leaves_a_gap(
+  models, tmp_path, log, capsys
+):
+  wanted = [*cells("digit"), *(c for model in models for c in cells("digit", model=model))]
+  scores, stages = run(LaboratoryRequest(str(tmp_path / "l")), wanted)
+  kinds = [kind for kind, *_ in log]
+  assert kinds == ["train"] * 4 + ["measure"] * 4
+  assert np.isfinite(scores).tolist() == [True, True, False, False, True, True]
+  with pytest.raises(UserError, match="^2 trainings or measurements failed"):
+    stages.conclude()
+  printed = capsys.readouterr().out.splitlines()
+  labels = [
+    line.split(" (")[0]
+    for line in printed
+    if line[:8] in ("training", "cell    ", "stage 1 ", "stage 2 ")
+  ]
+  assert labels[:5] == [
+    "stage 1    train 4 runs",
+    "training   1 of 4: cola, cosine, seed 0",
+    "training   2 of 4: cola, cosine, seed 1",
+    "training   3 of 4: cola, bilinear, seed 0",
+    "training   4 of 4: cola, bilinear, seed 1",
+  ]
+  assert labels[5:8:2] == [
+    "stage 2    measure 4 numbers",
+    "cell       2 of 4: logmel_stats, digit, seed 1",
+  ]
+  assert printed.count("failed     the pre-training with seed 1 failed") == 1
+  assert scores[4:] == run(LaboratoryRequest(str(tmp_path / "l")), wanted)[0][4:]
+
+
+def test_a_measurement_that_fails_leaves_a_gap_and_is_tried_again(tmp_path, log, monkeypatch):
+  request, evaluate = LaboratoryRequest(str(tmp_path)), Laboratory._evaluate
+
+  def fail(self, measurement, *rest):
+    if measurement.task == "speaker":
+      raise UserError("the loss is not finite")
+    return evaluate(self, measurement, *rest)
+
+  monkeypatch.setattr(Laboratory, "_evaluate", fail)
+  scores, stages = run(request, cells("speaker", "digit"))
+  assert np.isfinite(scores).tolist() == [False, False, True, True]
+  with pytest.raises(UserError, match="^2 trainings or measurements failed"):
+    stages.conclude()
+  monkeypatch.setattr(Laboratory, "_evaluate", evaluate)
+  scores, stages = run(request, cells("speaker", "digit"))
+  assert np.isfinite(scores).all()
+  stages.conclude()
+
+
+def test_a_run_is_trained_once_under_the_name_of_its_weights_and_not_if_no_number_needs_it(
+  models, tmp_path, log, capsys
+):
+  request = LaboratoryRequest(str(tmp_path / "l"))
+  random = dataclasses.replace(models[1], random=True)
+  untrained = dataclasses.replace(cell("digit", model=random), variant="random weights")
+  wanted = [untrained, cell("digit", model=models[1]), untrained]
+  run(request, wanted)
+  assert "training   1 of 1: cola, bilinear, seed 0\n" in capsys.readouterr().out
+  assert [entry for entry in log if entry[0] == "train"] == [("train", "bilinear", 0)]
+  shutil.rmtree(tmp_path / "l" / "runs")
+  log.clear()
+  run(request, wanted)  # everything has been measured
+  assert log == []

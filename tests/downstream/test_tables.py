@@ -1,0 +1,159 @@
+"""The command that measures a table: from pre-training to files, stopped and resumed."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import filelock
+import pytest
+
+from tests.downstream.cards import fake_corpora
+from tests.support import command, command_apart, environment, write_clips
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def audio_root(tmp_path_factory):
+  """A folder that looks like the audio of two cards: ESC-10 and Philharmonia."""
+  folder = tmp_path_factory.mktemp("root")
+  write_clips(folder / "philharmonia", clips=6)
+  write_clips(folder / "esc10", clips=10, seconds=1)
+  for name in ("high", "low"):
+    for index in range(10):
+      path = folder / "esc10" / name / f"{index}.wav"
+      path.rename(path.with_name(f"{1 + index % 5}-{name}{index}-A.wav"))
+  return folder
+
+
+def test_a_table_is_trained_measured_interrupted_and_printed(audio_root, tmp_path):
+  options = ["--table=mixback_linear", "--seeds=0,1", "--steps=2", "--batch_size=4"]
+  options += ['--variants="VGG-like, random weights","VGG-like, pre-trained"']
+  options += [f"--audio_root={audio_root}", "--tasks=esc10_fold5,instrument", "--store_dir=stores"]
+  options += ["--pretraining_tasks=esc10_fold5,instrument", "--runs_dir=t"]
+  first = command("downstream.tables", *options, cwd=tmp_path)
+  assert first.stdout.count("pre-train  python -m mixback.train") == 2  # both variants share them
+  assert first.stdout.count("measured   ") == 8
+  assert "mixback, VGG-like, pre-trained, seed 1 (about " in first.stdout
+  assert (
+    "cell       2 of 8: mixback, VGG-like, random weights, instrument, seed 0 (ab" in first.stdout
+  )
+  keys = (tmp_path / "t" / "keys-esc10_fold5-instrument.txt").read_text().splitlines()
+  assert len(keys) == 16 + 8  # folds 1 to 4, and two of three
+  assert not [key for key in keys if key.split("/")[1].startswith("5-")]
+  results = sorted((tmp_path / "t" / "results").iterdir())
+  results[0].unlink()
+  again = command("downstream.tables", *options, cwd=tmp_path)
+  assert "pre-train  " not in again.stdout
+  assert again.stdout.count("measured   ") == 1
+  assert again.stdout[again.stdout.index("\nlinear evaluation") :] in first.stdout
+  assert 'difference from "VGG-like, random weights" within each seed' in again.stdout
+  assert (tmp_path / "t" / "mixback_linear-small.csv").exists()
+  assert json.loads(results[1].read_text())["result"]["num_test"] == 4
+
+
+def test_the_papers_suite_measures_what_is_there_and_names_what_is_not(tmp_path):
+  corpora = tmp_path / "corpora"
+  fake_corpora.fsdnoisy18k(corpora, seconds=1.2)
+  options = ["--suite=papers", "--seeds=0", "--steps=2", "--batch_size=4", "--runs_dir=t"]
+  options += [f"--data_dir={corpora}", "--store_dir=stores"]
+  options += ["--table=mixback_mix", "--variants=other clips", "--tasks=musan,fsdnoisy18k"]
+  printed = command("downstream.tables", *options, cwd=tmp_path).stdout
+  assert printed.count("pre-train  python -m mixback.train") == 1
+  assert "--dataset=fsdnoisy18k --data_dir=" in printed
+  assert printed.count("measured   knn_patches fsdnoisy18k") == 1
+  (line,) = [line for line in printed.splitlines() if line.startswith("no data")]
+  assert line.startswith("no data    musan: no musan in ")
+  assert printed.index("no data") < printed.index("pre-train")
+  (row,) = [line for line in printed.splitlines() if line.startswith("| other clips")]
+  _, music, events, average = [cell.strip() for cell in row.split("|")[1:-1]]
+  assert float(events) > 0  # one seed: no spread
+  assert not music + average  # nothing was measured, nothing is published
+  assert "comparable fsdnoisy18k: by protocol only" in printed
+  config = json.loads(next((tmp_path / "t" / "runs").glob("*/config.json")).read_text())
+  assert "fsdnoisy18k" in str(config)
+
+
+# The training is replaced; whatever else the command does before it takes no TensorFlow.
+WATCHED = """
+import sys
+from downstream import tables
+from downstream.papers import pretrainings
+
+def run_child(module, *flags):
+  assert "tensorflow" not in sys.modules
+  print("pre-training fails")
+  return 1
+
+pretrainings.run_child = run_child
+tables.run(["tables", *sys.argv[1:]])
+"""
+
+
+def test_no_device_is_held_while_a_model_is_trained_and_a_failure_leaves_the_rest(tmp_path):
+  corpora = tmp_path / "corpora"
+  fake_corpora.fsdnoisy18k(corpora, seconds=1.2)
+  options = ["--suite=papers", "--seeds=0", "--runs_dir=t", f"--data_dir={corpora}"]
+  options += ["--table=cola_baselines", "--tasks=fsdnoisy18k", "--store_dir=stores"]
+  options += ["--pretraining_dataset=fsdnoisy18k", "--variants=log-mel statistics,COLA"]
+  done = subprocess.run(
+    [sys.executable, "-c", WATCHED, *options],
+    cwd=tmp_path,
+    env=environment(),
+    capture_output=True,
+    text=True,
+  )
+  assert done.stdout.count("pre-training fails\n") == 1, done.stderr
+  assert "measured   linear_cached fsdnoisy18k logmel_stats" in done.stdout
+  assert done.stderr.splitlines()[-1].startswith("error: 1 training or measurement failed (see ab")
+  assert done.returncode == 1
+  assert "COLA" in (tmp_path / "t" / "cola_baselines-papers.md").read_text()
+
+
+def test_a_dry_run_takes_no_tensorflow_and_does_nothing(audio_root, tmp_path):
+  options = ["--table=cola_similarity", f"--audio_root={audio_root}", "--dry_run"]
+  check = "import sys; from downstream.tables import run; run(['tables', *sys.argv[1:]])\n"
+  check += "assert not {'tensorflow', 'keras'} & set(sys.modules)"
+  done = subprocess.run(
+    [sys.executable, "-c", check, *options],
+    cwd=tmp_path,
+    env=environment(),
+    capture_output=True,
+    text=True,
+  )
+  assert (done.returncode, done.stderr) == (0, "")
+  assert "stage 1    train 6 runs\n" in done.stdout
+  assert "stage 2    measure 30 of 30 numbers\n" in done.stdout
+  assert list(tmp_path.iterdir()) == []
+
+
+def test_a_signal_stops_the_training_of_a_table_which_saves_its_step(
+  audio_root, tmp_path, processes
+):
+  options = ["--table=mixback_mix", "--seeds=0", "--steps=100000", "--batch_size=4"]
+  options += ["--variants=no mix-back", f"--audio_root={audio_root}", "--tasks=instrument"]
+  options += ["--pretraining_tasks=instrument", "--runs_dir=t", "--store_dir=stores"]
+  process = processes.start("downstream.tables", *options, cwd=tmp_path)
+  # The first check is logged by a training that listens to signals.
+  while not (logged := list((tmp_path / "t").glob("runs/*/metrics.jsonl"))):
+    assert process.poll() is None, process.communicate()
+    time.sleep(0.02)
+  process.send_signal(signal.SIGTERM)
+  printed, errors = process.communicate()
+  assert process.returncode == 130
+  assert errors.splitlines()[-1] == "interrupted; the same command resumes where it stopped"
+  assert "\nstopping   waiting for what runs to save its state" in printed
+  assert "\nstopped    after step " in printed
+  run = logged[0].parent
+  filelock.FileLock(run / "lock").acquire(timeout=0)  # nobody trains any more
+  assert list((run / "checkpoints").glob("step-*.index"))
+
+
+def test_several_hosts_are_refused(tmp_path):
+  done = command_apart(
+    "downstream.tables", "--table=cola_similarity",
+    cwd=tmp_path, check=False, env={"TF_CONFIG": "{}"},
+  )  # fmt: skip
+  assert done.stderr == "error: TF_CONFIG is set: tables are measured on one host, so unset it\n"
