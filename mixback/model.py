@@ -12,6 +12,7 @@ import tensorflow as tf
 from contrastive_audio.distributed import replicas
 from contrastive_audio.frontend.front_end import energies_by_clip
 from contrastive_audio.networks import encoders, heads
+from contrastive_audio.networks.pytorch_defaults import pytorch_dense
 from contrastive_audio.training import optimizers
 from contrastive_audio.training.contrastive import ContrastiveModel, Views
 from contrastive_audio.training.cross_entropy import cross_entropy, dtype
@@ -156,6 +157,8 @@ def build_model(config: Config) -> ContrastiveModel:
 def projection_head(encoder: keras.Model, config: Config) -> keras.Model:
   """Builds Dense, BatchNorm, ReLU, Dense, l2-normalised (released configuration).
 
+  The weights start as those of the published code, which is PyTorch's.
+
   Args:
     encoder: the encoder whose embeddings the head takes.
     config: projection_units, hidden_units and batchnorm_momentum.
@@ -174,6 +177,7 @@ def projection_head(encoder: keras.Model, config: Config) -> keras.Model:
     units=config.projection_units,
     hidden_units=config.hidden_units,
     batchnorm_momentum=config.batchnorm_momentum,
+    dense=pytorch_dense,
   )
   outputs = keras.layers.UnitNormalization(dtype=dtype())(head.output)
   return keras.Model(head.input, outputs, name="projection")

@@ -133,6 +133,16 @@ def test_the_head_has_the_published_size_and_unit_length(size, parameters):
   assert_close(tf.norm(projections, axis=1), np.ones(5), atol=1e-5)
 
 
+def test_the_head_starts_as_the_published_one_does_in_pytorch():
+  keras.utils.set_random_seed(0)
+  encoder = keras.Sequential([keras.Input([64]), keras.layers.Identity()])
+  head = projection_head(encoder, Config())
+  layers = [layer for layer in head.layers if isinstance(layer, keras.layers.Dense)]
+  for layer, inputs in zip(layers, (64, 512), strict=True):
+    for weights in layer.get_weights():  # kernel and bias
+      assert 0.97 * inputs**-0.5 < np.abs(weights).max() <= inputs**-0.5
+
+
 def test_the_rate_drops_after_65_and_85_percent_of_the_steps():
   schedule = learning_rate(Config(steps=500))
   rates = {step: float(schedule(step)) for step in (0, 324, 325, 424, 425, 499)}
