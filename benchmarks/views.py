@@ -70,19 +70,20 @@ def make_steps(batch_size: int) -> dict[str, Step]:
   from contrastive_audio.frontend.front_end import energies_by_clip
   from contrastive_audio.views import augment
   from contrastive_audio.views.augmentation_config import AUGMENTATIONS
+  from mixback import silence
   from mixback.config import Config
   from mixback.model import make_views, mix
 
   config = Config(augment="all")
   front_end = config.front_end()
-  log_mel = front_end.log_mel
+  log_mel, find_silence = front_end.log_mel, silence.detector(front_end)
   rng = np.random.default_rng(0)
   waves = tf.constant(rng.normal(0, 0.1, [batch_size, 2, front_end.num_samples]), tf.float32)
   energies = front_end.energies(waves)
   log_mels = tf.reshape(log_mel.compress(energies), [-1, config.frames, config.num_mels])
   steps = {
     "mel energies (STFT, filters)": Step(lambda x, seed: energies_by_clip(front_end, x), waves),
-    "mix-back": Step(lambda x, seed: mix(config, x, seed), energies),
+    "mix-back": Step(lambda x, seed: mix(config, x[1], find_silence(*x), seed), (waves, energies)),
     "logarithm": Step(lambda x, seed: log_mel.compress(x), energies),
   }
   for name in AUGMENTATIONS:

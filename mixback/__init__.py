@@ -6,6 +6,7 @@ the batch are negatives.
 
   config            every number, with its unit and its source; the recipes
   mixing            mix-back itself, and the choice of backgrounds
+  silence           which excerpts hold no sound
   model             views, projection head, NT-Xent
   monitor           kNN by the paper's protocol
   train             the command: python -m mixback.train

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
   from contrastive_audio.views.excerpts import ExcerptPairs
 
 MIXES = ("batch", "within_clip", "none")  # whose sounds become backgrounds
+MIX_ENERGIES = ("foreground", "own")  # the energy that a background is brought to
 ENCODERS = ("resnet18", "vgg_like", "crnn", "frame_cnn")
 
 
@@ -51,6 +52,7 @@ class Config(SystemConfig):
   separation_frames: int = 101  # of "separated": the patches just do not overlap
   mix: str = "batch"  # P: other clips; or "within_clip", "none"
   mix_alpha: float = 0.05  # C: lambda ~ U(0, alpha)
+  mix_energy: str = "foreground"  # P: backgrounds get the foreground's; or keep their "own"
 
   # Augmentations (C), see contrastive_audio.views.augment
   augment: str = "rrc,compress,noise"  # C; its README names SpecAugment, its code leaves it off
@@ -84,6 +86,7 @@ class Config(SystemConfig):
     self.require("optimizer", ("sgd", "adam"))
     self.require("positives", POSITIVES)
     self.require("mix", MIXES)
+    self.require("mix_energy", MIX_ENERGIES)
     self.require("short_clips", SHORT_CLIPS)
     if self.mix == "batch" and self.batch_size < 3:
       raise UserError("mix=batch needs two other clips for each: pass --batch_size=3 or more")

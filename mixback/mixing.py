@@ -9,7 +9,9 @@ from contrastive_audio.distributed import replicas
 from contrastive_audio.views import stateless_random
 
 
-def mix_back(energies: tf.Tensor, backgrounds: tf.Tensor, lam: tf.Tensor) -> tf.Tensor:
+def mix_back(
+  energies: tf.Tensor, backgrounds: tf.Tensor, lam: tf.Tensor, energy: str = "foreground"
+) -> tf.Tensor:
   """Adds a little of a background: (1 - lambda) x + lambda (E(x) / E(b)) b (paper, eq. 1).
 
   The mix is made of linear energies, and the background first gets the energy E (sum) of the
@@ -17,20 +19,26 @@ def mix_back(energies: tf.Tensor, backgrounds: tf.Tensor, lam: tf.Tensor) -> tf.
 
   Args:
     energies: mel energies x (linear, not log) `[B, T, F]`.
-    backgrounds: mel energies b `[B, T, F]`.
+    backgrounds: mel energies b `[B, T, F]`; all zero where there is no background.
     lam: lambda `[B]`, in [0, 1].
+    energy: one of config.MIX_ENERGIES, "foreground" for the equation above, or "own" for
+      (1 - lambda) x + lambda b.
 
   Returns:
-    Mel energies `[B, T, F]`; a silent background adds nothing.
+    Mel energies `[B, T, F]`; where there is no background, those of the foreground.
 
   Example:
     >>> foreground, background = tf.constant([[[4.0, 0.0]]]), tf.constant([[[0.0, 100.0]]])
     >>> mix_back(foreground, background, lam=tf.constant([0.25])).numpy()
     array([[[3., 1.]]], dtype=float32)
+    >>> mix_back(foreground, background, lam=tf.constant([0.25]), energy="own").numpy()
+    array([[[ 3., 25.]]], dtype=float32)
   """
-  lam = tf.reshape(lam, [-1, 1, 1])
-  ratio = tf.math.divide_no_nan(_energy(energies), _energy(backgrounds))
-  return (1 - lam) * energies + lam * ratio * backgrounds
+  energy_of_background = _energy(backgrounds)
+  lam = tf.where(energy_of_background > 0, tf.reshape(lam, [-1, 1, 1]), 0.0)
+  if energy == "foreground":
+    backgrounds *= tf.math.divide_no_nan(_energy(energies), energy_of_background)
+  return (1 - lam) * energies + lam * backgrounds
 
 
 def pick_backgrounds(views: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:

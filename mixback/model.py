@@ -12,11 +12,12 @@ import tensorflow as tf
 from contrastive_audio.distributed import replicas
 from contrastive_audio.frontend.front_end import energies_by_clip
 from contrastive_audio.networks import encoders, heads
+from contrastive_audio.networks.pytorch_defaults import pytorch_dense
 from contrastive_audio.training import optimizers
 from contrastive_audio.training.contrastive import ContrastiveModel, Views
 from contrastive_audio.training.cross_entropy import cross_entropy, dtype
 from contrastive_audio.views import augment, stateless_random
-from mixback import mixing
+from mixback import mixing, silence
 from mixback.config import Config
 
 _BACKGROUND, _LAMBDA, _FIRST_VIEW, _SECOND_VIEW = range(4)  # streams of randomness
@@ -39,11 +40,13 @@ def make_views(config: Config) -> Views:
     TensorShape([3, 2, 101, 96])
   """
   front_end = config.front_end()
+  find_silence = silence.detector(front_end)
   apply = augment.compose(config)
 
   def views(excerpts, seed):
-    energies = mix(config, energies_by_clip(front_end, excerpts), seed)  # [B, 2, T, F]
-    log_mels = front_end.log_mel.compress(energies)
+    energies = energies_by_clip(front_end, excerpts)  # [B, E, T, F]
+    mixed = mix(config, energies, find_silence(excerpts, energies), seed)  # [B, 2, T, F]
+    log_mels = front_end.log_mel.compress(mixed)
     seeds = [stateless_random.fold(seed, stream) for stream in (_FIRST_VIEW, _SECOND_VIEW)]
     pair = [apply(log_mels[:, view], seeds[view]) for view in (0, 1)]
     return front_end.standardise(tf.stack(pair, axis=1))
@@ -51,20 +54,24 @@ def make_views(config: Config) -> Views:
   return views
 
 
-def mix(config: Config, energies: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+def mix(config: Config, energies: tf.Tensor, is_silent: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
   """Applies mix-back to all views of a batch (paper, section 2).
 
+  Silence is no background: a view that would get it stays as it is. So does a silent view, because
+  it has no energy that a background could get, unless backgrounds keep their own.
+
   Args:
-    config: mix and mix_alpha.
+    config: mix, mix_alpha and mix_energy.
     energies: mel energies `[B, E, T, F]`; with mix="within_clip" the last two are backgrounds.
+    is_silent: bool `[B, E]`, from silence.detector.
     seed: int32 `[2]`.
 
   Returns:
     Mel energies `[B, 2, T, F]`.
 
   Example:
-    >>> energies = tf.random.uniform([3, 2, 101, 96])
-    >>> mixed = mix(Config(mix_alpha=0.5), energies, tf.constant([0, 1]))
+    >>> energies, no_silence = tf.random.uniform([3, 2, 101, 96]), tf.zeros([3, 2], tf.bool)
+    >>> mixed = mix(Config(mix_alpha=0.5), energies, no_silence, tf.constant([0, 1]))
     >>> change = tf.reduce_sum(mixed) / tf.reduce_sum(energies)  # the energy stays
     >>> print(f"{change:.4f}")
     1.0000
@@ -72,14 +79,21 @@ def mix(config: Config, energies: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
   views = energies[:, :2]
   if config.mix == "none":
     return views
+  sounds = tf.where(is_silent[:, :, None, None], 0.0, energies)
   if config.mix == "within_clip":
-    backgrounds = energies[:, 2:]
+    backgrounds = sounds[:, 2:]
   else:
-    backgrounds = mixing.pick_backgrounds(views, stateless_random.fold(seed, _BACKGROUND))
+    backgrounds = mixing.pick_backgrounds(sounds, stateless_random.fold(seed, _BACKGROUND))
   # One lambda for both views of a clip (published code; the paper's equation has one for each).
   shape, alpha = [tf.shape(views)[0]], config.mix_alpha
   lam = stateless_random.uniform(shape, stateless_random.fold(seed, _LAMBDA), 0.0, alpha)
-  return tf.stack([mixing.mix_back(views[:, i], backgrounds[:, i], lam) for i in (0, 1)], axis=1)
+  keeps_silence = config.mix_energy == "foreground"
+  lams = tf.where(is_silent[:, :2] & keeps_silence, 0.0, lam[:, None])  # [B, 2]
+  mixed = [
+    mixing.mix_back(views[:, view], backgrounds[:, view], lams[:, view], config.mix_energy)
+    for view in (0, 1)
+  ]
+  return tf.stack(mixed, axis=1)
 
 
 class NTXent(keras.layers.Layer):
@@ -156,6 +170,8 @@ def build_model(config: Config) -> ContrastiveModel:
 def projection_head(encoder: keras.Model, config: Config) -> keras.Model:
   """Builds Dense, BatchNorm, ReLU, Dense, l2-normalised (released configuration).
 
+  The weights start as those of the published code, which is PyTorch's.
+
   Args:
     encoder: the encoder whose embeddings the head takes.
     config: projection_units, hidden_units and batchnorm_momentum.
@@ -174,6 +190,7 @@ def projection_head(encoder: keras.Model, config: Config) -> keras.Model:
     units=config.projection_units,
     hidden_units=config.hidden_units,
     batchnorm_momentum=config.batchnorm_momentum,
+    dense=pytorch_dense,
   )
   outputs = keras.layers.UnitNormalization(dtype=dtype())(head.output)
   return keras.Model(head.input, outputs, name="projection")

@@ -18,7 +18,7 @@ from contrastive_audio.cli.training_flags import (
   training_request,
 )
 from contrastive_audio.configuration import POSITIVES
-from mixback.config import ENCODERS, MIXES, RECIPES, Config, default_recipe
+from mixback.config import ENCODERS, MIX_ENERGIES, MIXES, RECIPES, Config, default_recipe
 
 EXAMPLES = (
   "python -m mixback.train --dataset=/path/to/your/audio --run=runs/mixed",
@@ -49,6 +49,9 @@ def _define_flags() -> None:
     )
     flags.DEFINE_enum("mix", None, MIXES, "Where the backgrounds of mix-back come from.")
     flags.DEFINE_float("mix_alpha", None, "Largest share of the background.", 0.0, 1.0)
+    flags.DEFINE_enum(
+      "mix_energy", None, MIX_ENERGIES, "The energy that a background is brought to."
+    )
     flags.DEFINE_string(
       "augment", None, "Of the views: rrc, compress, noise, specaugment, ...; or all, none."
     )

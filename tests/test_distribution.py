@@ -32,7 +32,9 @@ PLAN = [
   "--precision=float64",
   f"--steps={STEPS}",
   "--batch_size=8",
-  "--augment=level,fader,noise",  # element by element: the same bits in a batch of any size
+  # Element by element: the same bits in a batch of any size. With two augmentations that add,
+  # TensorFlow would choose the order of the sums by the shapes that it knows.
+  "--augment=compress,noise",
   "--checkpoint_every=1",
   "--dataset=folder:my clips",
   "--store_dir=stores",
@@ -87,7 +89,7 @@ def assert_same_weights(actual, desired):
   assert len(desired) > 40
   assert actual.keys() >= desired.keys()
   for name, value in desired.items():
-    assert_close(actual[name], value, atol=1e-5, rtol=1e-5)
+    assert_close(actual[name], value, atol=1e-7, rtol=1e-7)
 
 
 def assert_same_results(run, alone):

@@ -49,7 +49,8 @@ def test_a_mistake_is_one_line_without_a_traceback(place, options, message, syst
 def test_help_names_every_flag_that_others_build_on(place, system):
   result = train("--help", cwd=place, system=system)
   names = "dataset data_dir manual_dir run recipe steps batch_size seed monitor_every deterministic"
-  own = {"cola": ["similarity"], "mixback": ["encoder", "positives", "mix", "mix_alpha", "augment"]}
+  mixback = ["encoder", "positives", "mix", "mix_alpha", "mix_energy", "augment"]
+  own = {"cola": ["similarity"], "mixback": mixback}
   names = [*names.split(), "max_bad_fraction", "views_on", "store_dir", "split", *own[system]]
   for name in names:
     assert f"--{name}" in result.stdout or f"--[no]{name}" in result.stdout

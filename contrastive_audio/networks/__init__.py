@@ -1,11 +1,12 @@
 """Log-mels -> embedding -> projection.
 
-encoders      EfficientNet-B0, ResNet-18, VGG-like, CRNN, frame_cnn
-heads         projection heads
-batchnorm     BatchNorm statistics: re-estimated, shared by replicas, kept in float32
-dropout       dropout that does not depend on the number of replicas
-cpu_kernels   faster BatchNorm for some encoders, on CPUs only
-float32_copy  the encoder and head as they are evaluated and exported
+encoders          EfficientNet-B0, ResNet-18, VGG-like, CRNN, frame_cnn
+heads             projection heads
+pytorch_defaults  weights that start as PyTorch's
+batchnorm         BatchNorm statistics: re-estimated, shared by replicas, kept in float32
+dropout           dropout that does not depend on the number of replicas
+cpu_kernels       faster BatchNorm for some encoders, on CPUs only
+float32_copy      the encoder and head as they are evaluated and exported
 """
 
 from contrastive_audio.utils.backend import require_tensorflow_backend

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from contrastive_audio.configuration import INPUT_SCALINGS
 from contrastive_audio.networks.cpu_kernels import use_cpu_kernels
+from contrastive_audio.networks.pytorch_defaults import pytorch_dense, uniform_by_inputs
 
 layers = keras.layers
 
@@ -103,7 +104,7 @@ def vgg_like(num_mels: int, batchnorm_momentum: float = 0.9) -> keras.Model:
     x = layers.MaxPooling2D(2)(x) if pools else x
   summary = [layers.GlobalMaxPooling2D()(x), layers.GlobalAveragePooling2D()(x)]
   x = layers.Concatenate()(summary)
-  dense = layers.Dense(512, name="dense1", kernel_initializer=_uniform_by_inputs())
+  dense = pytorch_dense(x.shape[-1], 512, name="dense1")
   return _model(log_mels, layers.ReLU()(dense(x)), "vgg_like")
 
 
@@ -232,7 +233,7 @@ def _convolution_block(x, name, filters, size, momentum, initializer=None):
     size,
     padding="same",
     use_bias=False,
-    kernel_initializer=initializer or _uniform_by_inputs(),
+    kernel_initializer=initializer or uniform_by_inputs(size**2 * x.shape[-1]),
     name=f"{name}.conv",
   )(x)
   return layers.ReLU()(_normalisation(f"{name}.bn", momentum)(x))
@@ -242,19 +243,11 @@ def _normalisation(name, momentum):
   return layers.BatchNormalization(momentum=momentum, epsilon=1e-5, name=name)  # PyTorch's epsilon
 
 
-def _uniform_by_inputs():
-  """Returns PyTorch's default: uniform in +-1 / sqrt(inputs)."""
-  return keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
-
-
 def _gru(name, units=64):
-  def uniform():  # PyTorch's default
-    return keras.initializers.RandomUniform(-(units**-0.5), units**-0.5)
-
-  return layers.GRU(
+  return layers.GRU(  # PyTorch draws all weights of a GRU by its units
     units,
     name=name,
-    kernel_initializer=uniform(),
-    recurrent_initializer=uniform(),
-    bias_initializer=uniform(),
+    kernel_initializer=uniform_by_inputs(units),
+    recurrent_initializer=uniform_by_inputs(units),
+    bias_initializer=uniform_by_inputs(units),
   )

@@ -88,6 +88,16 @@ def test_the_head_is_that_of_the_paper(similarity, layers):
   assert similarity == "cosine" or head.layers[-1].activation is keras.activations.tanh
 
 
+@pytest.mark.parametrize("head", ["dense", "mlp"])
+def test_the_head_starts_as_in_keras_which_the_published_code_is(head):
+  layers = projection_head(b0_like(), Config(head=head)).layers
+  for layer in layers:
+    if isinstance(layer, keras.layers.Dense):
+      limit = np.sqrt(6 / sum(layer.kernel.shape))  # Glorot
+      assert 0.97 * limit < np.abs(layer.kernel).max() <= limit
+      assert not layer.bias.numpy().any()
+
+
 def test_the_whole_model_is_seeded_and_complete():
   models = []
   for seed in (0, 0, 1):

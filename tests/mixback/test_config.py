@@ -16,7 +16,8 @@ FIELDS = {field.name for field in dataclasses.fields(Config)}
 def test_the_defaults_are_the_released_configuration():
   config = Config()
   assert (config.dataset, config.encoder, config.positives) == ("fsdnoisy18k", "resnet18", "random")
-  assert (config.mix, config.mix_alpha, config.temperature) == ("batch", 0.05, 0.2)
+  assert (config.mix, config.mix_alpha, config.mix_energy) == ("batch", 0.05, "foreground")
+  assert config.temperature == 0.2
   assert augment.parse_augment(config.augment) == ["rrc", "compress", "noise"]
   assert (config.learning_rate, config.momentum, config.weight_decay) == (0.03, 0.9, 1e-4)
   assert (config.batch_size, config.epochs) == (128, 500)
@@ -43,7 +44,13 @@ def test_small_data_sets_get_the_small_recipe_by_default():
 
 @pytest.mark.parametrize(
   ("field", "value"),
-  [("encoder", "vgg"), ("positives", "near"), ("mix", "all"), ("short_clips", "cut")],
+  [
+    ("encoder", "vgg"),
+    ("positives", "near"),
+    ("mix", "all"),
+    ("mix_energy", "none"),
+    ("short_clips", "cut"),
+  ],
 )
 def test_an_unknown_choice_is_refused_with_the_known_ones(field, value):
   with pytest.raises(UserError, match=f"{field}={value!r}: must be one of"):

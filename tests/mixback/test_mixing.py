@@ -1,11 +1,11 @@
-"""Mix-back: golden array, formula, silence, who is whose background."""
+"""Mix-back: golden array, formula, nothing to mix, who is whose background."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from mixback import mixing
-from mixback.config import Config
+from mixback.config import MIX_ENERGIES, Config
 from tests.support import GOLDEN, assert_close
 
 ARRAYS = np.load(GOLDEN / "augment.npz")
@@ -43,12 +43,16 @@ def test_the_foreground_keeps_at_least_one_minus_lambda_of_the_energy_whatever_t
   assert_close(tf.reduce_sum(mixed - 0.95 * quiet), 0.05 * quiet.sum(), rtol=1e-3)
 
 
-def test_silence_in_either_patch_is_finite_and_a_silent_background_adds_nothing():
-  x, silence = energies(1), np.zeros([1, 101, 96], "f")
-  lam = np.array([0.05], "f")
-  assert_close(mixing.mix_back(x, silence, lam), 0.95 * x, rtol=1e-6)
-  assert_close(mixing.mix_back(silence, x, lam), silence)
-  assert_close(mixing.mix_back(silence, silence, lam), silence)
+@pytest.mark.parametrize("energy", MIX_ENERGIES)
+def test_without_a_background_the_foreground_stays_as_it_is(energy):
+  x, nothing, lam = energies(2), np.zeros([2, 101, 96], "f"), np.array([0.05, 1.0], "f")
+  assert_close(mixing.mix_back(x, nothing, lam, energy), x)
+  assert_close(mixing.mix_back(nothing, nothing, lam, energy), nothing)
+
+
+def test_a_foreground_without_energy_gets_none_of_the_background():
+  x, nothing = energies(1), np.zeros([1, 101, 96], "f")
+  assert_close(mixing.mix_back(nothing, x, np.array([0.05], "f")), nothing)
 
 
 @pytest.mark.parametrize("clips", [3, 4, 9])

@@ -118,6 +118,11 @@ def test_weights_start_as_in_the_published_code(name):
         assert np.abs(kernel).max() <= np.sqrt(3) * desired * (1 + 1e-5)
       if kernel.size > 10_000:
         assert_close(kernel.std(), desired, rtol=0.05)
+    if isinstance(layer, (keras.layers.Dense, keras.layers.GRU)):  # of the inputs, of the units
+      limit = (layer.kernel.shape[0] if isinstance(layer, keras.layers.Dense) else 64) ** -0.5
+      for weights in layer.get_weights():  # the biases, too
+        assert 0.9 * limit < np.abs(weights).max() <= limit
+        assert_close(weights.std(), limit / np.sqrt(3), rtol=0.15)
 
 
 def test_resnet_is_padded_as_in_pytorch():
