@@ -144,16 +144,20 @@ def _mixback_sampling(request: TableRequest) -> Table:
   )
 
 
+_ALPHAS = (0.02, 0.05, 0.1, 0.2, 0.5)
+
+
 def _mixback_mix(request: TableRequest) -> Table:
-  return _knn_table(
-    "mix-back, kNN (mix-back, ablation of the background)",
-    request,
-    {
-      "no mix-back": _VIEWS | {"mix": "none"},
-      "within the clip": _VIEWS | {"mix": "within_clip"},
-      "other clips": _VIEWS,
-    },
-  )
+  variants = {
+    "no mix-back": _VIEWS | {"mix": "none"},
+    "within the clip": _VIEWS | {"mix": "within_clip"},
+    "other clips": _VIEWS,
+    "other clips without energy adjustment": _VIEWS | {"mix_energy": "own"},
+  }
+  # One alpha is the default: that row has the options, and so the pre-training, of "other clips".
+  for alpha in _ALPHAS:
+    variants[f"other clips with alpha {alpha}"] = _VIEWS | {"mix_alpha": alpha}
+  return _knn_table("mix-back, kNN (mix-back, ablation of the background)", request, variants)
 
 
 def _mixback_augment(request: TableRequest) -> Table:

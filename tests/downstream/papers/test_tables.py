@@ -45,6 +45,26 @@ def test_tables_share_their_pre_trainings():
   assert len(shared) == 1
 
 
+def test_rows_that_differ_in_name_only_share_a_pre_training():
+  """Which keeps its name, so that what was trained for other tables is not trained again."""
+  models = {variant.name: variant.model for variant in table_of("mixback_mix").variants}
+  default = models.pop("other clips")
+  assert default.name(0) == "mixback-quick-80-random-batch-0.05-0"
+  assert [name for name in models if models[name] == default] == ["other clips with alpha 0.05"]
+  assert len({model.name(0) for model in models.values()}) == len(models) == 8
+
+
+def test_the_ablation_of_the_background_has_the_papers_three_questions():
+  models = {variant.name: variant.model for variant in table_of("mixback_mix").variants}
+  options = {name: dict(model.options) for name, model in models.items()}
+  assert [o["mix_alpha"] for name, o in options.items() if "alpha" in name] == [
+    *(0.02, 0.05, 0.1, 0.2, 0.5)
+  ]
+  own = options["other clips without energy adjustment"]
+  assert own == options["other clips"] | {"mix_energy": "own"}
+  assert {o["mix"] for o in options.values()} == {"none", "within_clip", "batch"}
+
+
 def test_some_variants_of_a_table_can_be_chosen():
   table = table_of("mixback_mix")
   assert table.choose(None) == table
