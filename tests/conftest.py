@@ -7,6 +7,12 @@ from contrastive_audio.store import preparation
 from tests import support
 
 
+def pytest_collection_modifyitems(items):
+  """Modules with slow tests come first: short ones then fill what is left to two workers."""
+  slow = {item.path for item in items if item.get_closest_marker("slow")}
+  items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session")
 def clip_folder(tmp_path_factory):
   """Two classes of six clips of 1.5 s."""
