@@ -13,7 +13,6 @@ import dataclasses
 import os
 from collections.abc import Sequence
 
-import numpy as np
 from absl import flags
 
 from contrastive_audio.cli.children import interrupted_by_signals
@@ -148,7 +147,6 @@ def measure_table(
     | average                 |                  |
     <BLANKLINE>
     files      tables/musan.md, .csv
-    published  averages are over the nine tasks of the paper
   """
   columns, stages = columns_of(table, tasks), Stages(request)
   stages.train(cells_of(table, columns, seeds))
@@ -159,8 +157,6 @@ def measure_table(
   )
 
   print_and_write(table, results, path, draw_published=request.suite == "papers")
-  if request.suite == "small" and np.isfinite(results.published).any():
-    line("published", "averages are over the nine tasks of the paper")
   if missing := [column.task for column in columns if column.task not in CARDS]:
     line("no data", f"for {', '.join(missing)}: there is no such card, nothing was measured")
   if request.suite == "papers":

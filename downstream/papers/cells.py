@@ -155,6 +155,8 @@ def arrange(
 def published_of(table: Table, columns: Sequence[Column]) -> np.ndarray:
   """Returns the published numbers, float `[R, K + 1]`, the average last; NaN: none.
 
+  The published average is that of all the paper's tasks; for some of them there is none.
+
   Args:
     table: what is compared on which tasks.
     columns: some of its columns.
@@ -166,7 +168,9 @@ def published_of(table: Table, columns: Sequence[Column]) -> np.ndarray:
     >>> published_of(table, [Column("speech_commands_v2")])[:, 0]
     array([42.4, 62.4])
   """
-  tasks = [column.task for column in columns] + [published_scores.AVERAGE]
+  tasks = [column.task for column in columns]
+  has_all = set(published_scores.PAPER_TASKS) <= set(tasks)
+  tasks.append(published_scores.AVERAGE if has_all else "")
   values = [
     [table.published.get((variant.column or "", task), np.nan) for task in tasks]
     for variant in table.variants
