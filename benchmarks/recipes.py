@@ -105,13 +105,13 @@ VARIANTS = {
   # More or less time.
   **{f"{n} steps": _cola(_VIEWS, f"steps={n}") for n in (25, 50, 100, 200, 800, 1600)},
   # The published systems, with batches that fit a small computer.
-  "EfficientNet-B0 in 45 steps": (
+  "45 steps of EfficientNet-B0, small": (
     "cola",
     "small",
     ["encoder=efficientnet_b0", "input_scaling=none", "steps=45"],
   ),
-  "published COLA in 45 steps": ("cola", "paper", ["batch_size=64", "steps=45"]),
-  "published COLA in 400 steps": ("cola", "paper", ["batch_size=64", "steps=400"]),
+  "45 steps of EfficientNet-B0": ("cola", "paper", ["batch_size=64", "steps=45"]),
+  "400 steps of EfficientNet-B0": ("cola", "paper", ["batch_size=64", "steps=400"]),
   # The other system.
   "random weights of mix-back": ("mixback", "small", []),
   "mix-back small": _mixback(_UNMASKED),
