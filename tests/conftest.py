@@ -8,9 +8,10 @@ from tests import support
 
 
 def pytest_collection_modifyitems(items):
-  """Modules with slow tests come first: short ones then fill what is left to two workers."""
+  """Long modules come first: short ones then fill what is left to two workers."""
   slow = {item.path for item in items if item.get_closest_marker("slow")}
-  items.sort(key=lambda item: item.path not in slow)
+  # Those beside this file test whole commands.
+  items.sort(key=lambda item: (item.path not in slow, item.path.parent != support.ROOT / "tests"))
 
 
 @pytest.fixture(scope="session")

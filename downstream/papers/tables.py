@@ -38,7 +38,7 @@ def _budget(request: TableRequest, system: str) -> tuple[tuple[str, Any], ...]:
   if request.suite == "papers":
     return (("recipe", "paper"), *options)
   steps = () if request.steps else (("steps", _SMALL_STEPS[system]),)
-  return (("recipe", "quick"), *steps, *options)
+  return (("recipe", _SMALL_RECIPE), *steps, *options)
 
 
 def _cola_tasks(request: TableRequest) -> tuple[str, ...]:
@@ -51,6 +51,7 @@ def _mixback_tasks(
   return small if request.suite == "small" else papers
 
 
+_SMALL_RECIPE = "quick"  # the papers' networks, few steps
 _SMALL_STEPS = {"cola": 100, "mixback": 80}
 _RANDOM = "random:efficientnet_b0"
 
