@@ -68,6 +68,18 @@ def test_probabilities_are_averaged_over_windows_that_hop(clip_folder, tmp_path,
   assert_close(scores, probabilities.mean(axis=0), atol=1e-5)
 
 
+@pytest.mark.parametrize("average", ["logits", "probabilities"])
+def test_windows_that_disagree_are_averaged_as_the_protocol_says(model, average):
+  classifier = Classifier(FRONT_END, model.encoder, 3, options(average=average))
+  kernel, bias = classifier.dense.get_weights()
+  windows = 10 * np.random.default_rng(0).normal(size=[4, 240]).astype("f")
+  exponentials = np.exp(windows @ kernel + bias)
+  if average == "logits":
+    exponentials = np.exp(np.log(exponentials).mean(axis=0, keepdims=True))
+  probabilities = exponentials / exponentials.sum(axis=1, keepdims=True)
+  assert_close(classifier.score_windows([windows])[0], probabilities.mean(axis=0), atol=1e-4)
+
+
 def test_padded_windows_do_not_overlap_and_the_last_is_filled_up_with_zeros(model, clip_store):
   """As in COLA's published code, `tf.signal.frame(..., pad_end=True)`."""
   classifier = Classifier(FRONT_END, model.encoder, 3, options(windows="padded"))

@@ -12,7 +12,7 @@ from downstream.classifiers.nearest_neighbours import knn_method
 from downstream.encoders import models
 from downstream.encoders.embedding_parts import Embeddings
 from downstream.evaluation import evaluate
-from tests.support import write_clips
+from tests.support import assert_close, write_clips
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +83,14 @@ def unit_patches(model, wave, layer):
   if layer == "projection":
     patches = model.head(patches, training=False)
   return patches.numpy() / np.linalg.norm(patches, axis=1, keepdims=True)
+
+
+def test_projections_are_the_output_of_the_head_on_the_embeddings(data, tiny_run):
+  model = models.open_model(str(tiny_run))
+  wave = data.store.wave(0)
+  (embeddings,) = model.window_embedder("hopping")([wave])
+  (projections,) = model.with_head().window_embedder("hopping")([wave])
+  assert_close(projections, model.head(embeddings, training=False), atol=1e-5)
 
 
 def test_a_model_without_a_head_has_no_projections(data, baseline):
