@@ -46,14 +46,16 @@ def excerpt_method(options: Options, hosts: Hosts | None = None) -> MakeMethod:
 
   def make_method(data: TaskData, model: Model) -> Method:
     task_options = dataclasses.replace(options, metric=data.task.metric)
-    return lambda problem: _fit_and_score(problem, task_options, hosts)
+    return lambda problem: _fit_and_score(problem, task_options, hosts or Hosts())
 
   return make_method
 
 
-def _fit_and_score(problem: Problem, options: Options, hosts: Hosts | None) -> np.ndarray:
+def _fit_and_score(problem: Problem, options: Options, hosts: Hosts) -> np.ndarray:
   if options.start == "linear":
-    options = dataclasses.replace(options, inverse_strength=_choose_inverse_strength(problem))
+    # All hosts start from the same weights, even if their processors round differently.
+    chosen = _choose_inverse_strength(problem) if hosts.is_chief else 0.0
+    options = dataclasses.replace(options, inverse_strength=hosts.broadcast_from_chief(chosen))
   if options.selection == "last" or not len(problem.validation):
     # One label per class leaves no clips for validation.
     classifier = _train_on_all(problem, options, options.epochs, problem.folder, hosts)
@@ -62,7 +64,7 @@ def _fit_and_score(problem: Problem, options: Options, hosts: Hosts | None) -> n
   return classifier.scores(problem.data.store, problem.test)
 
 
-def _train_and_select(problem: Problem, options: Options, hosts: Hosts | None) -> Classifier:
+def _train_and_select(problem: Problem, options: Options, hosts: Hosts) -> Classifier:
   """Lets the validation clips choose the epoch, and with "refit" trains again on all clips."""
   refits = options.selection == "refit" and problem.refit
   selecting = dataclasses.replace(
@@ -85,7 +87,7 @@ def _train_and_select(problem: Problem, options: Options, hosts: Hosts | None) -
 
 
 def _train_on_all(
-  problem: Problem, options: Options, epochs: int, folder: str | None, hosts: Hosts | None
+  problem: Problem, options: Options, epochs: int, folder: str | None, hosts: Hosts
 ) -> Classifier:
   """Trains on all training clips for some epochs; keeps the last weights."""
   return excerpt_training.train(

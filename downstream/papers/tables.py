@@ -1,6 +1,6 @@
 """The tables of the papers: which models are compared, by which method, on which tasks.
 
-`results` measures and prints them. Pre-trainings are named by their flags, so tables share them.
+`stages` trains and measures them. Equal pre-trainings are one run, so tables share them.
 """
 
 import dataclasses

@@ -20,6 +20,15 @@ def test_values_get_the_type_of_the_field():
   assert parse_settings(Config, ["augment=level,fader"]) == {"augment": "level,fader"}
 
 
+@pytest.mark.parametrize("batch_size", [256, 2048])
+def test_an_epoch_is_a_pass_over_all_clips_or_as_many_steps_as_it_is_told(batch_size):
+  settings = {"epochs": 500, "batch_size": batch_size}
+  passes = configure(Config, {}, settings, num_clips=20_480)
+  assert passes.steps == 500 * 20_480 // batch_size
+  told = configure(Config, {}, settings | {"epoch_steps": 1000}, num_clips=20_480)
+  assert told.steps == 500_000
+
+
 @pytest.mark.parametrize(
   ("text", "message"),
   [

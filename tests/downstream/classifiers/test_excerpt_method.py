@@ -32,13 +32,13 @@ def trainings(monkeypatch):
   return calls
 
 
-def run(options, **changes):
+def run(options, hosts=None, **changes):
   """Runs the method on a split with 100 clips to train on and 30 to validate on."""
   _, targets = draw_rows()
   task = types.SimpleNamespace(metric="macro_accuracy", name="x")
   data = types.SimpleNamespace(task=task, store=None)
   problem = dataclasses.replace(problem_of(targets, data), folder="state", **changes)
-  return excerpt_method.excerpt_method(options)(data, None)(problem)
+  return excerpt_method.excerpt_method(options, hosts)(data, None)(problem)
 
 
 @pytest.mark.parametrize("protocol", [protocols.LINEAR["cola"], protocols.FINE_TUNING["cola"]])
@@ -70,6 +70,19 @@ def test_early_stopping_chooses_the_epochs_and_then_trains_on_all_clips(training
   assert (selecting.selection, selecting.patience) == ("best", 100)
   assert (final.selection, final.epochs, final.patience) == ("last", 7, None)
   assert {folder, other} == {"state/selection", "state/all clips"}
+
+
+@pytest.mark.parametrize(("is_chief", "calls"), [(True, 1), (False, 0)])
+def test_the_chief_alone_chooses_the_regularisation_that_all_hosts_start_from(
+  trainings, monkeypatch, is_chief, calls
+):
+  chosen = []
+  choose = lambda problem: chosen.append(problem) or 0.01  # noqa: E731
+  monkeypatch.setattr(excerpt_method, "_choose_inverse_strength", choose)
+  hosts = types.SimpleNamespace(is_chief=is_chief, broadcast_from_chief=lambda value: 0.01)
+  run(dataclasses.replace(protocols.FINE_TUNING["cola"], start="linear"), hosts=hosts)
+  assert len(chosen) == calls
+  assert trainings[0][0].inverse_strength == 0.01
 
 
 def test_validation_clips_of_the_data_set_itself_are_never_trained_on(trainings):

@@ -39,6 +39,22 @@ def test_a_table_of_published_numbers_shows_them_all():
   assert np.isfinite(numbers).sum() == len(published_scores.COLA_BASELINES)
 
 
+@pytest.mark.parametrize(
+  ("request_", "length"),
+  [
+    ({"suite": "papers"}, "epochs"),
+    ({"suite": "papers", "epoch_steps": 1000}, "steps"),
+    ({"suite": "papers", "steps": 10}, "steps"),
+    ({"suite": "small"}, "steps"),
+  ],
+)
+def test_the_table_of_batch_sizes_says_what_its_trainings_have_in_common(request_, length):
+  table = table_of("cola_batch_size", **request_)
+  assert f"at equal {length}" in table.title
+  options = [dict(variant.model.options) for variant in table.variants]
+  assert {o.get("epoch_steps") for o in options} == {request_.get("epoch_steps")}
+
+
 def test_tables_share_their_pre_trainings():
   sampling, mix = (table_of(f"mixback_{name}") for name in ("sampling", "mix"))
   shared = {v.model for v in sampling.variants} & {v.model for v in mix.variants}
