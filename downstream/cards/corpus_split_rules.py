@@ -54,7 +54,9 @@ class NamedSplits:
     train, test = self._members(clips, "train"), self._members(clips, "test")
     validation = self._members(clips, "validation") if self.validation else None
     cut = functools.partial(within_classes, groups=WHOLE_IF_SEVERAL)
-    return [Split("given", train, test, validation, refit=not self.validation, cut=cut)]
+    units = functools.partial(units_of_classes, groups=WHOLE_IF_SEVERAL)
+    refit = not self.validation
+    return [Split("given", train, test, validation, refit=refit, cut=cut, units=units)]
 
   def _members(self, clips: Clips, purpose: str) -> np.ndarray:
     names = getattr(self, purpose)
@@ -119,7 +121,8 @@ class WithinClasses:
       )
     cut = functools.partial(within_classes, groups=self.groups)
     train, test = cut(np.arange(len(clips.keys)), clips, self.fraction, seed)
-    return [Split(f"seed {seed}", train, test, cut=cut)]
+    units = functools.partial(units_of_classes, groups=self.groups)
+    return [Split(f"seed {seed}", train, test, cut=cut, units=units)]
 
 
 def within_classes(
@@ -148,12 +151,32 @@ def within_classes(
   """
   rng = np.random.default_rng([seed, 3])
   held_out: list[int] = []
-  for _, class_groups in sorted(_groups_by_class(clip_ids, clips, groups).items()):
-    if len(class_groups) == 1 and groups == WHOLE_IF_SEVERAL:
-      class_groups = [[clip_id] for clip_id in class_groups[0]]
-    if len(class_groups) > 1:
-      held_out += _draw(class_groups, fraction, rng)
+  for units in units_of_classes(clip_ids, clips, groups):
+    if len(units) > 1:
+      held_out += _draw(units, fraction, rng)
   return np.setdiff1d(clip_ids, held_out), np.array(sorted(held_out), int)
+
+
+def units_of_classes(clip_ids: np.ndarray, clips: Clips, groups: str) -> list[list[list[int]]]:
+  """Returns, for each class in alphabetical order, the sets of clips that stay together.
+
+  Args:
+    clip_ids: int `[n]`.
+    clips: all clips of the data set.
+    groups: one of GROUPS.
+
+  Example:
+    >>> clips = Clips(list("abc"), list("xxy"), ["r1", "r1", "r2"], [None] * 3)
+    >>> units_of_classes(np.arange(3), clips, WHOLE)
+    [[[0, 1]], [[2]]]
+    >>> units_of_classes(np.arange(3), clips, WHOLE_IF_SEVERAL)
+    [[[0], [1]], [[2]]]
+  """
+  by_class = sorted(_groups_by_class(clip_ids, clips, groups).items())
+  return [
+    [[clip_id] for clip_id in units[0]] if len(units) == 1 and groups == WHOLE_IF_SEVERAL else units
+    for _, units in by_class
+  ]
 
 
 def _groups_by_class(
@@ -164,7 +187,7 @@ def _groups_by_class(
   for clip_id in clip_ids:
     group = None if groups == IGNORED else clips.groups[clip_id]
     key = ("clip", clip_id) if group is None else ("group", group)
-    members_of_group[key].append(clip_id)
+    members_of_group[key].append(int(clip_id))
   by_class = collections.defaultdict(list)
   for members in members_of_group.values():
     ((name, _),) = collections.Counter(clips.labels[i] for i in members).most_common(1)

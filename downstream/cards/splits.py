@@ -13,6 +13,7 @@ import numpy as np
 from contrastive_audio.errors import UserError
 
 VALIDATION_FRACTION = 0.2
+FOLDS = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Clips:
 
 # (clip ids, clips, fraction, seed) -> ids of the larger and of the smaller share.
 Cut = Callable[[np.ndarray, Clips, float, int], tuple[np.ndarray, np.ndarray]]
+# (clip ids, clips) -> of each class, the sets of clips that no cut divides.
+Units = Callable[[np.ndarray, Clips], list[list[list[int]]]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +54,7 @@ class Split:
     validation: int `[v]`, if the data set has such a split; None: to be cut from `train`.
     refit: whether the final classifier is fitted on the validation clips too.
     cut: how validation clips are cut from `train`; None: by `hold_out`.
+    units: what `cut` does not divide; None: what `hold_out` does not divide.
 
   Example:
     >>> Split("official", train=np.array([0, 1]), test=np.array([2])).refit
@@ -63,6 +67,7 @@ class Split:
   validation: np.ndarray | None = None
   refit: bool = True
   cut: Cut | None = None
+  units: Units | None = None
 
 
 class SplitRule(Protocol):
@@ -150,10 +155,61 @@ def cut_validation(
   """
   if split.cut is not None:
     return split.cut(train, clips, VALIDATION_FRACTION, seed)
+  return hold_out(train, clips.labels, _undivided_groups(split, clips), VALIDATION_FRACTION, seed)
+
+
+def validation_folds(
+  split: Split, train: np.ndarray, clips: Clips, seed: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+  """Divides training clips into FOLDS folds, in the way the test clips of the split were cut.
+
+  Args:
+    split: the split.
+    train: int `[n]`, its training clips or some of them.
+    clips: all clips of the data set.
+    seed: determines the folds.
+
+  Returns:
+    For each fold that is not empty, (int `[n - v]`, int `[v]`): the other clips, and its own. The
+    clips of a class that cannot be divided are in no fold.
+
+  Example:
+    >>> clips = Clips(list("abcdef"), list("xxxyyz"), [None] * 6, [None] * 6)
+    >>> split = Split("official", train=np.arange(6), test=np.array([], int))
+    >>> [len(fold) for _, fold in validation_folds(split, split.train, clips, seed=0)]
+    [2, 2, 1]
+  """
+  rng = np.random.default_rng([seed, 4])
+  folds: list[list[int]] = [[] for _ in range(FOLDS)]
+  for units in split.units(train, clips) if split.units else _units(split, train, clips):
+    if len(units) > 1:
+      for position, number in enumerate(rng.permutation(len(units))):
+        folds[position % FOLDS] += units[number]
+  held_out = [np.array(sorted(fold), int) for fold in folds if fold]
+  return [(np.setdiff1d(train, fold), fold) for fold in held_out]
+
+
+def _undivided_groups(split: Split, clips: Clips) -> Sequence[str | None]:
+  """Returns the groups of the clips; no groups if the split itself divides one."""
   groups = clips.groups
   if {groups[clip_id] for clip_id in split.train} & {groups[clip_id] for clip_id in split.test}:
-    groups = [None] * len(groups)
-  return hold_out(train, clips.labels, groups, VALIDATION_FRACTION, seed)
+    return [None] * len(groups)
+  return groups
+
+
+def _units(split: Split, clip_ids: np.ndarray, clips: Clips) -> list[list[list[int]]]:
+  """Returns what `hold_out` does not divide: groups of any class, or the clips of each class."""
+  groups = _undivided_groups(split, clips)
+  own_groups = {groups[clip_id] for clip_id in clip_ids}
+  if None not in own_groups and len(own_groups) > 1:
+    members = collections.defaultdict(list)
+    for clip_id in clip_ids:
+      members[groups[clip_id]].append(int(clip_id))
+    return [list(members.values())]
+  by_class = collections.defaultdict(list)
+  for clip_id in clip_ids:
+    by_class[clips.labels[clip_id]].append([int(clip_id)])
+  return [units for _, units in sorted(by_class.items())]
 
 
 def leave_one_out(values: Sequence[str | None], kind: str) -> list[Split]:

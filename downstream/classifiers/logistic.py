@@ -16,23 +16,43 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 # C of scikit-learn: from strong to weak regularisation.
-INVERSE_STRENGTHS = (0.001, 0.01, 0.1, 1.0)
-DEFAULT_INVERSE_STRENGTH = 0.1  # where no validation clips can choose
+INVERSE_STRENGTHS = (0.001, 0.01, 0.1, 1.0, 10.0)
+DEFAULT_INVERSE_STRENGTH = 0.1  # where no clips can choose
 _MAX_ITERATIONS = 1000
 _CERTAIN = 1e4  # as a logit
+_SMALLEST_PROBABILITY = 1e-12
 
 
-def choose_inverse_strength(score: Callable[[float], float]) -> float:
-  """Returns the inverse strength with the highest validation score; the smallest among equals.
+def choose_inverse_strength(likelihood: Callable[[float], float]) -> float:
+  """Returns the inverse strength of the highest likelihood; the smallest among equals.
 
   Args:
-    score: inverse strength -> validation score.
+    likelihood: inverse strength -> log likelihood of held-out clips.
 
   Example:
-    >>> choose_inverse_strength({0.001: 0.5, 0.01: 0.7, 0.1: 0.7, 1.0: 0.6}.__getitem__)
+    >>> likelihoods = {0.001: -3.0, 0.01: -0.7, 0.1: -0.7, 1.0: -1.2, 10.0: -1.3}
+    >>> choose_inverse_strength(likelihoods.__getitem__)
     0.01
   """
-  return INVERSE_STRENGTHS[int(np.argmax([score(value) for value in INVERSE_STRENGTHS]))]
+  return INVERSE_STRENGTHS[int(np.argmax([likelihood(value) for value in INVERSE_STRENGTHS]))]
+
+
+def log_likelihood(probabilities: np.ndarray, targets: np.ndarray) -> float:
+  """Returns the mean log likelihood of the labels of clips.
+
+  Args:
+    probabilities: float `[n, C]`.
+    targets: `[n, C]`. One-hot rows are one label of each clip, others one yes or no per class.
+
+  Example:
+    >>> float(np.exp(log_likelihood(np.array([[0.5, 0.5], [0.1, 0.9]]), np.eye(2)))) > 0.67
+    True
+  """
+  logs = np.log(np.clip(probabilities, _SMALLEST_PROBABILITY, 1))
+  if (targets.sum(axis=1) == 1).all():
+    return float((targets * logs).sum(axis=1).mean())
+  other_logs = np.log(np.clip(1 - probabilities, _SMALLEST_PROBABILITY, 1))
+  return float((targets * logs + (1 - targets) * other_logs).sum(axis=1).mean())
 
 
 def fit(

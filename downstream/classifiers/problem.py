@@ -1,7 +1,7 @@
 """One split of a task, as a method gets it."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -23,6 +23,8 @@ class Problem:
     seed: seed of everything that is drawn.
     folder: where the method may keep its state, or None.
     refit: whether the final classifier is fitted on the validation clips too.
+    folds: (clips to fit on, clips to score) of each fold that chooses a regularisation. The data
+      set's own validation clips are the only fold, if it has some; empty: there is none.
 
   Example:
     >>> clips = {"train": np.array([0, 3]), "validation": np.array([1]), "test": np.array([2])}
@@ -39,6 +41,7 @@ class Problem:
   seed: int
   folder: str | None = None
   refit: bool = True
+  folds: Sequence[tuple[np.ndarray, np.ndarray]] = ()
 
   @property
   def final_train(self) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import Any
 
 from contrastive_audio.cli.console import line
 from contrastive_audio.utils.files import digest_of_file, read_json
+from downstream import protocols
 from downstream.papers import methods
 from downstream.papers.measurement import LaboratoryRequest, Measurement
 from downstream.papers.pretrainings import Pretrainings
@@ -45,6 +46,7 @@ class ResultFiles:
     if options := methods.excerpt_options(measurement, self._request, model, seed):
       settings["options"] = dataclasses.asdict(options)
     settings["weights"] = _digest_of_weights(model)
+    settings["evaluation"] = protocols.EVALUATION_VERSION
     return os.path.join(self._request.folder, "results", file_name(settings)), settings
 
   def score(self, measurement: Measurement, seed: int) -> float | None:

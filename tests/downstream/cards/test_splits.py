@@ -2,7 +2,15 @@
 
 import numpy as np
 
-from downstream.cards.splits import Clips, Split, cut_validation, hold_out
+from downstream.cards.corpus_split_rules import NamedSplits
+from downstream.cards.splits import (
+  FOLDS,
+  Clips,
+  Split,
+  cut_validation,
+  hold_out,
+  validation_folds,
+)
 from tests.downstream.cards.made_up_clips import make_clips
 
 
@@ -31,3 +39,59 @@ def test_one_clip_of_a_class_stays_in_training_and_two_are_divided():
   first, second = hold_out(np.arange(23), labels, [None] * 23, 0.2, 0)
   assert 0 in first
   assert len({1, 2} & set(first)) == len({1, 2} & set(second)) == 1
+
+
+def test_folds_partition_the_clips_evenly_within_each_class():
+  given = make_clips()
+  split = Split("given", np.arange(40), np.arange(40, 60))
+  folds = validation_folds(split, split.train, given, seed=0)
+  assert sorted(np.concatenate([fold for _, fold in folds])) == list(range(40))
+  for train, fold in folds:
+    assert sorted([*train, *fold]) == list(range(40))
+  for name in set(given.labels):
+    counts = [sum(given.labels[i] == name for i in fold) for _, fold in folds]
+    assert max(counts) - min(counts) <= 1
+  other = validation_folds(split, split.train, given, seed=1)
+  assert any(first[1].tolist() != second[1].tolist() for first, second in zip(folds, other))
+
+
+def test_folds_divide_no_group_unless_the_split_does():
+  given = make_clips(groups=[f"g{i // 6}" for i in range(60)])
+  apart = Split("apart", np.arange(36), np.arange(36, 60))
+  for train, fold in validation_folds(apart, apart.train, given, seed=0):
+    assert not {given.groups[i] for i in train} & {given.groups[i] for i in fold}
+  divided = Split("divided", np.arange(1, 60, 2), np.arange(0, 60, 2))
+  folds = validation_folds(divided, divided.train, given, seed=0)
+  assert len(folds) == FOLDS
+  assert any(
+    {given.groups[i] for i in train} & {given.groups[i] for i in fold} for train, fold in folds
+  )
+
+
+def test_folds_of_a_published_split_divide_no_recording_of_a_class_with_several():
+  given = Clips(
+    [str(i) for i in range(24)],
+    ["solo"] * 4 + ["choir"] * 20,
+    ["r0"] * 4 + [f"r{1 + i // 4}" for i in range(20)],
+    ["train"] * 24,
+  )
+  rule = NamedSplits(("train",), ("test",), "")
+  with_test = Clips(
+    [*given.keys, "t"], [*given.labels, "solo"], [*given.groups, "r9"], [*given.split_names, "test"]
+  )
+  (split,) = rule(with_test, seed=0)
+  for train, fold in validation_folds(split, split.train, with_test, seed=0):
+    choirs = {given.groups[i] for i in train if i >= 4} & {given.groups[i] for i in fold if i >= 4}
+    assert not choirs
+  held_out = np.concatenate(
+    [fold for _, fold in validation_folds(split, split.train, with_test, 0)]
+  )
+  assert sorted(held_out) == list(range(24))
+
+
+def test_a_class_of_one_clip_is_in_no_fold():
+  given = Clips(list("abc"), ["one", "two", "two"], [None] * 3, [None] * 3)
+  split = Split("given", np.arange(3), np.array([], int))
+  folds = validation_folds(split, split.train, given, seed=0)
+  assert sorted(fold.tolist() for _, fold in folds) == [[1], [2]]
+  assert validation_folds(split, np.array([0, 1]), given, seed=0) == []

@@ -19,9 +19,15 @@ def draw_rows(count=200, size=12, seed=0):
 
 
 def problem_of(targets, data=None, model=None, **changes):
-  """One split of 200 clips; `changes` are the clips of train, validation or test."""
+  """One split of 200 clips; `changes` are clips of train, validation or test, or folds.
+
+  If no folds are given, the validation clips are the only one.
+  """
+  folds = changes.pop("folds", None)
   task = types.SimpleNamespace(metric="accuracy", name="x")
   ids = {"train": range(100), "validation": range(100, 130), "test": range(130, 200)} | changes
   ids = {name: np.array(clips, int) for name, clips in ids.items()}
+  if folds is None:
+    folds = [(ids["train"], ids["validation"])] if len(ids["validation"]) else []
   data = data or types.SimpleNamespace(task=task)
-  return Problem(data=data, model=model, targets=targets, seed=0, folder=None, **ids)
+  return Problem(data=data, model=model, targets=targets, seed=0, folds=folds, **ids)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
 from sklearn.multiclass import OneVsRestClassifier
 
 from contrastive_audio.exporting.classifier import LinearClassifier
@@ -20,6 +21,20 @@ def test_the_classifier_is_scikit_learns_on_rows_standardised_by_the_training_ro
   reference.fit((rows[:100] - mean) / std, targets[:100].argmax(1))
   desired = reference.predict_proba((rows[100:] - mean) / std)
   assert_close(logistic.fit(rows[:100], targets[:100], 0.1)(rows[100:]), desired, atol=1e-2)
+
+
+def test_the_likelihood_is_that_of_scikit_learn():
+  rows, targets = draw_rows()
+  predicted = logistic.fit(rows[:100], targets[:100], 0.1)(rows[100:])
+  desired = -log_loss(targets[100:], predicted)
+  assert_close(logistic.log_likelihood(predicted, targets[100:]), desired, atol=1e-6)
+
+
+def test_the_likelihood_of_several_labels_sums_yes_and_no_of_each_class():
+  targets, predicted = np.array([[1, 1, 0], [0, 0, 0]]), np.array([[0.9, 0.5, 0.2], [0.1, 0, 1]])
+  by_class = [log_loss(targets[:, k], predicted[:, k], labels=[0, 1]) for k in range(2)]
+  by_class.append(-(np.log(0.8) + np.log(1e-12)) / 2)  # certain and wrong
+  assert_close(logistic.log_likelihood(predicted, targets), -sum(by_class), atol=1e-6)
 
 
 def test_several_labels_have_a_classifier_each():
