@@ -1,6 +1,5 @@
 """One step: the loss, what is dropped, and numbers that are not finite."""
 
-import dataclasses
 import re
 
 import numpy as np
@@ -12,7 +11,6 @@ from contrastive_audio.distributed.hosts import Hosts
 from contrastive_audio.errors import UserError
 from contrastive_audio.networks import encoders
 from contrastive_audio.store import preparation
-from contrastive_audio.views.excerpts import ExcerptPairs
 from downstream import protocols
 from downstream.classifiers import excerpt_training
 from downstream.classifiers.classifier import Classifier
@@ -91,29 +89,6 @@ def test_sgd_drops_its_rate_after_two_and_four_fifths_of_the_epochs(model):
     step.optimizer.iterations.assign(number)
     rates.append(float(step.optimizer.learning_rate))
   assert_close(rates, [0.1, 0.1, 0.01, 0.01, 0.001, 0.001], rtol=1e-6)
-
-
-def test_sgd_is_that_of_pytorch(model, clip_store, targets):
-  """Two steps on all clips at once, by the formula of torch.optim.SGD, in NumPy."""
-  chosen = options(frozen=True, optimizer="sgd", learning_rate=0.1, batch_size=12, epochs=2)
-  chosen = dataclasses.replace(chosen, drops=(1.0,))
-  classifier = excerpt_training.train(model, clip_store, ALL, targets, chosen)
-  # The same excerpts, and the gradients of softmax regression on their embeddings.
-  start = excerpt_training.train(
-    model, clip_store, ALL, targets, dataclasses.replace(chosen, epochs=1, learning_rate=NO_UPDATE)
-  )
-  kernel, velocity = start.dense.kernel.numpy(), 0.0
-  bias, bias_velocity = np.zeros(2, "f"), 0.0
-  pairs = ExcerptPairs(clip_store, 12, FRONT_END.layout, chosen.seed)
-  for step, excerpts in enumerate(pairs.dataset(0, 2, parallel=False)):
-    rows = model.encoder(FRONT_END(excerpts[:, 0])[..., None], training=False).numpy()
-    labels = targets[pairs.clip_ids(step, (0, 1)).numpy()]
-    errors = (tf.nn.softmax(rows @ kernel + bias).numpy() - labels) / len(rows)
-    velocity = 0.9 * velocity + rows.T @ errors + 1e-4 * kernel
-    bias_velocity = 0.9 * bias_velocity + errors.sum(axis=0) + 1e-4 * bias
-    kernel, bias = kernel - 0.1 * velocity, bias - 0.1 * bias_velocity
-  assert_close(classifier.dense.kernel.numpy(), kernel, atol=1e-5)
-  assert_close(classifier.dense.bias.numpy(), bias, atol=1e-5)
 
 
 @pytest.fixture(scope="module")
