@@ -189,9 +189,32 @@ def frequency_shift(patches: tf.Tensor, seed: tf.Tensor, shift_bands_max: int) -
   return _roll(patches, seed, shift_bands_max, axis=2)
 
 
+def pitch_shift(patches: tf.Tensor, seed: tf.Tensor, bands_max: int) -> tf.Tensor:
+  """Moves the spectrum up or down by a whole number of mel bands, from U{-bands_max, bands_max}.
+
+  The band at the edge is repeated, so nothing from the other end of the spectrum enters.
+
+  Args:
+    patches: float32 `[B, T, F]`.
+    seed: `[2]`.
+    bands_max: largest shift, inclusive.
+
+  Example:
+    >>> patches = tf.tile(tf.reshape(tf.range(4), [1, 1, 4]), [100, 1, 1])
+    >>> shifted = pitch_shift(patches, tf.constant([0, 1]), bands_max=1)
+    >>> sorted({tuple(bands) for bands in shifted[:, 0].numpy().tolist()})
+    [(0, 0, 1, 2), (0, 1, 2, 3), (1, 2, 3, 3)]
+  """
+  shape = tf.shape(patches)
+  shifts = stateless_random.integers([shape[0], 1], seed, -bands_max, bands_max + 1)
+  bands = tf.clip_by_value(tf.range(shape[2]) - shifts, 0, shape[2] - 1)
+  return tf.gather(patches, bands, axis=2, batch_dims=1)
+
+
 _FUNCTIONS: dict[str, Callable[..., tf.Tensor]] = {
   "time_shift": time_shift,
   "frequency_shift": frequency_shift,
+  "pitch_shift": pitch_shift,
   "rrc": random_resized_crop,
   "compress": compress,
   "level": level,

@@ -11,6 +11,7 @@ from contrastive_audio.errors import UserError
 AUGMENTATIONS = {
   "time_shift": {"shift_frames_max": "shift_frames_max"},
   "frequency_shift": {"shift_bands_max": "shift_bands_max"},
+  "pitch_shift": {"bands_max": "pitch_bands_max"},
   "rrc": {"scale_min": "crop_scale_min", "ratio_max": "crop_ratio_max"},
   "compress": {"gain_min": "compress_gain_min"},
   "level": {"db_max": "level_db_max"},
@@ -52,6 +53,7 @@ class AugmentConfig(RunConfig):
   mask_fill: str = "minimum"  # specaugment: masked values become the patch's minimum (C) or "mean"
   shift_frames_max: int = 30  # time_shift: largest shift, exclusive (C)
   shift_bands_max: int = 10  # frequency_shift: largest shift, exclusive (C)
+  pitch_bands_max: int = 5  # pitch_shift: largest shift, up or down
 
   def __post_init__(self) -> None:
     super().__post_init__()
@@ -62,7 +64,7 @@ class AugmentConfig(RunConfig):
     self.require_at_least(1, "mask_frames_max", "mask_bands_max")  # exclusive, as the shifts
     self.require_at_least(1, "shift_frames_max", "shift_bands_max")
     self.require_at_least(0, "level_db_max", "fader_db_max", "equaliser_db_std")
-    self.require_at_least(0, "noise_std_max", "masks")
+    self.require_at_least(0, "noise_std_max", "masks", "pitch_bands_max")
 
 
 def parse_augment(text: str) -> list[str]:

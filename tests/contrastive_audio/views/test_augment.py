@@ -121,6 +121,18 @@ def test_shifts_roll_forward_by_at_least_one(name, axis, top):
   assert shifts == set(range(1, top + 1))
 
 
+def test_a_pitch_shift_moves_bands_up_or_down_and_repeats_the_edge():
+  batch = patches(300)
+  shifted, shifts = draw("pitch_shift", batch), []
+  num_bands = batch.shape[2]
+  for before, after in zip(batch, shifted):
+    sources = [np.clip(np.arange(num_bands) - s, 0, num_bands - 1) for s in range(-5, 6)]
+    (hit,) = [s for s, source in zip(range(-5, 6), sources) if (before[:, source] == after).all()]
+    shifts.append(hit)
+  assert set(shifts) == set(range(-5, 6))
+  assert abs(np.mean(shifts)) < 1  # deviation 3.2 / sqrt(300) = 0.18
+
+
 @each_augmentation
 def test_batch_mates_get_different_draws_and_do_not_matter(name):
   twins = np.repeat(patches(1), 6, axis=0)
