@@ -1,5 +1,6 @@
 """The command that measures a table: from pre-training to files, stopped and resumed."""
 
+import csv
 import json
 import signal
 import subprocess
@@ -74,6 +75,40 @@ def test_the_papers_suite_measures_what_is_there_and_names_what_is_not(tmp_path)
   assert "comparable fsdnoisy18k: by protocol only" in printed
   config = json.loads(next((tmp_path / "t" / "runs").glob("*/config.json")).read_text())
   assert "fsdnoisy18k" in str(config)
+
+
+# Table -> rows that are ours (a default alpha has two names), and tasks.
+ROWS_OF_THE_PAPERS = {
+  "cola_downstream": (4, 9),
+  "cola_baselines": (3, 9),
+  "cola_similarity": (2, 9),
+  "cola_batch_size": (4, 9),
+  "mixback_sampling": (3, 2),
+  "mixback_mix": (9, 2),
+  "mixback_augment": (7, 2),
+  "mixback_linear": (6, 1),
+  "mixback_finetune": (6, 2),
+}
+
+
+@pytest.mark.parametrize("table", ROWS_OF_THE_PAPERS)
+def test_every_row_of_the_papers_has_its_data_and_its_protocol(table, corpora, tmp_path):
+  options = [f"--table={table}", "--suite=papers", "--seeds=0", f"--data_dir={corpora}"]
+  printed = command("downstream.tables", *options, "--dry_run", cwd=tmp_path).stdout
+  rows, tasks = ROWS_OF_THE_PAPERS[table]
+  assert f"measure {rows * tasks} of {rows * tasks} numbers\n" in printed
+  assert "no data" not in printed
+
+
+def test_log_mel_statistics_fill_a_column_of_colas_nine_tasks(corpora, tmp_path):
+  options = ["--table=cola_baselines", "--suite=papers", "--seeds=0", "--runs_dir=t"]
+  options += [f"--data_dir={corpora}", "--store_dir=stores", "--variants=log-mel statistics"]
+  printed = command("downstream.tables", *options, cwd=tmp_path).stdout
+  assert printed.count("measured   linear_cached ") == 9
+  with open(tmp_path / "t" / "cola_baselines-papers.csv", newline="") as file:
+    means = {row["task"]: row["mean"] for row in csv.DictReader(file)}
+  assert len(means) == 10  # and their average
+  assert all(float(mean) > 0 for mean in means.values())
 
 
 # The training is replaced; whatever else the command does before it takes no TensorFlow.

@@ -1,20 +1,10 @@
-"""Fixtures of the tests of cards: small copies of all published data sets."""
+"""Fixtures of the tests of cards."""
 
 import pytest
 
 from contrastive_audio.cli.open_data import DataLocation
 from downstream.cards.opening import open_task
 from downstream.choices import TaskChoice
-from tests.downstream.cards import fake_corpora
-
-
-@pytest.fixture(scope="session")
-def corpora(tmp_path_factory):
-  """The folder that holds all data sets by name."""
-  folder = tmp_path_factory.mktemp("corpora")
-  for make in fake_corpora.MAKERS.values():
-    make(folder)
-  return folder
 
 
 @pytest.fixture(scope="session")
