@@ -6,13 +6,13 @@ import importlib
 import io
 import os
 import pathlib
-import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
 import soundfile
+
+from tests.forked import Forked
 
 ROOT = pathlib.Path(__file__).parent.parent
 GOLDEN = ROOT / "tests" / "golden"
@@ -97,17 +97,12 @@ def train_apart(*arguments, cwd, check=True, system="cola", env=None):
   return command_apart(f"{system}.train", *arguments, cwd=cwd, check=check, env=env)
 
 
-def command_apart(module, *arguments, cwd, check=True, env=None):
-  """Runs `python -m module` in a process of its own; returns its subprocess.CompletedProcess."""
-  result = subprocess.run(
-    [sys.executable, "-m", module, *map(str, arguments)],
-    cwd=cwd,
-    env=environment() | (env or {}),
-    capture_output=True,
-    text=True,
-  )
-  assert not check or result.returncode == 0, result.stdout + result.stderr
-  return result
+def command_apart(module, *arguments, cwd, check=True, env=None, logical_devices=1):
+  """Runs `python -m module` in a process of its own; returns a Done."""
+  process = Forked(module, arguments, cwd, environment() | (env or {}), logical_devices)
+  stdout, stderr = process.communicate()
+  assert not check or process.returncode == 0, stdout + stderr
+  return Done(process.returncode, stdout, stderr)
 
 
 class Processes:
@@ -117,15 +112,8 @@ class Processes:
     self._started = []
 
   def start(self, module, *arguments, cwd, env=None):
-    """Starts `python -m module`; returns its subprocess.Popen."""
-    process = subprocess.Popen(
-      [sys.executable, "-m", module, *map(str, arguments)],
-      cwd=cwd,
-      env=environment() | (env or {}),
-      stdout=subprocess.PIPE,
-      stderr=subprocess.PIPE,
-      text=True,
-    )
+    """Starts `python -m module`; returns its process, see forked.Forked."""
+    process = Forked(module, arguments, cwd, environment() | (env or {}))
     self._started.append(process)
     return process
 

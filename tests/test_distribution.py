@@ -9,18 +9,15 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 
 import pytest
 import tensorflow as tf
 
 from contrastive_audio.runs import Run
 from tests.support import (
-  ROOT,
   assert_close,
   command,
-  environment,
+  command_apart,
   train,
   wait_for,
   write_clips,
@@ -44,15 +41,6 @@ SYSTEMS = {
   "cola": ["--learning_rate=1e-4"],
   "mixback": ["--set=optimizer=sgd", "--learning_rate=0.001", "--set=momentum=0.9"],
 }
-# `python -m SYSTEM.train`, where the processor is two logical devices.
-ON_TWO_DEVICES = """
-import runpy, sys
-import tensorflow as tf
-processor = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
-module = sys.argv.pop(1)
-runpy.run_module(module, run_name="__main__")
-"""
 pytestmark = pytest.mark.slow
 
 
@@ -137,14 +125,7 @@ def test_two_devices_give_the_weights_of_one(alone, place):
   system, desired = alone
   run = f"{system}-mirrored"
   arguments = [*plan(system, "mirrored"), "--strategy=mirrored"]
-  done = subprocess.run(
-    [sys.executable, "-c", ON_TWO_DEVICES, f"{system}.train", *arguments],
-    cwd=place,
-    env=environment() | {"PYTHONPATH": str(ROOT)},
-    capture_output=True,
-    text=True,
-  )
-  assert done.returncode == 0, done.stderr
+  command_apart(f"{system}.train", *arguments, cwd=place, logical_devices=2)
   assert_same_weights(weights(place / run), desired)
   assert_same_results(place / run, place / f"{system}-alone")
 
@@ -216,13 +197,7 @@ def predictions(output):
 
 def test_a_batch_that_devices_cannot_share_is_one_line(place):
   arguments = [*PLAN, "--strategy=mirrored", "--batch_size=7", "--run=odd"]
-  done = subprocess.run(
-    [sys.executable, "-c", ON_TWO_DEVICES, "cola.train", *arguments],
-    cwd=place,
-    env=environment() | {"PYTHONPATH": str(ROOT)},
-    capture_output=True,
-    text=True,
-  )
+  done = command_apart("cola.train", *arguments, cwd=place, check=False, logical_devices=2)
   assert done.returncode == 1
   assert "cannot share it evenly; 6 or 8 would do" in done.stderr
   assert not os.path.exists(place / "odd")
