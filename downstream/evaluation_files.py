@@ -1,6 +1,5 @@
 """The result of an evaluation, and its files: result.json, predictions.csv and plots."""
 
-import csv
 import dataclasses
 import json
 import os
@@ -11,7 +10,8 @@ import numpy as np
 
 from contrastive_audio.cli.console import line
 from contrastive_audio.errors import UserError
-from contrastive_audio.utils.files import make_folder, replacing, write_json
+from contrastive_audio.utils.files import make_folder, write_json
+from contrastive_audio.utils.spreadsheets import write_csv
 from downstream import plots
 from downstream.cards.task_data import TaskData
 from downstream.choices import Condition
@@ -176,16 +176,12 @@ def draw_map(folder: str, data: TaskData, model: Model, seed: int) -> None:
 
 
 def _write_predictions(path: str, data: TaskData, clip_ids: list[int], scores: np.ndarray) -> None:
-  with (
-    replacing(path) as unfinished,
-    open(unfinished, "w", newline="", encoding="utf-8") as file,
-  ):
-    writer = csv.writer(file)
-    writer.writerow(["file", "label", "predicted", *data.class_names])
-    for clip_id, row in zip(clip_ids, scores):
-      predicted = data.class_names[int(row.argmax())]
-      texts = [f"{value:.5g}" for value in row]
-      writer.writerow([data.clips.keys[clip_id], data.clips.labels[clip_id], predicted, *texts])
+  rows = [["file", "label", "predicted", *data.class_names]]
+  for clip_id, row in zip(clip_ids, scores):
+    predicted = data.class_names[int(row.argmax())]
+    texts = [f"{value:.5g}" for value in row]
+    rows.append([data.clips.keys[clip_id], data.clips.labels[clip_id], predicted, *texts])
+  write_csv(path, rows)
 
 
 def _draw(

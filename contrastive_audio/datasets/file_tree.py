@@ -1,34 +1,83 @@
 """Files below a folder, in a fixed order, and names that can be printed."""
 
 import os
+import re
 from collections.abc import Iterable, Iterator
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from contrastive_audio.errors import UserError
 
+# What systems and programs leave behind, beside names that begin with a dot; in lower case.
+_LEFT_BEHIND = frozenset(
+  {
+    "__macosx",  # macOS, in archives
+    "@eadir",  # Synology
+    "@recycle",  # QNAP
+    "#recycle",  # Synology
+    "#snapshot",  # Synology
+    "$recycle.bin",  # Windows
+    "system volume information",  # Windows
+    "lost+found",  # Linux
+    "__pycache__",  # Python
+    "thumbs",  # previews
+  }
+)
+# Characters that end a line, or that terminals obey.
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+class Found(NamedTuple):
+  """The files below a folder.
+
+  Attributes:
+    paths: relative paths of the files that were looked for, sorted.
+    num_others: number of other files.
+    num_hidden: number of hidden folders, which were not looked into.
+
+  Example:
+    >>> Found(["a.wav"], num_others=1, num_hidden=0).paths
+    ['a.wav']
+  """
+
+  paths: list[str]
+  num_others: int
+  num_hidden: int
+
 
 def printable(path: str) -> str:
-  r"""Returns a path as text that any terminal and any UTF-8 column can hold.
+  r"""Returns a path as one line of text that any terminal and any UTF-8 column can hold.
 
   Args:
     path: str as `os.fsdecode` returns it.
 
   Example:
-    >>> printable(os.fsdecode(b"caf\xe9.wav"))
-    'caf\\xe9.wav'
+    >>> printable(os.fsdecode(b"caf\xe9.wav")), printable("two\nlines.wav")
+    ('caf\\xe9.wav', 'two\\nlines.wav')
   """
-  return os.fsencode(path).decode("utf-8", "backslashreplace")
+  text = os.fsencode(path).decode("utf-8", "backslashreplace")
+  return UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
-def find_files(root: str, extensions: Iterable[str]) -> tuple[list[str], int]:
-  """Finds files below a folder; symbolic links are followed once.
+def is_hidden(path: str) -> bool:
+  """Returns whether a file or a folder on its path is hidden, or was left behind by a program.
+
+  Args:
+    path: relative to a data set.
+
+  Example:
+    >>> [is_hidden(path) for path in ("dog/1.wav", "dog/._1.wav", "./__MACOSX/dog/1.wav")]
+    [False, True, True]
+  """
+  names = (name for name in path.split("/") if name not in ("", ".", ".."))
+  return any(name.startswith(".") or name.lower() in _LEFT_BEHIND for name in names)
+
+
+def find_files(root: str, extensions: Iterable[str]) -> Found:
+  """Finds files below a folder; symbolic links are followed once, hidden folders are left out.
 
   Args:
     root: a folder.
     extensions: of the files to find, in lower case, with the dot.
-
-  Returns:
-    (relative paths, sorted; number of other files).
 
   Raises:
     UserError: a folder cannot be listed.
@@ -37,29 +86,32 @@ def find_files(root: str, extensions: Iterable[str]) -> tuple[list[str], int]:
     >>> for name in ("b.WAV", "a.wav", "notes.txt"):
     ...   open(name, "w").close()
     >>> find_files(".", [".wav"])
-    (['a.wav', 'b.WAV'], 1)
+    Found(paths=['a.wav', 'b.WAV'], num_others=1, num_hidden=0)
   """
   paths, num_others, endings = [], 0, tuple(extensions)
-  for folder, names in iterate_folders(root):
-    chosen = [n for n in names if not n.startswith(".") and n.lower().endswith(endings)]
+  hidden: list[str] = []
+  for folder, names in iterate_folders(root, hidden):
+    chosen = [n for n in names if not is_hidden(n) and n.lower().endswith(endings)]
     num_others += len(names) - len(chosen)
     paths += [os.path.join(folder, name) for name in chosen]
-  return sorted(paths), num_others
+  return Found(sorted(paths), num_others, len(hidden))
 
 
-def iterate_folders(root: str) -> Iterator[tuple[str, list[str]]]:
+def iterate_folders(root: str, hidden: list[str] | None = None) -> Iterator[tuple[str, list[str]]]:
   """Yields (relative folder, "" for the root; sorted names of its files), in order.
 
-  Symbolic links are followed once. Only one folder is held in memory at a time.
+  Symbolic links are followed once, hidden folders are left out. Only one folder is held in memory
+  at a time.
 
   Args:
     root: a folder.
+    hidden: a list to which the relative paths of hidden folders are added; None: they are not kept.
 
   Raises:
     UserError: a folder cannot be listed.
 
   Example:
-    >>> os.makedirs("dog")
+    >>> os.makedirs("dog/.trash")
     >>> open("dog/1.wav", "w").close()
     >>> list(iterate_folders("."))
     [('', []), ('dog', ['1.wav'])]
@@ -71,9 +123,12 @@ def iterate_folders(root: str) -> Iterator[tuple[str, list[str]]]:
       children.clear()
       continue
     seen.add((status.st_dev, status.st_ino))
-    children.sort()
     relative = os.path.relpath(folder, root)
-    yield "" if relative == os.curdir else relative, sorted(names)
+    relative = "" if relative == os.curdir else relative
+    if hidden is not None:
+      hidden += [os.path.join(relative, child) for child in children if is_hidden(child)]
+    children[:] = sorted(child for child in children if not is_hidden(child))
+    yield relative, sorted(names)
 
 
 def _refuse_folder(error: OSError) -> NoReturn:

@@ -1,37 +1,42 @@
-"""A folder of audio files, or a CSV that lists them -> clips."""
+"""A folder of audio files, or a table that lists them -> clips."""
 
-import csv
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+import pyarrow as pa
+
+from contrastive_audio.datasets import archive_members, splits
+from contrastive_audio.datasets.clip_list import read_clip_list
 from contrastive_audio.datasets.clip_table import Row, to_table
 from contrastive_audio.datasets.file_source import FileSource
-from contrastive_audio.datasets.file_tree import find_files, printable
-from contrastive_audio.datasets.splits import Splits, filter_splits
+from contrastive_audio.datasets.file_tree import Found, find_files, printable
 from contrastive_audio.errors import UserError
 from contrastive_audio.sound import reading
+from contrastive_audio.utils import tables
 from contrastive_audio.utils.words import counted
 
-_CSV_COLUMNS = ("file", "label", "group", "split")
+_NUM_NAMED = 5  # classes in a summary
+_LONGEST_NAME = 40
 
 
 def open_folder(path: str, split: str | None = None) -> FileSource:
-  """Opens a folder (recursively), a CSV with the columns `file,label[,group,split]`, or one file.
+  """Opens a folder (recursively), a table with the columns `file,label[,group,split]`, or one file.
 
   If every file of a folder lies in a sub-folder, the first sub-folder is its class; otherwise the
-  clips have no labels. Symbolic links are followed once. Paths in a CSV are relative to its folder.
+  clips have no labels. If all first sub-folders are called train, test and the like, they are
+  splits, and the folders in them classes. Symbolic links are followed once, hidden folders are left
+  out. Paths in a table are relative to its folder.
 
   Args:
-    path: a folder, a file ending in .csv, or an audio file.
-    split: for a CSV with a `split` column: the split to open, several joined by "+", or "all";
-      None: "train" if there is one, else all.
+    path: a folder, a file ending in .csv, .tsv or .parquet, or an audio file.
+    split: the split to open, several joined by "+", or "all"; None: "train" if there is one, else
+      all.
 
   Returns:
     The clips.
 
   Raises:
-    UserError: no such folder, not readable, no audio in it, a malformed CSV.
+    UserError: no such folder, not readable, no audio in it, a malformed table, no such split.
 
   Example:
     >>> for path in ("cat/1.wav", "dog/1.wav", "dog/2.wav"):
@@ -41,39 +46,82 @@ def open_folder(path: str, split: str | None = None) -> FileSource:
     ['cat', 'dog', 'dog']
   """
   path = os.path.expanduser(path)
-  if path.lower().endswith(".csv") and not os.path.isdir(path):
-    return _open_csv(path, split)
-  if split is not None:
-    raise UserError(
-      f"--split={split}: the folder {path} has no splits; use a CSV with a split column"
-    )
-  if os.path.isfile(path) and os.path.splitext(path)[1].lower() in reading.EXTENSIONS:
-    folder, name = os.path.split(path)
-    return FileSource(_name(path), folder, to_table([Row(name)]), f"the file {path}")
-  return _open_tree(path)
+  if os.path.isdir(path):
+    return _open_tree(path, split)
+  extension = os.path.splitext(path)[1].lower()
+  if extension in tables.EXTENSIONS:
+    return _open_table(path, split)
+  if not os.path.exists(path):
+    raise UserError(f"no such folder: {path!r} (from --dataset=folder:{path})")
+  if extension not in reading.EXTENSIONS:
+    raise UserError(_not_audio(path, extension))
+  folder, name = os.path.split(path)
+  clips, _ = _choose(to_table([Row(name)]), split, path)
+  return FileSource(_name(path), folder, clips, f"the file {path}")
 
 
-def _open_tree(root: str) -> FileSource:
-  if not os.path.isdir(root):
-    raise UserError(f"no such folder: {root!r} (from --dataset=folder:{root})")
-  paths, num_others = find_files(root, reading.EXTENSIONS)
-  if not paths:
+def _not_audio(path: str, extension: str) -> str:
+  if extension in archive_members.EXTENSIONS:
+    return f"{path!r} is an archive: unpack it, and pass the folder"
+  return (
+    f"{path!r} is neither a folder nor audio, nor a table that lists audio, which ends in "
+    f"{', '.join(tables.EXTENSIONS)}"
+  )
+
+
+def _open_tree(root: str, split: str | None) -> FileSource:
+  found = find_files(root, reading.EXTENSIONS)
+  ignored = _ignored(found)
+  if not found.paths:
     raise UserError(
-      f"no audio in {root!r} ({num_others} other files): "
+      f"no audio in {root!r} ({ignored or 'no files'}): "
       f"it needs files ending in {', '.join(sorted(reading.EXTENSIONS))}"
     )
-  labels = _labels_of(paths)
-  rows = (Row(path, label=label) for path, label in zip(paths, labels))
-  summary = f"{counted(len(paths), 'audio file')}{_in_classes(labels)} in {root}"
-  summary += f" ({num_others} other files ignored)" if num_others else ""
-  return FileSource(_name(root), root, to_table(rows), summary)
+  every = to_table(_rows_of_paths(found.paths))
+  clips, splits_text = _choose(every, split, root)
+  summary = f"{counted(clips.num_rows, 'audio file')}{_in_classes(clips)} in {root}{splits_text}"
+  summary += f" ({ignored} ignored)" if ignored else ""
+  return FileSource(_name(root), root, clips, summary)
 
 
-def _labels_of(paths: Sequence[str]) -> list[str | None]:
-  """Returns the first sub-folder of each path; None for all, if a file lies at the top."""
-  if not all(os.sep in path for path in paths):
-    return [None] * len(paths)
-  return [printable(path.split(os.sep)[0]) for path in paths]
+def _open_table(path: str, split: str | None) -> FileSource:
+  every, remarks = read_clip_list(path)
+  clips, splits_text = _choose(every, split, path)
+  summary = f"{counted(clips.num_rows, 'row')}{_in_classes(clips)} of {path}{splits_text}"
+  return FileSource(
+    _name(path), os.path.dirname(path) or ".", clips, "; ".join([summary, *remarks])
+  )
+
+
+def _choose(clips: pa.Table, split: str | None, path: str) -> tuple[pa.Table, str]:
+  """Returns (the clips of the chosen splits, how the summary names the splits)."""
+  if split not in (None, "all") and clips["split"].null_count == clips.num_rows:
+    raise UserError(
+      f"--split={split}: {path} has no splits; use sub-folders train and test, or a table with a "
+      "split column"
+    )
+  chosen = splits.Splits(clips).choose(split, path)
+  return splits.filter_splits(clips, chosen), splits.describe(clips, chosen)
+
+
+def _ignored(found: Found) -> str:
+  """Returns what lies in a folder beside its audio."""
+  texts = [counted(found.num_others, "other file")] if found.num_others else []
+  texts += [counted(found.num_hidden, "hidden folder")] if found.num_hidden else []
+  return " and ".join(texts)
+
+
+def _rows_of_paths(paths: Sequence[str]) -> list[Row]:
+  """Returns the clips of a folder, with the labels and splits that their folders name."""
+  folders = [path.split(os.sep)[:-1] for path in paths]
+  names: list[str | None] = [None] * len(paths)
+  if all(folders) and {splits.split_name(each[0]) for each in folders} <= splits.FOLDER_NAMES:
+    names = [splits.split_name(each[0]) for each in folders]
+    folders = [each[1:] for each in folders]
+  labels = [printable(each[0]) if each else None for each in folders]
+  if not all(folders):
+    labels = [None] * len(paths)
+  return [Row(path, label=label, split=name) for path, label, name in zip(paths, labels, names)]
 
 
 def _name(path: str) -> str:
@@ -81,52 +129,11 @@ def _name(path: str) -> str:
   return f"folder:{os.path.basename(os.path.realpath(path))}"
 
 
-def _open_csv(path: str, split: str | None) -> FileSource:
-  table = to_table(
-    Row(path=row["file"], label=row["label"], group=row["group"], split=row["split"])
-    for row in _read_csv(path)
-  )
-  chosen = Splits(table).choose(split, path)
-  table = filter_splits(table, chosen)
-  summary = f"{counted(table.num_rows, 'row')}{_in_classes(table['label'].to_pylist())} of {path}"
-  summary += f", split {'+'.join(chosen)}" if chosen else ""
-  return FileSource(_name(path), os.path.dirname(path) or ".", table, summary)
-
-
-def _read_csv(path: str) -> list[dict[str, Any]]:
-  """Returns the rows as dictionaries with all of _CSV_COLUMNS; empty cells are None."""
-  try:
-    with open(path, newline="", encoding="utf-8-sig") as file:
-      reader = csv.DictReader(file)
-      columns = [name.strip() for name in reader.fieldnames or []]
-      if "file" not in columns or not set(columns) <= set(_CSV_COLUMNS):
-        raise UserError(
-          f"{path}: the first line must name the columns file,label[,group,split]; "
-          f"it reads {','.join(columns) or 'nothing'}"
-        )
-      reader.fieldnames = columns
-      rows = [
-        {name: (row.get(name) or "").strip() or None for name in _CSV_COLUMNS} for row in reader
-      ]
-  except (OSError, UnicodeDecodeError, csv.Error) as error:
-    reason = getattr(error, "strerror", None) or str(error)
-    raise UserError(f"cannot read {path!r}: {reason.lower()}") from error
-  _check_rows(path, rows)
-  return rows
-
-
-def _check_rows(path: str, rows: Sequence[Mapping[str, Any]]) -> None:
-  if not rows:
-    raise UserError(f"{path}: the file lists no clips")
-  first_line: dict[str, int] = {}
-  for line, row in enumerate(rows, start=2):
-    name = row["file"]
-    if name is None:
-      raise UserError(f"{path}, line {line}: no file name")
-    if (other := first_line.setdefault(name, line)) != line:
-      raise UserError(f"{path}, line {line}: {name!r} is already listed in line {other}")
-
-
-def _in_classes(labels: Iterable[str | None]) -> str:
-  names = {label for label in labels if label is not None}
-  return f" in {counted(len(names), 'class', 'classes')}" if names else ", no labels,"
+def _in_classes(clips: pa.Table) -> str:
+  """Returns how many classes there are and the first of them, so that a wrong guess is seen."""
+  names = sorted(set(clips["label"].to_pylist()) - {None})
+  if not names:
+    return ", no labels,"
+  shown = [name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..." for name in names]
+  more = ", ..." if len(names) > _NUM_NAMED else ""
+  return f" in {counted(len(names), 'class', 'classes')} ({', '.join(shown[:_NUM_NAMED])}{more})"

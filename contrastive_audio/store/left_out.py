@@ -1,12 +1,11 @@
 """Clips that are not in a store: unusable ones, with the reason, and missing ones."""
 
-import csv
 import os
 from collections.abc import Iterable, Sequence
 
 from contrastive_audio.store import chunks
 from contrastive_audio.store.disk_format import MISSING, SKIPPED
-from contrastive_audio.utils.files import replacing
+from contrastive_audio.utils import spreadsheets
 
 _HEADERS = {SKIPPED: ("file", "reason"), MISSING: ("file",)}
 
@@ -76,17 +75,8 @@ def read(folder: str, name: str) -> list[list[str]]:
     []
   """
   path = os.path.join(folder, name)
-  if not os.path.exists(path):
-    return []
-  with open(path, newline="", encoding="utf-8") as file:
-    return list(csv.reader(file))[1:]
+  return spreadsheets.read_csv(path)[1:] if os.path.exists(path) else []
 
 
 def _write(folder: str, name: str, rows: Iterable[Iterable[str]]) -> None:
-  with (
-    replacing(os.path.join(folder, name)) as unfinished,
-    open(unfinished, "w", newline="", encoding="utf-8") as file,
-  ):
-    writer = csv.writer(file)
-    writer.writerow(_HEADERS[name])
-    writer.writerows(rows)
+  spreadsheets.write_csv(os.path.join(folder, name), [_HEADERS[name], *rows])

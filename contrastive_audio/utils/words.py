@@ -1,4 +1,4 @@
-"""Numbers with their nouns and units."""
+"""Words of messages: numbers with their nouns and units, the reasons of errors."""
 
 
 def counted(number: int, singular: str, plural: str | None = None) -> str:
@@ -31,3 +31,16 @@ def about(seconds: float) -> str:
     if seconds < limit * length_s:
       return f"{seconds / length_s:.{digits}f} {unit}"
   return f"{seconds / 86_400:.1f} days"
+
+
+def first_line(error: BaseException) -> str:
+  """Returns the first line of an error's message, or its class if it has none.
+
+  Args:
+    error: of a library, which may say nothing or a lot.
+
+  Example:
+    >>> first_line(ValueError("no such member\\nin the archive")), first_line(EOFError())
+    ('no such member', 'EOFError')
+  """
+  return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -165,8 +165,8 @@ def _dataset_of(task: Task, choice: TaskChoice) -> str:
 
 def _splits_to_open(task: Task, dataset: str) -> str | None:
   """Returns which of the data set's own splits to open: those that the rule of the task needs."""
-  is_csv = dataset.startswith("folder:") and dataset.lower().endswith(".csv")
-  everything = "all" if is_csv or dataset in corpora.NAMES else None
+  may_have_splits = dataset.startswith("folder:") or dataset in corpora.NAMES
+  everything = "all" if may_have_splits else None
   return task.opens or "+".join(task.split_names) or everything
 
 

@@ -7,11 +7,10 @@ clips/          what the players play: the beginnings of clips, all at the same 
 Letters: q queries, n clips, K neighbours of each query, D embedding.
 """
 
-import csv
 import dataclasses
 import html
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import soundfile
@@ -20,7 +19,8 @@ from contrastive_audio.cli.console import line
 from contrastive_audio.errors import UserError
 from contrastive_audio.monitoring.knn import normalise_rows
 from contrastive_audio.store.store import Store
-from contrastive_audio.utils.files import make_folder, replacing, write_text
+from contrastive_audio.utils.files import make_folder, write_text
+from contrastive_audio.utils.spreadsheets import write_csv
 
 _PLAYED_S = 10
 _PEAK = 0.7  # of each clip that is played
@@ -149,7 +149,7 @@ def write_neighbours(folder: str, neighbours: Neighbours, num_shown: int, title:
     ['clips', 'index.html', 'neighbours.csv']
   """
   make_folder(os.path.join(folder, "clips"))
-  _write_list(os.path.join(folder, "neighbours.csv"), neighbours)
+  write_csv(os.path.join(folder, "neighbours.csv"), _list_rows(neighbours))
   num_queries = len(neighbours.numbers)
   shown = np.linspace(0, num_queries - 1, min(num_shown, num_queries)).astype(int)
   rows = "\n".join(_row(folder, neighbours, query) for query in np.unique(shown))
@@ -157,18 +157,14 @@ def write_neighbours(folder: str, neighbours: Neighbours, num_shown: int, title:
   write_text(os.path.join(folder, "index.html"), page)
 
 
-def _write_list(path: str, neighbours: Neighbours) -> None:
+def _list_rows(neighbours: Neighbours) -> Iterator[list[object]]:
+  """Yields the rows of neighbours.csv."""
   keys, labels = neighbours.clips.keys(), neighbours.clips.labels()
   queries = neighbours.queries.keys()
-  with (
-    replacing(path) as unfinished,
-    open(unfinished, "w", newline="", encoding="utf-8") as file,
-  ):
-    writer = csv.writer(file)
-    writer.writerow(["query", "rank", "file", "similarity", "label"])
-    for query, numbers, similarities in zip(queries, neighbours.numbers, neighbours.similarities):
-      for rank, (clip, similarity) in enumerate(zip(numbers, similarities), start=1):
-        writer.writerow([query, rank, keys[clip], f"{similarity:.4f}", labels[clip] or ""])
+  yield ["query", "rank", "file", "similarity", "label"]
+  for query, numbers, similarities in zip(queries, neighbours.numbers, neighbours.similarities):
+    for rank, (clip, similarity) in enumerate(zip(numbers, similarities), start=1):
+      yield [query, rank, keys[clip], f"{similarity:.4f}", labels[clip] or ""]
 
 
 def _row(folder: str, neighbours: Neighbours, query: int) -> str:

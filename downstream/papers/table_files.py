@@ -1,13 +1,13 @@
 """A measured table, printed, and written as Markdown, CSV and a figure."""
 
-import csv
 from collections.abc import Sequence
 
 import numpy as np
 
 from contrastive_audio.cli.console import line
 from contrastive_audio.utils import markdown_table
-from contrastive_audio.utils.files import replacing, write_text
+from contrastive_audio.utils.files import write_text
+from contrastive_audio.utils.spreadsheets import write_csv
 from contrastive_audio.utils.words import counted
 from downstream.cards.all_cards import CARDS
 from downstream.papers.bar_chart import bars
@@ -111,20 +111,17 @@ def _write_csv(path: str, table: Table, results: Results) -> None:
   by_seed = [f"seed_{seed}" for seed in results.seeds]
   difference, difference_std = results.differences(reference)
   numbers = [results.mean(), results.spread(), results.published, difference, difference_std]
-  with (
-    replacing(path) as unfinished,
-    open(unfinished, "w", newline="", encoding="utf-8") as file,
-  ):
-    writer = csv.writer(file)
-    names = ["mean", "std", "published", "difference", "difference_std"]
-    writer.writerow(["variant", "task", *names, *by_seed, "reference", "within_spread", "flagged"])
-    for row, variant in enumerate(results.variants):
-      flagged = " ".join(f"seed_{r.seed}" for r in results.remarks if r.variant == variant)
-      for column, task in enumerate(results.columns):
-        values = [each[row, column] for each in numbers] + results.scores[row, column].tolist()
-        within = _within(difference[row, column], difference_std[row, column])
-        shown = ["" if np.isnan(value) else f"{value:.2f}" for value in values]
-        writer.writerow([variant, task, *shown, reference, within, flagged])
+  names = ["mean", "std", "published", "difference", "difference_std"]
+  header = ["variant", "task", *names, *by_seed, "reference", "within_spread", "flagged"]
+  rows: list[list[object]] = [header]
+  for row, variant in enumerate(results.variants):
+    flagged = " ".join(f"seed_{r.seed}" for r in results.remarks if r.variant == variant)
+    for column, task in enumerate(results.columns):
+      values = [each[row, column] for each in numbers] + results.scores[row, column].tolist()
+      within = _within(difference[row, column], difference_std[row, column])
+      shown = ["" if np.isnan(value) else f"{value:.2f}" for value in values]
+      rows.append([variant, task, *shown, reference, within, flagged])
+  write_csv(path, rows)
 
 
 def _within(difference: float, spread: float) -> str:

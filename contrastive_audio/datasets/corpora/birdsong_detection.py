@@ -90,7 +90,8 @@ def _rows(subset: _Subset, root: str, folder: str) -> Iterator[Row]:
   labels_path, what = subset.labels_path(root), f"{subset.label_files[0]} of {subset.labels_url}"
   if labels_path is None:
     raise UserError(f"no labels for {os.path.join(root, folder)!r}: put {what} beside or in it")
-  for line in listing.read_table(labels_path, ("itemid", "hasbird"), what):
+  columns, optional = ("itemid", "hasbird"), ("datasetid",)
+  for line in listing.read_table(labels_path, columns, what, optional=optional):
     where = f"{labels_path}, line {line['line']}"
     name, flag = line["itemid"], line["hasbird"]
     if flag not in ("0", "1"):

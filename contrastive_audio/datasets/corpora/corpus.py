@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 import pyarrow as pa
 
 from contrastive_audio.datasets.clip_table import to_missing_table
+from contrastive_audio.datasets.file_tree import is_hidden
 from contrastive_audio.datasets.tfds_features import plain_name
 
 
@@ -138,7 +139,9 @@ def folder_with(
   paths = tuple(relative_paths)
 
   def find(folder: str) -> str | None:
-    children = (entry.path for entry in sorted(os.scandir(folder), key=lambda e: e.name))
+    children = (
+      os.path.join(folder, name) for name in sorted(os.listdir(folder)) if not is_hidden(name)
+    )
     for candidate in [folder, *filter(os.path.isdir, children)]:
       if enough(os.path.exists(os.path.join(candidate, path)) for path in paths):
         return candidate

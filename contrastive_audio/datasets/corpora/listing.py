@@ -1,6 +1,5 @@
 """What published data sets have in common: official lists of clips, compared with the files."""
 
-import csv
 import os
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
@@ -10,6 +9,7 @@ import pyarrow as pa
 from contrastive_audio.datasets.clip_table import Row, to_missing_table
 from contrastive_audio.datasets.file_tree import find_files, printable
 from contrastive_audio.errors import UserError
+from contrastive_audio.utils import tables, text_files
 
 
 def compare(
@@ -41,7 +41,8 @@ def compare(
     (['a.wav'], ['b.wav'])
   """
   files = audio_in(root, folders, extensions)
-  rows = list(rows)
+  rows = list(dict.fromkeys(rows))
+  _require_one_row_for_each_clip(rows, what)
   present = [row for row in rows if row.path in files]
   if not present:
     raise UserError(
@@ -54,6 +55,17 @@ def compare(
   num_unlisted = len(files - {row.path for row in rows})
   remarks = (f"{num_unlisted} unlisted audio files are left out",) if num_unlisted else ()
   return present, missing, remarks
+
+
+def _require_one_row_for_each_clip(rows: Sequence[Row], what: str) -> None:
+  clips: dict[tuple[str, float | None], Row] = {}
+  for row in rows:
+    other = clips.setdefault((os.path.normpath(row.path), row.start_s), row)
+    if other is not row:
+      raise UserError(
+        f"{row.path!r} is listed twice, with the labels {other.label!r} and {row.label!r} and the "
+        f"splits {other.split!r} and {row.split!r}: the lists should be those of {what}"
+      )
 
 
 def audio_in(root: str, folders: Iterable[str], extensions: Sequence[str] = (".wav",)) -> set[str]:
@@ -74,7 +86,7 @@ def audio_in(root: str, folders: Iterable[str], extensions: Sequence[str] = (".w
   for folder in folders:
     top = os.path.join(root, folder)
     if os.path.isdir(top):
-      below, _ = find_files(top, extensions)
+      below = find_files(top, extensions).paths
       paths.update(os.path.normpath(os.path.join(folder, path)) for path in below)
   return paths
 
@@ -122,17 +134,21 @@ def read_lines(path: str, what: str) -> list[str]:
     ['a.wav', 'b.wav']
   """
   try:
-    with open(path, encoding="utf-8-sig") as file:
-      lines = [line.strip() for line in file]
-  except (OSError, UnicodeDecodeError) as error:
-    raise _unreadable(path, error, what) from error
+    lines = [line.strip() for line in text_files.read_lines(path)]
+  except UserError as error:
+    raise UserError(f"{error}; it should be {what}") from error
   if not any(lines):
     raise UserError(f"{path}: the file lists no clips; it should be {what}")
   return list(filter(None, lines))
 
 
 def read_table(
-  path: str, columns: Sequence[str], what: str, delimiter: str = ",", header: bool = True
+  path: str,
+  columns: Sequence[str],
+  what: str,
+  delimiter: str = ",",
+  header: bool = True,
+  optional: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
   """Reads a CSV or TSV file that a data set is published with.
 
@@ -143,9 +159,10 @@ def read_table(
     what: the file and where to get it, human-readable.
     delimiter: between the cells.
     header: whether the first line names the columns.
+    optional: names of columns that are returned, too, if they are there.
 
   Returns:
-    The rows, name -> text; each has a "line", its number in the file.
+    The rows, name of each of these columns -> text; each has a "line", its number in the file.
 
   Raises:
     UserError: not readable, another header, too few cells, no row.
@@ -157,28 +174,15 @@ def read_table(
     [{'file': 'a.wav', 'label': 'dog', 'line': 2}]
   """
   try:
-    with open(path, newline="", encoding="utf-8-sig") as file:
-      lines = list(csv.reader(file, delimiter=delimiter))
-  except (OSError, UnicodeDecodeError, csv.Error) as error:
-    raise _unreadable(path, error, what) from error
-  names = [name.strip() for name in lines[0]] if header and lines else list(columns)
-  if missing := [name for name in columns if name not in names]:
+    table = tables.read_table(path, [*columns, *optional], delimiter, None if header else columns)
+  except UserError as error:
+    raise UserError(f"{error}; it should be {what}") from error
+  if missing := [name for name in columns if name not in table.columns]:
     raise UserError(
       f"{path}: the first line must name the columns {', '.join(columns)}; {', '.join(missing)} "
-      f"is missing, it reads {delimiter.join(names)[:80]!r}: it should be {what}"
+      f"is missing, it reads {delimiter.join(table.names)[:80]!r}: it should be {what}"
     )
-  rows = []
-  for number, cells in enumerate(lines[1:] if header else lines, start=2 if header else 1):
-    if not any(cells):
-      continue
-    if len(cells) < len(columns):
-      raise UserError(f"{path}, line {number}: {len(cells)} cells, expected {len(names)}: {what}")
-    rows.append(dict(zip(names, map(str.strip, cells))) | {"line": number})
+  rows = [{**cells, "line": line} for line, cells in table.rows()]
   if not rows:
     raise UserError(f"{path}: the file lists no clips; it should be {what}")
   return rows
-
-
-def _unreadable(path: str, error: Exception, what: str) -> UserError:
-  reason = getattr(error, "strerror", None) or str(error)
-  return UserError(f"cannot read {path!r}: {reason.lower()}; it should be {what}")

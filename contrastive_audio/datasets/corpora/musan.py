@@ -19,7 +19,7 @@ _LAYOUT = "musan/{music,speech,noise}/SOURCE/*.wav"
 
 def _read(root: str) -> Contents:
   """Reads the folder `musan`: the class is the top folder, the group the recording."""
-  paths, _ = find_files(root, (".wav",))
+  paths = find_files(root, (".wav",)).paths
   paths = [path for path in paths if path.split(os.sep)[0] in CLASSES]
   if not paths:
     raise UserError(f"no recordings in {root!r}: expected {_LAYOUT}, as in {_HOMEPAGE}")

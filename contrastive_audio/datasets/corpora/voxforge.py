@@ -37,7 +37,7 @@ def _find(folder: str) -> str | None:
 
 def _read(root: str) -> Contents:
   """Reads recordings of all languages; the speaker is the archive's name before the first dash."""
-  paths, _ = find_files(root, (".wav", ".flac"))
+  paths = find_files(root, (".wav", ".flac")).paths
   rows = [row for row in map(_row, paths) if row is not None]
   num_packed = _count_packed(root)
   if not rows:
@@ -67,7 +67,7 @@ def _language(name: str) -> str | None:
 
 def _count_packed(root: str) -> int:
   """Returns the number of archives that are not unpacked."""
-  archives, _ = find_files(root, (".tgz",))
+  archives = find_files(root, (".tgz",)).paths
   return sum(not os.path.isdir(os.path.join(root, path[: -len(".tgz")])) for path in archives)
 
 

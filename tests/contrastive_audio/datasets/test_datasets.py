@@ -135,7 +135,7 @@ def test_a_csv_names_labels_groups_and_splits(tmp_path):
   [
     ("", "first line must name the columns"),
     ("a/0.wav,x\n", "first line must name the columns file,label"),
-    ("file,colour\na/0.wav,x\n", "it reads file,colour"),
+    ("clip,colour\na/0.wav,x\n", "it reads clip,colour"),
     ("file,label\n", "lists no clips"),
     ("file,label\na/0.wav,x\na/0.wav,y\n", "line 3: 'a/0.wav' is already listed in line 2"),
     ("file,label\n,x\n", "line 2: no file name"),

@@ -9,11 +9,9 @@ joining     recordings and lists          -> clips
 Ids are arrays of bytes that are joined by sorting, so that two million segments stay small.
 """
 
-import os
-
 from contrastive_audio.datasets.corpora.audioset import joining, lists, recordings
 from contrastive_audio.datasets.corpora.corpus import Contents, Corpus
-from contrastive_audio.datasets.file_tree import find_files
+from contrastive_audio.datasets.file_tree import find_files, iterate_folders
 from contrastive_audio.errors import UserError
 
 LAYOUT = (
@@ -25,7 +23,7 @@ LAYOUT = (
 
 def _find(folder: str) -> str | None:
   """Returns the folder if a recording or a list of AudioSet lies in it, at any depth, or None."""
-  for _, _, names in os.walk(folder, followlinks=True):
+  for _, names in iterate_folders(folder):
     if any(lists.split_of_list(name) or recordings.may_hold_ids(name) for name in names):
       return folder
   return None
@@ -33,7 +31,7 @@ def _find(folder: str) -> str | None:
 
 def _read(root: str) -> Contents:
   """Reads a folder in any of the known layouts."""
-  tables, _ = find_files(root, (".csv",))
+  tables = find_files(root, (".csv",)).paths
   identified = recordings.identify(root, recordings.paths_below(root))
   if not len(identified.ids):
     raise UserError(f"no recording of AudioSet in {root!r}: expected {LAYOUT}")

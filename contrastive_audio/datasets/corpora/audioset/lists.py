@@ -5,12 +5,10 @@ comments, or have a header without `#`, whole seconds, labels without quotes, or
 spreadsheet turned into `#NAME?` or into numbers.
 """
 
-import csv
 import dataclasses
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TextIO
 
 import numpy as np
 import pyarrow as pa
@@ -18,8 +16,10 @@ import pyarrow as pa
 from contrastive_audio.datasets.compact_columns import Columns
 from contrastive_audio.datasets.corpora import listing
 from contrastive_audio.datasets.corpora.audioset.sorted_ids import first_positions
+from contrastive_audio.datasets.file_tree import printable
 from contrastive_audio.datasets.source import LABEL_SEPARATOR
 from contrastive_audio.errors import UserError
+from contrastive_audio.utils.tables import iterate_rows
 
 SPLITS = ("balanced", "unbalanced", "eval")
 CLASS_FILE = "class_labels_indices.csv"
@@ -182,15 +182,15 @@ class _ListReader:
   def read(self, path: str, split: str) -> None:
     """Adds the rows of a list."""
     num_rows, destroyed = 0, []
-    with _open(path) as file:
-      for number, cells in enumerate(csv.reader(file, skipinitialspace=True), start=1):
-        if _is_remark(cells):
-          continue
-        num_rows += 1
-        if _ID.match(cells[0]):
-          self._add(path, number, cells, SPLITS.index(split))
-        else:
-          destroyed.append((f"{cells[0]} ({os.path.basename(path)}, line {number})", split))
+    for number, cells in iterate_rows(path):
+      if _is_remark(cells):
+        continue
+      num_rows += 1
+      if _ID.match(cells[0]):
+        self._add(path, number, cells, SPLITS.index(split))
+      else:
+        text = printable(cells[0])
+        destroyed.append((f"{text} ({os.path.basename(path)}, line {number})", split))
     if 2 * len(destroyed) >= num_rows:
       raise UserError(
         f"{path}: {len(destroyed)} of {num_rows} rows do not begin with a YouTube id; it should be "
@@ -238,13 +238,6 @@ class _ListReader:
         f"{path}, line {number}: the label {error} is none of the {len(self._classes)} classes of "
         f"{CLASS_FILE}; get both from {_URL}"
       ) from error
-
-
-def _open(path: str) -> TextIO:
-  try:
-    return open(path, newline="", encoding="utf-8-sig", errors="replace")
-  except OSError as error:
-    raise UserError(f"cannot read {path!r}: {(error.strerror or '').lower()}") from error
 
 
 def _is_remark(cells: Sequence[str]) -> bool:

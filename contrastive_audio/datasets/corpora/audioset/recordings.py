@@ -11,7 +11,7 @@ from contrastive_audio.datasets import archive_members
 from contrastive_audio.datasets.clip_table import KEY
 from contrastive_audio.datasets.compact_columns import Columns
 from contrastive_audio.datasets.corpora.audioset import lists, names
-from contrastive_audio.datasets.file_tree import iterate_folders
+from contrastive_audio.datasets.file_tree import is_hidden, iterate_folders, printable
 from contrastive_audio.errors import UnusableAudio, UserError
 from contrastive_audio.sound import ffmpeg, reading
 
@@ -81,7 +81,7 @@ def paths_below(root: str) -> Iterator[str]:
   """
   for folder, names_in_folder in iterate_folders(root):
     for name in names_in_folder:
-      if name.lower().endswith(_EXTENSIONS) and not name.startswith("."):
+      if name.lower().endswith(_EXTENSIONS) and not is_hidden(name):
         yield os.path.join(folder, name)
 
 
@@ -113,7 +113,7 @@ def identify(root: str, paths: Iterable[str]) -> Recordings:
     parsed = names.parse(name)
     if parsed is None:
       num_foreign += 1
-      foreign += [name] if num_foreign <= _NUM_EXAMPLES else []
+      foreign += [printable(name)] if num_foreign <= _NUM_EXAMPLES else []
       continue
     ytid = parsed.ytid.encode()
     columns.add(

@@ -1,0 +1,78 @@
+"""CSV files of ours, which people open in spreadsheets: no cell of them is taken for a formula.
+
+A spreadsheet runs a cell that begins with = + - or @ as a formula. Such text gets an apostrophe in
+front, which marks text in a spreadsheet, and which is taken off when the file is read back.
+"""
+
+import csv
+import os
+import re
+from collections.abc import Iterable
+
+from contrastive_audio.utils.files import replacing
+
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.IGNORECASE)
+
+
+def escaped(cell: str) -> str:
+  """Returns the text of a cell such that no spreadsheet runs it; numbers stay numbers.
+
+  Args:
+    cell: its text.
+
+  Example:
+    >>> escaped("=1+1.wav"), escaped("'=1+1.wav"), escaped("-0.5"), escaped("dog")
+    ("'=1+1.wav", "''=1+1.wav", '-0.5', 'dog')
+  """
+  return f"'{cell}" if _FORMULA.match(cell) and not _NUMBER.fullmatch(cell) else cell
+
+
+def unescaped(cell: str) -> str:
+  """Returns the text that `escaped` was given.
+
+  Args:
+    cell: what it returned.
+
+  Example:
+    >>> unescaped("'=1+1.wav"), unescaped("'tis.wav")
+    ('=1+1.wav', "'tis.wav")
+  """
+  return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
+
+
+def write_csv(path: str | os.PathLike, rows: Iterable[Iterable[object]]) -> None:
+  """Writes a CSV file atomically, without formulas.
+
+  Args:
+    path: of the file.
+    rows: the header, then the rows; numbers are written as they are.
+
+  Example:
+    >>> write_csv("clips.csv", [["file", "score"], ["@home.wav", -0.5]])
+    >>> with open("clips.csv") as file:
+    ...   file.read().split()
+    ['file,score', "'@home.wav,-0.5"]
+  """
+  with (
+    replacing(path) as unfinished,
+    open(unfinished, "w", newline="", encoding="utf-8") as file,
+  ):
+    writer = csv.writer(file)
+    for row in rows:
+      writer.writerow([escaped(cell) if isinstance(cell, str) else cell for cell in row])
+
+
+def read_csv(path: str | os.PathLike) -> list[list[str]]:
+  """Returns the rows that `write_csv` was given, as text.
+
+  Args:
+    path: of the file.
+
+  Example:
+    >>> write_csv("clips.csv", [["file"], ["@home.wav"]])
+    >>> read_csv("clips.csv")
+    [['file'], ['@home.wav']]
+  """
+  with open(path, newline="", encoding="utf-8") as file:
+    return [list(map(unescaped, row)) for row in csv.reader(file)]
