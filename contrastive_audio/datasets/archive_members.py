@@ -2,32 +2,43 @@
 
 The position of a member is a short string that fits into a column of a table:
 
-  .tar       OFFSET:SIZE, in bytes
+  .tar       OFFSET:SIZE, in bytes; empty: not a plain file
   .zip       its name
   .gz        empty: there is only one
   .parquet   ROW_GROUP:ROW, in a column `audio` of bytes, as in data sets of Hugging Face
+
+Members are read in blocks, see unpacking.py, and never unpacked under their own names, so that a
+name with `..` leads nowhere. A row group of Parquet is read at once, if it has at most 512 MB.
 """
 
+import contextlib
 import functools
 import gzip
 import os
 import tarfile
 import threading
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from contrastive_audio.errors import UnusableAudio
+from contrastive_audio.datasets.file_tree import is_hidden
+from contrastive_audio.datasets.unpacking import unpacked
+from contrastive_audio.errors import UnusableAudio, UserError
+from contrastive_audio.utils.words import first_line
 
 EXTENSIONS = (".tar", ".zip", ".gz", ".parquet")
+_LARGEST_ROW_GROUP_MB = 512  # two are kept
+_BLOCK_BYTES = 1 << 20
 _parquet_lock = threading.Lock()
 
 
 def list_members(path: str, name_column: str = "path") -> Iterator[tuple[str, str]]:
-  """Yields (name, member) of all files in an archive.
+  """Yields (name, member) of all files in an archive that are not hidden.
+
+  Of files with the same name the last one counts, as if they were unpacked.
 
   Args:
     path: of the archive; its extension is one of EXTENSIONS.
@@ -39,74 +50,119 @@ def list_members(path: str, name_column: str = "path") -> Iterator[tuple[str, st
   Example:
     >>> with zipfile.ZipFile("clips.zip", "w") as archive:
     ...   archive.writestr("dog/1.wav", b"RIFF")
+    ...   archive.writestr("__MACOSX/dog/._1.wav", b"Mac")
     >>> list(list_members("clips.zip"))
     [('dog/1.wav', 'dog/1.wav')]
   """
-  try:
-    yield from _LISTERS[_extension(path)](path, name_column)
-  except (OSError, tarfile.TarError, zipfile.BadZipFile, pa.ArrowException, KeyError) as error:
-    raise UnusableAudio(f"the archive cannot be read: {_first_line(error)}") from error
+  with _errors_named("the archive cannot be read"):
+    for name, member in _LISTERS[_extension(path)](path, name_column):
+      if not is_hidden(name):
+        yield name, member
 
 
-def read_member(path: str, member: str) -> memoryview:
-  """Returns the content of a member of an archive.
+@contextlib.contextmanager
+def open_member(path: str, member: str) -> Iterator[memoryview | str]:
+  """Unpacks a member of an archive for as long as the block runs.
 
   Args:
     path: of the archive.
     member: as `list_members` yields it.
 
+  Yields:
+    Its content or, if that is large, the path of a temporary file.
+
   Raises:
     UnusableAudio: with the reason.
+    UserError: there is no space for the temporary file.
 
   Example:
     >>> with gzip.open("1.wav.gz", "wb") as file:
     ...   _ = file.write(b"RIFF")
     >>> ((name, member),) = list_members("1.wav.gz")
-    >>> name, bytes(read_member("1.wav.gz", member))
+    >>> with open_member("1.wav.gz", member) as content:
+    ...   name, bytes(content)
     ('1.wav', b'RIFF')
   """
+  with contextlib.ExitStack() as while_open:
+    with _errors_named("cannot be read from its archive"):
+      blocks = _READERS[_extension(path)](path, member)
+      content = while_open.enter_context(unpacked(blocks))
+    yield content
+
+
+@contextlib.contextmanager
+def _errors_named(what: str) -> Iterator[None]:
+  """Turns whatever the libraries raise when an archive is damaged into UnusableAudio."""
   try:
-    return memoryview(_READERS[_extension(path)](path, member))
-  except (OSError, EOFError, zlib.error, zipfile.BadZipFile, pa.ArrowException, KeyError) as error:
-    raise UnusableAudio(f"cannot be read from its archive: {_first_line(error)}") from error
+    yield
+  except (UnusableAudio, UserError):
+    raise
+  except Exception as error:
+    raise UnusableAudio(f"{what}: {first_line(error)}") from error
 
 
 def _extension(path: str) -> str:
   return os.path.splitext(path)[1].lower()
 
 
-def _first_line(error: Exception) -> str:
-  return (str(error).strip() or type(error).__name__).splitlines()[0]
+def _blocks(file: BinaryIO, num_bytes: int | None = None) -> Iterator[bytes]:
+  """Yields what a file holds, or its next bytes, which must be there."""
+  while num_bytes != 0:
+    block = file.read(_BLOCK_BYTES if num_bytes is None else min(_BLOCK_BYTES, num_bytes))
+    if not block:
+      if num_bytes is None:
+        return
+      raise EOFError("it is truncated")
+    num_bytes = None if num_bytes is None else num_bytes - len(block)
+    yield block
 
 
 def _list_tar(path: str, _: str) -> Iterator[tuple[str, str]]:
+  members: dict[str, str] = {}
   with tarfile.open(path, "r:") as archive:
     for entry in archive:
       if entry.isreg():
-        yield entry.name, f"{entry.offset_data}:{entry.size}"
+        members[entry.name] = "" if entry.issparse() else f"{entry.offset_data}:{entry.size}"
+      elif entry.islnk():  # a second name of an earlier file
+        members[entry.name] = members.get(entry.linkname, "")
+      elif entry.issym():
+        members[entry.name] = ""
+    _require_end(archive)
+  yield from members.items()
 
 
-def _read_tar(path: str, member: str) -> bytes:
+def _require_end(archive: tarfile.TarFile) -> None:
+  """Raises an error if the list of members ended at a damaged one; tarfile says nothing."""
+  archive.fileobj.seek(archive.offset)
+  if any(archive.fileobj.read(tarfile.BLOCKSIZE)):
+    raise tarfile.ReadError(f"it is damaged at byte {archive.offset}")
+
+
+def _read_tar(path: str, member: str) -> Iterator[bytes]:
+  if not member:
+    raise UnusableAudio("it is a link or a sparse file: unpack the archive")
   offset, size = map(int, member.split(":"))
   with open(path, "rb") as file:
     file.seek(offset)
-    content = file.read(size)
-  if len(content) < size:
-    raise EOFError("it is truncated")
-  return content
+    yield from _blocks(file, size)
 
 
 def _list_zip(path: str, _: str) -> Iterator[tuple[str, str]]:
   with zipfile.ZipFile(path) as archive:
-    yield from ((entry.filename, entry.filename) for entry in archive.infolist() if entry.file_size)
+    names = dict.fromkeys(entry.filename for entry in archive.infolist())
+  for name in names:
+    plain = name.replace("\\", "/")  # as Windows writes paths
+    if not plain.endswith("/"):
+      yield plain, name
 
 
-def _read_zip(path: str, member: str) -> bytes:
-  return _open_zip(path).read(member)
+def _read_zip(path: str, member: str) -> Iterator[bytes]:
+  with _open_zip(path, os.stat(path).st_mtime_ns).open(member) as file:
+    yield from _blocks(file)
 
 
 @functools.lru_cache(maxsize=8)
-def _open_zip(path: str) -> zipfile.ZipFile:
+def _open_zip(path: str, _: int) -> zipfile.ZipFile:
   return zipfile.ZipFile(path)  # several threads may read it
 
 
@@ -114,29 +170,40 @@ def _list_gzip(path: str, _: str) -> Iterator[tuple[str, str]]:
   yield os.path.basename(path)[: -len(".gz")], ""
 
 
-def _read_gzip(path: str, _: str) -> bytes:
+def _read_gzip(path: str, _: str) -> Iterator[bytes]:
   with gzip.open(path) as file:
-    return file.read()
+    yield from _blocks(file)
 
 
 def _list_parquet(path: str, name_column: str) -> Iterator[tuple[str, str]]:
   with pq.ParquetFile(path) as file:
     for group in range(file.num_row_groups):
       names = file.read_row_group(group, [name_column])[name_column].to_pylist()
-      yield from ((name, f"{group}:{row}") for row, name in enumerate(names))
+      for row, name in enumerate(names):
+        yield str(name or f"row {row} of {group}, without a name"), f"{group}:{row}"
 
 
-def _read_parquet(path: str, member: str) -> bytes:
+def _read_parquet(path: str, member: str) -> Iterator[bytes]:
   group, row = map(int, member.split(":"))
   with _parquet_lock:  # several threads need rows of the same group at once
     audio = _parquet_audio(path, group)
-  return audio[row].as_py()
+  content = audio[row].as_py()
+  if not isinstance(content, bytes):
+    raise UnusableAudio(f"its cell in the column audio holds no bytes but {content!r:.40}")
+  yield content
 
 
 @functools.lru_cache(maxsize=2)
 def _parquet_audio(path: str, group: int) -> pa.Array:
   """Returns the bytes of a row group; the column `audio` is bytes, or a struct that holds them."""
   with pq.ParquetFile(path) as file:
+    row_group = file.metadata.row_group(group)
+    parts = [row_group.column(number) for number in range(row_group.num_columns)]
+    sizes = [p.total_uncompressed_size for p in parts if p.path_in_schema.startswith("audio")]
+    if sum(sizes) > _LARGEST_ROW_GROUP_MB << 20:
+      raise UnusableAudio(
+        f"its row group holds more than {_LARGEST_ROW_GROUP_MB} MB: write smaller ones"
+      )
     column = file.read_row_group(group, ["audio"])["audio"].combine_chunks()
   return column.field("bytes") if pa.types.is_struct(column.type) else column
 
@@ -148,8 +215,8 @@ _LISTERS: dict[str, Callable[[str, str], Iterator[tuple[str, str]]]] = {
   ".gz": _list_gzip,
   ".parquet": _list_parquet,
 }
-# Extension -> (path, member) -> content.
-_READERS: dict[str, Callable[[str, str], bytes]] = {
+# Extension -> (path, member) -> content, block by block.
+_READERS: dict[str, Callable[[str, str], Iterator[bytes]]] = {
   ".tar": _read_tar,
   ".zip": _read_zip,
   ".gz": _read_gzip,

@@ -66,8 +66,10 @@ class FileSource(ClipSource):
 def _load(
   path: str, member: str | None, piece: Mapping[str, Any], sample_rate_hz: int
 ) -> np.ndarray:
-  source = path if member is None else archive_members.read_member(path, member)
-  return reading.read(source, sample_rate_hz, **piece)
+  if member is None:
+    return reading.read(path, sample_rate_hz, **piece)
+  with archive_members.open_member(path, member) as source:
+    return reading.read(source, sample_rate_hz, **piece)
 
 
 def _size_and_time(path: str) -> tuple[int, int] | None:

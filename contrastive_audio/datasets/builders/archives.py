@@ -8,17 +8,16 @@ what its Corpus says. Only speech_commands_v2 has a checksums.tsv.
 
 import os
 import shutil
-import zipfile
 from collections.abc import Iterator, Mapping
 from typing import NoReturn
 
 import tensorflow_datasets as tfds
-from tensorflow_datasets.core.download import extractor
 
 from contrastive_audio.datasets.builders import split_zip
 from contrastive_audio.datasets.corpora.corpus import Archive, Corpus, find_root
 from contrastive_audio.errors import UserError
 from contrastive_audio.utils.files import digest_of_file
+from contrastive_audio.utils.words import first_line
 
 
 def instructions(corpus: Corpus) -> str:
@@ -134,10 +133,10 @@ def _unpack(
         split_zip.extract([*volumes, path], folder)
       else:
         folder = os.fspath(dl_manager.extract(path))
-    except (zipfile.BadZipFile, OSError, extractor.ExtractError) as error:
+    except Exception as error:  # the libraries raise anything if an archive is damaged
       raise UserError(
-        f"{path!r} cannot be unpacked ({str(error).strip().splitlines()[0]}): delete it and get it "
-        f"from {archive.url}"
+        f"{path!r} cannot be unpacked ({first_line(error)}): delete it and get it from "
+        f"{archive.url}"
       ) from error
     yield archive, folder
 

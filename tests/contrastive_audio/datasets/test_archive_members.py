@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import pathlib
 import tarfile
 import zipfile
 
@@ -37,6 +38,11 @@ def make_parquet(path, struct=True):
   pq.write_table(table, path, row_group_size=1)
 
 
+def content_of(path, member):
+  with archive_members.open_member(path, member) as content:
+    return bytes(content) if isinstance(content, memoryview) else pathlib.Path(content).read_bytes()
+
+
 MAKERS = {
   ".tar": make_tar,
   ".zip": make_zip,
@@ -52,7 +58,7 @@ def test_members_are_listed_and_read_in_any_order(tmp_path, ending):
   members = dict(archive_members.list_members(path))
   assert list(members) == list(FILES)
   for name in reversed(members):
-    assert bytes(archive_members.read_member(path, members[name])) == FILES[name]
+    assert content_of(path, members[name]) == FILES[name]
 
 
 def test_a_gzip_file_is_one_recording(tmp_path):
@@ -61,7 +67,7 @@ def test_a_gzip_file_is_one_recording(tmp_path):
     file.write(FILES["a/one.wav"])
   ((name, member),) = archive_members.list_members(path)
   assert name == "one.wav"
-  assert bytes(archive_members.read_member(path, member)) == FILES["a/one.wav"]
+  assert content_of(path, member) == FILES["a/one.wav"]
 
 
 @pytest.mark.parametrize("ending", [".tar", ".zip", ".parquet"])
@@ -79,5 +85,5 @@ def test_an_archive_that_was_cut_since_is_refused_in_one_line(tmp_path, ending):
   member = next(archive_members.list_members(str(path)))[1]
   path.write_bytes(path.read_bytes()[: path.stat().st_size // 10])
   with pytest.raises(UnusableAudio, match="cannot be read from its archive") as error:
-    archive_members.read_member(str(path), member)
+    content_of(str(path), member)
   assert "\n" not in str(error.value)
