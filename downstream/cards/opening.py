@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from contrastive_audio import datasets
+from contrastive_audio.cli.console import line
 from contrastive_audio.cli.open_data import DataLocation
 from contrastive_audio.datasets import ClipSource, corpora
 from contrastive_audio.datasets.corpora.corpus import Corpus, builder_name, find_root
@@ -58,6 +59,8 @@ def open_task(choice: TaskChoice, location: DataLocation, sample_rate_hz: int) -
   classes: tuple[str, ...] = ()
   for opened in _open_sources(task, _dataset_of(task, choice), location):
     source = opened.source
+    if task.name not in CARDS:  # what was taken for classes and splits is a guess
+      line("data", source.summary)
     store = prepare(source, sample_rate_hz, location.store_dir, location.max_bad_fraction)
     stores.append(store)
     classes = source.classes
