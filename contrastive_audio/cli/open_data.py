@@ -11,6 +11,7 @@ from contrastive_audio.cli.console import line
 from contrastive_audio.errors import UserError
 from contrastive_audio.store.preparation import prepare
 from contrastive_audio.store.store import Store
+from contrastive_audio.utils.text_files import read_lines
 
 _STORE = "store:"
 _Opened = Store | datasets.ClipSource | None  # None: it takes TensorFlow, or preparation
@@ -211,10 +212,10 @@ def read_keys(path: str) -> set[str]:
     {'dog/1.wav'}
   """
   try:
-    with open(path, encoding="utf-8") as file:
-      return set(file.read().splitlines()) - {""}
-  except (OSError, UnicodeDecodeError) as error:
-    raise UserError(f"cannot read --keys={path}: {error}") from error
+    return set(read_lines(path))
+  except UserError as error:
+    reason = str(error).removeprefix(f"cannot read {path!r}: ")
+    raise UserError(f"cannot read --keys={path}: {reason}") from error
 
 
 def _digest(text: str) -> str:

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from contrastive_audio.datasets.file_tree import is_hidden
@@ -205,7 +206,11 @@ def _parquet_audio(path: str, group: int) -> pa.Array:
         f"its row group holds more than {_LARGEST_ROW_GROUP_MB} MB: write smaller ones"
       )
     column = file.read_row_group(group, ["audio"])["audio"].combine_chunks()
-  return column.field("bytes") if pa.types.is_struct(column.type) else column
+  if not pa.types.is_struct(column.type):
+    return column
+  if column.type.get_field_index("bytes") < 0:
+    raise UnusableAudio(f"its column audio holds {column.type}, expected bytes")
+  return pc.struct_field(column, "bytes")
 
 
 # Extension -> (path, name column) -> (name, member) of each recording.

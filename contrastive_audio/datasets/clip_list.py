@@ -119,7 +119,7 @@ class _Reader:
       line, row = next(iter(self._seen.values()))
       folder = self._table.path.rpartition(os.sep)[0] or "."
       raise UserError(
-        f"{self._table.where(line)}: {row.path!r} is not there, nor is any other file of the "
+        f"{self._table.where(line)}: {row.path!r:.80} is not there, nor is any other file of the "
         f"table: paths must be absolute, or relative to {folder!r}, the folder of the table"
       )
 
@@ -136,7 +136,8 @@ class _Reader:
     for what, text in values.items():
       if text and UNPRINTABLE.search(text):
         raise UserError(
-          f"{self._table.where(line)}: the {what} {text!r} contains a control character: remove it"
+          f"{self._table.where(line)}: the {what} {text!r:.80} contains a control character: "
+          "remove it"
         )
     file, label, group, split = (values.get(what) for what in _COLUMNS)
     if file is None:

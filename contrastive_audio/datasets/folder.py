@@ -1,7 +1,7 @@
 """A folder of audio files, or a table that lists them -> clips."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import pyarrow as pa
 
@@ -23,9 +23,9 @@ def open_folder(path: str, split: str | None = None) -> FileSource:
   """Opens a folder (recursively), a table with the columns `file,label[,group,split]`, or one file.
 
   If every file of a folder lies in a sub-folder, the first sub-folder is its class; otherwise the
-  clips have no labels. If all first sub-folders are called train, test and the like, they are
-  splits, and the folders in them classes. Symbolic links are followed once, hidden folders are left
-  out. Paths in a table are relative to its folder.
+  clips have no labels. If all first sub-folders, or two of them, are called train, test and the
+  like, they are splits, and the folders in them classes. Symbolic links are followed once, hidden
+  folders are left out. Paths in a table are relative to its folder.
 
   Args:
     path: a folder, a file ending in .csv, .tsv or .parquet, or an audio file.
@@ -49,6 +49,8 @@ def open_folder(path: str, split: str | None = None) -> FileSource:
   if os.path.isdir(path):
     return _open_tree(path, split)
   extension = os.path.splitext(path)[1].lower()
+  if os.path.exists(path) and not os.path.isfile(path):
+    raise UserError(f"{path!r} is neither a folder nor a regular file")
   if extension in tables.EXTENSIONS:
     return _open_table(path, split)
   if not os.path.exists(path):
@@ -115,13 +117,21 @@ def _rows_of_paths(paths: Sequence[str]) -> list[Row]:
   """Returns the clips of a folder, with the labels and splits that their folders name."""
   folders = [path.split(os.sep)[:-1] for path in paths]
   names: list[str | None] = [None] * len(paths)
-  if all(folders) and {splits.split_name(each[0]) for each in folders} <= splits.FOLDER_NAMES:
-    names = [splits.split_name(each[0]) for each in folders]
+  if _are_splits({each[0] for each in folders if each}):
+    names = [splits.split_name(printable(each[0])) if each else None for each in folders]
     folders = [each[1:] for each in folders]
-  labels = [printable(each[0]) if each else None for each in folders]
-  if not all(folders):
-    labels = [None] * len(paths)
+  no_classes = {name for name, each in zip(names, folders) if not each}
+  labels = (
+    None if name in no_classes else printable(each[0]) for name, each in zip(names, folders)
+  )
   return [Row(path, label=label, split=name) for path, label, name in zip(paths, labels, names)]
+
+
+def _are_splits(names: Collection[str]) -> bool:
+  """Whether the first sub-folders are splits: all are called so, or two of them."""
+  meant = set(map(splits.split_name, names))
+  known = meant & splits.FOLDER_NAMES
+  return len(known) > 1 or known == meant != set()
 
 
 def _name(path: str) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from contrastive_audio.errors import UserError
@@ -134,8 +135,9 @@ def _rows(path: str, encoding: str, **dialect: Any) -> Iterator[tuple[int, list[
 
 
 def _filled_rows(path: str, encoding: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-  rows = _rows(path, encoding, delimiter=delimiter, strict=True)
-  return ((line, cells) for line, cells in rows if any(cells))
+  for line, cells in _rows(path, encoding, delimiter=delimiter, strict=True):
+    if any(cells) and not (line == 1 and cells[0].startswith("sep=")):  # what Excel writes
+      yield line, cells
 
 
 def _choose_delimiter(
@@ -197,8 +199,10 @@ def _read_parquet(path: str, wanted: Collection[str]) -> Table:
 
 
 def _as_text(path: str, name: str, column: pa.ChunkedArray) -> list[str]:
-  """Returns the cells of a column as text; nulls are empty."""
+  """Returns the cells of a column as text; nulls and NaN are empty."""
   try:
+    if pa.types.is_floating(column.type):
+      column = pc.if_else(pc.is_nan(column), None, column)
     cells = column.cast(pa.large_string()).to_pylist()
   except (ValueError, pa.ArrowException) as error:
     raise UserError(

@@ -1,6 +1,7 @@
 """Text files that people and tools write: which encoding they are in, and their lines."""
 
 import codecs
+import re
 from typing import NoReturn
 
 from contrastive_audio.errors import UserError
@@ -14,6 +15,7 @@ _MARKS = {  # the longer ones first: that of UTF-32 begins like that of UTF-16
   codecs.BOM_UTF16_LE: "utf-16",
   codecs.BOM_UTF16_BE: "utf-16",
 }
+_NO_WESTERN_WORD = re.compile(rb"[\x80-\xff]{3}")
 _BLOCK_BYTES = 1 << 20
 
 
@@ -46,7 +48,7 @@ def encoding_of(path: str) -> str:
         block = file.read(_BLOCK_BYTES)
       decoder.decode(b"", final=True)
   except UnicodeDecodeError:
-    return _require_windows(path)
+    return _windows_of(path)
   except OSError as error:
     refuse(path, error)
   return "utf-8"
@@ -98,12 +100,14 @@ def refuse(path: str, error: Exception) -> NoReturn:
   raise UserError(f"cannot read {path!r}: {reason}") from error
 
 
-def _require_windows(path: str) -> str:
-  """Returns WINDOWS for a file that is not in UTF-8, unless some of its letters are."""
-  with open(path, encoding="utf-8", errors="ignore", newline="\n") as file:
+def _windows_of(path: str) -> str:
+  """Returns WINDOWS for a file that is not in UTF-8, unless its letters are those of another."""
+  with open(path, "rb") as file:
     for number, line in enumerate(file, start=1):
-      if not line.isascii():
-        raise UserError(
-          f"cannot read {path!r}: line {number} is in UTF-8 and others are not: save it as UTF-8"
-        )
+      reason = "is in UTF-8 and others are not"
+      if _NO_WESTERN_WORD.search(line):
+        reason = "is neither in UTF-8 nor in Windows-1252"
+      elif line.decode("utf-8", "ignore").isascii():
+        continue
+      raise UserError(f"cannot read {path!r}: line {number} {reason}: save the file as UTF-8")
   return WINDOWS
