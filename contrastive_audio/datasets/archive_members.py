@@ -18,8 +18,7 @@ import os
 import tarfile
 import threading
 import zipfile
-from collections.abc import Callable, Iterator
-from typing import BinaryIO
+from collections.abc import Callable, Generator, Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -86,7 +85,7 @@ def open_member(path: str, member: str) -> Iterator[memoryview | str]:
   """
   with contextlib.ExitStack() as while_open:
     with _errors_named("cannot be read from its archive"):
-      blocks = _READERS[_extension(path)](path, member)
+      blocks = while_open.enter_context(contextlib.closing(_read(path, member)))
       content = while_open.enter_context(unpacked(blocks))
     yield content
 
@@ -102,14 +101,18 @@ def _errors_named(what: str) -> Iterator[None]:
     raise UnusableAudio(f"{what}: {first_line(error)}") from error
 
 
+def _read(path: str, member: str) -> Generator[bytes, None, None]:
+  yield from _READERS[_extension(path)](path, member)
+
+
 def _extension(path: str) -> str:
   return os.path.splitext(path)[1].lower()
 
 
-def _blocks(file: BinaryIO, num_bytes: int | None = None) -> Iterator[bytes]:
-  """Yields what a file holds, or its next bytes, which must be there."""
+def _blocks(read: Callable[[int], bytes], num_bytes: int | None = None) -> Iterator[bytes]:
+  """Yields what a file still holds, or its next bytes, which must be there."""
   while num_bytes != 0:
-    block = file.read(_BLOCK_BYTES if num_bytes is None else min(_BLOCK_BYTES, num_bytes))
+    block = read(_BLOCK_BYTES if num_bytes is None else min(_BLOCK_BYTES, num_bytes))
     if not block:
       if num_bytes is None:
         return
@@ -145,7 +148,7 @@ def _read_tar(path: str, member: str) -> Iterator[bytes]:
   offset, size = map(int, member.split(":"))
   with open(path, "rb") as file:
     file.seek(offset)
-    yield from _blocks(file, size)
+    yield from _blocks(file.read, size)
 
 
 def _list_zip(path: str, _: str) -> Iterator[tuple[str, str]]:
@@ -159,7 +162,7 @@ def _list_zip(path: str, _: str) -> Iterator[tuple[str, str]]:
 
 def _read_zip(path: str, member: str) -> Iterator[bytes]:
   with _open_zip(path, os.stat(path).st_mtime_ns).open(member) as file:
-    yield from _blocks(file)
+    yield from _blocks(file.read)
 
 
 @functools.lru_cache(maxsize=8)
@@ -173,7 +176,7 @@ def _list_gzip(path: str, _: str) -> Iterator[tuple[str, str]]:
 
 def _read_gzip(path: str, _: str) -> Iterator[bytes]:
   with gzip.open(path) as file:
-    yield from _blocks(file)
+    yield from _blocks(file.read)
 
 
 def _list_parquet(path: str, name_column: str) -> Iterator[tuple[str, str]]:

@@ -1,6 +1,7 @@
 """What is packed in an archive, unpacked within bounds, however large it turns out to be."""
 
 import contextlib
+import itertools
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -8,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from contrastive_audio.errors import UnusableAudio, UserError
 
 _MOST_IN_MEMORY_BYTES = 8 << 20  # for each thread that reads
-_LARGEST_GB = 2  # three hours of CD quality
+_LARGEST_BYTES = 2 << 30  # three hours of CD quality
 
 
 @contextlib.contextmanager
@@ -39,17 +40,16 @@ def unpacked(blocks: Iterable[bytes]) -> Iterator[memoryview | str]:
     yield memoryview(content)
     return
   with tempfile.NamedTemporaryFile(prefix="contrastive-audio-") as file:
-    num_bytes = _append(file.name, content, 0)
-    content.clear()
-    for block in remaining:
-      num_bytes = _append(file.name, block, num_bytes)
+    num_bytes = 0
+    for block in itertools.chain([bytes(content)], remaining):
+      num_bytes += len(block)
+      if num_bytes > _LARGEST_BYTES:
+        raise UnusableAudio(f"it holds more than {_LARGEST_BYTES >> 30} GB: unpack the archive")
+      _append(file.name, block)
     yield file.name
 
 
-def _append(path: str, block: bytes | bytearray, num_bytes: int) -> int:
-  """Appends a block to a file of a size; returns its new size."""
-  if num_bytes + len(block) > _LARGEST_GB << 30:
-    raise UnusableAudio(f"it holds more than {_LARGEST_GB} GB: unpack the archive")
+def _append(path: str, block: bytes) -> None:
   try:
     with open(path, "ab") as file:
       file.write(block)
@@ -59,4 +59,3 @@ def _append(path: str, block: bytes | bytearray, num_bytes: int) -> int:
       f"cannot unpack a large member of an archive into {folder!r}: {reason}. Set TMPDIR to a "
       "folder on a larger disk, or unpack the archive"
     ) from error
-  return num_bytes + len(block)

@@ -112,8 +112,16 @@ def _write_csv(path: str, table: Table, results: Results) -> None:
   difference, difference_std = results.differences(reference)
   numbers = [results.mean(), results.spread(), results.published, difference, difference_std]
   names = ["mean", "std", "published", "difference", "difference_std"]
-  header = ["variant", "task", *names, *by_seed, "reference", "within_spread", "flagged"]
-  rows: list[list[object]] = [header]
+  header: list[object] = [
+    "variant",
+    "task",
+    *names,
+    *by_seed,
+    "reference",
+    "within_spread",
+    "flagged",
+  ]
+  rows = [header]
   for row, variant in enumerate(results.variants):
     flagged = " ".join(f"seed_{r.seed}" for r in results.remarks if r.variant == variant)
     for column, task in enumerate(results.columns):

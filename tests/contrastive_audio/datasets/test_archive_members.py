@@ -2,16 +2,23 @@
 
 import gzip
 import io
+import os
 import pathlib
+import random
+import struct
 import tarfile
+import tempfile
 import zipfile
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import soundfile
 
-from contrastive_audio.datasets import archive_members
-from contrastive_audio.errors import UnusableAudio
+from contrastive_audio import datasets
+from contrastive_audio.datasets import archive_members, unpacking
+from contrastive_audio.errors import UnusableAudio, UserError
 
 FILES = {"a/one.wav": b"1" * 700, "a/two.wav": b"2" * 30}
 
@@ -87,3 +94,212 @@ def test_an_archive_that_was_cut_since_is_refused_in_one_line(tmp_path, ending):
   with pytest.raises(UnusableAudio, match="cannot be read from its archive") as error:
     content_of(str(path), member)
   assert "\n" not in str(error.value)
+
+
+def add(archive, name, content=b"", **fields):
+  """Adds an entry to a tar file."""
+  entry = tarfile.TarInfo(name)
+  entry.size = len(content)
+  for field, value in fields.items():
+    setattr(entry, field, value)
+  archive.addfile(entry, io.BytesIO(content))
+
+
+def marked_as_encrypted(content):
+  for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+    position = -1
+    while (position := content.find(signature, position + 1)) >= 0:
+      content[position + offset] |= 1
+
+
+def of_unknown_compression(content):
+  content[content.rfind(b"PK\x01\x02") + 10] = 99
+
+
+def with_a_wrong_size(content):
+  position = content.rfind(b"PK\x01\x02") + 24
+  content[position : position + 4] = struct.pack("<I", 10)
+
+
+def elsewhere(content):
+  position = content.rfind(b"PK\x01\x02") + 42
+  content[position : position + 4] = struct.pack("<I", 10**6)
+
+
+@pytest.mark.parametrize(
+  ("damage", "reason"),
+  [
+    (marked_as_encrypted, "is encrypted, password required"),
+    (of_unknown_compression, "compression method is not supported"),
+    (with_a_wrong_size, "Bad CRC-32"),
+    (elsewhere, "Truncated file header"),
+  ],
+)
+def test_a_member_of_a_zip_that_cannot_be_read_is_skipped_with_its_reason(tmp_path, damage, reason):
+  make_zip(tmp_path / "x.zip")
+  content = bytearray((tmp_path / "x.zip").read_bytes())
+  damage(content)
+  (tmp_path / "x.zip").write_bytes(content)
+  path = str(tmp_path / "x.zip")
+  *_, (_, member) = archive_members.list_members(path)
+  with pytest.raises(UnusableAudio, match=f"cannot be read from its archive: .*{reason}"):
+    content_of(path, member)
+
+
+NAMES = {"/etc/1.wav": b"1", "../2.wav": b"2", "a/3.wav": b"3", "4.wav": b""}
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name:UserWarning")
+@pytest.mark.parametrize("ending", ["zip", "tar"])
+def test_names_lead_nowhere_and_of_equal_ones_the_last_counts(tmp_path, ending):
+  path, entries = str(tmp_path / f"x.{ending}"), [*NAMES.items(), ("/etc/1.wav", b"later")]
+  if ending == "zip":
+    with zipfile.ZipFile(path, "w") as archive:
+      for name, content in entries:
+        archive.writestr(name.replace("a/", "a\\"), content)  # as Windows writes it
+  else:
+    with tarfile.open(path, "w") as archive:
+      for name, content in entries:
+        add(archive, name, content)
+  members = dict(archive_members.list_members(path))
+  contents = {name: content_of(path, member) for name, member in members.items()}
+  assert contents == NAMES | {"/etc/1.wav": b"later"}
+
+
+HIDDEN = ("._1.wav", "__MACOSX/a/._1.wav", "a/.cache/1.wav", "./@eaDir/1.wav/x.wav")
+
+
+def test_hidden_members_are_none(tmp_path):
+  with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+    for name in (*HIDDEN, "./a/1.wav"):
+      archive.writestr(name, b"x")
+  with tarfile.open(tmp_path / "x.tar", "w") as archive:
+    for name in (*HIDDEN, "./a/1.wav"):
+      add(archive, name, b"x")
+  for ending in ("zip", "tar"):
+    assert list(dict(archive_members.list_members(str(tmp_path / f"x.{ending}")))) == ["./a/1.wav"]
+
+
+def test_a_hard_link_in_a_tar_is_its_file_and_other_links_are_skipped(tmp_path):
+  path = str(tmp_path / "x.tar")
+  with tarfile.open(path, "w") as archive:
+    add(archive, "1.wav", b"first")
+    add(archive, "2.wav", type=tarfile.LNKTYPE, linkname="1.wav")
+    add(archive, "3.wav", type=tarfile.SYMTYPE, linkname="/etc/passwd")
+    add(archive, "4.wav", type=tarfile.LNKTYPE, linkname="/etc/passwd")
+    add(archive, "5.wav", type=tarfile.FIFOTYPE)
+  members = dict(archive_members.list_members(path))
+  assert list(members) == ["1.wav", "2.wav", "3.wav", "4.wav"]
+  assert content_of(path, members["2.wav"]) == b"first"
+  for name in ("3.wav", "4.wav"):
+    with pytest.raises(UnusableAudio, match="a link or a sparse file: unpack the archive"):
+      content_of(path, members[name])
+
+
+@pytest.mark.parametrize("damage", ["header", "cut in a header", "cut in a file"])
+def test_what_stands_behind_the_damage_in_a_tar_is_not_lost_in_silence(tmp_path, damage):
+  make_tar(tmp_path / "x.tar")
+  content = bytearray((tmp_path / "x.tar").read_bytes())
+  second = 512 + 1024  # the first header, and 700 bytes
+  if damage == "header":
+    content[second + 150] ^= 0xFF  # its checksum
+  else:
+    del content[second + (100 if damage == "cut in a header" else 520) :]
+  (tmp_path / "x.tar").write_bytes(content)
+  with pytest.raises(UnusableAudio, match="the archive cannot be read: (it is damaged|unexpected)"):
+    list(archive_members.list_members(str(tmp_path / "x.tar")))
+
+
+def test_nulls_and_other_types_in_a_parquet_file_are_skipped_with_their_reason(tmp_path):
+  path = str(tmp_path / "x.parquet")
+  struct_type = pa.struct([("bytes", pa.binary())])
+  for audio in (
+    [b"1", None, b"3"],
+    pa.array([{"bytes": b"1"}, None, {"bytes": b"3"}], struct_type),
+  ):
+    pq.write_table(pa.table({"path": ["1.wav", "2.wav", None], "audio": audio}), path)
+    members = dict(archive_members.list_members(path))
+    assert list(members) == ["1.wav", "2.wav", "row 2 of 0, without a name"]
+    assert content_of(path, members["1.wav"]) == b"1"
+    with pytest.raises(UnusableAudio, match="holds no bytes but None"):
+      content_of(path, members["2.wav"])
+    archive_members._parquet_audio.cache_clear()
+  for audio in (["1.wav"], [{"data": b"1"}]):
+    pq.write_table(pa.table({"path": ["1.wav"], "audio": audio}), path)
+    with pytest.raises(UnusableAudio, match="holds no bytes|expected bytes"):
+      content_of(path, "0:0")
+    archive_members._parquet_audio.cache_clear()
+
+
+def bomb(path, num_bytes):
+  """A file of zeros that is a thousandth of its content."""
+  if path.suffix == ".gz":
+    path.write_bytes(gzip.compress(bytes(num_bytes)))
+    return
+  with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+    archive.writestr("x.wav", bytes(num_bytes))
+
+
+@pytest.mark.parametrize("ending", [".zip", ".gz"])
+def test_a_large_member_goes_through_a_file_and_a_larger_one_is_refused(
+  tmp_path, monkeypatch, ending
+):
+  monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+  (tmp_path / "tmp").mkdir()
+  path = tmp_path / f"x.wav{ending}"
+  bomb(path, 9 << 20)
+  ((_, member),) = archive_members.list_members(str(path))
+  with archive_members.open_member(str(path), member) as content:
+    assert os.listdir(tmp_path / "tmp") == [os.path.basename(content)]
+    assert os.path.getsize(content) == 9 << 20
+  monkeypatch.setattr(unpacking, "_LARGEST_BYTES", (9 << 20) - 1)
+  with pytest.raises(UnusableAudio, match="holds more than .* GB: unpack the archive"):
+    content_of(str(path), member)
+  assert os.listdir(tmp_path / "tmp") == []
+
+
+def test_a_full_disk_is_no_reason_to_skip_a_clip(tmp_path, monkeypatch):
+  def refuse(*_):
+    raise OSError(28, "No space left on device")
+
+  monkeypatch.setattr(unpacking, "open", refuse, raising=False)
+  monkeypatch.setattr(unpacking, "_MOST_IN_MEMORY_BYTES", 10)
+  make_zip(tmp_path / "x.zip")
+  with pytest.raises(UserError, match="no space left on device. Set TMPDIR"):
+    content_of(str(tmp_path / "x.zip"), "a/one.wav")
+
+
+def test_row_groups_are_bounded(tmp_path, monkeypatch):
+  make_parquet(tmp_path / "x.parquet")
+  monkeypatch.setattr(archive_members, "_LARGEST_ROW_GROUP_MB", 0)
+  with pytest.raises(UnusableAudio, match="its row group holds more than"):
+    content_of(str(tmp_path / "x.parquet"), "0:0")
+
+
+@pytest.mark.parametrize("ending", [".tar", ".zip", ".gz", ".parquet"])
+def test_of_a_damaged_archive_nothing_comes_but_our_own_error(tmp_path, ending):
+  path, rng = tmp_path / f"x{ending}", random.Random(0)
+  path.write_bytes(gzip.compress(FILES["a/one.wav"])) if ending == ".gz" else MAKERS[ending](path)
+  whole = path.read_bytes()
+  for _ in range(150):
+    content = bytearray(whole)
+    for _ in range(rng.randint(1, 4)):
+      content[rng.randrange(len(content))] = rng.randrange(256)
+    del content[rng.choice([len(content), rng.randrange(1, len(content))]) :]
+    path.write_bytes(content)
+    archive_members._parquet_audio.cache_clear()
+    try:
+      for _, member in archive_members.list_members(str(path)):
+        content_of(str(path), member)
+    except UnusableAudio:
+      continue
+
+
+def test_a_recording_that_is_large_when_unpacked_is_the_recording(tmp_path, monkeypatch):
+  monkeypatch.setattr(unpacking, "_MOST_IN_MEMORY_BYTES", 1000)
+  wave, content = np.linspace(-0.5, 0.5, 16_000, dtype="f"), io.BytesIO()
+  soundfile.write(content, wave, 16_000, format="WAV", subtype="FLOAT")
+  with zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+    archive.writestr("Yabcdefghij1.wav", content.getvalue())
+  source = datasets.open_source("audioset", split="all", data_dir=str(tmp_path))
+  np.testing.assert_array_equal(next(source.clips(0, 1)).load(16_000), wave)

@@ -130,22 +130,6 @@ def test_a_csv_names_labels_groups_and_splits(tmp_path):
   assert (test.key, test.label, test.group) == ("a/2.wav", "y", "h")
 
 
-@pytest.mark.parametrize(
-  ("text", "message"),
-  [
-    ("", "first line must name the columns"),
-    ("a/0.wav,x\n", "first line must name the columns file,label"),
-    ("clip,colour\na/0.wav,x\n", "it reads clip,colour"),
-    ("file,label\n", "lists no clips"),
-    ("file,label\na/0.wav,x\na/0.wav,y\n", "line 3: 'a/0.wav' is already listed in line 2"),
-    ("file,label\n,x\n", "line 2: no file name"),
-  ],
-)
-def test_a_malformed_csv_is_one_clear_line(tmp_path, text, message):
-  with pytest.raises(UserError, match=message):
-    open_folder(write_csv(tmp_path, text))
-
-
 def test_a_split_that_is_not_there_names_those_that_are(tmp_path):
   path = write_csv(tmp_path, "file,split\na/0.wav,one\n")
   with pytest.raises(UserError, match="no clip with split 'two'; it has one"):
