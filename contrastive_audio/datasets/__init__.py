@@ -3,7 +3,7 @@
 Which names there are, and which module implements them:
 
   synthetic        sound events generated from a seed, the default (synthetic.py)
-  folder:PATH      a folder of audio files, or a CSV that lists them (folder.py); PATH alone will do
+  folder:PATH      a folder of audio files, or a table of them (folder.py); PATH alone will do
   audioset ...     a published data set, in the layouts people have on disk (published.py, corpora/)
   spoken_digit ... any audio builder of tensorflow-datasets (tfds.py); builders/ holds ours
 
@@ -43,7 +43,7 @@ def open_source(
   Args:
     name: "synthetic", "folder:PATH", a path, one of corpora.NAMES, or the name of an audio builder
       of tensorflow-datasets.
-    split: a split of the data set, or of the CSV's `split` column; None: "train" if there is one,
+    split: a split of the data set, or of the table's `split` column; None: "train" if there is one,
       else all clips.
     data_dir: folder that holds the data set, or where prepared data sets are kept; None: the
       source's own default.
