@@ -145,3 +145,9 @@ def test_lines_of_a_text_have_no_marks_and_no_ends(tmp_path, encoding):
 
 def test_a_mark_alone_is_an_empty_table(tmp_path):
   assert read(tmp_path, codecs.BOM_UTF8).names == ()
+
+
+def test_a_line_is_counted_from_the_first_line_of_its_row(tmp_path):
+  (tmp_path / "list.csv").write_text('a,"b\n\nc"\n\nd, "e,f"\n')
+  rows = list(tables.iterate_rows(str(tmp_path / "list.csv")))
+  assert rows == [(1, ["a", "b\n\nc"]), (4, []), (5, ["d", "e,f"])]
