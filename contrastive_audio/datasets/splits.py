@@ -13,10 +13,9 @@ _NAMES = {
   "testing": "test",
   "val": "validation",
   "valid": "validation",
-  "evaluation": "eval",
 }
 # Names by which a folder is taken for a split.
-FOLDER_NAMES = frozenset({"train", "test", "validation", "dev", "eval"})
+FOLDER_NAMES = frozenset({"train", "test", "validation", "dev", "eval", "evaluation"})
 
 
 def split_name(text: str) -> str:

@@ -52,7 +52,7 @@ def test_train_and_test_folders_are_splits_and_the_folders_in_them_classes(tmp_p
   assert opened(tmp_path, "all")[0].num_clips == 4
 
 
-@pytest.mark.parametrize("other", ["valid", "VAL", "validation", "dev", "eval"])
+@pytest.mark.parametrize("other", ["valid", "VAL", "validation", "dev", "eval", "Evaluation"])
 def test_other_splits_are_left_out_of_training_too(tmp_path, other):
   write(tmp_path, "train/a", f"{other}/a")
   assert opened(tmp_path)[1] == [("train/a/0.wav", "a")]
