@@ -98,9 +98,10 @@ def _open_table(path: str, split: str | None) -> FileSource:
 def _choose(clips: pa.Table, split: str | None, path: str) -> tuple[pa.Table, str]:
   """Returns (the clips of the chosen splits, how the summary names the splits)."""
   if split not in (None, "all") and clips["split"].null_count == clips.num_rows:
+    kind = "folder" if os.path.isdir(path) else "file"
     raise UserError(
-      f"--split={split}: {path} has no splits; use sub-folders train and test, or a table with a "
-      "split column"
+      f"--split={split}: the {kind} {path} has no splits; use sub-folders train and test, or a "
+      "table with a split column"
     )
   chosen = splits.Splits(clips).choose(split, path)
   return splits.filter_splits(clips, chosen), splits.describe(clips, chosen)
