@@ -10,7 +10,7 @@ from contrastive_audio.datasets.file_source import FileSource
 from contrastive_audio.datasets.file_tree import find_files, printable
 from contrastive_audio.datasets.splits import Splits, filter_splits
 from contrastive_audio.errors import UserError
-from contrastive_audio.sound import reading
+from contrastive_audio.sound import formats
 from contrastive_audio.utils.words import counted
 
 _CSV_COLUMNS = ("file", "label", "group", "split")
@@ -47,7 +47,7 @@ def open_folder(path: str, split: str | None = None) -> FileSource:
     raise UserError(
       f"--split={split}: the folder {path} has no splits; use a CSV with a split column"
     )
-  if os.path.isfile(path) and os.path.splitext(path)[1].lower() in reading.EXTENSIONS:
+  if os.path.isfile(path) and os.path.splitext(path)[1].lower() in formats.EXTENSIONS:
     folder, name = os.path.split(path)
     return FileSource(_name(path), folder, to_table([Row(name)]), f"the file {path}")
   return _open_tree(path)
@@ -56,11 +56,11 @@ def open_folder(path: str, split: str | None = None) -> FileSource:
 def _open_tree(root: str) -> FileSource:
   if not os.path.isdir(root):
     raise UserError(f"no such folder: {root!r} (from --dataset=folder:{root})")
-  paths, num_others = find_files(root, reading.EXTENSIONS)
+  paths, num_others = find_files(root, formats.EXTENSIONS)
   if not paths:
     raise UserError(
       f"no audio in {root!r} ({num_others} other files): "
-      f"it needs files ending in {', '.join(sorted(reading.EXTENSIONS))}"
+      f"it needs files ending in {', '.join(sorted(formats.EXTENSIONS))}"
     )
   labels = _labels_of(paths)
   rows = (Row(path, label=label) for path, label in zip(paths, labels))
