@@ -22,11 +22,11 @@ _OPTIONS = {
 _BUFFER_BYTES = 1 << 16
 # Formats that state their duration. ffmpeg makes up one for others, from the size of the file.
 _STATING = frozenset(
-  {"mov", "matroska", "asf", "ape", "wv", "tta", "tak", "mpc", "mpc8", "avi", "flv", "flac", "dsf"}
+  {"mov", "matroska", "rm", "ape", "wv", "tta", "tak", "mpc", "mpc8", "avi", "flv", "flac", "dsf"}
 )
 _MATROSKA_DURATION = b"\x44\x89"
 _HEAD_BYTES = 1 << 16
-_TRUNCATED_S = 0.5  # missing at the end; containers round their durations
+_MOST_MISSING_S = 0.5  # at the end of a long recording; containers round their durations
 _SEEK_EARLIER_S = 1.0  # decoded before the first sample, so that the decoder has settled
 _MOST_IDLE_PACKETS = 1000  # in a row, from which nothing is decoded
 
@@ -35,7 +35,8 @@ class Decoder:
   """The first audio stream of an opened file.
 
   Attributes:
-    duration_s: duration that the file states; None if it states none.
+    duration_s: duration that the file states; None if it states none, or may be wrong about it.
+    is_to_be_checked: whether only decoding to the end shows if the recording is whole.
 
   Example:
     >>> import soundfile
@@ -62,7 +63,9 @@ class Decoder:
       raise UnusableAudio("cannot be decoded: there is no decoder for the codec of its sound")
     self._format = container.format.name.split(",")[0]
     self._origin_s = self._in_seconds(self._stream.start_time or 0)
-    self.duration_s = self._stated_duration_s(head)
+    self._stated_s = self._stated_duration_s(head)
+    self.is_to_be_checked = self._format == "flac"  # libsndfile was not believed
+    self.duration_s = None if self.is_to_be_checked else self._stated_s
 
   def blocks(self, span_s: tuple[float, float] | None = None) -> Iterator[tuple[int, np.ndarray]]:
     """Yields (sample rate in Hz, mono float32 block).
@@ -82,11 +85,12 @@ class Decoder:
     for _, rate_hz, block in self._positioned_blocks():
       decoded_s += len(block) / rate_hz
       yield rate_hz, block
-    if self.duration_s:
-      missing_s = self.duration_s - decoded_s
-      if missing_s > (1e-6 if self._format == "flac" else _TRUNCATED_S):
+    if self._stated_s:
+      missing_s = self._stated_s - decoded_s
+      tolerated_s = min(_MOST_MISSING_S, 0.1 + 0.05 * self._stated_s)
+      if missing_s > (1e-6 if self._format == "flac" else tolerated_s):
         raise UnusableAudio(
-          f"truncated: header promises {self.duration_s:.1f} s, {missing_s:.1f} s are missing"
+          f"truncated: header promises {self._stated_s:.1f} s, {missing_s:.1f} s are missing"
         )
 
   def _blocks_between(self, begin_s: float, end_s: float) -> Iterator[tuple[int, np.ndarray]]:
@@ -116,14 +120,15 @@ class Decoder:
       position += len(block)
 
   def _frames(self) -> Iterator[av.AudioFrame]:
-    """Decodes; in MPEG audio, which may be joined, skips what is no frame, as players do."""
+    """Decodes; skips zeros, and in MPEG audio, which may be joined, whatever is no frame."""
     num_good = num_bad = num_idle = 0
     for packet in self._container.demux(self._stream):
       try:
         frames = packet.decode()
-      except av.InvalidDataError:
+      except av.FFmpegError:
         num_bad += 1
-        if self._format != "mp3" or num_bad > num_good + 2:
+        is_skipped = self._format == "mp3" or not any(bytes(packet))
+        if not is_skipped or num_bad > num_good + 2:
           raise
         frames = []
       num_good += bool(frames)
@@ -164,8 +169,8 @@ def open_decoder(file: io.RawIOBase) -> Iterator[Decoder]:
     >>> import soundfile
     >>> soundfile.write("second.flac", np.zeros(16_000), 16_000)
     >>> with open("second.flac", "rb") as file, open_decoder(file) as decoder:
-    ...   decoder.duration_s
-    1.0
+    ...   decoder.duration_s is None, decoder.is_to_be_checked
+    (True, True)
   """
   head = file.read(_HEAD_BYTES)
   file.seek(0)

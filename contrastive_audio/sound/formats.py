@@ -25,7 +25,6 @@ _LIBSNDFILE = {
   "AVR": ".avr",
   "PAF": ".paf",
   "PVF": ".pvf",
-  "SDS": ".sds",
   "WVE": ".wve",
 }
 # Format of ffmpeg -> extensions.

@@ -20,6 +20,7 @@ class Decoder:
 
   Attributes:
     duration_s: of the recording.
+    is_to_be_checked: see ffmpeg.Decoder.
     is_mpeg: whether it is MPEG audio, whose length libsndfile may have estimated.
 
   Example:
@@ -38,6 +39,7 @@ class Decoder:
       decoder: "soundfile", "tensorflow-io" or "auto".
     """
     self.duration_s: float | None = file.frames / file.samplerate
+    self.is_to_be_checked = False
     self.is_mpeg = file.subtype.startswith("MPEG") or file.format in ("MP3", "MPEG")
     self._file, self._path, self._decoder = file, path, decoder
 

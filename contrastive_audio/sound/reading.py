@@ -154,13 +154,15 @@ def _decoded(
     if segment is None:
       yield from whole()
       return
+    is_to_be_checked = False
     if len(found) == 1:
       with _open(content, found[0], decoder) as opened:
         if opened.duration_s is not None:
           span_s = segment.span_s(opened.duration_s)
           yield from resampled(opened.blocks(span_s), sample_rate_hz)
           return
-    yield from segments.cut(whole, sample_rate_hz, segment)
+        is_to_be_checked = opened.is_to_be_checked
+    yield from segments.cut(whole, sample_rate_hz, segment, is_to_be_checked)
 
 
 def _waves(
@@ -204,12 +206,14 @@ def _usable(blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
       if len(block):
         is_empty = False
         yield block
-  except UnusableAudio:
+  except (UnusableAudio, NameError):  # NameError: a fault of ours
     raise
   except MemoryError as error:
     raise UnusableAudio("too large to be decoded in the memory of this machine") from error
   except Exception as error:
     reason = getattr(error, "strerror", None) or str(error).strip() or type(error).__name__
+    if reason.startswith(("Error number", "Operation not permitted")):  # a number of ffmpeg's own
+      reason = "Invalid data"
     raise UnusableAudio(f"cannot be decoded: {reason.splitlines()[0]}") from error
   if is_empty:
     raise UnusableAudio("no samples")

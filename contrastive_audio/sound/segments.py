@@ -44,7 +44,10 @@ class Segment:
 
 
 def cut(
-  wave: Callable[[], Iterator[np.ndarray]], sample_rate_hz: int, segment: Segment
+  wave: Callable[[], Iterator[np.ndarray]],
+  sample_rate_hz: int,
+  segment: Segment,
+  to_the_end: bool = False,
 ) -> Iterator[np.ndarray]:
   """Yields a segment of a wave of unknown duration, which is decoded from its beginning.
 
@@ -52,6 +55,7 @@ def cut(
     wave: begins to decode the wave; returns mono blocks.
     sample_rate_hz: of the blocks.
     segment: what to yield.
+    to_the_end: whether to decode what follows the segment, too, to see whether the wave is whole.
 
   Raises:
     UnusableAudio: the wave ends before the segment begins.
@@ -73,7 +77,7 @@ def cut(
     if len(inside):
       yield inside
     position += len(block)
-    if position >= last:
+    if position >= last and not to_the_end:
       return
   if position <= first:
     segment.span_s(position / sample_rate_hz)  # refuses it, with the reason

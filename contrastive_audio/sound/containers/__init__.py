@@ -5,6 +5,8 @@ chunked       WAV, RF64, W64, AIFF, CAF, IFF
 headed        AU, NIST, VOC, AVR, WVE
 stated_sizes  sizes in headers, and those that were never filled in
 mpeg_audio    MP3: the count in its first frame
+atoms         MP4, MOV, 3GP
+tags          ID3, APE and Lyrics3 tags before and behind the sound
 flac_stream   FLAC: the count in its header against the last frame
 ogg_stream    Ogg: its pages, chained streams
 """

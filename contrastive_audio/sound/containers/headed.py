@@ -1,4 +1,7 @@
-"""AU, NIST, VOC, AVR and WVE, older formats with a header of their own: where the samples end."""
+"""AU, NIST, VOC, AVR and WVE, older formats with a header of their own: where the samples end.
+
+The headers of AVI and ASF state the size of the whole file.
+"""
 
 import re
 
@@ -9,6 +12,10 @@ _NIST_HEAD_BYTES = 1024
 _NIST_COUNTS = (b"sample_count", b"channel_count", b"sample_n_bytes")
 _NIST_CODINGS = (b"pcm", b"ulaw", b"mu-law", b"alaw")  # not compressed
 _LAST_VOC_TYPE = 9
+ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")  # how it begins
+_ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")  # of the file
+_ASF_SIZE_AT = 40  # behind: this, the size of the properties, and an id of the file
+_ASF_HEAD_BYTES = 4096
 _MOST_VOC_BLOCKS = 1 << 16
 
 
@@ -46,6 +53,31 @@ def find_samples(content: Content, begin: int) -> Samples | None:
   channels = 2 if header[12:14] == b"\xff\xff" else 1  # AVR
   value = _number(header[26:30]) * channels * (_number(header[14:16]) // 8)
   return find_end(content, Size(value), begin + 128) if value else None
+
+
+def require_whole(content: Content, begin: int) -> None:
+  """Refuses an AVI or ASF file that is smaller than it states.
+
+  Args:
+    content: the file.
+    begin: where the recording begins.
+
+  Raises:
+    UnusableAudio: the recording is truncated.
+
+  Example:
+    >>> require_whole(Content(memoryview(b"RIFF\\x00\\x01\\x00\\x00AVI and no more")), 0)
+    Traceback (most recent call last):
+    contrastive_audio.errors.UnusableAudio: truncated: header promises 256 bytes, file holds 15
+  """
+  head = content.read_at(begin, _ASF_HEAD_BYTES)
+  if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
+    size = Size(int.from_bytes(head[4:8], "little"), begin + 4)
+    find_end(content, size, begin + 8)
+  properties = head.find(_ASF_PROPERTIES)
+  if head.startswith(ASF) and properties >= 0:
+    at = properties + _ASF_SIZE_AT
+    find_end(content, Size(int.from_bytes(head[at : at + 8], "little"), begin + at, 8), begin)
 
 
 def _number(digits: bytes) -> int:

@@ -1,9 +1,9 @@
 """MPEG audio (.mp3, .mp2): what its first frame states, and how many frames there are."""
 
 import dataclasses
-import re
 
 from contrastive_audio.errors import UnusableAudio
+from contrastive_audio.sound.containers import tags
 from contrastive_audio.sound.content import Content
 
 _KILOBITS = {  # (version 1?, layer) -> bit rate of each index, in units of 1000 / s
@@ -15,7 +15,6 @@ _KILOBITS = {  # (version 1?, layer) -> bit rate of each index, in units of 1000
   (False, 3): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
 _HERTZ = (44_100, 48_000, 32_000)
-_LYRICS_END = re.compile(rb"(\d{6})LYRICS200\Z")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +87,7 @@ def states_its_length(content: Content, begin: int) -> bool:
   if tag[:4] not in (b"Xing", b"Info") or len(tag) < 16 or tag[7] & 3 != 3:
     return False
   promised_frames, promised_bytes = (int.from_bytes(tag[i : i + 4], "big") for i in (8, 12))
-  unexplained = _end_of_frames(content) - begin - promised_bytes
+  unexplained = tags.before_trailing(content, zeros=True) - begin - promised_bytes
   if unexplained < 0:  # truncated, or the writer counted a tag before the first frame, too
     _require_frames(content, begin, promised_frames)
   return promised_frames > 0 and unexplained <= frame.num_bytes  # some do not count the first one
@@ -104,23 +103,3 @@ def _require_frames(content: Content, position: int, promised_frames: int) -> No
     raise UnusableAudio(
       f"truncated: header promises {promised_frames} frames, file holds {num_frames}"
     )
-
-
-def _end_of_frames(content: Content) -> int:
-  """Returns where the tags and zeros behind the last frame begin."""
-  end = content.num_bytes
-  while end > 0:
-    tail = content.read_at(max(0, end - 4096), min(4096, end))
-    if tail[-128:-125] == b"TAG":
-      size = 128
-    elif tail[-32:-24] == b"APETAGEX":
-      has_header = bool(tail[-9] & 0x80)
-      size = int.from_bytes(tail[-20:-16], "little") + 32 * has_header
-    elif match := _LYRICS_END.search(tail):
-      size = int(match[1]) + 15
-    else:
-      size = len(tail) - len(tail.rstrip(b"\0"))
-    if not 0 < size <= end:
-      return end
-    end -= size
-  return end

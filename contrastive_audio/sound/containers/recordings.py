@@ -11,18 +11,33 @@ import os
 import re
 
 from contrastive_audio.sound.containers import (
+  atoms,
   chunked,
   flac_stream,
   headed,
   mpeg_audio,
   ogg_stream,
   stated_sizes,
+  tags,
 )
 from contrastive_audio.sound.content import Content
 
-_BEGIN = re.compile(
-  b"|".join([stated_sizes.BEGIN.pattern, flac_stream.BEGIN.pattern, rb"OggS\x00\x02"]), re.DOTALL
+# How recordings begin that do not tell where they end; what begins so again is another one.
+_MARKERS = (
+  flac_stream.BEGIN,
+  re.compile(rb"FLV\x01[\x00-\x05]\x00\x00\x00\x09\x00\x00\x00\x00"),
+  re.compile(rb"TTA[12][\x01-\x03]\x00[\x01-\x08]\x00[\x08\x10\x18\x20]\x00"),
+  re.compile(rb"#!AMR(?:-WB)?\n"),
+  re.compile(re.escape(headed.ASF)),
 )
+_OTHERS = (
+  stated_sizes.BEGIN,
+  re.compile(rb"OggS\x00\x02"),
+  re.compile(rb"\x00\x00..ftyp", re.DOTALL),
+)
+_BEGIN = re.compile(b"|".join(pattern.pattern for pattern in (*_MARKERS, *_OTHERS)), re.DOTALL)
+_MIDI_DUMP = b"\xf0\x7e"  # libsndfile prints each byte that it does not like
+_HEAD_BYTES = 64
 _PADDING_BYTES = 8  # zeros that may stand between files that were joined
 
 
@@ -88,35 +103,38 @@ def _find(content: Content) -> tuple[Recording, ...]:
 def _recordings_at(content: Content, begin: int) -> list[Recording]:
   """Returns the recording that begins at a position, or several of a chained stream."""
   end = content.num_bytes
-  start = _behind_id3(content, begin)
-  head = content.read_at(start, 64)
+  start = tags.behind_id3(content, begin)
+  head = content.read_at(start, _HEAD_BYTES)
+  if samples := _stated_samples(content, start, head):
+    return [Recording(begin, samples.end, None, samples.replaced)]
+  if head[:4] == b"OggS" and (streams := ogg_stream.streams(content, start)):
+    return [Recording(first, last, None) for first, last in streams]
+  if atoms.BEGIN.match(head):
+    return [Recording(begin, atoms.find_end(content, start), False)]
+  for marker in _MARKERS:
+    if marker.match(head):
+      end = next(content.find(marker, start + 1), end)
+  if flac_stream.BEGIN.match(head):
+    return [Recording(begin, end, flac_stream.states_its_length(content, start, end))]
+  headed.require_whole(content, start)
+  if end == content.num_bytes:
+    end = max(start, tags.before_trailing(content))
+  if mpeg_audio.parse_header(head):
+    return [Recording(begin, end, mpeg_audio.states_its_length(content, start))]
+  return [Recording(begin, end, False if head.startswith(_MIDI_DUMP) else None)]
+
+
+def _stated_samples(content: Content, start: int, head: bytes) -> stated_sizes.Samples | None:
   samples = None
   if stated_sizes.CHUNKED.match(head):
     samples = chunked.find_samples(content, start)
   elif stated_sizes.HEADED.match(head):
     samples = headed.find_samples(content, start)
-  if samples is not None:
-    return [Recording(begin, samples.end, True, samples.replaced)]
-  if flac_stream.BEGIN.match(head):
-    end = next(content.find(flac_stream.BEGIN, start + 8), end)
-    return [Recording(begin, end, flac_stream.states_its_length(content, start, end))]
-  if head[:4] == b"OggS" and (streams := ogg_stream.streams(content, start)):
-    return [Recording(first, last, True) for first, last in streams]
-  if mpeg_audio.parse_header(head):
-    return [Recording(begin, end, mpeg_audio.states_its_length(content, start))]
-  return [Recording(begin, end)]
-
-
-def _behind_id3(content: Content, begin: int) -> int:
-  """Returns where the ID3 tags end that may stand before a recording."""
-  while (head := content.read_at(begin, 10))[:3] == b"ID3" and len(head) == 10:
-    begin += 10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0)))
-    begin += 10 * bool(head[5] & 0x10)  # a footer
-  return begin
+  return samples if samples and samples.end > start else None
 
 
 def _begin_behind(content: Content, end: int) -> int | None:
   """Returns where another recording begins; None if there is none."""
   head = content.read_at(end, _PADDING_BYTES + 64)
   padding = min(len(head) - len(head.lstrip(b"\0")), _PADDING_BYTES)
-  return end + padding if _BEGIN.match(head[padding:]) else None
+  return next((end + skip for skip in (0, padding) if _BEGIN.match(head[skip:])), None)
