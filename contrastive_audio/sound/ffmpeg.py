@@ -24,6 +24,7 @@ _BUFFER_BYTES = 1 << 16
 _STATING = frozenset(
   {"mov", "matroska", "rm", "ape", "wv", "tta", "tak", "mpc", "mpc8", "avi", "flv", "flac", "dsf"}
 )
+_UNSEEKABLE = frozenset({"flac", "flv", "rm"})  # whose positions or durations may be wrong
 _MATROSKA_DURATION = b"\x44\x89"
 _HEAD_BYTES = 1 << 16
 _MOST_MISSING_S = 0.5  # at the end of a long recording; containers round their durations
@@ -35,7 +36,7 @@ class Decoder:
   """The first audio stream of an opened file.
 
   Attributes:
-    duration_s: duration that the file states; None if it states none, or may be wrong about it.
+    duration_s: duration that the file states; None if it states none, or positions may be wrong.
     is_to_be_checked: whether only decoding to the end shows if the recording is whole.
 
   Example:
@@ -65,7 +66,7 @@ class Decoder:
     self._origin_s = self._in_seconds(self._stream.start_time or 0)
     self._stated_s = self._stated_duration_s(head)
     self.is_to_be_checked = self._format == "flac"  # libsndfile was not believed
-    self.duration_s = None if self.is_to_be_checked else self._stated_s
+    self.duration_s = None if self._format in _UNSEEKABLE else self._stated_s
 
   def blocks(self, span_s: tuple[float, float] | None = None) -> Iterator[tuple[int, np.ndarray]]:
     """Yields (sample rate in Hz, mono float32 block).
