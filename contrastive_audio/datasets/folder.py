@@ -11,7 +11,7 @@ from contrastive_audio.datasets.clip_table import Row, to_table
 from contrastive_audio.datasets.file_source import FileSource
 from contrastive_audio.datasets.file_tree import Found, find_files, printable
 from contrastive_audio.errors import UserError
-from contrastive_audio.sound import reading
+from contrastive_audio.sound import formats
 from contrastive_audio.utils import tables
 from contrastive_audio.utils.words import counted
 
@@ -55,7 +55,7 @@ def open_folder(path: str, split: str | None = None) -> FileSource:
     return _open_table(path, split)
   if not os.path.exists(path):
     raise UserError(f"no such folder: {path!r} (from --dataset=folder:{path})")
-  if extension not in reading.EXTENSIONS:
+  if extension not in formats.EXTENSIONS:
     raise UserError(_not_audio(path, extension))
   folder, name = os.path.split(path)
   clips, _ = _choose(to_table([Row(name)]), split, path)
@@ -72,12 +72,12 @@ def _not_audio(path: str, extension: str) -> str:
 
 
 def _open_tree(root: str, split: str | None) -> FileSource:
-  found = find_files(root, reading.EXTENSIONS)
+  found = find_files(root, formats.EXTENSIONS)
   ignored = _ignored(found)
   if not found.paths:
     raise UserError(
       f"no audio in {root!r} ({ignored or 'no files'}): "
-      f"it needs files ending in {', '.join(sorted(reading.EXTENSIONS))}"
+      f"it needs files ending in {', '.join(sorted(formats.EXTENSIONS))}"
     )
   every = to_table(_rows_of_paths(found.paths))
   clips, splits_text = _choose(every, split, root)

@@ -1,57 +1,28 @@
-"""A file, its bytes or an array -> mono float32 at one sample rate.
+"""A file, its bytes or an array -> mono float32 at one sample rate, at once or in blocks.
 
-soundfile (libsndfile) reads most formats, and ffmpeg those that it does not open. Where the ops of
-tensorflow-io run, they decode the formats for which both decoders agree. soxr resamples. A file
-that holds less than its header promises is refused, because half a clip is not the clip.
+soundfile (libsndfile) reads the files whose length it may be believed, and ffmpeg the others, to
+the end. Where the ops of tensorflow-io run, they decode the formats for which both decoders agree.
+soxr resamples. A file that holds less than its header promises is refused, because half a clip is
+not the clip.
 """
 
-import dataclasses
-import io
-import os
-import stat
+import contextlib
 from collections.abc import Iterable, Iterator
 
 import numpy as np
-import soundfile
-import soxr
 
 from contrastive_audio.errors import UnusableAudio
-from contrastive_audio.sound import ffmpeg, tensorflow_io, truncation
+from contrastive_audio.sound import ffmpeg, libsndfile, segments
+from contrastive_audio.sound.containers import recordings
+from contrastive_audio.sound.containers.recordings import Recording
+from contrastive_audio.sound.content import Content, Source, View
+from contrastive_audio.sound.resampling import resampled
 from contrastive_audio.sound.samples import mix, to_float
-
-# Extensions of audio files: those that soundfile 0.13 opens, and those that ffmpeg does.
-EXTENSIONS = ffmpeg.EXTENSIONS | frozenset(
-  {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".aifc"}
-)
-
-_BLOCK_FRAMES = 1 << 20  # 24 s at 44.1 kHz: bounds the memory of decoding, not its result
-
-
-@dataclasses.dataclass(frozen=True)
-class _Segment:
-  """A piece of a recording; see `read` for `slack_s`."""
-
-  start_s: float
-  stop_s: float
-  slack_s: float | None
-
-  def span_s(self, duration_s: float) -> tuple[float, float] | None:
-    """Returns which seconds of a file of this duration hold the segment; None: all of them."""
-    if self.slack_s is not None:
-      length_s = self.stop_s - self.start_s
-      if duration_s <= length_s + self.slack_s:
-        return None
-      if duration_s < self.stop_s - self.slack_s:
-        return 0.0, length_s
-    if self.start_s >= duration_s:
-      raise UnusableAudio(
-        f"it ends after {duration_s:.1f} s, the clip begins at {self.start_s:.1f} s"
-      )
-    return self.start_s, self.stop_s
+from contrastive_audio.sound.segments import Segment
 
 
 def read(
-  source: str | bytes | os.PathLike | memoryview | bytearray | io.BytesIO,
+  source: Source,
   sample_rate_hz: int,
   decoder: str = "auto",
   start_s: float | None = None,
@@ -79,29 +50,52 @@ def read(
     UnusableAudio: with the reason, if the file cannot be decoded in full.
 
   Example:
+    >>> import soundfile
     >>> soundfile.write("stereo.wav", np.full([44_100, 2], 0.25), 44_100)
     >>> read("stereo.wav", 16_000).shape
     (16000,)
     >>> read("stereo.wav", 44_100, start_s=0.5, stop_s=0.6)[:2]
     array([0.25, 0.25], dtype=float32)
   """
-  source = _checked(source)
+  return np.concatenate([*blocks(source, sample_rate_hz, decoder, start_s, stop_s, slack_s)])
+
+
+def blocks(
+  source: Source,
+  sample_rate_hz: int,
+  decoder: str = "auto",
+  start_s: float | None = None,
+  stop_s: float | None = None,
+  slack_s: float | None = None,
+) -> Iterator[np.ndarray]:
+  """Reads what `read` reads, block by block: memory is bounded however long the recording is.
+
+  Args:
+    source: see `read`, and so on.
+    sample_rate_hz: rate of the blocks.
+    decoder: "soundfile", "tensorflow-io" or "auto".
+    start_s: where the segment begins.
+    stop_s: where it ends.
+    slack_s: see `read`.
+
+  Yields:
+    float32 `[n]`, n >= 1; at least one block.
+
+  Raises:
+    UnusableAudio: with the reason, at any block, and after the last one if the file is truncated.
+
+  Example:
+    >>> import soundfile
+    >>> soundfile.write("minute.wav", np.zeros(60 * 16_000), 16_000)
+    >>> sum(len(block) for block in blocks("minute.wav", 8_000))
+    480000
+  """
   segment = None
   if start_s is not None and stop_s is not None:
-    segment = _Segment(start_s, stop_s, slack_s)
+    segment = Segment(start_s, stop_s, slack_s)
   elif start_s is not None or stop_s is not None:
     raise ValueError(f"{start_s=}, {stop_s=}: a segment needs both")
-  try:
-    with soundfile.SoundFile(_for_soundfile(source)) as file:
-      truncation.require_complete(file, source)
-      span_s = segment.span_s(file.frames / file.samplerate) if segment else None
-      blocks = _blocks(file, source, decoder, span_s)
-      samples = _resample_blocks(blocks, file.samplerate, sample_rate_hz)
-  except soundfile.LibsndfileError as error:
-    if not _is_of_another_format(error):
-      raise UnusableAudio(f"cannot be decoded: {error.error_string.strip()}") from error
-    samples = _read_by_ffmpeg(source, sample_rate_hz, segment)
-  return _require_samples(samples)
+  return _usable(_decoded(source, sample_rate_hz, decoder, segment))
 
 
 def to_mono(samples: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
@@ -123,112 +117,103 @@ def to_mono(samples: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
     >>> to_mono(np.array([[0, 16384], [16384, 16384]]), 16_000, 16_000)
     array([0.25, 0.5 ], dtype=float32)
   """
-  scaled = to_float(np.asarray(samples))
-  return _require_samples(_resample_blocks([mix(scaled)], from_hz, to_hz))
+  return np.concatenate([*array_blocks(samples, from_hz, to_hz)])
 
 
-def _checked(
-  source: str | bytes | os.PathLike | memoryview | bytearray | io.BytesIO,
-) -> str | io.BytesIO:
-  """Returns a path as str, or content as io.BytesIO."""
-  if isinstance(source, (memoryview, bytearray, io.BytesIO)):
-    content = source if isinstance(source, io.BytesIO) else io.BytesIO(source)
-    if not content.getbuffer().nbytes:
-      raise UnusableAudio("empty file (0 bytes)")
-    return content
-  path = os.fsdecode(source)
-  try:
-    status = os.stat(path)
-    if not stat.S_ISREG(status.st_mode):
-      raise UnusableAudio("not a regular file")
-    open(path, "rb").close()
-  except OSError as error:
-    raise UnusableAudio((error.strerror or str(error)).lower()) from error
-  if status.st_size == 0:
-    raise UnusableAudio("empty file (0 bytes)")
-  return path
+def array_blocks(samples: np.ndarray, from_hz: int, to_hz: int) -> Iterator[np.ndarray]:
+  """Converts decoded samples as `to_mono` does, block by block.
 
+  Args:
+    samples: see `to_mono`.
+    from_hz: rate of `samples`.
+    to_hz: rate of the blocks.
 
-def _for_soundfile(source: str | io.BytesIO) -> bytes | io.BytesIO:
-  """Returns a path as bytes, which need not be valid UTF-8, or content from its beginning."""
-  if isinstance(source, str):
-    return os.fsencode(source)
-  source.seek(0)
-  return source
+  Yields:
+    float32 `[n]`, n >= 1; at least one block.
 
+  Raises:
+    UnusableAudio: if nothing is left, or if a sample is not finite.
 
-def _is_of_another_format(error: soundfile.LibsndfileError) -> bool:
-  """Whether libsndfile does not know the format, rather than finding the file damaged.
-
-  libsndfile trusts the extension .mp3. If its MPEG decoder then finds no frame of MPEG audio, it
-  reports that the file does not exist or is not a regular one; `_checked` has ruled that out.
+  Example:
+    >>> [block.tolist() for block in array_blocks(np.array([0, 16384]), 16_000, 16_000)]
+    [[0.0, 0.5]]
   """
-  reason = error.error_string
-  return any(text in reason for text in ("not a regular file", "not recognised", "nimplemented"))
+  return _usable(resampled([(from_hz, mix(to_float(np.asarray(samples))))], to_hz))
 
 
-def _read_by_ffmpeg(
-  source: str | io.BytesIO, sample_rate_hz: int, segment: _Segment | None
-) -> np.ndarray:
-  target = source if isinstance(source, str) else io.BytesIO(source.getbuffer())
-  with ffmpeg.open_recording(target) as recording:
-    span_s = segment.span_s(recording.duration_s or segment.stop_s) if segment else None
-    blocks = map(mix, recording.blocks(span_s))
-    return _resample_blocks(blocks, recording.rate_hz, sample_rate_hz)
-
-
-def _blocks(
-  file: soundfile.SoundFile,
-  source: str | io.BytesIO,
-  decoder: str,
-  span_s: tuple[float, float] | None,
+def _decoded(
+  source: Source, sample_rate_hz: int, decoder: str, segment: Segment | None
 ) -> Iterator[np.ndarray]:
-  """Yields mono float32 blocks of a span of seconds; None: of the whole file."""
-  if isinstance(source, str) and span_s is None and _may_use_tensorflow_io(file, decoder):
-    yield mix(tensorflow_io.decode(source))
-    return
-  if decoder == "tensorflow-io":
-    raise UnusableAudio(f"tensorflow-io does not decode {file.format} {file.subtype} here")
-  if span_s is None:
-    yield from _all_blocks(file, source)
-    return
-  first, last = (round(seconds * file.samplerate) for seconds in span_s)
-  file.seek(first)
-  for start in range(first, last, _BLOCK_FRAMES):
-    yield mix(file.read(min(_BLOCK_FRAMES, last - start), dtype="float32", always_2d=True))
+  """Yields mono blocks at the target rate."""
+  with Content(source) as content:
+    found = recordings.find(content)
+
+    def whole() -> Iterator[np.ndarray]:
+      return resampled(_waves(content, found, decoder), sample_rate_hz)
+
+    if segment is None:
+      yield from whole()
+      return
+    is_to_be_checked = False
+    if len(found) == 1:
+      with _open(content, found[0], decoder) as opened:
+        if opened.duration_s is not None:
+          span_s = segment.span_s(opened.duration_s)
+          yield from resampled(opened.blocks(span_s), sample_rate_hz)
+          return
+        is_to_be_checked = opened.is_to_be_checked
+    yield from segments.cut(whole, sample_rate_hz, segment, is_to_be_checked)
 
 
-def _may_use_tensorflow_io(file: soundfile.SoundFile, decoder: str) -> bool:
-  has_format = (file.format, file.subtype) in tensorflow_io.FORMATS
-  return decoder != "soundfile" and has_format and tensorflow_io.runs()
+def _waves(
+  content: Content, found: Iterable[Recording], decoder: str
+) -> Iterator[tuple[int, np.ndarray]]:
+  for recording in found:
+    with _open(content, recording, decoder) as opened:
+      yield from opened.blocks()
 
 
-def _all_blocks(file: soundfile.SoundFile, source: str | io.BytesIO) -> Iterator[np.ndarray]:
-  promised_frames = truncation.promised_mp3_frames(file, source)
-  frames = 0
-  while len(block := file.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)):
-    frames += len(block)
-    yield mix(block)
-  if frames < promised_frames:
-    raise UnusableAudio(f"truncated: header promises {promised_frames} frames, file holds {frames}")
+@contextlib.contextmanager
+def _open(
+  content: Content, recording: Recording, decoder: str
+) -> Iterator[libsndfile.Decoder | ffmpeg.Decoder]:
+  """Opens a recording with libsndfile, if it may be believed, or else with ffmpeg."""
+  if recording.states_its_length is not False:
+    is_file = (recording.begin, recording.end) == (0, content.num_bytes) and not recording.replaced
+    source = content.path if content.path and is_file else _view(content, recording)
+    with libsndfile.open_decoder(source, decoder) as opened:
+      if opened and (recording.states_its_length or not opened.is_mpeg):
+        yield opened
+        return
+  with ffmpeg.open_decoder(_view(content, recording)) as decoded:
+    yield decoded
 
 
-def _resample_blocks(blocks: Iterable[np.ndarray], from_hz: int, to_hz: int) -> np.ndarray:
-  """Returns blocks of one wave as an array, at another rate."""
-  resampled = list(blocks if from_hz == to_hz else _resampled(blocks, from_hz, to_hz))
-  return np.concatenate(resampled) if resampled else np.zeros([0], np.float32)
+def _view(content: Content, recording: Recording) -> View:
+  return View(content, recording.begin, recording.end, recording.replaced)
 
 
-def _resampled(blocks: Iterable[np.ndarray], from_hz: int, to_hz: int) -> Iterator[np.ndarray]:
-  stream = soxr.ResampleStream(from_hz, to_hz, num_channels=1, dtype="float32", quality="HQ")
-  for block in blocks:
-    yield stream.resample_chunk(np.ascontiguousarray(block))
-  yield stream.resample_chunk(np.zeros([0], np.float32), last=True)
+def _usable(blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+  """Yields the blocks that hold samples; refuses a wave of none, and one that is not finite.
 
-
-def _require_samples(samples: np.ndarray) -> np.ndarray:
-  if not len(samples):
+  Whatever a decoder raises, on whatever damage, becomes UnusableAudio.
+  """
+  is_empty = True
+  try:
+    for block in blocks:
+      if not np.isfinite(block).all():
+        raise UnusableAudio("contains NaN or Inf samples")
+      if len(block):
+        is_empty = False
+        yield block
+  except (UnusableAudio, NameError):  # NameError: a fault of ours
+    raise
+  except MemoryError as error:
+    raise UnusableAudio("too large to be decoded in the memory of this machine") from error
+  except Exception as error:
+    reason = getattr(error, "strerror", None) or str(error).strip() or type(error).__name__
+    if reason.startswith(("Error number", "Operation not permitted")):  # a number of ffmpeg's own
+      reason = "Invalid data"
+    raise UnusableAudio(f"cannot be decoded: {reason.splitlines()[0]}") from error
+  if is_empty:
     raise UnusableAudio("no samples")
-  if not np.isfinite(samples).all():
-    raise UnusableAudio("contains NaN or Inf samples")
-  return samples

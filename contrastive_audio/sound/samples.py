@@ -3,6 +3,7 @@
 import numpy as np
 
 FULL_SCALE = 32768.0  # of 16-bit PCM
+BLOCK_BYTES = 1 << 21  # held at once while a recording is decoded, whatever its channels
 
 
 def to_float(samples: np.ndarray, own_full_scale: bool = False) -> np.ndarray:

@@ -16,6 +16,9 @@ FORMATS = [
   ("webm", "libopus", 400),
   ("mkv", "pcm_s16le", 0),
   ("aac", "aac", 2200),
+  ("flv", "aac", 2200),
+  ("avi", "ac3", 2200),
+  ("wv", "wavpack", 0),
 ]
 
 

@@ -13,10 +13,10 @@ from contrastive_audio.datasets.compact_columns import Columns
 from contrastive_audio.datasets.corpora.audioset import lists, names
 from contrastive_audio.datasets.file_tree import is_hidden, iterate_folders, printable
 from contrastive_audio.errors import UnusableAudio, UserError
-from contrastive_audio.sound import ffmpeg, reading
+from contrastive_audio.sound import formats
 
 NO_SPLIT = 255
-_EXTENSIONS = (*sorted(reading.EXTENSIONS), *archive_members.EXTENSIONS)
+_EXTENSIONS = (*sorted(formats.EXTENSIONS), *archive_members.EXTENSIONS)
 _ARCHIVES_OF_MANY = (".tar", ".zip", ".parquet")
 _NUM_EXAMPLES = 3
 
@@ -122,7 +122,7 @@ def identify(root: str, paths: Iterable[str]) -> Recordings:
       members=member,
       starts_s=np.nan if parsed.start_s is None else parsed.start_s,
       splits=_split_index(path, name),
-      is_film=name.lower().endswith(ffmpeg.FILMS),
+      is_film=name.lower().endswith(formats.FILMS),
     )
   return Recordings(**columns.finish(), foreign=tuple(foreign), num_foreign=num_foreign)
 
