@@ -23,6 +23,9 @@ class ClipEncoder(tf.Module):
   `embed` and `embed_frames` do all of it. The other methods are its steps; with them, ClipEmbedder
   puts windows of many clips into one batch.
 
+  A clip with a sample that is NaN or infinite has NaN in every element of its embedding, and of
+  those of its frames; the other clips of the batch are what they are without it.
+
   Args:
     front_end: of the run.
     encoder: `[B, T, F, 1] -> [B, D]`.
@@ -66,7 +69,8 @@ class ClipEncoder(tf.Module):
   @tf.function(input_signature=[tf.TensorSpec([None, None], tf.float32, name="waveform")])
   def embed(self, waveform: tf.Tensor) -> dict[str, tf.Tensor]:
     """Waveform `[B, n]` -> `{"embedding": [B, D]}`, the mean over windows that cover the clip."""
-    embeddings = self._encode_all(*self._cut(self._front_end, waveform))
+    laid_out, starts = self._cut(self._front_end, nan_unless_finite(waveform))
+    embeddings = self._encode_all(laid_out, starts)
     return {"embedding": tf.reduce_mean(embeddings, axis=1)}
 
   @tf.function(input_signature=[tf.TensorSpec([None, None], tf.float32, name="waveform")])
@@ -75,20 +79,20 @@ class ClipEncoder(tf.Module):
 
     Times are the centres of the windows; windows hold zeros beyond the ends of the clip.
     """
-    padded, starts, centres_ms = self._front_end.centred(waveform)
+    padded, starts, centres_ms = self._front_end.centred(nan_unless_finite(waveform))
     times = tf.tile(centres_ms[None], [tf.shape(waveform)[0], 1])
     return {"embedding": self._encode_all(padded, starts), "time_ms": times}
 
   @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="waveform")])
   def cut(self, waveform: tf.Tensor) -> dict[str, tf.Tensor]:
     """Waveform `[n]` -> the laid-out clip `[n']` and starts `[W]` of the windows of `embed`."""
-    laid_out, starts = self._cut(self._front_end, waveform[None])
+    laid_out, starts = self._cut(self._front_end, nan_unless_finite(waveform[None]))
     return {"wave": laid_out[0], "starts": starts}
 
   @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="waveform")])
   def cut_frames(self, waveform: tf.Tensor) -> dict[str, tf.Tensor]:
     """Waveform `[n]` -> the laid-out clip `[n']` and starts `[W]` of those of `embed_frames`."""
-    laid_out, starts, _ = self._front_end.centred(waveform[None])
+    laid_out, starts, _ = self._front_end.centred(nan_unless_finite(waveform[None]))
     return {"wave": laid_out[0], "starts": starts}
 
   @tf.function(input_signature=[tf.TensorSpec([None, None], tf.float32, name="excerpts")])
@@ -98,10 +102,12 @@ class ClipEncoder(tf.Module):
 
   @tf.function(input_signature=[tf.TensorSpec([None, None, None], tf.float32, name="log_mels")])
   def encode(self, log_mels: tf.Tensor) -> tf.Tensor:
-    """Log-mels `[M, T, F]` -> embeddings `[M, D]`."""
+    """Log-mels `[M, T, F]` -> embeddings `[M, D]`; NaN for those that are not finite."""
     log_mels = tf.ensure_shape(log_mels, [None, self._front_end.frames, self._front_end.num_mels])
-    embeddings = self._encoder(log_mels[..., None], training=False)
-    return tf.cast(embeddings, tf.float32)
+    finite = tf.reduce_all(tf.math.is_finite(log_mels), axis=[1, 2], keepdims=True)
+    # Networks lose NaN: a ReLU or a maximum may make a number of it.
+    embeddings = self._encoder(tf.where(finite, log_mels, 0.0)[..., None], training=False)
+    return tf.where(finite[:, :, 0], tf.cast(embeddings, tf.float32), np.nan)
 
   def _encode_all(self, waves: tf.Tensor, starts: tf.Tensor) -> tf.Tensor:
     """Encodes the windows of `[B, n]` at `starts` `[W]`, a few at a time -> `[B, W, D]`."""
@@ -124,6 +130,41 @@ class ClipEncoder(tf.Module):
     flat = tf.reshape(log_mels, [-1, self._front_end.frames, self._front_end.num_mels])
     shape = [tf.shape(waves)[0], tf.shape(starts)[0], self._encoder.output_shape[-1]]
     return tf.reshape(self.encode(flat), shape)
+
+
+def nan_unless_finite(waves: tf.Tensor) -> tf.Tensor:
+  """Replaces all samples of a clip with NaN if one of them is not finite.
+
+  Without it a single sample would decide how much of a clip's embedding is lost, by the windows
+  that hold it.
+
+  Args:
+    waves: float32 `[B, n]`.
+
+  Returns:
+    float32 `[B, n]`.
+
+  Example:
+    >>> nan_unless_finite(tf.constant([[1.0, 2.0], [3.0, np.inf]])).numpy().tolist()
+    [[1.0, 2.0], [nan, nan]]
+  """
+  return tf.where(all_finite(waves), waves, np.nan)
+
+
+def all_finite(rows: tf.Tensor) -> tf.Tensor:
+  """Returns whether all elements of a row are finite, by operations that TFLite and ONNX have.
+
+  Args:
+    rows: float32 `[B, n]`.
+
+  Returns:
+    bool `[B, 1]`.
+
+  Example:
+    >>> all_finite(tf.constant([[1.0, 2.0], [3.0, np.nan]])).numpy().tolist()
+    [[True], [False]]
+  """
+  return tf.reduce_all(tf.abs(rows) <= rows.dtype.max, axis=1, keepdims=True)
 
 
 @runtime_checkable

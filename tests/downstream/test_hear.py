@@ -126,6 +126,17 @@ def test_both_functions_agree_with_the_saved_model(exports, system, model, as_te
   assert_close(scenes, exported.embed(audio)["embedding"], atol=1e-5)
 
 
+def test_a_sound_with_one_sample_that_is_no_number_is_nan_alone(model):
+  audio = noise(model, 3, 2.0)
+  functions = (hear.get_scene_embeddings, lambda *x: hear.get_timestamp_embeddings(*x)[0])
+  desired = [np.array(function(audio, model)) for function in functions]
+  audio[1, 500] = np.nan
+  for function, clean in zip(functions, desired):
+    embeddings = np.array(function(audio, model))
+    assert np.isnan(embeddings[1]).all()
+    np.testing.assert_array_equal(embeddings[::2], clean[::2])
+
+
 class Recorder:
   """An exported model that notes how much it is given; its embedding is the first sample."""
 

@@ -10,6 +10,7 @@ from contrastive_audio.errors import UserError
 from contrastive_audio.exporting import converters, export
 from contrastive_audio.exporting.classifier import LinearClassifier, fingerprint
 from contrastive_audio.exporting.clip_encoder import ClipEmbedder, ClipEncoder
+from contrastive_audio.exporting.saved_model import ClipClassifier
 from tests.contrastive_audio.exporting.exported import (
   RELATIVE,
   embeddings_of,
@@ -83,12 +84,27 @@ def test_files_with_a_classifier_give_both_and_class_names_stand_beside(
   classifier.save(str(tmp_path))
   output = str(tmp_path / f"mine.{file_format}")
   path = export.export(small_run, file_format, output, str(tmp_path)).path
-  found = {"tflite": tflite, "onnx": onnx}[file_format](path)(waves(small_run)[-1][None])
+  wave = waves(small_run)[-1]
+  batch = np.stack([wave, np.concatenate([[np.nan], wave[1:]]).astype("f")])
+  found = {"tflite": tflite, "onnx": onnx}[file_format](path)(batch)
   (desired,) = embeddings_of(small_run, waves(small_run)[-1:])
   assert_close(found["embedding"][0], desired, atol=RELATIVE * np.abs(desired).max())
   assert_close(found["scores"][0], by_hand(classifier, desired), atol=1e-5)
+  assert np.isnan(found["scores"][1]).all()  # its first sample is no number
   labels = tmp_path / "mine.labels.txt"
   assert labels.read_text(encoding="utf-8").splitlines() == list(classifier.class_names)
+
+
+@pytest.mark.parametrize("multi_label", [False, True])
+def test_scores_of_a_clip_that_is_not_finite_are_nan(small_run, multi_label):
+  classifier = make_classifier(small_run, multi_label)
+  module = ClipClassifier(small_run.front_end(), small_run.encoder(), classifier)
+  batch = np.stack([wave[:16_000] for wave in waves(small_run)[-2:]])
+  desired = module.classify(batch)["scores"][1]
+  batch[0, 99] = np.nan
+  scores = module.classify(batch)["scores"]
+  assert np.isnan(scores[0]).all()
+  assert_close(scores[1], desired, atol=1e-6)
 
 
 def test_labels_of_an_older_export_go(tmp_path):
