@@ -5,6 +5,7 @@ import os
 
 from contrastive_audio.cli.open_data import DataLocation
 from contrastive_audio.errors import UserError
+from contrastive_audio.utils.exchange import bring_back
 
 LOGMEL_STATS, RANDOM = "logmel_stats", "random:"  # models that are not trained
 METRICS = ("accuracy", "macro_accuracy", "mAP")
@@ -97,6 +98,8 @@ def require_model(name: str) -> None:
   if name == LOGMEL_STATS or name == RANDOM + "efficientnet_b0":
     return
   folder = name.removeprefix(RANDOM)
+  if not os.path.isdir(folder):
+    bring_back(folder)  # an export may have been killed while it replaced the model
   is_run = os.path.exists(os.path.join(folder, "config.json"))
   if name.startswith(RANDOM):
     if not is_run:

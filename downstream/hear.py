@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from contrastive_audio.errors import UserError
+from contrastive_audio.utils.exchange import bring_back
 
 # Bounds the memory of a large batch; the exported model bounds that of a long sound by itself.
 _WINDOWS_AT_ONCE = 64
@@ -141,6 +142,9 @@ def _saved_model_folder(path: str) -> str:
   """Returns the SavedModel that a path means: itself, or the one of a run."""
   if not path:
     raise UserError("load_model got no path: pass a run folder or an exported SavedModel")
+  for folder in (path, os.path.join(path, "saved_model")):
+    if not os.path.isdir(folder):
+      bring_back(folder)  # an export may have been killed while it replaced the model
   if not os.path.isdir(path):
     raise UserError(f"there is no folder {path!r}: pass a run folder or an exported SavedModel")
   for folder in (path, os.path.join(path, "saved_model")):

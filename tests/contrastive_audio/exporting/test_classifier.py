@@ -95,6 +95,25 @@ def test_files_with_a_classifier_give_both_and_class_names_stand_beside(
   assert labels.read_text(encoding="utf-8").splitlines() == list(classifier.class_names)
 
 
+@pytest.mark.parametrize("killed_at", ["replacing_whole", "write_text"])
+def test_a_killed_export_never_leaves_a_file_beside_class_names_of_another(
+  small_run, tmp_path, monkeypatch, killed_at
+):
+  path, labels = str(tmp_path / "a.tflite"), tmp_path / "a.labels.txt"
+  converters._write(path, b"old", make_classifier(small_run, class_names=("x", "y", "z")))
+
+  def killed(*arguments):
+    raise SystemExit(9)
+
+  monkeypatch.setattr(converters, killed_at, killed)
+  with pytest.raises(SystemExit):
+    converters._write(path, b"new", make_classifier(small_run))
+  assert not labels.exists()
+  monkeypatch.undo()
+  converters._write(path, b"new", make_classifier(small_run))
+  assert labels.read_text(encoding="utf-8").startswith("dog")
+
+
 @pytest.mark.parametrize("multi_label", [False, True])
 def test_scores_of_a_clip_that_is_not_finite_are_nan(small_run, multi_label):
   classifier = make_classifier(small_run, multi_label)

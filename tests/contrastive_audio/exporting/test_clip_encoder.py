@@ -1,5 +1,6 @@
 """Embeddings: one front end from training to SavedModel, clips of any length."""
 
+import os
 import subprocess
 import sys
 
@@ -13,6 +14,7 @@ from contrastive_audio.exporting import clip_encoder as module
 from contrastive_audio.exporting.clip_encoder import ClipEmbedder, ClipEncoder, frame_times_s
 from contrastive_audio.exporting.saved_model import export_saved_model
 from contrastive_audio.sound import reading
+from contrastive_audio.utils import exchange
 from tests import tiny
 from tests.support import assert_close, shared_data
 
@@ -217,3 +219,31 @@ def test_exporting_again_replaces_the_old_model_whole(model, front_end, tmp_path
   export_saved_model(front_end, model.encoder, str(folder))
   assert not (folder / "stale").exists()
   assert [path.name for path in tmp_path.iterdir()] == ["saved_model"]
+
+
+def test_a_killed_export_leaves_the_old_model_and_the_next_removes_what_it_left(
+  model, front_end, tmp_path, monkeypatch
+):
+  folder = tmp_path / "saved_model"
+  export_saved_model(front_end, model.encoder, str(folder))
+  loaded = tf.saved_model.load(str(folder))  # its functions do not keep it alive
+  desired = loaded.embed(noise(1)[None])["embedding"]
+  other = keras.models.clone_model(model.encoder)
+
+  def killed(*names, **options):
+    raise SystemExit(9)
+
+  with monkeypatch.context() as patches:
+    for module, name in [(exchange, "_put"), (exchange, "_close_workshop")]:
+      patches.setattr(module, name, killed)
+    with pytest.raises(SystemExit):
+      export_saved_model(front_end, other, str(folder))
+  loaded = tf.saved_model.load(str(folder))
+  assert_close(loaded.embed(noise(1)[None])["embedding"], desired)
+  (left,) = set(os.listdir(tmp_path)) - {"saved_model"}
+  os.remove(tmp_path / left / "lock")  # the kernel would have unlocked it
+  os.utime(tmp_path / left, (0, 0))
+  export_saved_model(front_end, other, str(folder))
+  assert os.listdir(tmp_path) == ["saved_model"]
+  loaded = tf.saved_model.load(str(folder))
+  assert np.abs(loaded.embed(noise(1)[None])["embedding"] - desired).max() > 1e-3
