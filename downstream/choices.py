@@ -119,6 +119,71 @@ def require_model(name: str) -> None:
     )
 
 
+def require_trainable(name: str) -> None:
+  """Raises an error unless a model has weights that can be trained; quick, only looks at folders.
+
+  Args:
+    name: as `--model` takes it.
+
+  Raises:
+    UserError: it is a baseline or an exported SavedModel.
+
+  Example:
+    >>> require_trainable("random:efficientnet_b0")
+    >>> require_trainable("logmel_stats")
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: --model=logmel_stats has no weights to train: ...
+  """
+  require_model(name)
+  if name == LOGMEL_STATS:
+    raise UserError(f"--model={LOGMEL_STATS} has no weights to train: use downstream.linear")
+  if not name.startswith(RANDOM) and not os.path.exists(os.path.join(name, "config.json")):
+    raise UserError(
+      f"--model={name} is an exported SavedModel, whose weights cannot be trained: pass the run "
+      "folder that it was exported from, or use downstream.linear with --protocol=cached"
+    )
+
+
+def no_head(name: str) -> UserError:
+  """Returns the error of a model without a projection head.
+
+  Args:
+    name: as `--model` takes it.
+
+  Example:
+    >>> raise no_head("runs/old")
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: --model=runs/old has no projection head: ...
+  """
+  return UserError(
+    f"--model={name} has no projection head: choose --layer=embedding, or a run that this version "
+    "has trained (with head.keras)"
+  )
+
+
+def require_layer(name: str, layer: str) -> None:
+  """Raises an error unless a model has a layer; quick, only looks at folders.
+
+  Args:
+    name: as `--model` takes it.
+    layer: one of LAYERS.
+
+  Raises:
+    UserError: it has no projection head.
+
+  Example:
+    >>> require_layer("logmel_stats", "embedding")
+    >>> require_layer("logmel_stats", "projection")
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: --model=logmel_stats has no projection head: ...
+  """
+  require_model(name)
+  if layer == "projection" and not os.path.exists(
+    os.path.join(name.removeprefix(RANDOM), "head.keras")
+  ):
+    raise no_head(name)
+
+
 def parse_conditions(
   labels_per_class: list[str] | None, label_noise: float
 ) -> tuple[Condition, ...]:

@@ -141,7 +141,8 @@ def test_a_classifier_belongs_to_its_encoder(small_run, tmp_path):
   make_classifier(small_run).save(str(tmp_path / "head"))
   with pytest.raises(UserError, match=r"trained on another encoder \(runs/x\).*other values"):
     export.export(other, "saved_model", None, str(tmp_path / "head"))
-  smaller = make_classifier(small_run, fingerprint=np.ones(4, "f"))
+  four = {"fingerprint": np.ones(4, "f"), "weights": np.ones([4, 3], "f")}
+  smaller = make_classifier(small_run, **four)
   smaller.save(str(tmp_path / "head"))
   with pytest.raises(UserError, match="4 values and not 3072"):
     export.export(small_run, "saved_model", None, str(tmp_path / "head"))
@@ -162,3 +163,12 @@ def test_classifiers_that_are_none(small_run, tmp_path):
   assert "is damaged" in refused(small_run, "tflite", folder)
   np.savez(tmp_path / "classifier.npz", weights=np.ones(3))
   assert "is damaged" in refused(small_run, "tflite", folder)
+  np.savez(tmp_path / "classifier.npz", weights=np.array([print], object))
+  assert "is damaged" in refused(small_run, "tflite", folder)
+  for changes, reason in [
+    ({"bias": np.zeros(2, "f")}, "weights (3072, 3) and bias (2,)"),
+    ({"bias": np.full(3, np.nan, "f")}, "not all of its numbers are finite"),
+    ({"class_names": ("a\nb", "c", "d")}, "a class name has several lines"),
+  ]:
+    make_classifier(small_run, **changes).save(folder)
+    assert f"is damaged ({reason}" in refused(small_run, "tflite", folder)
