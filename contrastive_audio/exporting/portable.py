@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from contrastive_audio.exporting.classifier import LinearClassifier
-from contrastive_audio.exporting.clip_encoder import all_finite
+from contrastive_audio.exporting.finite import all_finite
 from contrastive_audio.frontend.front_end import FrontEnd
 from contrastive_audio.frontend.log_mel import LogMel
 

@@ -10,7 +10,7 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import keras
@@ -18,7 +18,8 @@ import numpy as np
 import tensorflow as tf
 
 from contrastive_audio.errors import UserError
-from contrastive_audio.exporting.clip_encoder import ClipEmbedder, ClipEncoder, Embedder
+from contrastive_audio.exporting.clip_encoder import Clip, ClipEmbedder, ClipEncoder, Embedder
+from contrastive_audio.exporting.rows import Rows
 from contrastive_audio.frontend.front_end import FrontEnd
 from contrastive_audio.frontend.log_mel import LogMel
 from contrastive_audio.networks import encoders
@@ -61,19 +62,17 @@ class Model:
   encoder: keras.Model | None = None
   head: keras.Model | None = None
 
-  def window_embedder(self, windows: str) -> Callable[[Iterable[np.ndarray]], Iterator[np.ndarray]]:
-    """Returns a function that yields the embeddings `[W, D]` of the windows of each wave.
+  def embed_rows(self, clips: Iterable[Clip], windows: str) -> Iterator[Rows]:
+    """Yields (number of the clip of each row `[W]`, embeddings `[W, D]`), a few rows at a time.
 
     Args:
+      clips: numbered from 0.
       windows: "frames", or one of protocols.WINDOWS; SavedModels and baselines have no others than
         "covering", which take their place.
     """
-    if windows == "frames":
-      return self.embedder.embed_frames
-    if windows == "covering" or self.front_end is None or self.encoder is None:
-      return self.embedder.embed_windows
-    cut = getattr(FrontEnd, windows)
-    return ClipEmbedder(ClipEncoder(self.front_end, self.encoder, cut)).embed_windows
+    if windows in ("frames", "covering") or self.front_end is None or self.encoder is None:
+      return self.embedder.embed_rows(clips, frames=windows == "frames")
+    return ClipEmbedder(ClipEncoder(self.front_end, self.encoder, windows)).embed_rows(clips)
 
   def with_head(self) -> "Model":
     """Returns the model whose embeddings are the projections of this one.
