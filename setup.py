@@ -14,7 +14,9 @@ REQUIREMENTS = [
   "av>=13.0",  # ffmpeg for what libsndfile does not open: m4a, mp4, webm, ...
   "filelock>=3.12",
   "importlib_resources>=6.0",  # tensorflow-datasets prepares audio with it and does not name it
-  "keras>=3.12",  # older versions run code from a foreign .keras file
+  # Older versions run code from a foreign .keras file, or load a SavedModel or a file that it names
+  # (CVE-2025-1550, -8747, -9905, -9906, -49655, CVE-2026-1462, -1669); so do 3.13.0 and 3.13.1.
+  "keras>=3.12.1,!=3.13.0,!=3.13.1",
   "lazy_loader>=0.4",
   "matplotlib>=3.8",
   "numpy>=1.26",

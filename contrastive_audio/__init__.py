@@ -33,12 +33,17 @@ What a program of your own needs most can be imported from here:
   UserError         a mistake the user can fix
   UnusableAudio     a file that cannot be used
 
-Nothing here knows a paper. An import changes nothing, and is as fast as it can be: what is named
-above is imported when it is first asked for.
+Nothing here knows a paper. An import changes nothing, except that Keras can load models that hold
+layers of ours, and is as fast as it can be: what is named above is imported when it is first asked
+for.
 """
 
 import lazy_loader
 
+from contrastive_audio.utils.keras_objects import register_with_keras
+
 __version__ = "0.2.0.dev0"
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+register_with_keras()

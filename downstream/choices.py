@@ -5,6 +5,7 @@ import os
 
 from contrastive_audio.cli.open_data import DataLocation
 from contrastive_audio.errors import UserError
+from contrastive_audio.utils.exchange import bring_back
 
 LOGMEL_STATS, RANDOM = "logmel_stats", "random:"  # models that are not trained
 METRICS = ("accuracy", "macro_accuracy", "mAP")
@@ -97,6 +98,8 @@ def require_model(name: str) -> None:
   if name == LOGMEL_STATS or name == RANDOM + "efficientnet_b0":
     return
   folder = name.removeprefix(RANDOM)
+  if not os.path.isdir(folder):
+    bring_back(folder)  # an export may have been killed while it replaced the model
   is_run = os.path.exists(os.path.join(folder, "config.json"))
   if name.startswith(RANDOM):
     if not is_run:
@@ -114,6 +117,71 @@ def require_model(name: str) -> None:
       f"--model={name}: the folder holds neither a run (config.json) nor a SavedModel "
       "(saved_model.pb)"
     )
+
+
+def require_trainable(name: str) -> None:
+  """Raises an error unless a model has weights that can be trained; quick, only looks at folders.
+
+  Args:
+    name: as `--model` takes it.
+
+  Raises:
+    UserError: it is a baseline or an exported SavedModel.
+
+  Example:
+    >>> require_trainable("random:efficientnet_b0")
+    >>> require_trainable("logmel_stats")
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: --model=logmel_stats has no weights to train: ...
+  """
+  require_model(name)
+  if name == LOGMEL_STATS:
+    raise UserError(f"--model={LOGMEL_STATS} has no weights to train: use downstream.linear")
+  if not name.startswith(RANDOM) and not os.path.exists(os.path.join(name, "config.json")):
+    raise UserError(
+      f"--model={name} is an exported SavedModel, whose weights cannot be trained: pass the run "
+      "folder that it was exported from, or use downstream.linear with --protocol=cached"
+    )
+
+
+def no_head(name: str) -> UserError:
+  """Returns the error of a model without a projection head.
+
+  Args:
+    name: as `--model` takes it.
+
+  Example:
+    >>> raise no_head("runs/old")
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: --model=runs/old has no projection head: ...
+  """
+  return UserError(
+    f"--model={name} has no projection head: choose --layer=embedding, or a run that this version "
+    "has trained (with head.keras)"
+  )
+
+
+def require_layer(name: str, layer: str) -> None:
+  """Raises an error unless a model has a layer; quick, only looks at folders.
+
+  Args:
+    name: as `--model` takes it.
+    layer: one of LAYERS.
+
+  Raises:
+    UserError: it has no projection head.
+
+  Example:
+    >>> require_layer("logmel_stats", "embedding")
+    >>> require_layer("logmel_stats", "projection")
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: --model=logmel_stats has no projection head: ...
+  """
+  require_model(name)
+  if layer == "projection" and not os.path.exists(
+    os.path.join(name.removeprefix(RANDOM), "head.keras")
+  ):
+    raise no_head(name)
 
 
 def parse_conditions(

@@ -22,10 +22,9 @@ from contrastive_audio.cli.flags import FLAGS
 from contrastive_audio.cli.help import flag_group
 from contrastive_audio.cli.main import run_main, start_tensorflow
 from contrastive_audio.configuration import STRATEGIES
-from contrastive_audio.errors import UserError
 from downstream import protocols
 from downstream.checks import check_request
-from downstream.choices import LOGMEL_STATS, EvaluationRequest
+from downstream.choices import EvaluationRequest, require_trainable
 from downstream.flags import (
   define_evaluation_flags,
   define_training_flags,
@@ -44,8 +43,7 @@ def main(_: Sequence[str]) -> None:
   request, strategy, frozen = evaluation_request(), FLAGS.strategy, FLAGS.frozen
   changes = training_changes() | {"patience": FLAGS.patience, "start": FLAGS.start}
   check_request(request)
-  if request.model == LOGMEL_STATS:
-    raise UserError(f"--model={LOGMEL_STATS} has no weights to train: use downstream.linear")
+  require_trainable(request.model)
   protocol = protocols.resolve(FLAGS.protocol, request.model)
   options = protocols.choose(
     protocols.FINE_TUNING, protocol, changes | {"frozen": frozen or None}, request.seed

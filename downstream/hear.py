@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from contrastive_audio.errors import UserError
+from contrastive_audio.utils.exchange import bring_back
 
 # Bounds the memory of a large batch; the exported model bounds that of a long sound by itself.
 _WINDOWS_AT_ONCE = 64
@@ -70,14 +71,20 @@ def load_model(model_file_path: str | os.PathLike = "") -> HearModel:
   try:
     exported = tf.saved_model.load(folder)
   except Exception as error:  # a damaged file can raise almost anything
-    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
     raise UserError(f"cannot load the SavedModel {folder!r}: {reason}; export it again") from error
   if missing := [name for name in _EXPORTED if not hasattr(exported, name)]:
     raise UserError(
       f"the SavedModel {folder!r} has no {', '.join(missing)}: it has to be one that "
       "python -m contrastive_audio.export wrote"
     )
-  return HearModel(exported)
+  try:
+    return HearModel(exported)
+  except Exception as error:  # one of others may hold anything under these names
+    raise UserError(
+      f"the SavedModel {folder!r} is not one that python -m contrastive_audio.export wrote: its "
+      "sample_rate_hz or embedding_size is no number"
+    ) from error
 
 
 def get_scene_embeddings(audio: tf.Tensor | np.ndarray, model: HearModel) -> tf.Tensor:
@@ -141,6 +148,9 @@ def _saved_model_folder(path: str) -> str:
   """Returns the SavedModel that a path means: itself, or the one of a run."""
   if not path:
     raise UserError("load_model got no path: pass a run folder or an exported SavedModel")
+  for folder in (path, os.path.join(path, "saved_model")):
+    if not os.path.isdir(folder):
+      bring_back(folder)  # an export may have been killed while it replaced the model
   if not os.path.isdir(path):
     raise UserError(f"there is no folder {path!r}: pass a run folder or an exported SavedModel")
   for folder in (path, os.path.join(path, "saved_model")):

@@ -14,7 +14,7 @@ from contrastive_audio.cli.flags import FLAGS
 from contrastive_audio.cli.help import flag_group
 from contrastive_audio.cli.main import run_main, start_tensorflow
 from downstream.checks import check_request
-from downstream.choices import KNN_PROTOCOLS, LAYERS
+from downstream.choices import KNN_PROTOCOLS, LAYERS, require_layer
 from downstream.flags import define_evaluation_flags, evaluation_request
 
 EXAMPLES = (
@@ -27,6 +27,7 @@ def main(_: Sequence[str]) -> None:
   request, protocol, neighbours = evaluation_request(), FLAGS.protocol, FLAGS.neighbours
   layer = FLAGS.layer or ("projection" if protocol == "patches" else "embedding")
   check_request(request)
+  require_layer(request.model, layer)
   start_tensorflow()
   from downstream.classifiers.nearest_neighbours import knn_method
   from downstream.evaluation import run_evaluation

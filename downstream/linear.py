@@ -23,7 +23,7 @@ from contrastive_audio.cli.main import run_main, start_tensorflow
 from contrastive_audio.errors import UserError
 from downstream import protocols
 from downstream.checks import check_request
-from downstream.choices import TRAIN_ON, EvaluationRequest
+from downstream.choices import TRAIN_ON, EvaluationRequest, require_trainable
 from downstream.flags import (
   define_evaluation_flags,
   define_training_flags,
@@ -41,6 +41,8 @@ EXAMPLES = (
 def main(_: Sequence[str]) -> None:
   request, protocol, train_on, changes = _request()
   check_request(request)
+  if protocol != protocols.CACHED:
+    require_trainable(request.model)
   protocol = protocols.resolve(protocol, request.model)
   if protocol == protocols.CACHED:
     _evaluate_cached(request, train_on)

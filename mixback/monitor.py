@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import keras
 import numpy as np
 
-from contrastive_audio.exporting.clip_encoder import ClipEmbedder, ClipEncoder
+from contrastive_audio.exporting.clip_encoder import Clip, ClipEmbedder, ClipEncoder
 from contrastive_audio.frontend.front_end import FrontEnd
 from contrastive_audio.monitoring import knn
 from contrastive_audio.monitoring.monitor import LabelMonitor, describe_linear, linear_metrics
@@ -48,10 +48,10 @@ class PatchKnnMonitor(LabelMonitor):
     embedding = networks.encoder.output
     both = keras.layers.Concatenate(dtype="float32")([embedding, networks.head(embedding)])
     network = keras.Model(networks.encoder.input, both)
-    self._embedder = ClipEmbedder(ClipEncoder(front_end, network, FrontEnd.hopping))
+    self._embedder = ClipEmbedder(ClipEncoder(front_end, network, "hopping"))
 
   def evaluate(
-    self, waves: Iterable[np.ndarray], labels: Sequence[str], groups: Sequence[str | None]
+    self, waves: Iterable[Clip], labels: Sequence[str], groups: Sequence[str | None]
   ) -> dict[str, float]:
     by_clip = list(self._embedder.embed_windows(waves))
     clips = np.repeat(np.arange(len(by_clip)), [len(patches) for patches in by_clip])

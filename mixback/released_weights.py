@@ -1,10 +1,11 @@
 """Reads PyTorch state dicts of mix-back's encoders and puts them into the same Keras networks.
 
 The layers of the encoders in contrastive_audio.networks.encoders have the names of the published
-state dicts. Here arrays change their layout, from PyTorch's to Keras'.
+state dicts, with _ for each dot. Here arrays change their layout, from PyTorch's to Keras'.
 """
 
-import pickle
+import warnings
+import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
@@ -46,15 +47,56 @@ def read_state_dict(path: str) -> dict[str, np.ndarray]:
     hint = install_hint("torch")
     raise UserError(f"reading a PyTorch file needs PyTorch: {hint}") from error
   try:
-    state = torch.load(path, map_location="cpu", weights_only=True)
+    _require_whole(path)
+    with warnings.catch_warnings():
+      warnings.simplefilter("ignore")  # of formats that PyTorch no longer writes
+      state = torch.load(path, map_location="cpu", weights_only=True)
   except OSError as error:
     raise UserError(f"cannot read {path!r}: {error.strerror or error}") from error
-  except (RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-    reason = str(error).splitlines()[0]
+  except Exception as error:  # damage shows itself in any way
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
     raise UserError(f"{path!r} is not a PyTorch state dict of plain tensors: {reason}") from error
-  if not isinstance(state, dict) or not all(hasattr(v, "numpy") for v in state.values()):
+  if not isinstance(state, Mapping):
     raise UserError(f"{path!r} holds {type(state).__name__}, not a dictionary of tensors")
-  return {name.removeprefix("module."): value.numpy() for name, value in state.items()}
+  return {
+    str(name).removeprefix("module."): _array(value, name, path) for name, value in state.items()
+  }
+
+
+def _require_whole(path: str) -> None:
+  """Raises an error unless a zip file has the checksums it states: PyTorch does not look at them.
+
+  Raises:
+    ValueError: it has not.
+  """
+  if not zipfile.is_zipfile(path):  # what PyTorch wrote before 1.6 has none
+    return
+  with zipfile.ZipFile(path) as archive:
+    if (damaged := archive.testzip()) is not None:
+      raise ValueError(f"its part {damaged} is damaged")
+
+
+def _array(value: object, name: object, path: str) -> np.ndarray:
+  """Returns a tensor of any device and type as float32.
+
+  Raises:
+    UserError: it is none, it has no name, or it holds what is no number.
+  """
+  import torch
+
+  if not isinstance(name, str) or not isinstance(value, torch.Tensor):
+    raise UserError(
+      f"{path!r} is not a state dict of names and tensors: it holds {type(value).__name__} under "
+      f"{name!r}; save model.state_dict() alone"
+    )
+  try:
+    array = value.detach().to(device="cpu", dtype=torch.float32).numpy()
+  except Exception as error:  # sparse, quantised, without data, too large
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    raise UserError(f"{path!r}: {name} is not a plain tensor ({reason})") from error
+  if not np.isfinite(array).all():
+    raise UserError(f"{path!r}: {name} holds values that are not finite: the file is damaged")
+  return array
 
 
 def recognise(names: Iterable[str], path: str) -> str:
@@ -128,6 +170,10 @@ def _weights_of(layer: "keras.Layer", take: Callable[[str], np.ndarray]) -> list
     raise UserError(
       f"the checkpoint lacks {error.args[0]!r}, which the layer {layer.name} needs"
     ) from error
+  except ValueError as error:  # another number of axes, or gates that are not three
+    raise UserError(
+      f"layer {layer.name}: the arrays of the checkpoint have shapes of another network ({error})"
+    ) from error
   for weight, value in zip(layer.weights, values, strict=True):
     if tuple(weight.shape) != value.shape:
       raise UserError(
@@ -138,14 +184,14 @@ def _weights_of(layer: "keras.Layer", take: Callable[[str], np.ndarray]) -> list
 
 
 def _converted(layer: "keras.Layer", take: Callable[[str], np.ndarray]) -> list[np.ndarray]:
-  kind = type(layer).__name__
+  kind, name = type(layer).__name__, layer.name.replace("_", ".")
   if kind == "Conv2D":
-    return [take(f"{layer.name}.weight").transpose(2, 3, 1, 0)]
+    return [take(f"{name}.weight").transpose(2, 3, 1, 0)]
   if kind == "BatchNormalization":
-    return [take(f"{layer.name}.{array}") for array in _NORMALISATION_ARRAYS]
+    return [take(f"{name}.{array}") for array in _NORMALISATION_ARRAYS]
   if kind == "Dense":
-    return [take(f"{layer.name}.weight").T, take(f"{layer.name}.bias")]
-  name, direction = layer.name.split(".")
+    return [take(f"{name}.weight").T, take(f"{name}.bias")]
+  name, direction = name.split(".")
   return _gru_weights(lambda array: take(f"{name}.{array}_l0{_GRU_SUFFIXES[direction]}"))
 
 

@@ -94,9 +94,10 @@ def start_tensorflow() -> None:
 
     gpus = tf.config.list_physical_devices("GPU")  # a missing driver is reported here
   logging.getLogger("tensorflow").setLevel(logging.ERROR)  # deprecations inside libraries
-  from contrastive_audio.utils.backend import require_tensorflow_backend
+  from contrastive_audio.utils.backend import require_tensorflow_backend, use_default_settings
 
   require_tensorflow_backend()
+  use_default_settings()
   if GPU_MEMORY_GROWTH not in flags.FLAGS or flags.FLAGS[GPU_MEMORY_GROWTH].value:
     for gpu in gpus:
       # Whoever called the command from a program of their own may have set the GPU up already.

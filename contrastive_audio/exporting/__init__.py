@@ -1,6 +1,8 @@
 """An encoder -> SavedModel, TFLite, ONNX, classifier.
 
 clip_encoder  waveform -> embedding, as every run is evaluated and exported
+rows          embeddings of windows -> those of clips
+finite        what becomes of NaN
 saved_model   writes the SavedModel
 converters    writes TFLite and ONNX models
 portable      the same computation in operations that other runtimes have

@@ -8,7 +8,6 @@ belongs to an encoder, whether in a run folder or exported, on any machine.
 
 import dataclasses
 import os
-import zipfile
 
 import numpy as np
 import tensorflow as tf
@@ -70,17 +69,30 @@ class LinearClassifier:
         f"downstream.linear --model=RUN --task=TASK --output={folder}"
       )
     try:
-      with np.load(path) as arrays:
-        return cls(
-          weights=arrays["weights"],
-          bias=arrays["bias"],
-          class_names=tuple(arrays["class_names"].tolist()),
+      with np.load(path, allow_pickle=False) as arrays:
+        classifier = cls(
+          weights=np.asarray(arrays["weights"], np.float32),
+          bias=np.asarray(arrays["bias"], np.float32),
+          class_names=tuple(map(str, arrays["class_names"].tolist())),
           multi_label=bool(arrays["multi_label"]),
           model=str(arrays["model"]),
-          fingerprint=arrays["fingerprint"],
+          fingerprint=np.asarray(arrays["fingerprint"], np.float32),
         )
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-      raise UserError(f"{path} is damaged ({error}): train it again") from error
+      classifier._require_consistent()
+    except Exception as error:  # damage shows itself in any way
+      reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+      raise UserError(f"{path} is damaged ({reason}): train it again") from error
+    return classifier
+
+  def _require_consistent(self) -> None:
+    """Raises a ValueError unless the arrays are finite, of one encoder and one set of classes."""
+    shape = (*self.fingerprint.shape, len(self.class_names))
+    if self.weights.shape != shape or self.bias.shape != shape[1:] or len(shape) != 2:
+      raise ValueError(f"weights {self.weights.shape} and bias {self.bias.shape}, not {shape}")
+    if not all(np.isfinite(array).all() for array in (self.weights, self.bias, self.fingerprint)):
+      raise ValueError("not all of its numbers are finite")
+    if any(len(f"{name}.".splitlines()) > 1 for name in self.class_names):
+      raise ValueError("a class name has several lines")
 
   def save(self, folder: str) -> str:
     """Writes classifier.npz into a folder, atomically; returns its path."""

@@ -18,8 +18,9 @@ from contrastive_audio.exporting.classifier import LinearClassifier
 from contrastive_audio.exporting.portable import PortableEncoder, build_encoder_function
 from contrastive_audio.frontend.front_end import FrontEnd
 from contrastive_audio.utils import quiet
+from contrastive_audio.utils.exchange import replacing_whole
 from contrastive_audio.utils.extras import require_onnx
-from contrastive_audio.utils.files import replacing, write_text
+from contrastive_audio.utils.files import write_text
 
 ONNX_OPSET = 18
 
@@ -184,10 +185,22 @@ def _first_line(error: Exception) -> str:
 
 
 def _write(path: str, content: bytes, classifier: LinearClassifier | None) -> None:
-  """Writes the file atomically, after its class names; those of an older file are removed."""
-  if classifier:
-    write_text(labels_path(path), "".join(f"{name}\n" for name in classifier.class_names))
-  with replacing(path) as unfinished, open(unfinished, "wb") as file:
-    file.write(content)
-  if not classifier and os.path.exists(labels_path(path)):
+  """Replaces the file, and the class names beside it; never leaves a file with other names."""
+  names = "".join(f"{name}\n" for name in classifier.class_names) if classifier else None
+  old = _read_text(labels_path(path))
+  if old is not None and old != names:
     os.remove(labels_path(path))
+  with replacing_whole(path) as unfinished, open(unfinished, "wb") as file:
+    file.write(content)
+  if names is not None:
+    write_text(labels_path(path), names)
+
+
+def _read_text(path: str) -> str | None:
+  try:
+    with open(path, encoding="utf-8") as file:
+      return file.read()
+  except FileNotFoundError:
+    return None
+  except ValueError:  # text of another kind
+    return ""

@@ -19,8 +19,9 @@ from contrastive_audio.exporting.converters import (
 )
 from contrastive_audio.exporting.saved_model import export_saved_model
 from contrastive_audio.frontend.front_end import FrontEnd
+from contrastive_audio.utils.exchange import replacing_whole
 from contrastive_audio.utils.extras import require_onnx
-from contrastive_audio.utils.files import make_folder, replacing
+from contrastive_audio.utils.files import make_folder
 
 # Format -> name in a run folder.
 FILE_NAMES = {
@@ -159,7 +160,7 @@ def _write_onnx(job: _Job) -> str:
 def _write_keras(job: _Job) -> str:
   source = job.run.path(FILE_NAMES["keras"])
   if os.path.realpath(source) != os.path.realpath(job.path):  # otherwise the run holds it already
-    with replacing(job.path) as unfinished:
+    with replacing_whole(job.path) as unfinished:
       shutil.copyfile(source, unfinished)
   return f"log_mels [N, T, {job.front_end.num_mels}, 1]"
 

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from contrastive_audio.exporting.classifier import LinearClassifier
+from contrastive_audio.exporting.finite import all_finite
 from contrastive_audio.frontend.front_end import FrontEnd
 from contrastive_audio.frontend.log_mel import LogMel
 
@@ -63,13 +64,17 @@ class PortableEncoder(tf.Module):
 
   @tf.function(input_signature=[tf.TensorSpec([None, None], tf.float32, name="waveform")])
   def embed(self, waveform: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Waveform `[B, n]` -> `{"embedding": [B, D]}`, and `scores` `[B, C]` with a classifier."""
-    laid_out, starts = self._front_end.covering(waveform)
+    """Waveform `[B, n]` -> `{"embedding": [B, D]}`, and `scores` `[B, C]` with a classifier.
+
+    NaN for clips with a sample that is NaN or infinite; other runtimes lose it on the way.
+    """
+    finite = all_finite(waveform)
+    laid_out, starts = self._front_end.covering(tf.where(finite, waveform, 0.0))
     embedding = self._sum(laid_out, starts) / tf.cast(tf.shape(starts)[0], tf.float32)
     outputs = {"embedding": tf.ensure_shape(embedding, [None, self._size])}
     if self._classifier:
       outputs["scores"] = self._classifier.scores(embedding)
-    return outputs
+    return {name: tf.where(finite, values, np.nan) for name, values in outputs.items()}
 
   def _sum_at_once(self, laid_out: tf.Tensor, starts: tf.Tensor) -> tf.Tensor:
     """Returns the sum `[B, D]` of the embeddings of all windows."""
@@ -124,8 +129,9 @@ def build_encoder_function(
 
   @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32, name="log_mels")])
   def encode(log_mels: tf.Tensor) -> dict[str, tf.Tensor]:
+    finite = all_finite(tf.reshape(log_mels, [-1, front_end.frames * front_end.num_mels]))
     embeddings = portable(tf.expand_dims(log_mels, -1), training=False)
-    return {"embedding": tf.cast(embeddings, tf.float32)}
+    return {"embedding": tf.where(finite, tf.cast(embeddings, tf.float32), np.nan)}
 
   return encode
 

@@ -1,9 +1,5 @@
 """An encoder with its front end as a self-contained SavedModel."""
 
-import os
-import shutil
-import tempfile
-
 import keras
 import tensorflow as tf
 
@@ -11,6 +7,7 @@ from contrastive_audio.exporting.classifier import LinearClassifier
 from contrastive_audio.exporting.clip_encoder import ClipEncoder
 from contrastive_audio.frontend.front_end import FrontEnd
 from contrastive_audio.utils import quiet
+from contrastive_audio.utils.exchange import replacing_whole
 
 
 class ClipClassifier(ClipEncoder):
@@ -58,7 +55,7 @@ def export_saved_model(
   folder: str,
   classifier: LinearClassifier | None = None,
 ) -> None:
-  """Writes a self-contained SavedModel, atomically.
+  """Writes a self-contained SavedModel; an older one stands until this one does.
 
   Signatures: `embed` (also the default) and `embed_frames`, see clip_encoder.ClipEncoder; with a
   classifier also `classify`, see ClipClassifier.
@@ -86,13 +83,5 @@ def export_saved_model(
     module = ClipClassifier(front_end, encoder, classifier)
     signatures = {"serving_default": module.embed, "classify": module.classify}
   signatures |= {"embed": module.embed, "embed_frames": module.embed_frames}
-  parent = os.path.dirname(os.path.abspath(folder))
-  unfinished = tempfile.mkdtemp(dir=parent, prefix=".saved_model-")
-  try:
-    with quiet.native_stderr():
-      tf.saved_model.save(module, unfinished, signatures)
-    os.chmod(unfinished, 0o755)
-    shutil.rmtree(folder, ignore_errors=True)
-    os.rename(unfinished, folder)
-  finally:
-    shutil.rmtree(unfinished, ignore_errors=True)
+  with replacing_whole(folder) as unfinished, quiet.native_stderr():
+    tf.saved_model.save(module, unfinished, signatures)

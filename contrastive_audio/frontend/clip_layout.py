@@ -9,7 +9,7 @@ import dataclasses
 
 import numpy as np
 
-from contrastive_audio.frontend.clip_store import ClipStore
+from contrastive_audio.frontend.clip_store import ClipStore, StoredClip
 
 HEAD_ROOM = 0.005  # of "clip_peak" (published code of mix-back)
 
@@ -81,19 +81,12 @@ class ClipLayout:
       self._read(store, clip_id, lowest, wave)  # only the samples needed: the clip may be long
       out[:] = wave[indices - lowest]
     else:
-      wave = self._fill(self._scale(store, clip_id, store.wave(clip_id)), phase)
+      wave = self._fill(_scale(store, clip_id, store.wave(clip_id), self.level), phase)
       out[:] = wave[_mirror(indices, len(wave))]
 
   def _read(self, store: ClipStore, clip_id: int, first: int, out: np.ndarray) -> None:
     store.copy_excerpt(clip_id, first, out)
-    self._scale(store, clip_id, out)
-
-  def _scale(self, store: ClipStore, clip_id: int, wave: np.ndarray) -> np.ndarray:
-    """Brings samples of a clip to its level, in place."""
-    if self.level == "clip_peak":
-      wave -= store.mean[clip_id]
-      wave /= store.centred_peak[clip_id] + np.float32(HEAD_ROOM)
-    return wave
+    _scale(store, clip_id, out, self.level)
 
   def _fill(self, wave: np.ndarray, phase: float) -> np.ndarray:
     missing = self.shortest_samples - len(wave)
@@ -101,6 +94,46 @@ class ClipLayout:
       return np.pad(wave, (missing // 2, missing - missing // 2))
     first = int(phase * len(wave)) if self.short_clips == "tile" else 0
     return wave[(first + np.arange(missing + len(wave))) % len(wave)]
+
+
+def read_laid_out(
+  clip: StoredClip, first: int, end: int, mirrored_samples: int, level: str
+) -> np.ndarray:
+  """Returns a piece of a long clip as it is laid out, without the rest of it.
+
+  Args:
+    clip: at least as long as `ClipLayout.shortest_samples`.
+    first: first sample of the piece, counted from the start of the clip; may lie before it.
+    end: end of the piece; may lie beyond that of the clip.
+    mirrored_samples: how far the clip goes on beyond both ends, mirrored; then zeros follow.
+    level: see ClipLayout.
+
+  Returns:
+    float32 `[end - first]`.
+
+  Example:
+    >>> from contrastive_audio.datasets.synthetic import open_synthetic
+    >>> from contrastive_audio.store.preparation import prepare
+    >>> clip = StoredClip(prepare(open_synthetic(clips_per_class=1), 16_000), 0)
+    >>> piece = read_laid_out(clip, -2, 3, mirrored_samples=1, level="as_is")
+    >>> bool(piece[0] == 0), bool(piece[1] == clip.read(1, 2)[0])
+    (True, True)
+  """
+  length, indices = clip.num_samples, np.arange(first, end)
+  is_clip = (indices >= -mirrored_samples) & (indices < length + mirrored_samples)
+  folded = _mirror(np.clip(indices, -mirrored_samples, length - 1 + mirrored_samples), length)
+  lowest = int(folded.min())
+  wave = clip.read(lowest, int(folded.max()) + 1)
+  _scale(clip.store, clip.clip_id, wave, level)
+  return np.where(is_clip, wave[folded - lowest], np.float32(0))
+
+
+def _scale(store: ClipStore, clip_id: int, wave: np.ndarray, level: str) -> np.ndarray:
+  """Brings samples of a clip to its level, in place."""
+  if level == "clip_peak":
+    wave -= store.mean[clip_id]
+    wave /= store.centred_peak[clip_id] + np.float32(HEAD_ROOM)
+  return wave
 
 
 def _mirror(indices: np.ndarray, length: int) -> np.ndarray:

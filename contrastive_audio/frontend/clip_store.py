@@ -1,6 +1,7 @@
-"""What front ends and excerpts need of a store of clips."""
+"""What front ends and excerpts need of a store of clips, and a clip of one that is still there."""
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -40,3 +41,52 @@ class ClipStore(Protocol):
 
   def copy_excerpt(self, clip_id: int, start: int, out: np.ndarray) -> None:
     """Writes the samples from `start` on into `out`, float32; both ends lie inside the clip."""
+
+
+@dataclasses.dataclass(frozen=True)
+class StoredClip:
+  """A clip that stays in its store until it is read; one of hours can be read in pieces.
+
+  Attributes:
+    store: holds the clip.
+    clip_id: its number.
+
+  Example:
+    >>> from contrastive_audio.datasets.synthetic import open_synthetic
+    >>> from contrastive_audio.store.preparation import prepare
+    >>> clip = StoredClip(prepare(open_synthetic(clips_per_class=1), 16_000), 0)
+    >>> clip.num_samples, clip.read(100, 300).shape
+    (36283, (200,))
+  """
+
+  store: ClipStore
+  clip_id: int
+
+  @property
+  def num_samples(self) -> int:
+    """Its length."""
+    return int(self.store.num_samples[self.clip_id])
+
+  def read(self, first: int = 0, end: int | None = None) -> np.ndarray:
+    """Returns its samples from `first` up to `end`, both inside the clip; None: to its end."""
+    wave = np.empty((self.num_samples if end is None else end) - first, np.float32)
+    self.store.copy_excerpt(self.clip_id, first, wave)
+    return wave
+
+
+def stored_clips(store: ClipStore, clip_ids: Iterable[int]) -> Iterator[StoredClip]:
+  """Yields clips of a store.
+
+  Args:
+    store: holds the clips.
+    clip_ids: their numbers.
+
+  Example:
+    >>> from contrastive_audio.datasets.synthetic import open_synthetic
+    >>> from contrastive_audio.store.preparation import prepare
+    >>> store = prepare(open_synthetic(clips_per_class=1), 16_000)
+    >>> [clip.clip_id for clip in stored_clips(store, [2, 0])]
+    [2, 0]
+  """
+  for clip_id in clip_ids:
+    yield StoredClip(store, int(clip_id))

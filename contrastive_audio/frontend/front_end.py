@@ -17,6 +17,7 @@ from contrastive_audio.frontend.log_mel import LogMel
 
 FRAME_HOP_S = 0.05  # of `centred`; HEAR 2021 asks for at most 50 ms
 LEVELS = ("excerpt_l2", "clip_peak")
+WINDOWS = ("covering", "padded", "hopping")  # how a clip is cut: methods of FrontEnd
 
 
 def energies_by_clip(front_end: "FrontEnd", excerpts: tf.Tensor) -> tf.Tensor:
@@ -182,7 +183,7 @@ class FrontEnd(keras.layers.Layer):
     last = (end * grid_samples + hop_samples - 1) // hop_samples
     return grid_samples * _evenly_spaced(end, last)
 
-  def hop_starts(self, num_samples: int | tf.Tensor) -> tf.Tensor:
+  def hopping_starts(self, num_samples: int | tf.Tensor) -> tf.Tensor:
     """Returns int32 `[W]`: a window every `hop_frames`; what is left at the end is not covered.
 
     Args:
@@ -190,6 +191,25 @@ class FrontEnd(keras.layers.Layer):
     """
     hop_samples = self.hop_frames * self.log_mel.hop_samples
     return tf.range(0, num_samples - self.num_samples + 1, hop_samples)
+
+  def padded_starts(self, num_samples: int | tf.Tensor) -> tf.Tensor:
+    """Returns int32 `[W]`: windows end to end; the last may go on beyond the end.
+
+    Args:
+      num_samples: length of the laid-out clip.
+    """
+    return tf.range(0, num_samples, self.num_samples)
+
+  def centred_starts(self, num_samples: int | tf.Tensor) -> tf.Tensor:
+    """Returns int64 `[W]`: a window every 50 ms, in a clip with half a window before it.
+
+    Args:
+      num_samples: length of the clip itself.
+    """
+    hop_samples = FRAME_HOP_S * self.sample_rate_hz
+    # In float32 a clip of twenty minutes would have more samples than whole numbers.
+    count = 1 + tf.cast(tf.cast(num_samples, tf.float64) / hop_samples, tf.int64)
+    return tf.cast(tf.round(tf.cast(tf.range(count), tf.float64) * hop_samples), tf.int64)
 
   def covering(self, waves: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Lays out clips `[B, n]` and returns where to cut windows that cover them.
@@ -207,7 +227,7 @@ class FrontEnd(keras.layers.Layer):
       (`[B, n']`, int32 starts `[W]`).
     """
     laid_out = self.lay_out(waves)
-    return laid_out, self.hop_starts(tf.shape(laid_out)[1])
+    return laid_out, self.hopping_starts(tf.shape(laid_out)[1])
 
   def padded(self, waves: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Lays out clips `[B, n]` and returns where to cut windows that do not overlap.
@@ -218,7 +238,7 @@ class FrontEnd(keras.layers.Layer):
       (`[B, n']`, int32 starts `[W]`).
     """
     laid_out = self.lay_out(waves)
-    starts = tf.range(0, tf.shape(laid_out)[1], self.num_samples)
+    starts = self.padded_starts(tf.shape(laid_out)[1])
     missing = tf.shape(starts)[0] * self.num_samples - tf.shape(laid_out)[1]
     return tf.pad(laid_out, [[0, 0], [0, missing]]), starts
 
@@ -229,20 +249,19 @@ class FrontEnd(keras.layers.Layer):
       waves: float32 `[B, n]`.
 
     Returns:
-      (waves with half a window of zeros on both sides, int32 starts `[W]`, float32 centres `[W]`
+      (waves with half a window of zeros on both sides, int64 starts `[W]`, float32 centres `[W]`
       in milliseconds).
     """
     half = self.num_samples // 2
     padded = tf.pad(self.normalise_clips(waves), [[0, 0], [half, self.num_samples - half]])
-    hop_samples = FRAME_HOP_S * self.sample_rate_hz
-    count = 1 + tf.cast(tf.cast(tf.shape(waves)[1], tf.float32) / hop_samples, tf.int32)
-    indices = tf.cast(tf.range(count), tf.float32)
-    starts = tf.cast(tf.round(indices * hop_samples), tf.int32)
+    starts = self.centred_starts(tf.shape(waves)[1])
+    indices = tf.cast(tf.range(tf.shape(starts)[0]), tf.float32)
     return padded, starts, indices * (1000 * FRAME_HOP_S)  # in this order exact multiples
 
   def cut(self, waves: tf.Tensor, starts: tf.Tensor) -> tf.Tensor:
     """Cuts `[B, n]` at `starts` `[W]` -> excerpts `[B, W, N]`."""
-    return tf.gather(waves, starts[:, None] + tf.range(self.num_samples), axis=1)
+    indices = starts[:, None] + tf.range(self.num_samples, dtype=starts.dtype)
+    return tf.gather(waves, indices, axis=1)
 
   def get_config(self) -> dict[str, Any]:
     """Returns the arguments of this layer."""
@@ -260,7 +279,7 @@ def _evenly_spaced(end: int | tf.Tensor, last: int | tf.Tensor) -> tf.Tensor:
   """Returns int32 `[last + 1]`: `index * end / last`, from 0 to `end`, to the nearest whole number.
 
   The product is split in two, so that it fits into int32 for up to 46,341 windows: 12 hours of
-  COLA's, 6 hours of mix-back's. Not all runtimes have larger integers.
+  COLA's, 6 hours of mix-back's. Not all runtimes have larger integers; those that have pass int64.
   """
   index, divisor = tf.range(last + 1), tf.maximum(last, 1)
   return index * (end // divisor) + (index * (end % divisor) + divisor // 2) // divisor

@@ -159,9 +159,10 @@ class LogMel(keras.layers.Layer):
     return tf.tensordot(bins, tf.constant(self._filters), 1)
 
   def compress(self, mel: tf.Tensor) -> tf.Tensor:
-    """Takes the logarithm: mel energies -> log-mels of the same shape."""
+    """Takes the logarithm: mel energies -> log-mels of the same shape; NaN stays NaN."""
     if self.floor_mode == "clip":
-      mel = tf.clip_by_value(mel, self.floor, self.ceiling)
+      # Some devices clip NaN to the floor, and it would pass for silence. IsNan is not in TFLite.
+      mel = tf.where(mel <= np.inf, tf.clip_by_value(mel, self.floor, self.ceiling), mel)
     else:
       mel = mel + self.floor
     return tf.math.log(mel) / _LOGS[self.log_base]

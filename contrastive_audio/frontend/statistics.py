@@ -117,11 +117,28 @@ def frame_blocks(
     >>> max(block.shape[1] for block in frame_blocks(log_mel, hour)) / 16_000  # seconds
     40.975
   """
-  first_samples, hop_samples = log_mel.num_samples(1), log_mel.hop_samples
-  num_frames = 1 + (laid_out.shape[1] - first_samples) // hop_samples
+  for first, end in frame_spans(log_mel, laid_out.shape[1]):
+    yield laid_out[:, first:end]
+
+
+def frame_spans(log_mel: LogMel, num_samples: int) -> Iterator[tuple[int, int]]:
+  """Yields where blocks of a padded wave begin and end that hold each of its frames exactly once.
+
+  Args:
+    log_mel: the layer that computes the frames.
+    num_samples: length of the padded wave.
+
+  Example:
+    >>> log_mel = LogMel(
+    ...   16_000, "hann", 400, 160, 1024, "none", 1, "htk", 64, 60.0, 7800.0, "e", "clip", 1e-5
+    ... )
+    >>> list(frame_spans(log_mel, 700_000))  # 4,096 frames, then the rest
+    [(0, 655600), (655360, 699920)]
+  """
+  num_frames = 1 + (num_samples - log_mel.num_samples(1)) // log_mel.hop_samples
   for first in range(0, num_frames, FRAMES_AT_ONCE):
-    start, frames = first * hop_samples, min(FRAMES_AT_ONCE, num_frames - first)
-    yield laid_out[:, start : start + log_mel.num_samples(frames)]
+    start, frames = first * log_mel.hop_samples, min(FRAMES_AT_ONCE, num_frames - first)
+    yield start, start + log_mel.num_samples(frames)
 
 
 def _totals(log_mels: tf.Tensor) -> tf.Tensor:

@@ -10,7 +10,8 @@ import tensorflow as tf
 import tqdm
 
 from contrastive_audio.datasets import LABEL_SEPARATOR
-from contrastive_audio.exporting.clip_encoder import ClipEmbedder, ClipEncoder
+from contrastive_audio.exporting.clip_encoder import Clip, ClipEmbedder, ClipEncoder
+from contrastive_audio.frontend.clip_store import stored_clips
 from contrastive_audio.frontend.front_end import FrontEnd
 from contrastive_audio.monitoring import knn, linear_probe
 from contrastive_audio.runs import Run
@@ -73,7 +74,7 @@ class LabelMonitor(abc.ABC):
     """
     if not self._clip_ids or step in self._run.metrics("knn_accuracy")[0]:
       return
-    waves = map(self._store.wave, self._clip_ids)
+    waves = stored_clips(self._store, self._clip_ids)
     labels = [str(label) for label in self._store.labels(self._clip_ids)]  # all have one
     metrics = self.evaluate(waves, labels, self._store.groups(self._clip_ids))
     chance = 1 / len(set(labels))
@@ -92,12 +93,12 @@ class LabelMonitor(abc.ABC):
 
   @abc.abstractmethod
   def evaluate(
-    self, waves: Iterable[np.ndarray], labels: Sequence[str], groups: Sequence[str | None]
+    self, waves: Iterable[Clip], labels: Sequence[str], groups: Sequence[str | None]
   ) -> dict[str, float]:
     """Evaluates the encoder on some clips.
 
     Args:
-      waves: the clips, each float32 `[n]`.
+      waves: the clips, each float32 `[n]`, or a StoredClip.
       labels: the class name of each clip.
       groups: the group of each clip; None: it has none.
 
@@ -148,7 +149,7 @@ class KnnMonitor(LabelMonitor):
     self._embedder = ClipEmbedder(ClipEncoder(front_end, encoder))
 
   def evaluate(
-    self, waves: Iterable[np.ndarray], labels: Sequence[str], groups: Sequence[str | None]
+    self, waves: Iterable[Clip], labels: Sequence[str], groups: Sequence[str | None]
   ) -> dict[str, float]:
     embeddings = np.array(list(self._embedder.embed(waves)))
     num_groups = len(set(groups) - {None})

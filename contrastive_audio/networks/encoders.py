@@ -1,4 +1,7 @@
-"""Encoders: log-mels `[B, T, F, 1]` -> embeddings `[B, D]`, functional Keras models, any T."""
+"""Encoders: log-mels `[B, T, F, 1]` -> embeddings `[B, D]`, functional Keras models, any T.
+
+No name of a layer has a dot in it, because Keras on PyTorch cannot open such a model.
+"""
 
 import keras
 import tensorflow as tf
@@ -6,6 +9,7 @@ import tensorflow as tf
 from contrastive_audio.configuration import INPUT_SCALINGS
 from contrastive_audio.networks.cpu_kernels import use_cpu_kernels
 from contrastive_audio.networks.pytorch_defaults import pytorch_dense, uniform_by_inputs
+from contrastive_audio.utils.backend import require_channels_last
 
 layers = keras.layers
 
@@ -62,7 +66,7 @@ def resnet18(num_mels: int, batchnorm_momentum: float = 0.9) -> keras.Model:
     batchnorm_momentum: momentum of the moving averages; PyTorch's 0.1 is 0.9 here.
 
   Returns:
-    The encoder. Its layers have the names of the published state dict.
+    The encoder. Its layers have the names of the published state dict, with _ for each dot.
 
   Example:
     >>> encoder = resnet18(num_mels=96)
@@ -78,7 +82,7 @@ def resnet18(num_mels: int, batchnorm_momentum: float = 0.9) -> keras.Model:
   for stage, filters in enumerate((64, 128, 256, 512), start=1):
     for block in (0, 1):
       stride = 2 if stage > 1 and block == 0 else 1
-      x = _residual_block(x, f"layer{stage}.{block}", filters, stride, batchnorm_momentum)
+      x = _residual_block(x, f"layer{stage}_{block}", filters, stride, batchnorm_momentum)
   return _model(log_mels, layers.GlobalAveragePooling2D()(x), "resnet18")
 
 
@@ -90,7 +94,7 @@ def vgg_like(num_mels: int, batchnorm_momentum: float = 0.9) -> keras.Model:
     batchnorm_momentum: momentum of the moving averages; PyTorch's 0.1 is 0.9 here.
 
   Returns:
-    The encoder. Its layers have the names of the published state dict.
+    The encoder. Its layers have the names of the published state dict, with _ for each dot.
 
   Example:
     >>> vgg_like(num_mels=96).output_shape
@@ -120,7 +124,7 @@ def crnn(num_mels: int, batchnorm_momentum: float = 0.9) -> keras.Model:
     batchnorm_momentum: momentum of the moving averages; PyTorch's 0.1 is 0.9 here.
 
   Returns:
-    The encoder. Its layers have the names of the published state dict.
+    The encoder. Its layers have the names of the published state dict, with _ for each dot.
 
   Example:
     >>> encoder = crnn(num_mels=96)
@@ -132,8 +136,8 @@ def crnn(num_mels: int, batchnorm_momentum: float = 0.9) -> keras.Model:
     x = _convolution_block(x, f"conv{number}", 128, 5, batchnorm_momentum)
     x = layers.MaxPooling2D(pool)(x)
   steps = layers.Reshape([-1, x.shape[2] * x.shape[3]])(x)
-  forward = _gru("rnn1.forward")(steps)
-  backward = _gru("rnn1.backward")(steps[:, -1:])
+  forward = _gru("rnn1_forward")(steps)
+  backward = _gru("rnn1_backward")(steps[:, -1:])
   return _model(log_mels, layers.Multiply()([forward, backward]), "crnn")
 
 
@@ -173,7 +177,7 @@ def frame_cnn(
     frames = layers.Reshape([-1, x.shape[2] * width])(x)
     statistics += mean_and_deviation(frames) if number > 1 else []
   x = layers.Dense(units, use_bias=False, kernel_initializer="he_normal", name="frames")(frames)
-  x = layers.ReLU()(_normalisation("frames.bn", batchnorm_momentum)(x))
+  x = layers.ReLU()(_normalisation("frames_bn", batchnorm_momentum)(x))
   summary = [layers.GlobalAveragePooling1D()(x), layers.GlobalMaxPooling1D()(x)]
   return _model(log_mels, layers.Concatenate()([*statistics, *summary]), "frame_cnn")
 
@@ -200,6 +204,7 @@ def mean_and_deviation(frames: tf.Tensor) -> list[tf.Tensor]:
 
 
 def _input(num_mels: int) -> keras.KerasTensor:
+  require_channels_last()
   return keras.Input([None, num_mels, 1], name="log_mel")
 
 
@@ -210,13 +215,13 @@ def _model(log_mels: keras.KerasTensor, embedding: keras.KerasTensor, name: str)
 def _residual_block(x, name, filters, stride, momentum):
   identity = x
   x = layers.ZeroPadding2D(1)(x)  # also with stride 2, where "same" would pad one side only
-  x = _resnet_convolution(f"{name}.conv1", filters, 3, stride)(x)
-  x = layers.ReLU()(_normalisation(f"{name}.bn1", momentum)(x))
-  x = _resnet_convolution(f"{name}.conv2", filters, 3, 1, "same")(x)
-  x = _normalisation(f"{name}.bn2", momentum)(x)
+  x = _resnet_convolution(f"{name}_conv1", filters, 3, stride)(x)
+  x = layers.ReLU()(_normalisation(f"{name}_bn1", momentum)(x))
+  x = _resnet_convolution(f"{name}_conv2", filters, 3, 1, "same")(x)
+  x = _normalisation(f"{name}_bn2", momentum)(x)
   if stride > 1:
-    identity = _resnet_convolution(f"{name}.downsample.0", filters, 1, stride)(identity)
-    identity = _normalisation(f"{name}.downsample.1", momentum)(identity)
+    identity = _resnet_convolution(f"{name}_downsample_0", filters, 1, stride)(identity)
+    identity = _normalisation(f"{name}_downsample_1", momentum)(identity)
   return layers.ReLU()(layers.Add()([x, identity]))
 
 
@@ -234,9 +239,9 @@ def _convolution_block(x, name, filters, size, momentum, initializer=None):
     padding="same",
     use_bias=False,
     kernel_initializer=initializer or uniform_by_inputs(size**2 * x.shape[-1]),
-    name=f"{name}.conv",
+    name=f"{name}_conv",
   )(x)
-  return layers.ReLU()(_normalisation(f"{name}.bn", momentum)(x))
+  return layers.ReLU()(_normalisation(f"{name}_bn", momentum)(x))
 
 
 def _normalisation(name, momentum):

@@ -4,7 +4,9 @@ files           files that are written atomically, folders, JSON
 cache           the folder for data that can be rebuilt
 progress_bar    one look for all progress bars
 quiet           keeps native libraries from writing to the terminal
-backend         checks that Keras runs on TensorFlow
+exchange        models that are replaced whole
+backend         checks that Keras runs on TensorFlow, and how it is set
+keras_objects   lets Keras know our layers wherever the package is imported
 extras          how to install an optional dependency
 figures         figures without pyplot
 words           numbers with their nouns

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from contrastive_audio.distributed.hosts import Hosts
 from contrastive_audio.exporting.clip_encoder import ClipEmbedder, ClipEncoder
+from contrastive_audio.frontend.clip_store import stored_clips
 from contrastive_audio.frontend.front_end import FrontEnd
 from contrastive_audio.store.store import Store
 from downstream.protocols import Options
@@ -58,8 +59,7 @@ class Classifier:
       self.dense.build([None, encoder.output_shape[-1]])
     self.history: list[dict[str, Any]] = []
     self.best_epoch = 0
-    cut = getattr(FrontEnd, options.windows)
-    self._embedder = ClipEmbedder(ClipEncoder(front_end, encoder, cut))
+    self._embedder = ClipEmbedder(ClipEncoder(front_end, encoder, options.windows))
     self._options = options
 
   @property
@@ -81,7 +81,7 @@ class Classifier:
 
   def embed_windows(self, store: Store, clip_ids: Iterable[int]) -> Iterator[np.ndarray]:
     """Yields float32 `[W, D]`, the embeddings of the windows of each clip."""
-    return self._embedder.embed_windows(map(store.wave, clip_ids))
+    return self._embedder.embed_windows(stored_clips(store, clip_ids))
 
   def score_windows(self, clips: Iterable[np.ndarray]) -> np.ndarray:
     """Scores clips whose windows are embedded.

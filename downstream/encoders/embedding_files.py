@@ -12,7 +12,9 @@ import pyarrow.parquet as pq
 
 from contrastive_audio.cli.console import line
 from contrastive_audio.errors import UserError, disk_reason
-from contrastive_audio.exporting.clip_encoder import frame_times_s
+from contrastive_audio.exporting.rows import position_in_clip
+from contrastive_audio.frontend.clip_store import StoredClip, stored_clips
+from contrastive_audio.frontend.front_end import FRAME_HOP_S
 from contrastive_audio.store import left_out
 from contrastive_audio.store.disk_format import SKIPPED
 from contrastive_audio.store.store import Store
@@ -74,13 +76,14 @@ def _write_projector(folder: str, embeddings: Embeddings, model: Model, store: S
   rows = np.concatenate(
     [means[np.isin(clips, projected)] for clips, means in embeddings.clip_parts()]
   )
-  thumbnails = np.stack([_thumbnail(model, store.wave(clip_id)) for clip_id in projected])
+  clips = stored_clips(store, projected)
+  thumbnails = np.stack([_thumbnail(model, clip) for clip in clips])
   projector.write(folder, rows, store.keys(projected), store.labels(projected), thumbnails)
   line("projector", f"tensorboard --logdir={folder}")
 
 
-def _thumbnail(model: Model, wave: np.ndarray) -> np.ndarray:
-  windows = itertools.islice(model.embedder.log_mels(wave), _THUMBNAIL_WINDOWS)
+def _thumbnail(model: Model, clip: StoredClip) -> np.ndarray:
+  windows = itertools.islice(model.embedder.log_mels(clip), _THUMBNAIL_WINDOWS)
   return projector.thumbnail(np.concatenate(list(windows)))
 
 
@@ -128,14 +131,13 @@ def write_embeddings(
 def _rows(
   embeddings: Embeddings, frames: bool
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray | None]]:
-  """Yields (clip numbers, embeddings, times in s or None) of each part."""
+  """Yields (clip numbers, embeddings, times in s or None), a few rows at a time."""
   if not frames:
     for clips, means in embeddings.clip_parts():
       yield clips, means, None
     return
-  for clips, values in embeddings.parts():
-    counts = np.unique(clips, return_counts=True)[1]
-    yield clips, values, np.concatenate([frame_times_s(count) for count in counts])
+  for clips, values, positions in position_in_clip(embeddings.parts()):
+    yield clips, values, FRAME_HOP_S * positions
 
 
 def _write_npz(path: str, embeddings: Embeddings, store: Store, model: Model, frames: bool) -> None:

@@ -1,12 +1,11 @@
 """The embeddings of all clips of a store, computed once and kept in files: nothing is lost.
 
-Each file, a part, holds about twenty minutes of audio: an Arrow IPC file with a row per window, the
-number of its clip and its embedding. A call that was killed resumes at the next part.
+Each file, a part, holds about twenty minutes of audio, or one longer clip, see part_files. A call
+that was killed resumes at the next part.
 """
 
 import json
 import os
-import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,14 +15,17 @@ import pyarrow as pa
 import tqdm
 
 from contrastive_audio.cli.console import line
-from contrastive_audio.errors import UserError, disk_reason
+from contrastive_audio.errors import UserError
+from contrastive_audio.exporting.rows import Rows, mean_by_clip
+from contrastive_audio.frontend.clip_store import stored_clips
 from contrastive_audio.store.store import Store
 from contrastive_audio.utils import progress_bar
 from contrastive_audio.utils.cache import cache_folder
-from contrastive_audio.utils.files import make_folder, read_json, replacing, write_json
+from contrastive_audio.utils.files import make_folder, read_json, write_json
 from downstream.encoders.models import Model
+from downstream.encoders.part_files import read_part, write_part
 
-PART_S = 1200  # seconds of audio in a part; bounds memory, and what a killed call loses
+PART_S = 1200  # seconds of audio in a part; bounds what a killed call loses
 _PLAN = "plan.json"
 
 
@@ -82,20 +84,19 @@ class Embeddings:
         self._make_parts(missing)
     return self
 
-  def parts(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yields (clip numbers int32 `[W]`, embeddings float32 `[W, D]`) of each part, in order."""
+  def parts(self) -> Iterator[Rows]:
+    """Yields (clip numbers int32 `[W]`, embeddings float32 `[W, D]`) in order, a few at a time."""
     for number in range(self.num_parts):
-      yield self._read(number)
+      yield from read_part(self._path(number), self._model.embedding_size)
 
-  def of_windows(self) -> tuple[np.ndarray, np.ndarray]:
+  def of_windows(self) -> Rows:
     """Returns (clip numbers `[W]`, embeddings `[W, D]`) of all windows of all clips."""
     clips, values = zip(*self.parts())
     return np.concatenate(clips), np.concatenate(values)
 
-  def clip_parts(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yields (clip numbers `[n]`, means over their windows `[n, D]`) of each part, in order."""
-    for clips, values in self.parts():
-      yield np.unique(clips), means_of_clips(clips, values)
+  def clip_parts(self) -> Iterator[Rows]:
+    """Yields (clip numbers `[n]`, means over their windows `[n, D]`) in order, a few at a time."""
+    return mean_by_clip(self.parts())
 
   def of_clips(self) -> np.ndarray:
     """Returns float32 `[n, D]`, the mean over the windows of each clip."""
@@ -106,83 +107,39 @@ class Embeddings:
     num_done = self._store.num_clips - num_left
     with progress_bar.make(self._store.num_clips, "embedding", "clip", initial=num_done) as bar:
       for number in missing:
-        self._make_part(number, bar)
+        write_part(self._path(number), self._embed(number, bar))
 
-  def _make_part(self, number: int, bar: tqdm.tqdm) -> None:
-    clip_ids = range(self._bounds[number], self._bounds[number + 1])
-    embed = self._model.window_embedder(self._windows)
-    clips, values = [], []
-    for clip_id, windows in zip(clip_ids, embed(map(self._store.wave, clip_ids))):
-      self._require_finite(windows, clip_id)
-      clips.append(np.full(len(windows), clip_id, np.int32))
-      values.append(windows)
-      bar.update()
-    self._write(number, np.concatenate(clips), np.concatenate(values))
+  def _embed(self, number: int, bar: tqdm.tqdm) -> Iterator[Rows]:
+    """Yields the rows of a part, a few at a time."""
+    first, end = self._bounds[number], self._bounds[number + 1]
+    clips, num_done = stored_clips(self._store, range(first, end)), 0
+    for numbers, values in self._model.embed_rows(clips, self._windows):
+      self._require_finite(first + numbers, values)
+      yield (first + numbers).astype(np.int32), values
+      bar.update(int(numbers[-1]) - num_done)
+      num_done = int(numbers[-1])
+    bar.update(int(end - first) - num_done)
 
-  def _require_finite(self, windows: np.ndarray, clip_id: int) -> None:
-    if not np.isfinite(windows).all():
-      (key,) = self._store.keys([clip_id])
+  def _require_finite(self, clips: np.ndarray, values: np.ndarray) -> None:
+    finite = np.isfinite(values).all(axis=1)
+    if not finite.all():
+      (key,) = self._store.keys([int(clips[np.argmin(finite)])])
       raise UserError(f"{self._model.name}: the embedding of the clip {key} is not finite")
 
-  def _write(self, number: int, clips: np.ndarray, values: np.ndarray) -> None:
-    rows = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), values.shape[1])
-    batch = pa.record_batch([pa.array(clips), rows], names=["clip", "embedding"])
-    batch = batch.replace_schema_metadata({"checksum": _checksum(clips, values)})
-    path = self._path(number)
-    try:
-      with replacing(path) as unfinished, pa.ipc.new_file(unfinished, batch.schema) as writer:
-        writer.write_batch(batch)
-    except OSError as error:
-      raise UserError(
-        f"cannot write {path}: {disk_reason(error) or error}. Finished parts are kept: free some "
-        "space and run the same command again"
-      ) from error
-
   def _is_complete(self, number: int) -> bool:
-    """Whether a part is there and readable; reports a damaged one."""
+    """Whether a part is there and whole; reports one that is damaged, or of an older version."""
     if not os.path.exists(self._path(number)):
       return False
     try:
-      self._read(number)
-    except (pa.ArrowInvalid, OSError, KeyError, ValueError):
+      for _ in read_part(self._path(number), self._model.embedding_size):
+        pass
+    except (pa.ArrowException, OSError, KeyError, ValueError, TypeError):
       line("damaged", f"{self._path(number)}: its clips are embedded again")
       return False
     return True
 
-  def _read(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-    with pa.OSFile(self._path(number)) as file:
-      table = pa.ipc.open_file(file).read_all()
-    values = table["embedding"].combine_chunks().flatten().to_numpy()
-    clips, values = table["clip"].to_numpy(), values.reshape(-1, self._model.embedding_size)
-    if table.schema.metadata[b"checksum"] != _checksum(clips, values):
-      raise ValueError("the content of the file has changed")
-    return clips, values
-
   def _path(self, number: int) -> str:
     return os.path.join(self.folder, f"part-{number:05d}.arrow")
-
-
-def means_of_clips(clips: np.ndarray, values: np.ndarray) -> np.ndarray:
-  """Returns the mean of the rows of each clip.
-
-  Args:
-    clips: int `[W]`, the clip of each row, ascending.
-    values: float32 `[W, D]`.
-
-  Returns:
-    float32 `[n, D]`.
-
-  Example:
-    >>> means_of_clips(np.array([4, 4, 7]), np.array([[1, 2], [3, 4], [5, 6]], np.float32))
-    array([[2., 3.],
-           [5., 6.]], dtype=float32)
-  """
-  _, first, counts = np.unique(clips, return_index=True, return_counts=True)
-  return np.add.reduceat(values, first, axis=0) / counts[:, None].astype(np.float32)
-
-
-def _checksum(clips: np.ndarray, values: np.ndarray) -> bytes:
-  return str(zlib.crc32(values.tobytes(), zlib.crc32(clips.tobytes()))).encode()
 
 
 def _bounds(store: Store) -> np.ndarray:

@@ -6,8 +6,11 @@ import numpy as np
 import tensorflow as tf
 
 from contrastive_audio.errors import UserError
+from contrastive_audio.exporting.clip_encoder import Clip
+from contrastive_audio.exporting.rows import Rows
+from contrastive_audio.frontend.clip_store import StoredClip
 from contrastive_audio.frontend.log_mel import LogMel
-from contrastive_audio.frontend.statistics import frame_blocks
+from contrastive_audio.frontend.statistics import frame_spans
 
 SHOWN_FRAMES = 400  # at the beginning of a clip, in a picture of it
 
@@ -34,24 +37,35 @@ class StatisticsEmbedder:
     self._log_mel = log_mel
     self._compute = tf.function(log_mel.call, input_signature=[tf.TensorSpec([1, None])])
 
-  def embed(self, waves: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    """Yields float32 `[D]` for each wave float32 `[n]`: means, then standard deviations."""
-    for wave in waves:
+  def embed(self, clips: Iterable[Clip]) -> Iterator[np.ndarray]:
+    """Yields float32 `[D]` for each clip: means, then standard deviations."""
+    for clip in clips:
       totals = np.zeros([2, self._log_mel.num_mels])
       num_frames = 0
-      for log_mel in self._blocks(wave):
+      for log_mel in self._blocks(clip):
         totals += log_mel.sum(0), np.square(log_mel).sum(0)
         num_frames += len(log_mel)
       mean, mean_square = totals / num_frames
       std = np.sqrt(np.maximum(0, mean_square - mean**2))
       yield np.concatenate([mean, std]).astype(np.float32)
 
-  def embed_windows(self, waves: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    """Yields float32 `[1, D]` for each wave: the whole clip is one window."""
-    for embedding in self.embed(waves):
+  def embed_windows(self, clips: Iterable[Clip]) -> Iterator[np.ndarray]:
+    """Yields float32 `[1, D]` for each clip: the whole clip is one window."""
+    for embedding in self.embed(clips):
       yield embedding[None]
 
-  def embed_frames(self, waves: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+  def embed_rows(self, clips: Iterable[Clip], frames: bool = False) -> Iterator[Rows]:
+    """Yields (number of the clip `[1]`, float32 `[1, D]`) for each clip.
+
+    Raises:
+      UserError: frames are asked for.
+    """
+    if frames:
+      self.embed_frames(clips)
+    for number, embedding in enumerate(self.embed(clips)):
+      yield np.array([number]), embedding[None]
+
+  def embed_frames(self, clips: Iterable[Clip]) -> Iterator[np.ndarray]:
     """Raises an error: statistics of a whole clip have no times.
 
     Raises:
@@ -59,12 +73,16 @@ class StatisticsEmbedder:
     """
     raise UserError("logmel_stats describes whole clips: it has no --frames")
 
-  def log_mels(self, wave: np.ndarray) -> Iterator[np.ndarray]:
+  def log_mels(self, clip: Clip) -> Iterator[np.ndarray]:
     """Yields one log-mel `[T, F]`, of the beginning of a clip."""
-    yield next(self._blocks(wave))[:SHOWN_FRAMES]
+    yield next(self._blocks(clip))[:SHOWN_FRAMES]
 
-  def _blocks(self, wave: np.ndarray) -> Iterator[np.ndarray]:
+  def _blocks(self, clip: Clip) -> Iterator[np.ndarray]:
     """Yields float64 log-mels `[T, F]` of one section of a clip after another."""
-    num_missing = max(0, self._log_mel.num_samples(1) - len(wave))
-    for block in frame_blocks(self._log_mel, np.pad(wave, (0, num_missing))[None]):
-      yield self._compute(block)[0].numpy().astype(np.float64)
+    shortest = self._log_mel.num_samples(1)
+    length = clip.num_samples if isinstance(clip, StoredClip) else len(clip)
+    for first, end in frame_spans(self._log_mel, max(length, shortest)):
+      end = min(end, length)
+      block = clip.read(first, end) if isinstance(clip, StoredClip) else clip[first:end]
+      block = np.pad(block, (0, max(0, shortest - len(block))))
+      yield self._compute(block[None])[0].numpy().astype(np.float64)

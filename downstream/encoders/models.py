@@ -10,7 +10,7 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import keras
@@ -18,14 +18,15 @@ import numpy as np
 import tensorflow as tf
 
 from contrastive_audio.errors import UserError
-from contrastive_audio.exporting.clip_encoder import ClipEmbedder, ClipEncoder, Embedder
+from contrastive_audio.exporting.clip_encoder import Clip, ClipEmbedder, ClipEncoder, Embedder
+from contrastive_audio.exporting.rows import Rows
 from contrastive_audio.frontend.front_end import FrontEnd
 from contrastive_audio.frontend.log_mel import LogMel
 from contrastive_audio.networks import encoders
 from contrastive_audio.networks.cpu_kernels import use_cpu_kernels
 from contrastive_audio.runs import Run
 from contrastive_audio.utils.files import digest_of_file
-from downstream.choices import LOGMEL_STATS, RANDOM, require_model
+from downstream.choices import LOGMEL_STATS, RANDOM, no_head, require_model
 from downstream.encoders.log_mel_baseline import StatisticsEmbedder
 
 _EXPORTED = ("sample_rate_hz", "embedding_size", "window_samples", "cut", "encode")
@@ -61,19 +62,17 @@ class Model:
   encoder: keras.Model | None = None
   head: keras.Model | None = None
 
-  def window_embedder(self, windows: str) -> Callable[[Iterable[np.ndarray]], Iterator[np.ndarray]]:
-    """Returns a function that yields the embeddings `[W, D]` of the windows of each wave.
+  def embed_rows(self, clips: Iterable[Clip], windows: str) -> Iterator[Rows]:
+    """Yields (number of the clip of each row `[W]`, embeddings `[W, D]`), a few rows at a time.
 
     Args:
+      clips: numbered from 0.
       windows: "frames", or one of protocols.WINDOWS; SavedModels and baselines have no others than
         "covering", which take their place.
     """
-    if windows == "frames":
-      return self.embedder.embed_frames
-    if windows == "covering" or self.front_end is None or self.encoder is None:
-      return self.embedder.embed_windows
-    cut = getattr(FrontEnd, windows)
-    return ClipEmbedder(ClipEncoder(self.front_end, self.encoder, cut)).embed_windows
+    if windows in ("frames", "covering") or self.front_end is None or self.encoder is None:
+      return self.embedder.embed_rows(clips, frames=windows == "frames")
+    return ClipEmbedder(ClipEncoder(self.front_end, self.encoder, windows)).embed_rows(clips)
 
   def with_head(self) -> "Model":
     """Returns the model whose embeddings are the projections of this one.
@@ -82,10 +81,7 @@ class Model:
       UserError: it has no head.
     """
     if self.front_end is None or self.encoder is None or self.head is None:
-      raise UserError(
-        f"--model={self.name} has no projection head: choose --layer=embedding, or a run that this "
-        "version has trained (with head.keras)"
-      )
+      raise no_head(self.name)
     log_mels = keras.Input(self.encoder.input_shape[1:])
     network = keras.Model(log_mels, self.head(self.encoder(log_mels)), name="projections")
     return keras_model(self.name, f"{self.identity} head", self.front_end, network)
@@ -208,26 +204,33 @@ def _without_names(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _open_saved_model(folder: str) -> Model:
+  again = "export it again with python -m contrastive_audio.export --model=RUN"
   try:
     loaded = tf.saved_model.load(folder)
-  except (OSError, ValueError, tf.errors.OpError) as error:
+  except Exception as error:  # damage shows itself in any way
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
     raise UserError(
-      f"--model={folder}: the SavedModel cannot be loaded ({str(error).splitlines()[0]}): export "
-      "it again with python -m contrastive_audio.export --run=RUN"
+      f"--model={folder}: the SavedModel cannot be loaded ({reason}): {again}"
     ) from error
   if missing := [name for name in _EXPORTED if not hasattr(loaded, name)]:
     raise UserError(
       f"--model={folder}: the SavedModel lacks {', '.join(missing)}, which those exported by this "
-      "version have: export it again with python -m contrastive_audio.export --run=RUN"
+      f"version have: {again}"
     )
+  try:
+    sample_rate_hz, embedding_size = int(loaded.sample_rate_hz), int(loaded.embedding_size)
+    embedder = ClipEmbedder(loaded)
+    (embedding,) = embedder.embed([np.zeros(int(loaded.window_samples), np.float32)])
+    if embedding.shape != (embedding_size,):
+      raise ValueError(f"an embedding has the shape {embedding.shape}, not [{embedding_size}]")
+  except Exception as error:  # a SavedModel of others may hold anything under these names
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    raise UserError(
+      f"--model={folder}: the SavedModel does not embed ({reason}): {again}"
+    ) from error
   paths = [os.path.join(root, file) for root, _, files in os.walk(folder) for file in files]
-  return Model(
-    name=folder,
-    identity=_digest_of_files(sorted(paths)),
-    sample_rate_hz=int(loaded.sample_rate_hz),
-    embedding_size=int(loaded.embedding_size),
-    embedder=ClipEmbedder(loaded),
-  )
+  identity = _digest_of_files(sorted(paths))
+  return Model(folder, identity, sample_rate_hz, embedding_size, embedder)
 
 
 def _digest_of_files(paths: Iterable[str]) -> str:

@@ -17,6 +17,7 @@ import soundfile
 
 from contrastive_audio.cli.console import line
 from contrastive_audio.errors import UserError
+from contrastive_audio.frontend.clip_store import StoredClip
 from contrastive_audio.monitoring.knn import normalise_rows
 from contrastive_audio.store.store import Store
 from contrastive_audio.utils.files import make_folder, write_text
@@ -179,7 +180,8 @@ def _row(folder: str, neighbours: Neighbours, query: int) -> str:
 def _cell(folder: str, store: Store, number: int, kind: str, caption: str) -> str:
   name = f"clips/{kind}-{number}.flac"
   if not os.path.exists(os.path.join(folder, name)):
-    wave = store.wave(number)[: _PLAYED_S * store.sample_rate_hz]
+    clip = StoredClip(store, int(number))
+    wave = clip.read(end=min(clip.num_samples, _PLAYED_S * store.sample_rate_hz))
     wave = wave * (_PEAK / max(np.abs(wave).max(), 1e-9))
     soundfile.write(os.path.join(folder, name), wave, store.sample_rate_hz)
   (key,), (label,) = store.keys([number]), store.labels([number])

@@ -135,6 +135,24 @@ def test_statistics_have_no_weights_to_train(place):
   assert "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize(
+  ("command", "options", "message"),
+  [
+    ("finetune", [], "is an exported SavedModel, whose weights cannot be trained: pass the run"),
+    ("linear", ["--protocol=cola"], "is an exported SavedModel, whose weights cannot be trained"),
+    ("knn", ["--layer=projection"], "has no projection head: choose --layer=embedding"),
+  ],
+)
+def test_what_a_saved_model_lacks_is_said_before_the_task_is_opened(
+  place, tiny_run, command, options, message
+):
+  model = tiny_run / "saved_model"
+  result = run(command, place, f"--model={model}", *options, check=False)
+  assert (result.returncode, result.stdout) == (1, "")
+  assert result.stderr.startswith(f"error: --model={model} {message}")
+  assert result.stderr.count("\n") == 1
+
+
 def test_results_of_another_method_are_left_alone_and_the_same_are_written_again(place):
   options = ["--model=logmel_stats", "--output=own"]
   run("knn", place, *options)

@@ -1,5 +1,6 @@
 """The interface of HEAR 2021: the rules of its validator, and what it says of a wrong path."""
 
+import shutil
 import types
 
 import keras
@@ -13,6 +14,7 @@ from contrastive_audio.errors import UserError
 from contrastive_audio.exporting.saved_model import export_saved_model
 from contrastive_audio.runs import Run
 from downstream import hear
+from downstream.choices import require_model
 from tests import tiny
 from tests.support import assert_close
 
@@ -126,6 +128,17 @@ def test_both_functions_agree_with_the_saved_model(exports, system, model, as_te
   assert_close(scenes, exported.embed(audio)["embedding"], atol=1e-5)
 
 
+def test_a_sound_with_one_sample_that_is_no_number_is_nan_alone(model):
+  audio = noise(model, 3, 2.0)
+  functions = (hear.get_scene_embeddings, lambda *x: hear.get_timestamp_embeddings(*x)[0])
+  desired = [np.array(function(audio, model)) for function in functions]
+  audio[1, 500] = np.nan
+  for function, clean in zip(functions, desired):
+    embeddings = np.array(function(audio, model))
+    assert np.isnan(embeddings[1]).all()
+    np.testing.assert_array_equal(embeddings[::2], clean[::2])
+
+
 class Recorder:
   """An exported model that notes how much it is given; its embedding is the first sample."""
 
@@ -179,6 +192,17 @@ def test_a_saved_model_folder_will_do_as_well(exports, tmp_path):
   moved = tmp_path / "elsewhere"
   moved.symlink_to(exports["cola"] / "saved_model")
   assert hear.load_model(moved).sample_rate == 16_000
+
+
+def test_a_model_that_a_killed_export_moved_aside_is_brought_back(exports, tmp_path):
+  aside = tmp_path / ".model-0123abcd.part"
+  shutil.copytree(exports["cola"] / "saved_model", aside / "old")
+  (aside / "lock").touch()
+  require_model(str(tmp_path / "model"))
+  assert [path.name for path in tmp_path.iterdir()] == ["model"]
+  shutil.move(tmp_path / "model", aside / "old")
+  (aside / "lock").touch()
+  assert hear.load_model(tmp_path / "model").sample_rate == 16_000
 
 
 def empty_folder(path):

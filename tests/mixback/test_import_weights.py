@@ -1,6 +1,7 @@
 """Released PyTorch encoders: golden embeddings, clear refusals."""
 
 import os
+import pickle
 import re
 
 import numpy as np
@@ -34,7 +35,8 @@ def shapes_of_pytorch(encoder):
   names = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean"}
   names |= {"moving_variance": "running_var", "kernel": "weight", "bias": "bias"}
   for weight in encoder.weights:
-    layer, name = weight.path.split("/")[-2:]
+    layer, name = weight.path.replace("_", ".").split("/")[-2:]
+    name = weight.path.split("/")[-1]
     value = rng.normal(size=weight.shape).astype("f")
     value = value.transpose(3, 2, 0, 1) if value.ndim == 4 else value.T
     arrays[f"{layer}.{names[name]}"] = value
@@ -62,10 +64,10 @@ def test_arrays_of_pytorch_land_in_their_layers(name):
   again = shapes_of_pytorch(encoder)
   assert again.keys() == arrays.keys()
   layer = "conv4.conv" if name == "vgg_like" else "layer3.0.downsample.0"
-  kernel = encoder.get_layer(layer).kernel.numpy()
+  kernel = encoder.get_layer(layer.replace(".", "_")).kernel.numpy()
   assert_close(kernel[0, 0, 3, 5], arrays[f"{layer}.weight"][5, 3, 0, 0])
   statistics = "conv4.bn" if name == "vgg_like" else "layer3.0.downsample.1"
-  variance = encoder.get_layer(statistics).moving_variance
+  variance = encoder.get_layer(statistics.replace(".", "_")).moving_variance
   assert_close(variance, arrays[f"{statistics}.running_var"])
 
 
@@ -82,7 +84,7 @@ def test_a_gru_of_pytorch_equals_one_written_out():
   convolutions = {k: v for k, v in shapes_of_pytorch_crnn(encoder).items() if "conv" in k}
   assign(encoder, convolutions | arrays)
   steps = rng.normal(0, 1, [5, 256]).astype("f")
-  forward, backward = (encoder.get_layer(f"rnn1.{d}") for d in ("forward", "backward"))
+  forward, backward = (encoder.get_layer(f"rnn1_{d}") for d in ("forward", "backward"))
   assert_close(forward(steps[None])[0], written_out(steps, arrays, ""), atol=1e-5)
   assert_close(
     backward(steps[None, -1:])[0], written_out(steps[-1:], arrays, "_reverse"), atol=1e-5
@@ -90,7 +92,7 @@ def test_a_gru_of_pytorch_equals_one_written_out():
 
 
 def shapes_of_pytorch_crnn(encoder):
-  convolutional = tf.keras.Model(encoder.input, encoder.get_layer("conv3.bn").output)
+  convolutional = tf.keras.Model(encoder.input, encoder.get_layer("conv3_bn").output)
   return shapes_of_pytorch(convolutional)
 
 
@@ -110,10 +112,12 @@ def written_out(steps, arrays, suffix):
 def test_a_layer_that_does_not_match_is_named():
   encoder = encoders.vgg_like(96)
   arrays = shapes_of_pytorch(encoder)
-  with pytest.raises(UserError, match=r"lacks 'conv3.bn.running_mean', which the layer conv3.bn"):
+  with pytest.raises(UserError, match=r"lacks 'conv3.bn.running_mean', which the layer conv3_bn"):
     assign(encoder, {k: v for k, v in arrays.items() if k != "conv3.bn.running_mean"})
-  with pytest.raises(UserError, match=r"layer conv5.conv: .* \(3, 3, 64, 99\)"):
+  with pytest.raises(UserError, match=r"layer conv5_conv: .* \(3, 3, 64, 99\)"):
     assign(encoder, arrays | {"conv5.conv.weight": np.zeros([99, 64, 3, 3])})
+  with pytest.raises(UserError, match=r"layer conv5_conv: .* shapes of another network"):
+    assign(encoder, arrays | {"conv5.conv.weight": np.zeros([99])})
   with pytest.raises(UserError, match=r"has layers this vgg_like lacks: conv6.conv.weight"):
     assign(encoder, arrays | {"conv6.conv.weight": np.zeros([1])})
   with pytest.raises(UserError, match="'f' is none of resnet18, vgg_like, crnn: .* features.0"):
@@ -171,6 +175,61 @@ def test_nothing_in_a_file_is_executed(tmp_path):
   with pytest.raises(UserError, match="not a PyTorch state dict of plain tensors"):
     read_state_dict(str(tmp_path / "evil.pth"))
   assert not (tmp_path / "executed").exists()
+
+
+def odd_files(torch):
+  """What a .pth may hold -> what the refusal says, or None if it is read."""
+  ones = torch.ones(2, 3)
+  sparse = torch.zeros(2, 3).to_sparse()
+  return {
+    "parameters": ({"conv1.weight": torch.nn.Parameter(ones)}, None),
+    "half": ({"conv1.weight": ones.half()}, None),
+    "bfloat16": ({"module.conv1.weight": ones.bfloat16()}, None),
+    "float64": ({"conv1.weight": ones.double()}, None),
+    "numbers": ({1: ones}, "holds Tensor under 1; save model.state_dict"),
+    "nested": ({"epoch": 3, "state_dict": {"a": ones}}, "holds int under 'epoch'; save model.st"),
+    "list": ([ones], "holds list, not a dictionary of tensors"),
+    "tensor": (ones, "holds Tensor, not a dictionary of tensors"),
+    "nothing": (None, "holds NoneType, not a dictionary"),
+    "meta": ({"conv1.weight": ones.to("meta")}, "conv1.weight is not a plain tensor"),
+    "sparse": ({"conv1.weight": sparse}, "conv1.weight is not a plain tensor|not a PyTorch state"),
+    "nan": ({"conv1.weight": ones * torch.nan}, "conv1.weight holds values that are not finite"),
+    "module": (torch.nn.Linear(2, 3), "is not a PyTorch state dict of plain tensors"),
+  }
+
+
+def test_state_dicts_of_every_kind_are_read_or_refused_in_one_line(tmp_path):
+  torch = pytest.importorskip("torch", reason="PyTorch is absent: pip install -e '.[torch]'")
+  path = str(tmp_path / "x.pth")
+  for name, (content, message) in odd_files(torch).items():
+    torch.save(content, path)
+    if message is None:
+      (array,) = read_state_dict(path).values()
+      assert_close(array, np.ones([2, 3], "f"))
+      continue
+    with pytest.raises(UserError, match=message) as caught:
+      read_state_dict(path)
+    assert "\n" not in str(caught.value), name
+
+
+def test_damaged_state_dicts_are_refused_in_one_line_or_hold_the_same(tmp_path):
+  torch = pytest.importorskip("torch", reason="PyTorch is absent: pip install -e '.[torch]'")
+  path = tmp_path / "x.pth"
+  torch.save({"conv1.weight": torch.ones(2, 3)}, path)
+  whole = path.read_bytes()
+  rng = np.random.default_rng(0)
+  cut = [whole[: int(length)] for length in np.linspace(0, len(whole) - 1, 20)]
+  flipped = [bytearray(whole) for _ in range(300)]
+  for content in flipped:
+    content[rng.integers(len(content))] ^= 1 << rng.integers(8)
+  for content in [*cut, *flipped, pickle.dumps({"a": 1}), b"\x80", os.urandom(99)]:
+    path.write_bytes(content)
+    message = ""
+    try:
+      assert_close(read_state_dict(str(path))["conv1.weight"], np.ones([2, 3], "f"))
+    except UserError as error:
+      message = str(error)
+    assert "\n" not in message
 
 
 def test_without_pytorch_the_extra_is_named(monkeypatch):

@@ -182,11 +182,11 @@ def test_batchnorm_sees_the_two_views_one_after_the_other():
     assert model.separate_passes  # as the published code has it
     model.separate_passes = separate
     model.train_step(tf.constant(waves))
-    moving.append(model.encoder.get_layer("conv0.bn").moving_mean.numpy())
+    moving.append(model.encoder.get_layer("conv0_bn").moving_mean.numpy())
     if separate:
       by_hand = np.zeros(32)
       keras.utils.set_random_seed(0)
-      convolution = build_model(config).encoder.get_layer("conv0.conv")
+      convolution = build_model(config).encoder.get_layer("conv0_conv")
       for view in (0, 1):
         log_mels = make_views(config)(waves, SEED)[:, view, ..., None]
         by_hand = 0.9 * by_hand + 0.1 * convolution(log_mels).numpy().mean((0, 1, 2))

@@ -4,6 +4,7 @@ import errno
 import subprocess
 import sys
 
+import keras
 import pytest
 import tensorflow as tf
 from absl import flags
@@ -136,3 +137,13 @@ def test_starting_tensorflow_uses_no_device():
     [sys.executable, "-c", STARTED], env=environment(), capture_output=True, text=True
   )
   assert done.returncode == 0, done.stderr
+
+
+def test_a_keras_json_of_the_user_changes_nothing_in_a_command():
+  keras.config.set_image_data_format("channels_first")
+  keras.config.set_floatx("float16")
+  keras.config.set_epsilon(0.1)
+  start_tensorflow()
+  assert keras.config.image_data_format() == "channels_last"
+  assert (keras.config.floatx(), keras.config.epsilon()) == ("float32", 1e-7)
+  assert keras.layers.Dense(1).dtype_policy.name == "float32"

@@ -10,6 +10,7 @@ from contrastive_audio.errors import UserError
 from contrastive_audio.exporting import converters, export
 from contrastive_audio.exporting.classifier import LinearClassifier, fingerprint
 from contrastive_audio.exporting.clip_encoder import ClipEmbedder, ClipEncoder
+from contrastive_audio.exporting.saved_model import ClipClassifier
 from tests.contrastive_audio.exporting.exported import (
   RELATIVE,
   embeddings_of,
@@ -83,12 +84,46 @@ def test_files_with_a_classifier_give_both_and_class_names_stand_beside(
   classifier.save(str(tmp_path))
   output = str(tmp_path / f"mine.{file_format}")
   path = export.export(small_run, file_format, output, str(tmp_path)).path
-  found = {"tflite": tflite, "onnx": onnx}[file_format](path)(waves(small_run)[-1][None])
+  wave = waves(small_run)[-1]
+  batch = np.stack([wave, np.concatenate([[np.nan], wave[1:]]).astype("f")])
+  found = {"tflite": tflite, "onnx": onnx}[file_format](path)(batch)
   (desired,) = embeddings_of(small_run, waves(small_run)[-1:])
   assert_close(found["embedding"][0], desired, atol=RELATIVE * np.abs(desired).max())
   assert_close(found["scores"][0], by_hand(classifier, desired), atol=1e-5)
+  assert np.isnan(found["scores"][1]).all()  # its first sample is no number
   labels = tmp_path / "mine.labels.txt"
   assert labels.read_text(encoding="utf-8").splitlines() == list(classifier.class_names)
+
+
+@pytest.mark.parametrize("killed_at", ["replacing_whole", "write_text"])
+def test_a_killed_export_never_leaves_a_file_beside_class_names_of_another(
+  small_run, tmp_path, monkeypatch, killed_at
+):
+  path, labels = str(tmp_path / "a.tflite"), tmp_path / "a.labels.txt"
+  converters._write(path, b"old", make_classifier(small_run, class_names=("x", "y", "z")))
+
+  def killed(*arguments):
+    raise SystemExit(9)
+
+  monkeypatch.setattr(converters, killed_at, killed)
+  with pytest.raises(SystemExit):
+    converters._write(path, b"new", make_classifier(small_run))
+  assert not labels.exists()
+  monkeypatch.undo()
+  converters._write(path, b"new", make_classifier(small_run))
+  assert labels.read_text(encoding="utf-8").startswith("dog")
+
+
+@pytest.mark.parametrize("multi_label", [False, True])
+def test_scores_of_a_clip_that_is_not_finite_are_nan(small_run, multi_label):
+  classifier = make_classifier(small_run, multi_label)
+  module = ClipClassifier(small_run.front_end(), small_run.encoder(), classifier)
+  batch = np.stack([wave[:16_000] for wave in waves(small_run)[-2:]])
+  desired = module.classify(batch)["scores"][1]
+  batch[0, 99] = np.nan
+  scores = module.classify(batch)["scores"]
+  assert np.isnan(scores[0]).all()
+  assert_close(scores[1], desired, atol=1e-6)
 
 
 def test_labels_of_an_older_export_go(tmp_path):
@@ -106,7 +141,8 @@ def test_a_classifier_belongs_to_its_encoder(small_run, tmp_path):
   make_classifier(small_run).save(str(tmp_path / "head"))
   with pytest.raises(UserError, match=r"trained on another encoder \(runs/x\).*other values"):
     export.export(other, "saved_model", None, str(tmp_path / "head"))
-  smaller = make_classifier(small_run, fingerprint=np.ones(4, "f"))
+  four = {"fingerprint": np.ones(4, "f"), "weights": np.ones([4, 3], "f")}
+  smaller = make_classifier(small_run, **four)
   smaller.save(str(tmp_path / "head"))
   with pytest.raises(UserError, match="4 values and not 3072"):
     export.export(small_run, "saved_model", None, str(tmp_path / "head"))
@@ -127,3 +163,12 @@ def test_classifiers_that_are_none(small_run, tmp_path):
   assert "is damaged" in refused(small_run, "tflite", folder)
   np.savez(tmp_path / "classifier.npz", weights=np.ones(3))
   assert "is damaged" in refused(small_run, "tflite", folder)
+  np.savez(tmp_path / "classifier.npz", weights=np.array([print], object))
+  assert "is damaged" in refused(small_run, "tflite", folder)
+  for changes, reason in [
+    ({"bias": np.zeros(2, "f")}, "weights (3072, 3) and bias (2,)"),
+    ({"bias": np.full(3, np.nan, "f")}, "not all of its numbers are finite"),
+    ({"class_names": ("a\nb", "c", "d")}, "a class name has several lines"),
+  ]:
+    make_classifier(small_run, **changes).save(folder)
+    assert f"is damaged ({reason}" in refused(small_run, "tflite", folder)

@@ -1,16 +1,21 @@
 """Embeddings: one front end from training to SavedModel, clips of any length."""
 
+import os
+import pathlib
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+import mixback.config
 from contrastive_audio.exporting import clip_encoder as module
 from contrastive_audio.exporting.clip_encoder import ClipEmbedder, ClipEncoder, frame_times_s
 from contrastive_audio.exporting.saved_model import export_saved_model
 from contrastive_audio.sound import reading
+from contrastive_audio.utils import exchange
 from tests import tiny
 from tests.support import assert_close, shared_data
 
@@ -110,6 +115,51 @@ def test_silence_has_a_finite_embedding(clip_encoder):
   assert np.isfinite(clip_encoder.embed(np.zeros([1, 20_000], "f"))["embedding"]).all()
 
 
+def spoilt(waves, clip, value):
+  """The same clips, a single sample of one of them replaced."""
+  waves = np.array(waves)
+  waves[clip, 20_000] = value
+  return waves
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", ["embed", "embed_frames"])
+def test_one_sample_that_is_not_finite_makes_its_clip_nan_and_no_other(clip_encoder, name, value):
+  waves = np.stack([noise(2.5, seed) for seed in range(3)])
+  embed = getattr(clip_encoder, name)
+  desired = embed(waves)["embedding"].numpy()
+  for function in (embed, tf.function(embed)):
+    embeddings = function(spoilt(waves, 1, value))["embedding"].numpy()
+    assert np.isnan(embeddings[1]).all()
+    np.testing.assert_array_equal(embeddings[::2], desired[::2])
+
+
+def test_a_clip_that_is_not_finite_shares_a_batch_and_is_nan_alone(clip_encoder):
+  waves = [noise(2.5, seed) for seed in range(3)]
+  embedder = ClipEmbedder(clip_encoder)
+  for name in ("embed", "embed_windows", "embed_frames"):
+    desired = list(getattr(embedder, name)(waves))
+    embeddings = list(getattr(embedder, name)(spoilt(waves, 1, np.nan)))
+    assert np.isnan(embeddings[1]).all()
+    for clip in (0, 2):
+      np.testing.assert_array_equal(embeddings[clip], desired[clip])
+
+
+def test_a_network_of_half_precision_and_the_front_end_of_mixback_keep_nan():
+  front_end = mixback.config.Config().front_end()
+  half = keras.DTypePolicy("mixed_float16")
+  log_mels = keras.Input([None, 96, 1])
+  x = keras.layers.Conv2D(4, 3, 4, activation="relu", dtype=half)(log_mels)
+  clip_encoder = ClipEncoder(
+    front_end, keras.Model(log_mels, keras.layers.GlobalMaxPooling2D(dtype=half)(x))
+  )
+  waves = np.stack([noise(2.5, seed) for seed in range(2)])
+  desired = clip_encoder.embed(waves)["embedding"]
+  embeddings = clip_encoder.embed(spoilt(waves, 0, np.nan))["embedding"]
+  assert np.isnan(embeddings[0]).all()
+  assert_close(embeddings[1], desired[1], atol=1e-6)
+
+
 ONLY_TENSORFLOW = """
 import sys
 import numpy as np
@@ -170,3 +220,31 @@ def test_exporting_again_replaces_the_old_model_whole(model, front_end, tmp_path
   export_saved_model(front_end, model.encoder, str(folder))
   assert not (folder / "stale").exists()
   assert [path.name for path in tmp_path.iterdir()] == ["saved_model"]
+
+
+def test_a_killed_export_leaves_the_old_model_and_the_next_removes_what_it_left(
+  model, front_end, tmp_path, monkeypatch
+):
+  folder, contents = tmp_path / "saved_model", iter(["old", "new", "newest"])
+
+  def save(module, path, signatures):
+    os.mkdir(path)
+    (pathlib.Path(path) / "saved_model.pb").write_text(next(contents))
+
+  def killed(*names, **options):
+    raise SystemExit(9)
+
+  monkeypatch.setattr(tf.saved_model, "save", save)
+  export_saved_model(front_end, model.encoder, str(folder))
+  with monkeypatch.context() as patches:
+    for name in ("_put", "_close_workshop"):
+      patches.setattr(exchange, name, killed)
+    with pytest.raises(SystemExit):
+      export_saved_model(front_end, model.encoder, str(folder))
+  assert (folder / "saved_model.pb").read_text() == "old"
+  (left,) = set(os.listdir(tmp_path)) - {"saved_model"}
+  os.remove(tmp_path / left / "lock")  # the kernel would have unlocked it
+  os.utime(tmp_path / left, (0, 0))
+  export_saved_model(front_end, model.encoder, str(folder))
+  assert os.listdir(tmp_path) == ["saved_model"]
+  assert (folder / "saved_model.pb").read_text() == "newest"

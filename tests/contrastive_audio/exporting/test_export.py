@@ -98,6 +98,27 @@ def test_every_format_agrees_on_ten_real_clips(run, file_format):
   assert_agrees(lambda wave: model(wave)["embedding"], run, clips)
 
 
+@pytest.mark.parametrize("file_format", ["saved_model", "tflite", "onnx"])
+def test_a_clip_with_a_sample_that_is_not_finite_is_nan_and_the_others_stay(run, file_format):
+  if file_format == "onnx":
+    onnx_or_skip()
+  path = export_once(run, file_format).path
+  if file_format == "saved_model":
+    loaded = tf.saved_model.load(path)
+    embed = loaded.embed
+  else:
+    embed = {"tflite": tflite_of, "onnx": onnx}[file_format](path)
+  clean = np.stack([wave[:40_000] for wave in waves(run)[-3:]])
+  desired = np.array(embed(clean)["embedding"])
+  for bad, sample, value in [(0, 0, np.nan), (1, 20_001, np.inf), (2, -1, -np.inf)]:
+    batch = clean.copy()
+    batch[bad, sample] = value
+    embeddings = np.array(embed(batch)["embedding"])
+    assert np.isnan(embeddings[bad]).all()
+    others = np.delete(embeddings, bad, axis=0)
+    assert_close(others, np.delete(desired, bad, axis=0), atol=1e-6)
+
+
 @pytest.mark.slow
 def test_the_whole_of_efficientnet_b0_agrees_as_tflite(tmp_path):
   run = make_run(tmp_path / "run", "efficientnet_b0", encoder=encoders.efficientnet_b0(64))
@@ -139,8 +160,10 @@ def test_where_the_front_end_does_not_convert_onnx_is_the_encoder(small_run, tmp
   session = onnx_or_skip().InferenceSession(exported.path)
   log_mels = np.random.default_rng(0).normal(0, 1, [3, 96, 64]).astype("f")
   desired = small_run.encoder()(log_mels[..., None]).numpy()
+  log_mels[1, 5, 7] = np.nan
   (found,) = session.run(["embedding"], {"log_mels": log_mels})
-  assert_close(found, desired, atol=RELATIVE * np.abs(desired).max())
+  assert np.isnan(found[1]).all()
+  assert_close(found[::2], desired[::2], atol=RELATIVE * np.abs(desired).max())
 
 
 def refused(run, *arguments):

@@ -40,6 +40,15 @@ def test_mix_back_meets_the_golden_array():
 
 
 @each_layer
+def test_what_is_no_number_is_no_silence(name):
+  batch = waves()
+  batch[1, 8000] = np.nan
+  log_mels = LAYERS[name]()(batch).numpy()
+  touched = np.isnan(log_mels).any(axis=(1, 2))
+  assert touched.tolist() == [False, True, False]
+
+
+@each_layer
 def test_alone_mapped_and_batched_agree(name):
   layer, batch = LAYERS[name](), waves()
   eager = layer(batch).numpy()

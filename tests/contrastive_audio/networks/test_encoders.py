@@ -1,5 +1,6 @@
 """Encoders: sizes, scaling, plain Keras on disk."""
 
+import os
 import subprocess
 import sys
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from contrastive_audio.errors import UserError
 from contrastive_audio.networks import encoders
 from tests.support import assert_close
 
@@ -172,3 +174,45 @@ def test_mean_and_deviation_are_those_of_numpy():
   assert_close(mean, rows.mean(1), rtol=1e-5)
   assert_close(deviation, rows.std(1), rtol=1e-5)
   assert np.isfinite(encoders.mean_and_deviation(np.ones([1, 9, 5], "f"))[1]).all()
+
+
+NETWORKS = ["efficientnet_b0", "frame_cnn", "resnet18", "vgg_like", "crnn"]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_no_name_of_a_layer_keeps_keras_on_pytorch_from_opening_it(name):
+  names = [layer.name for layer in getattr(encoders, name)(96).layers]
+  assert not [name for name in names if "." in name or "/" in name]
+
+
+ON_PYTORCH = """
+import keras, numpy as np, sys
+network = keras.saving.load_model(sys.argv[1], compile=False)
+log_mels = np.load(sys.argv[2])
+np.save(sys.argv[2], keras.ops.convert_to_numpy(network(log_mels, training=False)))
+"""
+
+
+@pytest.mark.slow
+def test_an_encoder_opens_in_keras_on_pytorch_and_embeds_alike(tmp_path):
+  pytest.importorskip("torch", reason="PyTorch is absent: pip install -e '.[torch]'")
+  network = encoders.frame_cnn(64)
+  network.save(tmp_path / "encoder.keras")
+  np.save(tmp_path / "x.npy", log_mels())
+  subprocess.run(
+    [sys.executable, "-c", ON_PYTORCH, "encoder.keras", "x.npy"],
+    cwd=tmp_path, env=os.environ | {"KERAS_BACKEND": "torch"}, check=True, capture_output=True,
+  )  # fmt: skip
+  desired = network(log_mels())
+  atol = 1e-5 * float(tf.reduce_max(tf.abs(desired)))
+  assert_close(np.load(tmp_path / "x.npy"), desired, atol=atol)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_where_channels_come_first_a_network_is_refused_in_one_line(name):
+  keras.config.set_image_data_format("channels_first")
+  try:
+    with pytest.raises(UserError, match=r"image_data_format='channels_first' .* need keras.config"):
+      getattr(encoders, name)(96)
+  finally:
+    keras.config.set_image_data_format("channels_last")

@@ -88,8 +88,8 @@ def unit_patches(model, wave, layer):
 def test_projections_are_the_output_of_the_head_on_the_embeddings(data, tiny_run):
   model = models.open_model(str(tiny_run))
   wave = data.store.wave(0)
-  (embeddings,) = model.window_embedder("hopping")([wave])
-  (projections,) = model.with_head().window_embedder("hopping")([wave])
+  ((_, embeddings),) = model.embed_rows([wave], "hopping")
+  ((_, projections),) = model.with_head().embed_rows([wave], "hopping")
   assert_close(projections, model.head(embeddings, training=False), atol=1e-5)
 
 

@@ -4,6 +4,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from contrastive_audio.exporting.clip_encoder import frame_times_s
+from downstream.encoders import part_files
 from tests.support import assert_close, command
 
 
@@ -43,7 +45,8 @@ def test_the_command_writes_clips_lists_bad_files_and_shows_them(
 
 
 @pytest.mark.slow
-def test_frames_have_times_in_both_formats(tiny_run, mixed, model, store, tmp_path):
+def test_frames_have_times_in_both_formats(tiny_run, mixed, model, store, tmp_path, monkeypatch):
+  monkeypatch.setattr(part_files, "BATCH_BYTES", 1)  # clips go on in the next batch
   for ending in ("npz", "parquet"):
     options = [f"--model={tiny_run}/saved_model", f"--input={mixed}", f"--output=out.{ending}"]
     command("downstream.embed", *options, "--frames", "--store_dir=stores", cwd=tmp_path)
@@ -54,6 +57,8 @@ def test_frames_have_times_in_both_formats(tiny_run, mixed, model, store, tmp_pa
   assert file["key"][file["clip"]].tolist() == table["key"].to_pylist()
   assert_close(file["time_s"], table["time_s"].to_numpy())
   assert_close(file["time_s"][:4], [0, 0.05, 0, 0.05])  # 0.wav lasts 50 ms
+  times_s = [frame_times_s(len(frames)) for frames in desired]
+  assert_close(file["time_s"], np.concatenate(times_s))
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """What --model may be, and what it must not."""
 
+import shutil
+
 import keras
 import numpy as np
 import pytest
@@ -77,9 +79,21 @@ def saved_model_of_others(folder):
   tf.saved_model.save(module, str(folder))
 
 
+def saved_model_with_our_names(folder):
+  """Everything is there, and nothing of it is what it should be."""
+  module = tf.Module()
+  for name in ("sample_rate_hz", "embedding_size", "window_samples"):
+    setattr(module, name, tf.Variable(3))
+  for name in ("cut", "cut_frames", "log_mels", "encode"):
+    setattr(module, name, tf.function(lambda x: x, input_signature=[tf.TensorSpec([None])]))
+  tf.saved_model.save(module, str(folder))
+
+
 @pytest.mark.parametrize(
   ("name", "message"),
   [
+    ("alike", "the SavedModel does not embed .* export it again"),
+    ("cut", "the SavedModel cannot be loaded"),
     ("nowhere", "--model=nowhere: there is no such folder; a model is a run folder"),
     ("empty", "the folder holds neither a run"),
     ("others", "the SavedModel lacks sample_rate_hz, .* export it again"),
@@ -94,6 +108,9 @@ def test_what_is_no_model_is_refused_in_one_line(name, message, tmp_path, monkey
   for folder in ("empty", "broken", "unfinished", "half"):
     (tmp_path / folder).mkdir()
   saved_model_of_others(tmp_path / "others")
+  saved_model_with_our_names(tmp_path / "alike")
+  shutil.copytree(tmp_path / "alike", tmp_path / "cut")
+  shutil.rmtree(tmp_path / "cut" / "variables")
   (tmp_path / "broken" / "saved_model.pb").write_bytes(b"no")
   (tmp_path / "unfinished" / "config.json").write_text('{"system": "cola"}')
   (tmp_path / "half" / "config.json").write_text('{"system"')

@@ -1,0 +1,39 @@
+"""What becomes of a clip with a sample that is NaN or infinite."""
+
+import numpy as np
+import tensorflow as tf
+
+
+def nan_unless_finite(waves: tf.Tensor) -> tf.Tensor:
+  """Replaces all samples of a clip with NaN if one of them is not finite.
+
+  Without it a single sample would decide how much of a clip's embedding is lost, by the windows
+  that hold it.
+
+  Args:
+    waves: float32 `[B, n]`.
+
+  Returns:
+    float32 `[B, n]`.
+
+  Example:
+    >>> nan_unless_finite(tf.constant([[1.0, 2.0], [3.0, np.inf]])).numpy().tolist()
+    [[1.0, 2.0], [nan, nan]]
+  """
+  return tf.where(all_finite(waves), waves, np.nan)
+
+
+def all_finite(rows: tf.Tensor) -> tf.Tensor:
+  """Returns whether all elements of a row are finite, by operations that TFLite and ONNX have.
+
+  Args:
+    rows: float32 `[B, n]`.
+
+  Returns:
+    bool `[B, 1]`.
+
+  Example:
+    >>> all_finite(tf.constant([[1.0, 2.0], [3.0, np.nan]])).numpy().tolist()
+    [[True], [False]]
+  """
+  return tf.reduce_all(tf.abs(rows) <= rows.dtype.max, axis=1, keepdims=True)
