@@ -1,8 +1,8 @@
 """The result of an evaluation, and its files: result.json, predictions.csv and plots."""
 
+import contextlib
 import csv
 import dataclasses
-import json
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 
 from contrastive_audio.cli.console import line
 from contrastive_audio.errors import UserError
-from contrastive_audio.utils.files import make_folder, replacing, write_json
+from contrastive_audio.utils.files import make_folder, read_json, replacing, write_json
 from downstream import plots
 from downstream.cards.task_data import TaskData
 from downstream.choices import Condition
@@ -132,8 +132,12 @@ def require_own_results(folder: str, setup: Setup, task: str) -> None:
   path = os.path.join(folder, "result.json")
   if not os.path.exists(path):
     return
-  with open(path, encoding="utf-8") as file:
-    old = json.load(file)
+  old: Any = None
+  with contextlib.suppress(OSError, ValueError):
+    old = read_json(path)
+  if not isinstance(old, dict):
+    line("damaged", f"{path}: written again")
+    return
   names = [old.get(name) for name in ("method", "model", "task")]
   if names != [setup.method, setup.model, task]:
     method, model, task = names

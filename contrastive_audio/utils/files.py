@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import secrets
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -34,11 +35,12 @@ def replacing(path: str | os.PathLike) -> Iterator[str]:
   """
   folder, name = os.path.split(os.path.abspath(path))
   stem, extension = os.path.splitext(name)
-  writer = f"{socket.gethostname()}-{os.getpid()}"  # another process may be writing the same file
+  # Another process may be writing the same file, and in another container with the same number.
+  writer = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
   unfinished = os.path.join(folder, f".{stem}.{writer}{UNFINISHED}{extension}")
   try:
     yield unfinished
-    _flush_to_disk(unfinished)
+    flush_to_disk(unfinished)
     os.replace(unfinished, path)
   finally:
     with contextlib.suppress(FileNotFoundError):
@@ -118,7 +120,13 @@ def make_folder(path: str | os.PathLike) -> None:
     raise UserError(f"cannot create the folder {os.fspath(path)!r}: {reason}") from error
 
 
-def _flush_to_disk(path: str) -> None:
+def flush_to_disk(path: str | os.PathLike) -> None:
+  """Returns once the content of a file would survive a power cut.
+
+  Example:
+    >>> open("empty", "w").close()
+    >>> flush_to_disk("empty")
+  """
   descriptor = os.open(path, os.O_RDWR)
   try:
     os.fsync(descriptor)
