@@ -106,7 +106,7 @@ class CheckpointFiles:
 
   def clear_up(self) -> None:
     """Removes what a write that did not end has left behind."""
-    for name in os.listdir(self.folder):
+    for name in os.listdir(self.folder) if os.path.isdir(self.folder) else []:
       if name.startswith((f".{self.name}-", f".{_POINTER}.")) and UNFINISHED in name:
         path = os.path.join(self.folder, name)
         if os.path.isdir(path):  # in which TensorFlow collects the parts of a checkpoint

@@ -65,20 +65,15 @@ class VerifiedCheckpoints:
     Raises:
       UserError: no checkpoint is whole.
     """
-    files, problems = self._files, []
-    numbers = files.numbers()
-    sealed = [number for number in numbers if files.is_sealed(number)]
-    for number in sealed + [number for number in numbers if number not in sealed]:
+    files, problems = self._files, dict[int, str]()
+    order = sorted(files.numbers(), key=lambda each: (files.is_sealed(each), each), reverse=True)
+    for number in order:
       if problem := files.problem(number) or self._read(number):
-        problems.append((number, problem))
+        problems[number] = problem
         continue
-      newer = [each for each in problems if each[0] > number]
-      newer += [
-        (each, files.problem(each) or "it has no checksums")
-        for each in numbers
-        if each > number and each not in sealed
-      ]
-      self._report(newer, number)
+      for newer in (each for each in order if each > number and each not in problems):
+        problems[newer] = files.problem(newer) or "it has no checksums"
+      self._report({each: text for each, text in problems.items() if each > number}, number)
       self._whole = [number]
       return Restored(number, files.notes(number))
     if not files.ever_had_one():
@@ -116,16 +111,19 @@ class VerifiedCheckpoints:
       return reason_of(error)
     return None
 
-  def _report(self, problems: list[tuple[int, str]], number: int) -> None:
+  def _report(self, problems: Mapping[int, str], number: int) -> None:
     if problems:
-      texts = ", ".join(f"{self._files.prefix(bad)} ({problem})" for bad, problem in problems)
-      tqdm.tqdm.write(f"damaged    {texts}: going on from {self._files.name} {number}")
+      name = self._files.name
+      tqdm.tqdm.write(f"damaged    {self._list(problems)}: going on from {name} {number}")
 
-  def _all_damaged(self, problems: list[tuple[int, str]]) -> str:
-    prefix, found = self._files.prefix, "there is none any more"
-    if problems:
-      found = "; ".join(f"{prefix(number)}: {problem}" for number, problem in problems)
+  def _all_damaged(self, problems: Mapping[int, str]) -> str:
+    found = self._list(problems) or "there is none any more"
     return (
-      f"cannot read any checkpoint in {self._files.folder} ({found}). Nothing was changed: bring "
+      f"cannot read any checkpoint in {self._files.folder}: {found}. Nothing was changed: bring "
       "the files back from a copy, or delete this folder to train again from the beginning"
+    )
+
+  def _list(self, problems: Mapping[int, str]) -> str:
+    return ", ".join(
+      f"{self._files.prefix(number)} ({problem})" for number, problem in problems.items()
     )
