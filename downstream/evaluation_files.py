@@ -132,17 +132,16 @@ def require_own_results(folder: str, setup: Setup, task: str) -> None:
   path = os.path.join(folder, "result.json")
   if not os.path.exists(path):
     return
-  old: Any = None
+  content: Any = None
   with contextlib.suppress(OSError, ValueError):
-    old = read_json(path)
-  if not isinstance(old, dict):
+    content = read_json(path)
+  if not isinstance(content, dict):
     line("damaged", f"{path}: written again")
     return
-  names = [old.get(name) for name in ("method", "model", "task")]
-  if names != [setup.method, setup.model, task]:
-    method, model, task = names
+  method, model, old_task = (content.get(name) for name in ("method", "model", "task"))
+  if (method, model, old_task) != (setup.method, setup.model, task):
     raise UserError(
-      f"--output={folder} holds the results of {method} with {model} on {task}: choose another "
+      f"--output={folder} holds the results of {method} with {model} on {old_task}: choose another "
       "folder, or delete it"
     )
 
