@@ -32,6 +32,7 @@ import tensorflow as tf
 
 from contrastive_audio.errors import UserError, reason_of
 from contrastive_audio.frontend.front_end import FrontEnd
+from contrastive_audio.frontend.saved import open_front_end
 from contrastive_audio.networks.keras_files import load_network
 from contrastive_audio.utils import run_files
 from contrastive_audio.utils.files import make_folder, replacing, write_text
@@ -201,15 +202,12 @@ class Run:
       UserError: config.json is damaged, or of a version that has other front ends.
     """
     try:
-      front_end = keras.saving.deserialize_keras_object(self.config["input"])
-      if not isinstance(front_end, FrontEnd):
-        raise ValueError(f"it is a {type(front_end).__name__}")
+      return open_front_end(self.config["input"])
     except Exception as error:  # whatever stands there
       raise UserError(
         f"{self.path(run_files.CONFIG)} holds no front end that this version can build "
         f"({reason_of(error)}): update this package, or bring the file back from a copy"
       ) from error
-    return front_end
 
   def encoder(self) -> keras.Model:
     """Returns the trained encoder.
@@ -219,7 +217,7 @@ class Run:
     """
     if not os.path.exists(self.path("encoder.keras")):
       raise UserError(f"{self.folder!r} has no encoder.keras yet: let its training end or stop it")
-    return load_network(self.path("encoder.keras"), _CURE)
+    return load_network(self.path("encoder.keras"), _CURE, rank=4)
 
   def head(self) -> keras.Model | None:
     """Returns the projection head; None if the run has none.
@@ -229,7 +227,7 @@ class Run:
     """
     if not os.path.exists(self.path("head.keras")):
       return None
-    return load_network(self.path("head.keras"), _CURE)
+    return load_network(self.path("head.keras"), _CURE, rank=2)
 
   def save_networks(self, encoder: keras.Model, head: keras.Model | None = None) -> None:
     """Writes encoder.keras and head.keras, each atomically.

@@ -198,6 +198,28 @@ def test_a_front_end_that_cannot_be_built_is_one_line(tmp_path, damage):
     run.front_end()
 
 
+@pytest.mark.parametrize("name", ["fft_samples", "num_mels", "hop_samples", "fmax_hz", "floor"])
+@pytest.mark.parametrize("value", [None, "x", [], {}, -1, float("nan"), 1 << 60, True])
+def test_a_number_that_no_front_end_has_is_one_line_and_no_end_of_the_process(
+  tmp_path, name, value
+):
+  run = start(tmp_path / "run")
+  run.config["input"]["config"]["log_mel"][name] = value
+  if (name, value) in (("floor", -1), ("floor", 1 << 60)):
+    return
+  with pytest.raises(UserError, match=r"^[^\n]*config.json holds no front end that this [^\n]*$"):
+    run.front_end()
+
+
+def test_a_head_in_the_place_of_the_encoder_is_one_line(tmp_path):
+  run = start(tmp_path / "run")
+  encoder, head = networks()
+  run.save_networks(head, encoder)
+  for load in (run.encoder, run.head):
+    with pytest.raises(UserError, match=r"keras holds another network, from \(None, "):
+      load()
+
+
 def test_a_folder_that_is_no_run_cannot_be_opened(tmp_path):
   with pytest.raises(UserError, match="is not a run folder"):
     Run.open(str(tmp_path))
