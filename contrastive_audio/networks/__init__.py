@@ -6,6 +6,7 @@ pytorch_defaults  weights that start as PyTorch's
 batchnorm         BatchNorm statistics: re-estimated, shared by replicas, kept in float32
 dropout           dropout that does not depend on the number of replicas
 cpu_kernels       faster BatchNorm for some encoders, on CPUs only
+keras_files       networks in .keras files, read with everything verified
 float32_copy      the encoder and head as they are evaluated and exported
 """
 

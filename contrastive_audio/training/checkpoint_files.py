@@ -20,7 +20,6 @@ from typing import Any
 from contrastive_audio.utils.files import (
   UNFINISHED,
   digest_of_file,
-  flush_to_disk,
   make_folder,
   write_text,
 )
@@ -127,13 +126,14 @@ class CheckpointFiles:
     endings = sorted((name.removeprefix(start) for name in names), key=lambda end: end == _INDEX)
     files = {}
     for ending in endings:
-      flush_to_disk(f"{unfinished}.{ending}")
+      _flush(f"{unfinished}.{ending}", os.O_RDWR)
       files[ending] = _describe(f"{unfinished}.{ending}")
     for ending in endings:
       if ending == _INDEX:
         _write_seal(f"{self.prefix(number)}.{_SEAL}", files, notes)
       os.replace(f"{unfinished}.{ending}", f"{self.prefix(number)}.{ending}")
-    _flush_folder(self.folder)
+    with contextlib.suppress(OSError):  # some systems flush no folders
+      _flush(self.folder, os.O_RDONLY)
 
   def keep(self, numbers: Sequence[int]) -> None:
     """Removes the checkpoints before the last of some, except those.
@@ -183,11 +183,10 @@ def _describe(path: str) -> dict[str, Any]:
   return {"bytes": os.path.getsize(path), "sha256": digest_of_file(path)}
 
 
-def _flush_folder(folder: str) -> None:
-  """Makes the names in a folder survive a power cut, where the system can do that."""
-  with contextlib.suppress(OSError):
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-      os.fsync(descriptor)
-    finally:
-      os.close(descriptor)
+def _flush(path: str, flags: int) -> None:
+  """Makes the content of a file, or the names in a folder, survive a power cut."""
+  descriptor = os.open(path, flags)
+  try:
+    os.fsync(descriptor)
+  finally:
+    os.close(descriptor)

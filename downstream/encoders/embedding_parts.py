@@ -4,12 +4,9 @@ Each file, a part, holds about twenty minutes of audio: an Arrow IPC file with a
 number of its clip and its embedding. A call that was killed resumes at the next part.
 """
 
-import contextlib
 import os
-import re
 import zlib
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import filelock
 import numpy as np
@@ -21,12 +18,11 @@ from contrastive_audio.errors import UserError, disk_reason
 from contrastive_audio.store.store import Store
 from contrastive_audio.utils import progress_bar
 from contrastive_audio.utils.cache import cache_folder
-from contrastive_audio.utils.files import make_folder, read_json, replacing, write_json
-from contrastive_audio.utils.words import counted
+from contrastive_audio.utils.files import make_folder, replacing
+from downstream.encoders import parts_plan
 from downstream.encoders.models import Model
 
 PART_S = 1200  # seconds of audio in a part; bounds memory, and what a killed call loses
-_PLAN, _PART = "plan.json", re.compile(r"part-\d+\.arrow")
 
 
 class Embeddings:
@@ -69,7 +65,7 @@ class Embeddings:
     name = f"{model.identity[:16]}-{store.digest[:16]}-{windows}"
     self.folder = folder or os.path.join(cache_folder(), "embeddings", name)
     make_folder(self.folder)
-    self._claim(plan)
+    parts_plan.claim(self.folder, plan)
 
   @property
   def num_parts(self) -> int:
@@ -102,37 +98,6 @@ class Embeddings:
   def of_clips(self) -> np.ndarray:
     """Returns float32 `[n, D]`, the mean over the windows of each clip."""
     return np.concatenate([means for _, means in self.clip_parts()])
-
-  def _claim(self, plan: Mapping[str, Any]) -> None:
-    """Writes what the parts are of, or refuses a folder whose parts are of something else."""
-    path = os.path.join(self.folder, _PLAN)
-    saved = _read_plan(path)
-    if saved is None:
-      with filelock.FileLock(os.path.join(self.folder, "lock")):
-        saved = _read_plan(path)  # somebody else may have come first
-        if saved is None:
-          self._begin_again(path, plan)
-          return
-    if differing := [name for name in plan if saved.get(name) != plan[name]]:
-      raise UserError(
-        f"{self.folder} holds embeddings of another kind ({', '.join(differing)}): choose another "
-        "--output, or delete the folder"
-      )
-
-  def _begin_again(self, path: str, plan: Mapping[str, Any]) -> None:
-    """Writes the plan; parts whose plan is lost are removed, because nobody knows what they are."""
-    parts = [name for name in os.listdir(self.folder) if _PART.fullmatch(name)]
-    if parts:
-      line("damaged", f"{path}: {counted(len(parts), 'part')} embedded again")
-    try:
-      for name in parts:
-        os.remove(os.path.join(self.folder, name))
-      write_json(path, plan)
-    except OSError as error:
-      raise UserError(
-        f"cannot write {path}: {disk_reason(error) or error}. Free some space and run the same "
-        "command again"
-      ) from error
 
   def _make_parts(self, missing: list[int]) -> None:
     num_left = sum(int(self._bounds[number + 1] - self._bounds[number]) for number in missing)
@@ -224,11 +189,3 @@ def _bounds(store: Store) -> np.ndarray:
   numbers = (ends_s // PART_S).astype(np.int64)
   first = np.flatnonzero(np.diff(numbers, prepend=-1))
   return np.unique(np.concatenate([[0], first, [store.num_clips]]))
-
-
-def _read_plan(path: str) -> dict[str, Any] | None:
-  """Returns what the parts beside a file are of; None if it is not there, or damaged."""
-  with contextlib.suppress(OSError, ValueError):
-    if isinstance(content := read_json(path), dict):
-      return content
-  return None
