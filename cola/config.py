@@ -72,6 +72,12 @@ class Config(SystemConfig):
     self.require("short_clips", SHORT_CLIPS)
     self.require("similarity", SIMILARITIES)
 
+  def fixed_steps(self) -> str | None:
+    """Returns why a training cannot go on beyond its last step; None if it can."""
+    if not self.warm_up:
+      return None
+    return f"its learning rate falls to 0 at its last step (warm_up={self.warm_up:g})"
+
   def log_mel(self) -> "LogMel":
     """Returns the configured LogMel layer."""
     from contrastive_audio.frontend.log_mel import LogMel  # late, because it imports TensorFlow

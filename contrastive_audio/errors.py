@@ -44,3 +44,17 @@ def disk_reason(error: BaseException) -> str | None:
   """
   text = str(error).lower()
   return next((reason for reason in _DISK_REASONS if reason in text), None)
+
+
+def reason_of(error: BaseException) -> str:
+  """Returns what an error says, in one line; the name of its class if it says nothing.
+
+  Args:
+    error: any exception.
+
+  Example:
+    >>> reason_of(ValueError("first line\\nsecond line")), reason_of(ValueError())
+    ('first line', 'ValueError')
+  """
+  lines = [line.strip() for line in str(error).splitlines()]
+  return next(filter(None, lines), type(error).__name__)

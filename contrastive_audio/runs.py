@@ -11,7 +11,10 @@ encoder.keras    the trained encoder: log-mels in, embeddings out
 head.keras       the projection head, which only evaluations by its paper need
 saved_model/     the encoder with its front end: waveforms in, embeddings out
 not_finite.json  step and clips of a loss that was not finite, if that ended the run
-lock             keeps two processes from training in the folder
+lock, lock.json  keep two processes from training in the folder, and say which one does
+
+A folder becomes a run with its config.json; before, it holds nothing but a lock. So the same
+command goes on after a kill or a full disk at any moment.
 """
 
 import contextlib
@@ -20,22 +23,27 @@ import os
 import platform
 import shlex
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-import filelock
 import keras
 import numpy as np
 import tensorflow as tf
 
-from contrastive_audio.errors import UserError
+from contrastive_audio.errors import UserError, reason_of
 from contrastive_audio.frontend.front_end import FrontEnd
+from contrastive_audio.frontend.saved import open_front_end
+from contrastive_audio.networks.keras_files import load_network
+from contrastive_audio.utils import run_files
 from contrastive_audio.utils.files import make_folder, replacing, write_text
+from contrastive_audio.utils.json_lines import drop_rows_after, read_rows
+from contrastive_audio.utils.locks import FolderLock
+from contrastive_audio.utils.settings import extended_steps
 
 Scalar = str | int | float | bool | None
 
-# A run is another one if any of these changes; versions and command are only recorded.
-_IDENTITY = ("system", "config", "data")
+_ACTIVITY = "is training this run"  # of whoever holds the lock
+_CURE = "the command that trained the run writes it again from its last checkpoint"
 
 
 class Run:
@@ -53,15 +61,17 @@ class Run:
     (array([10]), array([1.5]))
   """
 
-  def __init__(self, folder: str, config: dict[str, Any]):
+  def __init__(self, folder: str, config: dict[str, Any], lock: FolderLock | None = None):
     """Describes a folder; see `open` and `start_or_resume`.
 
     Args:
       folder: its path.
       config: the content of its config.json.
+      lock: what this process has locked it with, or will; None: a lock of its own.
     """
     self.folder = folder
     self.config = config
+    self._lock = lock or self.lock(folder)
     self._board: Any = None  # TensorBoard's writer, once something is logged
 
   @classmethod
@@ -74,12 +84,16 @@ class Run:
     Raises:
       UserError: the folder is not a run.
     """
-    path = os.path.join(folder, "config.json")
-    try:
-      with open(path, encoding="utf-8") as file:
-        return cls(folder, json.load(file))
-    except (OSError, json.JSONDecodeError) as error:
-      raise UserError(f"{folder!r} is not a run folder: cannot read {path}") from error
+    return cls(folder, run_files.read_config(folder))
+
+  @staticmethod
+  def lock(folder: str) -> FolderLock:
+    """Returns what keeps other processes from training in a folder, once it is held.
+
+    Args:
+      folder: of a run, or of one that will be made.
+    """
+    return FolderLock(folder, _ACTIVITY)
 
   @classmethod
   def start_or_resume(
@@ -91,8 +105,10 @@ class Run:
     front_end: keras.layers.Layer,
     command: str = "train",
     defaults: Mapping[str, Scalar] | None = None,
+    fixed_steps: str | None = None,
+    lock: FolderLock | None = None,
   ) -> "Run":
-    """Creates a run folder, or opens it if it is a run with the same settings.
+    """Creates a run folder, or opens it if it is a run with the same settings, see `settings`.
 
     Args:
       folder: its path.
@@ -102,44 +118,59 @@ class Run:
       front_end: the FrontEnd of the run.
       command: the command of the system that creates the run.
       defaults: defaults of the configuration's fields, for runs of versions that lacked some.
-
-    Returns:
-      The run.
+      fixed_steps: why the number of steps cannot grow; None: it can.
+      lock: `Run.lock(folder)`, if the caller holds it; None: it is held while this looks.
 
     Raises:
-      UserError: the folder is a run with other settings, which the message names, or not a run.
+      UserError: the folder is a run with other settings, or not a run; or another process trains.
     """
     settings = {"system": system, "config": dict(config), "data": dict(data)}
-    if os.path.exists(os.path.join(folder, "config.json")):
-      run = cls.open(folder)
-      run._require_same(settings, defaults or {})
+    if not run_files.has_config(folder):
+      run_files.require_free(folder)
+    make_folder(folder)
+    lock = lock or cls.lock(folder)
+    with lock.held():
+      if run_files.has_config(folder):
+        return cls.resume(folder, settings, defaults, fixed_steps, lock)
+      run_files.clear_up(folder)
+      record = settings | {
+        "input": keras.saving.serialize_keras_object(front_end),
+        "versions": versions(),
+        "command": shlex.join(["python", "-m", f"{system}.{command}", *sys.argv[1:]]),
+      }
+      run = cls(folder, json.loads(json.dumps(record)), lock)
+      run._write_config()
       return run
-    if os.path.isdir(folder) and set(os.listdir(folder)) - {"lock"}:
-      raise UserError(f"{folder!r} holds files but not a run: choose another folder with --run")
-    make_folder(os.path.join(folder, "plots"))
-    record = settings | {
-      "input": keras.saving.serialize_keras_object(front_end),
-      "versions": versions(),
-      "command": shlex.join(["python", "-m", f"{system}.{command}", *sys.argv[1:]]),
-    }
-    text = json.dumps(record, indent=2) + "\n"
-    write_text(os.path.join(folder, "config.json"), text)
-    return cls(folder, json.loads(text))
 
-  def _require_same(self, settings: dict[str, Any], defaults: Mapping[str, Scalar]) -> None:
-    settings = json.loads(json.dumps(settings))
-    old, new = ({key: c.get(key) for key in _IDENTITY} for c in (self.config, settings))
-    if old["system"] != new["system"]:
-      raise UserError(
-        f"{self.folder!r} holds a run of {old['system']}, not of {new['system']}: "
-        "choose another folder with --run"
-      )
-    old["config"] = dict(defaults) | (old["config"] or {})
-    if differences := list(_differences(old, new)):
-      raise UserError(
-        f"{self.folder!r} holds a run with other settings: {'; '.join(differences)}. "
-        "Use its settings to resume it, or another --run"
-      )
+  @classmethod
+  def resume(
+    cls,
+    folder: str,
+    settings: Mapping[str, Any],
+    defaults: Mapping[str, Scalar] | None = None,
+    fixed_steps: str | None = None,
+    lock: FolderLock | None = None,
+  ) -> "Run":
+    """Opens a run if it has some settings; extends it if only their number of steps is larger.
+
+    Args:
+      folder: its path.
+      settings: system, config and data, see `start_or_resume`.
+      defaults: see `start_or_resume`.
+      fixed_steps: see `start_or_resume`.
+      lock: see `start_or_resume`.
+
+    Raises:
+      UserError: the run has other settings.
+    """
+    run, new = cls(folder, run_files.read_config(folder), lock), json.loads(json.dumps(settings))
+    if steps := extended_steps(folder, run.config, new, defaults or {}, fixed_steps):
+      run.config["config"]["steps"] = steps
+      run._write_config()
+    return run
+
+  def _write_config(self) -> None:
+    write_text(self.path(run_files.CONFIG), json.dumps(self.config, indent=2) + "\n")
 
   def path(self, *names: str) -> str:
     """Returns a path inside the folder.
@@ -159,37 +190,44 @@ class Run:
     """Keeps other processes from training in this folder.
 
     Raises:
-      UserError: another process is training in it.
+      UserError: another process is training in it; the message says which one.
     """
-    lock = filelock.FileLock(self.path("lock"))
-    try:
-      lock.acquire(timeout=0)
-    except filelock.Timeout as error:
-      raise UserError(f"another process is training in {self.folder!r}") from error
-    try:
+    with self._lock.held():
       yield
-    finally:
-      lock.release()
 
   def front_end(self) -> FrontEnd:
-    """Returns the front end of this run."""
-    return keras.saving.deserialize_keras_object(self.config["input"])
+    """Returns the front end of this run.
+
+    Raises:
+      UserError: config.json is damaged, or of a version that has other front ends.
+    """
+    try:
+      return open_front_end(self.config["input"])
+    except Exception as error:  # whatever stands there
+      raise UserError(
+        f"{self.path(run_files.CONFIG)} holds no front end that this version can build "
+        f"({reason_of(error)}): update this package, or bring the file back from a copy"
+      ) from error
 
   def encoder(self) -> keras.Model:
     """Returns the trained encoder.
 
     Raises:
-      UserError: the run has none yet.
+      UserError: the run has none yet, or it is damaged.
     """
     if not os.path.exists(self.path("encoder.keras")):
       raise UserError(f"{self.folder!r} has no encoder.keras yet: let its training end or stop it")
-    return keras.saving.load_model(self.path("encoder.keras"), compile=False)
+    return load_network(self.path("encoder.keras"), _CURE, rank=4)
 
   def head(self) -> keras.Model | None:
-    """Returns the projection head; None if the run has none."""
+    """Returns the projection head; None if the run has none.
+
+    Raises:
+      UserError: it is damaged.
+    """
     if not os.path.exists(self.path("head.keras")):
       return None
-    return keras.saving.load_model(self.path("head.keras"), compile=False)
+    return load_network(self.path("head.keras"), _CURE, rank=2)
 
   def save_networks(self, encoder: keras.Model, head: keras.Model | None = None) -> None:
     """Writes encoder.keras and head.keras, each atomically.
@@ -230,23 +268,17 @@ class Run:
     Returns:
       (steps, values); both empty if the metric was never logged.
     """
-    rows = [row for row in self._metric_rows() if name in row]
+    rows = [row for row in read_rows(self.path("metrics.jsonl")).rows if name in row]
     return np.array([row["step"] for row in rows]), np.array([row[name] for row in rows])
 
-  def forget_after(self, step: int) -> None:
+  def forget_after(self, step: int, unfinished: str | None = None) -> None:
     """Drops the metrics of later steps, which a resumed training will repeat.
 
     Args:
       step: the last step whose metrics are kept.
+      unfinished: a metric; its row of that very step, too, will be repeated.
     """
-    lines = [json.dumps(row) for row in self._metric_rows() if row["step"] <= step]
-    write_text(self.path("metrics.jsonl"), "".join(line + "\n" for line in lines))
-
-  def _metric_rows(self) -> list[dict[str, Any]]:
-    if not os.path.exists(self.path("metrics.jsonl")):
-      return []
-    with open(self.path("metrics.jsonl"), encoding="utf-8") as file:
-      return list(_complete_rows(file))
+    drop_rows_after(self.path("metrics.jsonl"), step, unfinished)
 
 
 def versions() -> dict[str, str]:
@@ -262,20 +294,3 @@ def versions() -> dict[str, str]:
     "keras": keras.__version__,
     "numpy": np.__version__,
   }
-
-
-def _complete_rows(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
-  """Parses lines; skips one that a killed process left unfinished."""
-  for line in lines:
-    with contextlib.suppress(json.JSONDecodeError):
-      yield json.loads(line)
-
-
-def _differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> Iterator[str]:
-  for key in sorted(old.keys() | new.keys()):
-    before, after = old.get(key), new.get(key)
-    if isinstance(before, dict) and isinstance(after, dict):
-      yield from _differences(before, after, f"{prefix}{key}.")
-    elif before != after:
-      name = f"{prefix}{key}".removeprefix("config.")
-      yield f"{name} was {before!r} and is now {after!r}"

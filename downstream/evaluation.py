@@ -9,6 +9,7 @@ import tqdm
 
 from contrastive_audio.cli.console import line
 from contrastive_audio.errors import UserError
+from contrastive_audio.utils.stopping import StopRequest
 from downstream.cards.opening import open_task
 from downstream.cards.splits import Split, cut_validation, validation_folds
 from downstream.cards.task_data import TaskData
@@ -148,6 +149,17 @@ def run_evaluation(
     Traceback (most recent call last):
     contrastive_audio.errors.UserError: --model=no/such/run: there is no such folder; ...
   """
+  with StopRequest(in_set_up=True):  # a training keeps its finished epochs
+    _run(request, method_name, make_method, show_embeddings, writes)
+
+
+def _run(
+  request: EvaluationRequest,
+  method_name: str,
+  make_method: MakeMethod,
+  show_embeddings: bool,
+  writes: bool,
+) -> None:
   model = open_model(request.model, request.seed)
   data = open_task(request.task, request.location, model.sample_rate_hz)
   _print_task(data, request.seed)

@@ -1,7 +1,7 @@
 """The result of an evaluation, and its files: result.json, predictions.csv and plots."""
 
+import contextlib
 import dataclasses
-import json
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +10,7 @@ import numpy as np
 
 from contrastive_audio.cli.console import line
 from contrastive_audio.errors import UserError
-from contrastive_audio.utils.files import make_folder, write_json
+from contrastive_audio.utils.files import make_folder, read_json, write_json
 from contrastive_audio.utils.spreadsheets import write_csv
 from downstream import plots
 from downstream.cards.task_data import TaskData
@@ -132,13 +132,16 @@ def require_own_results(folder: str, setup: Setup, task: str) -> None:
   path = os.path.join(folder, "result.json")
   if not os.path.exists(path):
     return
-  with open(path, encoding="utf-8") as file:
-    old = json.load(file)
-  names = [old.get(name) for name in ("method", "model", "task")]
-  if names != [setup.method, setup.model, task]:
-    method, model, task = names
+  content: Any = None
+  with contextlib.suppress(OSError, ValueError):
+    content = read_json(path)
+  if not isinstance(content, dict):
+    line("damaged", f"{path}: written again")
+    return
+  method, model, old_task = (content.get(name) for name in ("method", "model", "task"))
+  if (method, model, old_task) != (setup.method, setup.model, task):
     raise UserError(
-      f"--output={folder} holds the results of {method} with {model} on {task}: choose another "
+      f"--output={folder} holds the results of {method} with {model} on {old_task}: choose another "
       "folder, or delete it"
     )
 

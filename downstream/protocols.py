@@ -7,12 +7,11 @@ paper           the protocol of the paper whose system the model is of
 """
 
 import dataclasses
-import json
-import os
 from collections.abc import Mapping
 from typing import Any
 
 from contrastive_audio.errors import UserError
+from contrastive_audio.utils import run_files
 from downstream.choices import METRICS, RANDOM
 
 OPTIMIZERS = ("adam", "sgd")
@@ -169,18 +168,14 @@ def resolve(name: str, model: str) -> str:
     model: as `--model` takes it.
 
   Raises:
-    UserError: the configuration of the run cannot be read.
+    UserError: the configuration of the run is damaged.
 
   Example:
     >>> resolve("paper", "random:efficientnet_b0"), resolve("cached", "runs/mine")
     ('cola', 'cached')
   """
-  path = os.path.join(model.removeprefix(RANDOM), "config.json")
-  if name != PAPER or not os.path.exists(path):
+  folder = model.removeprefix(RANDOM)
+  if name != PAPER or not run_files.has_config(folder):
     return "cola" if name == PAPER else name
-  try:
-    with open(path, encoding="utf-8") as file:
-      system = json.load(file)["system"]
-  except (OSError, ValueError, KeyError, TypeError) as error:
-    raise UserError(f"--model={model}: cannot read {path}") from error
+  system = run_files.read_config(folder)["system"]
   return system if system in LINEAR else "cola"

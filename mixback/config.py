@@ -91,6 +91,15 @@ class Config(SystemConfig):
     if self.mix == "batch" and self.batch_size < 3:
       raise UserError("mix=batch needs two other clips for each: pass --batch_size=3 or more")
 
+  def fixed_steps(self) -> str | None:
+    """Returns why a training cannot go on beyond its last step; None if it can."""
+    if self.optimizer == "adam":
+      return "its learning rate falls to 0 at its last step (optimizer=adam)"
+    if min(self.first_drop, self.second_drop) >= 1:
+      return None
+    drops = f"{100 * self.first_drop:g} % and {100 * self.second_drop:g} %"
+    return f"its learning rate drops after {drops} of its steps"
+
   def log_mel(self) -> "LogMel":
     """Returns the configured LogMel layer."""
     from contrastive_audio.frontend.log_mel import LogMel  # late, because it imports TensorFlow

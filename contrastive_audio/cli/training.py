@@ -2,11 +2,10 @@
 
 import contextlib
 import dataclasses
-import functools
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from contrastive_audio.cli import report
@@ -16,6 +15,10 @@ from contrastive_audio.cli.open_data import ChosenData, Listing
 from contrastive_audio.cli.training_flags import TrainingRequest
 from contrastive_audio.configuration import Recipe, configure
 from contrastive_audio.errors import UserError
+from contrastive_audio.utils import run_files
+from contrastive_audio.utils.files import make_folder
+from contrastive_audio.utils.locks import FolderLock
+from contrastive_audio.utils.stopping import StopRequest
 from contrastive_audio.views.system_config import SystemConfig
 
 if TYPE_CHECKING:
@@ -60,6 +63,7 @@ def train_system(system: System, request: TrainingRequest) -> None:
 
   Raises:
     UserError: what the user can fix, in one line.
+    SystemExit: a signal stopped the training, which is saved: code 130 after Ctrl-C.
 
   Example:
     >>> from contrastive_audio.cli.open_data import DataChoice, DataLocation
@@ -78,25 +82,62 @@ def train_system(system: System, request: TrainingRequest) -> None:
       listing = data.listing()
     print(json.dumps(resolve(system, request, listing), indent=2))
     return
-  start_tensorflow()
-  from contrastive_audio.distributed.hosts import join_hosts
+  with StopRequest(in_set_up=True) as stop:
+    start_tensorflow()
+    from contrastive_audio.distributed.hosts import join_hosts
+
+    with join_hosts(request.strategy) as hosts:
+      store = data.store()
+      judged = _labelled_store(monitored) if monitored else store
+      _train(system, request, store, judged, hosts, stop)
+  if stop.requested:
+    sys.exit(stop.exit_code)
+
+
+def _train(
+  system: System,
+  request: TrainingRequest,
+  store: "Store",
+  judged: "Store",
+  hosts: "Hosts",
+  stop: StopRequest,
+) -> None:
+  """Creates or resumes a run, trains, and prints the result."""
   from contrastive_audio.networks.float32_copy import Float32Networks
   from contrastive_audio.training import pretraining
 
   build_model, make_monitor = system.load()
-  with join_hosts(request.strategy) as hosts:
-    store = data.store()
-    judged = _labelled_store(monitored) if monitored else store
-    recipe, config = _plan(system, request, store.num_clips)
-    pairs = config.pairs(store)
+  recipe, config = _plan(system, request, store.num_clips)
+  pairs = config.pairs(store)
+  hosts.require_shares(config.batch_size)
+  with _locked(run_folder(system.name, request), hosts) as lock:
     config = with_statistics(config, store, run_folder(system.name, request))
-    run = _start_or_resume(system.name, recipe, config, store, request, hosts)
+    run = _start_or_resume(system.name, recipe, config, store, request, hosts, lock)
     model = pretraining.build(build_model, config, hosts)
     networks = Float32Networks(model)
     monitor = make_monitor(run, judged, config.front_end(), networks)
     report.print_monitor(monitor, request.monitor)
     training = pretraining.Pretraining(run, config, pairs, model, networks, [monitor], hosts)
-    report.print_outcome(run, training.train(), config, store, model)
+    outcome = training.train(stop)
+    report.print_outcome(run, outcome, config, store, model)
+    if not outcome.finished:  # the signal may have come to another host
+      stop.requested = True
+
+
+@contextlib.contextmanager
+def _locked(folder: str, hosts: "Hosts") -> Iterator[FolderLock]:
+  """Lets nobody else train in a folder; of several hosts, the chief keeps the others out."""
+  from contrastive_audio.runs import Run
+
+  lock = Run.lock(folder)
+  if not hosts.is_chief:
+    yield lock
+    return
+  if not run_files.has_config(folder):
+    run_files.require_free(folder)
+  make_folder(folder)
+  with lock.held():
+    yield lock
 
 
 def _labelled_store(data: ChosenData) -> "Store":
@@ -174,6 +215,9 @@ def with_statistics(config: SystemConfig, store: "Store", folder: str) -> System
   if os.path.exists(os.path.join(folder, "config.json")):
     kept = Run.open(folder).config["config"]
     mean, std = kept.get("mean"), kept.get("std")
+    if not all(isinstance(value, (int, float)) for value in (mean, std)):
+      # The settings differ, and which of them do is for the run to say.
+      mean, std = None, None
   else:
     mean, std = log_mel_statistics(store, config.front_end())
     line("statistics", f"mean {mean:.3f}, standard deviation {std:.3f} of the log-mels")
@@ -187,23 +231,25 @@ def _start_or_resume(
   store: "Store",
   request: TrainingRequest,
   hosts: "Hosts",
+  lock: FolderLock,
 ) -> "Run":
   """Creates or opens the run folder; the other hosts wait for the chief's."""
   from contrastive_audio.runs import Run
 
-  hosts.require_shares(config.batch_size)
-  open_run = functools.partial(
-    Run.start_or_resume,
-    run_folder(system, request),
-    system,
-    config=dataclasses.asdict(config) | {"recipe": recipe},
-    data={"clips": store.num_clips, "digest": store.digest},
-    front_end=config.front_end(),
-    defaults=dataclasses.asdict(type(config)()),
-  )
-  opened = open_run() if hosts.is_chief else None
+  folder, fixed_steps = run_folder(system, request), config.fixed_steps()
+  fields = dataclasses.asdict(config) | {"recipe": recipe}
+  data: dict[str, Any] = {"clips": store.num_clips, "digest": store.digest}
+  defaults = dataclasses.asdict(type(config)())
+  if hosts.is_chief:
+    front_end = config.front_end()
+    run = Run.start_or_resume(
+      folder, system, fields, data, front_end, "train", defaults, fixed_steps, lock
+    )
+    hosts.wait()
+    return run
   hosts.wait()
-  return opened or open_run()
+  settings = {"system": system, "config": fields, "data": data}
+  return Run.resume(folder, settings, defaults, fixed_steps, lock)
 
 
 def run_folder(system: str, request: TrainingRequest) -> str:

@@ -7,6 +7,7 @@ batchnorm         BatchNorm statistics: re-estimated, shared by replicas, kept i
 dropout           dropout that does not depend on the number of replicas
 cpu_kernels       faster BatchNorm for some encoders, on CPUs only
 plain_keras       refuses code in networks of others
+keras_files       networks in .keras files, read with everything verified
 float32_copy      the encoder and head as they are evaluated and exported
 """
 

@@ -7,5 +7,7 @@ pretraining    a run: trains, monitors, saves, resumes exactly, exports
 callbacks      what happens between two steps
 recording      what is logged
 checkpoints    all variables of a training
+verified_checkpoints  the newest whole one of two wins; fine-tuning uses it, too
+checkpoint_files      their files, sealed with checksums
 plots          figures of a run
 """

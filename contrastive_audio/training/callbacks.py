@@ -1,16 +1,14 @@
 """What happens between two steps: counting, guarding, stopping; see also recording.py."""
 
-import json
 import math
-import signal
 from collections.abc import Callable, Mapping
-from types import FrameType, TracebackType
-from typing import Any
 
 import keras
 
 from contrastive_audio.errors import UserError
 from contrastive_audio.runs import Run
+from contrastive_audio.utils.files import write_json
+from contrastive_audio.utils.stopping import StopRequest
 from contrastive_audio.views.excerpts import ExcerptPairs
 
 _SHOWN_CLIPS = 64  # in the message about a loss that is not finite
@@ -106,8 +104,7 @@ class FiniteGuard(keras.callbacks.Callback):
     if self._writes:
       report = {"step": step, "learning_rate": learning_rate, "clip_ids": clip_ids}
       report["clips"] = self._pairs.store.keys(clip_ids)
-      with open(path, "w", encoding="utf-8") as file:
-        json.dump(report, file, indent=1)
+      write_json(path, report)
     shown = ", ".join(map(str, clip_ids[:_SHOWN_CLIPS])) + ", ..." * (len(clip_ids) > _SHOWN_CLIPS)
     raise UserError(
       f"step {step}: loss {loss:g}, gradient norm {gradient_norm:g}, learning rate "
@@ -119,43 +116,6 @@ class FiniteGuard(keras.callbacks.Callback):
     """Whether loss scaling skips the step and halves its scale: in float16 some steps overflow."""
     scale = getattr(self.model.optimizer, "dynamic_scale", None)
     return scale is not None and float(scale.value.numpy()) >= 1
-
-
-class StopRequest:
-  """Turns a first Ctrl-C or SIGTERM into a request to stop after the step; a second interrupts.
-
-  Attributes:
-    requested: whether there was a signal.
-
-  Example:
-    >>> with StopRequest() as stop:
-    ...   signal.raise_signal(signal.SIGINT)  # Ctrl-C
-    >>> stop.requested
-    True
-  """
-
-  def __init__(self) -> None:
-    self.requested = False
-    self._previous: dict[signal.Signals, Any] = {}
-
-  def __enter__(self) -> "StopRequest":
-    for number in (signal.SIGINT, signal.SIGTERM):
-      self._previous[number] = signal.signal(number, self._handle)
-    return self
-
-  def __exit__(
-    self,
-    kind: type[BaseException] | None,
-    error: BaseException | None,
-    traceback: TracebackType | None,
-  ) -> None:
-    for number, handler in self._previous.items():
-      signal.signal(number, handler)
-
-  def _handle(self, number: int, frame: FrameType | None) -> None:
-    if self.requested:
-      raise KeyboardInterrupt
-    self.requested = True
 
 
 class Stopper(keras.callbacks.Callback):

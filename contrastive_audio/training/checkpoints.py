@@ -1,14 +1,24 @@
 """The checkpoints of a training: all variables, so that it resumes exactly."""
 
+import os
+from collections.abc import Mapping, Sequence
+
 import keras
 import tensorflow as tf
 
-from contrastive_audio.errors import UserError, disk_reason
+from contrastive_audio.errors import UserError, disk_reason, reason_of
 from contrastive_audio.runs import Run
+from contrastive_audio.training.verified_checkpoints import VerifiedCheckpoints
+from contrastive_audio.utils.json_lines import read_rows
+
+Window = Mapping[str, Sequence[float]]  # metric -> its values since the last row, see recording
 
 
 class Checkpoints:
   """Saves and restores all variables of a training: weights, optimizer slots and step.
+
+  Attributes:
+    window: values of the metrics that were saved with the checkpoint that was restored.
 
   Example:
     >>> layer = keras.layers.Identity()
@@ -18,9 +28,9 @@ class Checkpoints:
     >>> checkpoints = Checkpoints(run, model)
     >>> checkpoints.restore()  # there is none
     0
-    >>> checkpoints.save(step=5)
-    >>> checkpoints.restore()
-    5
+    >>> checkpoints.save(step=5, window={"loss": [0.5]})
+    >>> checkpoints.restore(), checkpoints.window
+    (5, {'loss': [0.5]})
   """
 
   def __init__(self, run: Run, model: keras.Model):
@@ -31,48 +41,69 @@ class Checkpoints:
       model: compiled, with a built optimizer.
     """
     variables = [*model.variables, *model.optimizer.variables]
-    self._checkpoint = tf.train.Checkpoint(variables=[v.value for v in variables])
-    self._manager = tf.train.CheckpointManager(
-      self._checkpoint, run.path("checkpoints"), max_to_keep=2, checkpoint_name="step"
-    )
+    checkpoint = tf.train.Checkpoint(variables=[v.value for v in variables])
+    self._checkpoints = VerifiedCheckpoints(checkpoint, run.path("checkpoints"), "step")
+    self.window: Window = {}
 
   def restore(self) -> int:
-    """Restores the newest checkpoint.
+    """Restores the newest checkpoint that is whole.
 
     Returns:
       Its step; 0 if there is no checkpoint.
 
     Raises:
-      UserError: the checkpoint cannot be read.
+      UserError: there are checkpoints, and none of them is whole.
     """
-    latest = self._manager.latest_checkpoint
-    if not latest:
+    restored = self._checkpoints.restore()
+    if restored is None:
       return 0
-    try:
-      self._checkpoint.restore(latest).assert_consumed()
-    except (tf.errors.OpError, AssertionError, ValueError) as error:
-      raise UserError(
-        f"cannot read the checkpoint {latest}: {str(error).splitlines()[0]}. To resume from the "
-        "one before, delete its files and its lines in the file 'checkpoint' beside it"
-      ) from error
+    self.window = restored.notes.get("window", {})
     # The optimizer does not count the steps that loss scaling skips.
-    return int(latest.rsplit("-", 1)[1])
+    return restored.number
 
-  def save(self, step: int) -> None:
+  def save(self, step: int, window: Window | None = None) -> None:
     """Saves the state after a step, unless it is saved already.
 
     Args:
       step: number of the last finished step.
+      window: values of the metrics since the last row that was logged.
 
     Raises:
       UserError: the checkpoint cannot be written.
     """
-    if self._manager.latest_checkpoint and self._manager.latest_checkpoint.endswith(f"-{step}"):
-      return
     try:
-      self._manager.save(checkpoint_number=step)
+      self._checkpoints.save(step, {"window": window or {}})
     except (tf.errors.OpError, OSError) as error:
       raise UserError(
-        f"cannot save the checkpoint of step {step}: {disk_reason(error) or error}. The one before "
-        "it is kept: free some space and run the same command again"
+        f"cannot save the checkpoint of step {step}: {disk_reason(error) or reason_of(error)}. "
+        "The one before it is kept: free some space and run the same command again"
       ) from error
+
+
+def require_untrained(run: Run, checkpoint_every: int) -> None:
+  """Refuses to begin at step 0 where a training has lost its checkpoints.
+
+  Args:
+    run: a run folder without checkpoints.
+    checkpoint_every: steps between checkpoints; after more there has been one.
+
+  Raises:
+    UserError: it was trained further than that, or to its end.
+
+  Example:
+    >>> layer = keras.layers.Identity()
+    >>> run = Run.start_or_resume("run", "cola", config={}, data={}, front_end=layer)
+    >>> run.log(10, {"loss": 1.5})
+    >>> require_untrained(run, checkpoint_every=10)  # killed before the first was written
+    >>> require_untrained(run, checkpoint_every=5)
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: 'run' was trained to step 10 or later, but ...
+  """
+  rows = read_rows(run.path("metrics.jsonl")).rows
+  logged = max((row["step"] for row in rows), default=0)
+  if logged > checkpoint_every or os.path.exists(run.path("encoder.keras")):
+    raise UserError(
+      f"{run.folder!r} was trained to step {logged} or later, but {run.path('checkpoints')} has no "
+      "checkpoint any more. Nothing was changed: bring that folder back from a copy, or choose "
+      "another --run to train from the beginning"
+    )

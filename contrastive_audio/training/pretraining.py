@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 
 import keras
 import tensorflow as tf
-import tqdm
 
 from contrastive_audio.configuration import AnyConfig
 from contrastive_audio.distributed.hosts import Hosts
@@ -24,10 +23,11 @@ from contrastive_audio.networks.float32_copy import Float32Networks
 from contrastive_audio.runs import Run
 from contrastive_audio.store import left_out
 from contrastive_audio.training import callbacks, plots
-from contrastive_audio.training.checkpoints import Checkpoints
+from contrastive_audio.training.checkpoints import Checkpoints, require_untrained
 from contrastive_audio.training.contrastive import ContrastiveModel, step_seed
 from contrastive_audio.training.recording import DataClock, Recorder
-from contrastive_audio.utils import progress_bar
+from contrastive_audio.utils import progress_bar, run_files
+from contrastive_audio.utils.stopping import StopRequest
 from contrastive_audio.views.excerpts import ExcerptPairs, map_in_order
 from contrastive_audio.views.system_config import SystemConfig
 
@@ -142,19 +142,25 @@ class Pretraining:
     self._monitors: list[Monitor] = [*monitors, health]
     self._checkpoints = Checkpoints(run, model)
 
-  def train(self) -> Outcome:
+  def train(self, stop: StopRequest | None = None) -> Outcome:
     """Trains from where the run stopped to its last step.
+
+    Args:
+      stop: hears signals already; None: they are heard while this trains.
 
     Returns:
       The step that was reached.
 
     Raises:
-      UserError: the loss is not finite, another process trains in the run, the disk is full, or a
-        checkpoint cannot be read.
+      UserError: the loss is not finite, another process trains in the run, the disk is full, or no
+        checkpoint can be read.
+      KeyboardInterrupt: a signal before the first step was done, or a second one.
     """
     lock = self._run.locked() if self._hosts.is_chief else contextlib.nullcontext()
-    with lock, callbacks.StopRequest() as stop:
-      first_step = self._checkpoints.restore()
+    with lock, contextlib.nullcontext(stop) if stop else StopRequest() as stop:
+      # Several hosts stop together: one that ended at once would take the others with it.
+      stop.in_set_up = self._hosts.count == 1
+      first_step = self._restore()
       if self._hosts.is_chief:
         self._begin(first_step)
       step = self._fit(first_step, stop)
@@ -163,11 +169,26 @@ class Pretraining:
       self._hosts.wait()
     return Outcome(step, finished=step >= self._config.num_steps)
 
+  def _restore(self) -> int:
+    """Restores the newest whole checkpoint; returns its step, 0 if nothing has been trained."""
+    step = self._checkpoints.restore()
+    if self._hosts.is_chief and not step:
+      require_untrained(self._run, self._config.checkpoint_every)
+    if (chosen := int(self._hosts.broadcast_from_chief(step))) != step:
+      raise UserError(
+        f"the first host goes on from step {chosen}, and this one would from {step}: "
+        f"{self._run.folder!r} has to be the same folder for all hosts"
+      )
+    return step
+
   def _begin(self, first_step: int) -> None:
     """Brings the run folder to the state of a step, and evaluates the untrained encoder."""
     run = self._run
+    run_files.clear_up(run.folder)
     left_out.copy(self._pairs.store.folders, run.folder)
-    run.forget_after(first_step)
+    # The row of a training that stopped between two rows belongs to the next one.
+    goes_on = first_step < self._config.num_steps and self._checkpoints.window
+    run.forget_after(first_step, unfinished="loss" if goes_on else None)
     if not os.path.exists(run.path("plots", "pairs.png")):
       seed = step_seed(self._config.seed, 0)
       plots.draw_pairs(
@@ -179,51 +200,55 @@ class Pretraining:
   def _check(self, step: int) -> None:
     """Evaluates the encoder as it is after a step."""
     self._networks.refresh()
-    self._run_monitors(step)
-
-  def _run_monitors(self, step: int) -> None:
     for monitor in self._monitors:
       monitor.check(step)
 
-  def _fit(self, first_step: int, stop: callbacks.StopRequest) -> int:
-    """Runs the remaining steps; returns the number of the last finished one."""
+  def _fit(self, first_step: int, stop: StopRequest) -> int:
+    """Runs the remaining steps, and saves the last one; returns its number."""
     num_steps = self._config.num_steps
     if first_step >= num_steps:
       return first_step
     counter, clock = callbacks.StepCounter(first_step), DataClock()
+    is_chief = self._hosts.is_chief
     batches = self._hosts.batches(
       lambda number, count: self._batches(first_step, (number, count), clock)
     )
-    is_chief = self._hosts.is_chief
     with progress_bar.make(
       num_steps, "training", "step", initial=first_step, shown=is_chief
     ) as bar:
+      recorder = Recorder(
+        self._run, counter, clock, self._config.batch_size, bar, self._checkpoints.window
+      )
       self._model.fit(
         batches,
         epochs=1,
         steps_per_epoch=num_steps - first_step,
         verbose=0,
         shuffle=False,  # the dataset defines the order
-        callbacks=self._callbacks(counter, clock, bar, stop),
+        callbacks=self._callbacks(counter, recorder, stop),
       )
+    if is_chief:
+      self._checkpoints.save(counter.step, recorder.window)
     return counter.step
 
   def _callbacks(
-    self,
-    counter: callbacks.StepCounter,
-    clock: DataClock,
-    bar: tqdm.tqdm,
-    stop: callbacks.StopRequest,
+    self, counter: callbacks.StepCounter, recorder: Recorder, stop: StopRequest
   ) -> list[keras.callbacks.Callback]:
     config, is_chief = self._config, self._hosts.is_chief
+
+    def save(step: int) -> None:
+      self._checkpoints.save(step, recorder.window)
+
     guard = callbacks.FiniteGuard(self._run, counter, self._pairs, writes=is_chief)
     chief_callbacks = [
-      Recorder(self._run, counter, clock, config.batch_size, bar),
+      recorder,
       callbacks.Every(config.monitor_every, counter, self._check_before_the_end),
-      # After everything that logs.
-      callbacks.Every(config.checkpoint_every, counter, self._checkpoints.save),
+      callbacks.Every(config.checkpoint_every, counter, save),  # after everything that logs
     ]
-    return [counter, guard, *(chief_callbacks if is_chief else ()), callbacks.Stopper(stop)]
+    # From the first step on there is something to save before an end.
+    heard = callbacks.Every(1, counter, stop.leave_set_up)
+    stopper = callbacks.Stopper(stop)
+    return [counter, heard, guard, *(chief_callbacks if is_chief else ()), stopper]
 
   def _check_before_the_end(self, step: int) -> None:
     """Evaluates the encoder, but leaves the last evaluation, of what is exported, to the end."""
@@ -244,16 +269,15 @@ class Pretraining:
     return self._model.views(excerpts, step_seed(self._config.seed, step))
 
   def _conclude(self, step: int) -> None:
-    """Saves after the last step of this call, and exports after the last step of the training."""
+    """Saves the networks, and exports after the last step of the training."""
     run, encoder = self._run, self._networks.encoder
-    # Before the statistics change: a resume continues with those of training.
-    self._checkpoints.save(step)
-    self._networks.refresh()
+    self._networks.refresh()  # the statistics change, and a resume goes on with those of training
     if self._config.reestimate_batches:
       batchnorm.reestimate(encoder, self._clean_batches())
     run.save_networks(encoder, self._networks.head)
     if step >= self._config.num_steps:
-      self._run_monitors(step)
+      for monitor in self._monitors:
+        monitor.check(step)
       export_saved_model(self._front_end, encoder, run.saved_model)
     plots.draw_curves(run)
 

@@ -12,6 +12,7 @@ import tqdm
 
 from contrastive_audio.runs import Run
 from contrastive_audio.training.callbacks import StepCounter
+from contrastive_audio.training.checkpoints import Window
 
 LOG_EVERY = 10  # steps
 
@@ -79,7 +80,13 @@ class Recorder(keras.callbacks.Callback):
   """
 
   def __init__(
-    self, run: Run, counter: StepCounter, clock: DataClock, batch_size: int, bar: tqdm.tqdm
+    self,
+    run: Run,
+    counter: StepCounter,
+    clock: DataClock,
+    batch_size: int,
+    bar: tqdm.tqdm,
+    window: Window | None = None,
   ):
     """Prepares the record.
 
@@ -89,13 +96,20 @@ class Recorder(keras.callbacks.Callback):
       clock: stamps the batches.
       batch_size: pairs of a step.
       bar: shows some of the numbers.
+      window: of a Recorder that stopped after the last finished step.
     """
     super().__init__()
     self._run, self._counter, self._clock, self._bar = run, counter, clock, bar
     self._batch_size = batch_size
     self._window: dict[str, list[float]] = collections.defaultdict(list)
+    self._window |= {name: list(values) for name, values in (window or {}).items()}
     self._last_end_s: float | None = None
     self._begin_s = time.perf_counter()
+
+  @property
+  def window(self) -> Window:
+    """The values of the metrics since the last row of LOG_EVERY steps."""
+    return {name: list(map(float, values)) for name, values in self._window.items()}
 
   def on_train_batch_begin(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
     self._begin_s = time.perf_counter()
@@ -113,21 +127,23 @@ class Recorder(keras.callbacks.Callback):
     self._bar.update()
     if self._counter.step % LOG_EVERY == 0:
       self._write()
+      self._window.clear()
 
   def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
+    # What is left stays in the window: if the training goes on, it belongs to the next row.
     self._write()
 
   def _write(self) -> None:
     if not self._window:
       return
-    steps_s, waits_s = self._window.pop("step_s", []), self._window.pop("waited_s", [])
-    means = {name: _mean_of_finite(values) for name, values in self._window.items()}
-    if skipped := sum(not math.isfinite(norm) for norm in self._window["gradient_norm"]):
+    window = dict(self._window)
+    steps_s, waits_s = window.pop("step_s", []), window.pop("waited_s", [])
+    means = {name: _mean_of_finite(values) for name, values in window.items()}
+    if skipped := sum(not math.isfinite(norm) for norm in window["gradient_norm"]):
       means["steps_left_out"] = skipped
     if steps_s:
       means["pairs_per_s"] = self._batch_size * len(steps_s) / sum(steps_s)
       means["data_wait_share"] = min(1.0, sum(waits_s) / sum(steps_s))
-    self._window.clear()
     self._run.log(self._counter.step, means)
     self._bar.set_postfix(
       loss=f"{means['loss']:.3f}",

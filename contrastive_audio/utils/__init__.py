@@ -1,6 +1,11 @@
 """Helpers that know nothing about sound.
 
 files           files that are written atomically, folders, JSON
+locks           a folder in which one process works at a time
+stopping        Ctrl-C and SIGTERM: heard, answered at once, obeyed in good order
+json_lines      files with a JSON object per line, whatever they hold
+run_files       what stands in a run folder, whole or half made
+settings        how the settings of a run differ, and which extend it
 cache           the folder for data that can be rebuilt
 progress_bar    one look for all progress bars
 quiet           keeps native libraries from writing to the terminal

@@ -52,6 +52,10 @@ class SystemConfig(AugmentConfig):
     self.require_positive("temperature")
     self.require_between(0, 1, "batchnorm_momentum", "warm_up")
 
+  def fixed_steps(self) -> str | None:
+    """Returns why a training cannot go on beyond its last step; None if it can."""
+    return None
+
   def log_mel(self) -> "LogMel":
     """Returns the log-mel layer."""
     raise NotImplementedError

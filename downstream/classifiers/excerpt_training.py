@@ -7,6 +7,7 @@ resuming needs.
 Letters: n clips, B clips of a batch, N samples of an excerpt, C classes.
 """
 
+import contextlib
 import itertools
 import math
 from collections.abc import Iterator, Sequence
@@ -28,7 +29,7 @@ from downstream.classifiers import logistic
 from downstream.classifiers.classifier import Classifier
 from downstream.classifiers.gradient_step import GradientStep
 from downstream.classifiers.scores import score
-from downstream.classifiers.training_state import TrainingState, claim_folder, training_identity
+from downstream.classifiers.training_state import TrainingState, claimed_folder, training_identity
 from downstream.encoders.models import Model
 from downstream.protocols import Options
 
@@ -81,16 +82,15 @@ def train(
   classifier = Classifier(front_end, encoder, targets.shape[1], options, hosts)
   step = GradientStep(classifier, front_end, options, hosts, pairs.steps_per_epoch)
   state = TrainingState(classifier, step.optimizer, options, hosts.is_chief)
-  if folder:
-    if hosts.is_chief:
-      identity = training_identity(model, store, train_ids, targets, options, validation_ids)
-      claim_folder(folder, identity)
-    hosts.wait()
-    state.restore_and_keep_in(folder)
-  validation = _Validation(classifier, store, validation_ids, targets, options, hosts)
-  if options.start == "linear" and not classifier.epochs:
-    _start_from_linear(classifier, store, train_ids, targets, options.inverse_strength)
-  _run_epochs(step, state, pairs, targets[train_ids], validation, hosts)
+  identity = training_identity(model, store, train_ids, targets, options, validation_ids)
+  with claimed_folder(folder, identity) if folder and hosts.is_chief else contextlib.nullcontext():
+    if folder:
+      hosts.wait()
+      state.restore_and_keep_in(folder)
+    validation = _Validation(classifier, store, validation_ids, targets, options, hosts)
+    if options.start == "linear" and not classifier.epochs:
+      _start_from_linear(classifier, store, train_ids, targets, options.inverse_strength)
+    _run_epochs(step, state, pairs, targets[train_ids], validation, hosts)
   state.conclude()
   return classifier
 

@@ -1,23 +1,28 @@
 """The state of a classifier's training, saved after each epoch: the same call resumes."""
 
+import contextlib
 import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from contrastive_audio.errors import UserError, disk_reason
+from contrastive_audio.errors import UserError, disk_reason, reason_of
 from contrastive_audio.store.store import Store
+from contrastive_audio.training.checkpoint_files import CheckpointFiles
+from contrastive_audio.training.verified_checkpoints import VerifiedCheckpoints
 from contrastive_audio.utils.files import make_folder, read_json, write_json
+from contrastive_audio.utils.locks import FolderLock
 from downstream.classifiers.classifier import Classifier
 from downstream.encoders.models import Model
 from downstream.protocols import Options
 
+CHECKPOINT = "epoch"  # name of the checkpoints, before their number
 _IDENTITY = "training.json"
 
 
@@ -63,7 +68,7 @@ class TrainingState:
     self._selects = options.selection != "last"
     self._best = [tf.Variable(w, trainable=False) for w in self._weights if self._selects]
     self._history = tf.Variable("[]")  # in the checkpoint, so that it fits the weights
-    self._manager: tf.train.CheckpointManager | None = None
+    self._checkpoints: VerifiedCheckpoints | None = None
     self._checkpoint = tf.train.Checkpoint(
       weights=self._weights,
       best=self._best,
@@ -79,28 +84,17 @@ class TrainingState:
     return epochs >= self.options.epochs or (patience is not None and waited >= patience)
 
   def restore_and_keep_in(self, folder: str | os.PathLike) -> None:
-    """Restores the last epoch that was saved in a folder, and saves later ones there.
+    """Restores the last epoch that is whole in a folder, and saves later ones there.
 
     Args:
-      folder: see `claim_folder`.
+      folder: see `claimed_folder`.
 
     Raises:
-      UserError: a checkpoint cannot be read.
+      UserError: there are checkpoints, and none of them is whole.
     """
-    self._manager = tf.train.CheckpointManager(
-      self._checkpoint, folder, max_to_keep=1, checkpoint_name="epoch"
-    )
-    latest = self._manager.latest_checkpoint
-    if not latest:
-      return
-    try:
-      self._checkpoint.restore(latest).assert_consumed()
-    except (tf.errors.OpError, AssertionError, ValueError) as error:
-      raise UserError(
-        f"cannot read the checkpoint {latest}: {str(error).splitlines()[0]}. Delete the folder "
-        f"{folder!r} to train again"
-      ) from error
-    self.classifier.history = json.loads(self._history.numpy())
+    self._checkpoints = VerifiedCheckpoints(self._checkpoint, folder, CHECKPOINT)
+    if self._checkpoints.restore():
+      self.classifier.history = json.loads(self._history.numpy())
 
   def end_epoch(self, row: Mapping[str, float | None]) -> None:
     """Records an epoch that has just been trained, and saves it.
@@ -112,8 +106,8 @@ class TrainingState:
     if self._best_epoch() == self.classifier.epochs:
       for best, weight in zip(self._best, self._weights):
         best.assign(weight)
-    if self._manager and self._writes:
-      self._save(self._manager)
+    if self._checkpoints and self._writes:
+      self._save(self._checkpoints)
 
   def conclude(self) -> None:
     """Gives the classifier the weights of its best epoch; with selection="last", of the last."""
@@ -128,15 +122,15 @@ class TrainingState:
       return len(history)
     return 1 + int(np.argmax([row["validation_score"] for row in history]))
 
-  def _save(self, manager: tf.train.CheckpointManager) -> None:
+  def _save(self, checkpoints: VerifiedCheckpoints) -> None:
     self._history.assign(json.dumps(self.classifier.history))
     epoch = self.classifier.epochs
     try:
-      manager.save(checkpoint_number=epoch)
+      checkpoints.save(epoch)
     except (tf.errors.OpError, OSError) as error:
       raise UserError(
-        f"cannot save epoch {epoch}: {disk_reason(error) or error}. The previous one is kept: "
-        "free some space and run the same command again"
+        f"cannot save epoch {epoch}: {disk_reason(error) or reason_of(error)}. The previous one is "
+        "kept: free some space and run the same command again"
       ) from error
 
 
@@ -186,31 +180,44 @@ def _digest(content: bytes) -> str:
   return hashlib.sha256(content).hexdigest()[:16]
 
 
-def claim_folder(folder: str | os.PathLike, identity: Mapping[str, Any]) -> None:
+@contextlib.contextmanager
+def claimed_folder(folder: str | os.PathLike, identity: Mapping[str, Any]) -> Iterator[None]:
   """Reserves a folder for a training, or refuses it if it belongs to another one.
+
+  No other process trains in it until the block ends.
 
   Args:
     folder: created unless it exists.
     identity: see `training_identity`.
 
   Raises:
-    UserError: the folder belongs to another training, or cannot be read or written.
+    UserError: the folder belongs to another training, or to another process, or it cannot be read
+      or written.
 
   Example:
-    >>> claim_folder("training", {"seed": 0})
-    >>> claim_folder("training", {"seed": 1})
+    >>> for seed in (0, 1):
+    ...   with claimed_folder("training", {"seed": seed}):
+    ...     pass
     Traceback (most recent call last):
     contrastive_audio.errors.UserError: 'training' holds another training: seed was 0 ...
   """
   make_folder(folder)
+  with FolderLock(folder, "is training here").held():
+    _require_identity(os.fspath(folder), identity)
+    yield
+
+
+def _require_identity(folder: str, identity: Mapping[str, Any]) -> None:
   path = os.path.join(folder, _IDENTITY)
-  if not os.path.exists(path):
+  saved = _read_identity(path)
+  if saved is None:
+    if CheckpointFiles(folder, CHECKPOINT).ever_had_one():
+      raise UserError(
+        f"cannot read {path}, which says what the checkpoints beside it are of: delete the folder "
+        "to train again"
+      )
     _write(path, identity)
     return
-  try:
-    saved = read_json(path)
-  except (OSError, json.JSONDecodeError) as error:
-    raise UserError(f"cannot read {path}: delete its folder to train again") from error
   names = [name for name in identity if saved.get(name) != identity[name]]
   if names:
     changes = [f"{name} was {saved.get(name)!r} and is now {identity[name]!r}" for name in names]
@@ -218,6 +225,14 @@ def claim_folder(folder: str | os.PathLike, identity: Mapping[str, Any]) -> None
       f"{folder!r} holds another training: {'; '.join(changes)}. Choose another folder, or delete "
       "this one"
     )
+
+
+def _read_identity(path: str) -> dict[str, Any] | None:
+  """Returns what a folder is of; None if it does not say so, or is damaged."""
+  with contextlib.suppress(OSError, ValueError):
+    if isinstance(content := read_json(path), dict):
+      return content
+  return None
 
 
 def _write(path: str, identity: Mapping[str, Any]) -> None:

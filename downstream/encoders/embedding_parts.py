@@ -4,10 +4,8 @@ Each file, a part, holds about twenty minutes of audio, or one longer clip, see 
 that was killed resumes at the next part.
 """
 
-import json
 import os
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import filelock
 import numpy as np
@@ -21,12 +19,12 @@ from contrastive_audio.frontend.clip_store import stored_clips
 from contrastive_audio.store.store import Store
 from contrastive_audio.utils import progress_bar
 from contrastive_audio.utils.cache import cache_folder
-from contrastive_audio.utils.files import make_folder, read_json, write_json
+from contrastive_audio.utils.files import make_folder
+from downstream.encoders import parts_plan
 from downstream.encoders.models import Model
 from downstream.encoders.part_files import read_part, write_part
 
 PART_S = 1200  # seconds of audio in a part; bounds what a killed call loses
-_PLAN = "plan.json"
 
 
 class Embeddings:
@@ -69,7 +67,7 @@ class Embeddings:
     name = f"{model.identity[:16]}-{store.digest[:16]}-{windows}"
     self.folder = folder or os.path.join(cache_folder(), "embeddings", name)
     make_folder(self.folder)
-    _require_same_plan(plan, os.path.join(self.folder, _PLAN))
+    parts_plan.claim(self.folder, plan)
 
   @property
   def num_parts(self) -> int:
@@ -148,18 +146,3 @@ def _bounds(store: Store) -> np.ndarray:
   numbers = (ends_s // PART_S).astype(np.int64)
   first = np.flatnonzero(np.diff(numbers, prepend=-1))
   return np.unique(np.concatenate([[0], first, [store.num_clips]]))
-
-
-def _require_same_plan(plan: Mapping[str, Any], path: str) -> None:
-  if not os.path.exists(path):
-    write_json(path, plan)
-    return
-  try:
-    saved = read_json(path)
-  except (OSError, json.JSONDecodeError) as error:
-    raise UserError(f"cannot read {path}: delete its folder, it will be rebuilt") from error
-  if differing := [name for name in plan if saved.get(name) != plan[name]]:
-    raise UserError(
-      f"{os.path.dirname(path)} holds embeddings of another kind ({', '.join(differing)}): choose "
-      "another --output, or delete the folder"
-    )

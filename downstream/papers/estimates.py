@@ -2,13 +2,13 @@
 
 import contextlib
 import glob
-import json
 import os
 import statistics
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from contrastive_audio.utils.files import read_json
+from contrastive_audio.utils.json_lines import read_rows
 from contrastive_audio.utils.words import about, counted
 
 
@@ -90,7 +90,7 @@ class Estimates:
     try:
       settings = _read(path)
       kind = _kind(settings)
-    except KeyError:  # damaged
+    except (KeyError, TypeError):  # damaged
       return
     rates = [row["pairs_per_s"] for row in read_metrics(folder) if row.get("pairs_per_s")]
     if rates:
@@ -113,14 +113,7 @@ def read_metrics(folder: str) -> list[dict[str, float]]:
     >>> read_metrics("no/such/run")
     []
   """
-  path = os.path.join(folder, "metrics.jsonl")
-  rows = []
-  if os.path.exists(path):
-    with open(path, encoding="utf-8") as file:
-      for text in file:
-        with contextlib.suppress(json.JSONDecodeError):  # a killed process left it unfinished
-          rows.append(json.loads(text))
-  return rows
+  return read_rows(os.path.join(folder, "metrics.jsonl")).rows
 
 
 def _kind(settings: Mapping[str, Any]) -> str:

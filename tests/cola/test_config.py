@@ -64,3 +64,10 @@ def test_a_recipe_for_small_sets_fits_smaller_ones_and_a_flag_is_taken_as_it_is(
   assert configure("small", {}, 5000).batch_size == RECIPES["small"]["batch_size"].value
   assert configure("small", {"batch_size": 60}, 50).batch_size == 60
   assert configure("paper", {}, 50).batch_size == 1024
+
+
+def test_a_schedule_that_ends_at_the_last_step_fixes_the_number_of_steps():
+  assert Config().fixed_steps() is None
+  assert Config(warm_up=0.1).fixed_steps() == (
+    "its learning rate falls to 0 at its last step (warm_up=0.1)"
+  )

@@ -2,15 +2,18 @@
 
 import csv
 import json
+import signal
 
 import numpy as np
 import pytest
 
 from contrastive_audio.cli.open_data import DataLocation
+from downstream import evaluation
 from downstream.cards.opening import open_task
-from downstream.choices import Condition, TaskChoice
+from downstream.choices import Condition, EvaluationRequest, TaskChoice
 from downstream.encoders import models
 from downstream.evaluation import evaluate
+from downstream.evaluation_files import Setup, require_own_results
 from tests.support import assert_close, command, write_clips
 
 
@@ -164,3 +167,20 @@ def test_results_of_another_method_are_left_alone_and_the_same_are_written_again
   )
   assert (place / "own" / "result.json").read_text() == written
   run("knn", place, *options)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff"])
+def test_a_damaged_result_is_written_again(tmp_path, capsys, content):
+  (tmp_path / "result.json").write_bytes(content)
+  require_own_results(str(tmp_path), Setup("kNN", "runs/mine", identity="3f2a", seed=0), "esc50")
+  assert capsys.readouterr().out == f"damaged    {tmp_path}/result.json: written again\n"
+
+
+def test_a_signal_is_answered_at_once_and_ends_an_evaluation(monkeypatch, capsys):
+  monkeypatch.setattr(evaluation, "open_model", lambda *_: signal.raise_signal(signal.SIGTERM))
+  with pytest.raises(SystemExit) as ended:
+    evaluation.run_evaluation(
+      EvaluationRequest("runs/mine", TaskChoice("esc50")), "kNN", lambda data, model: None
+    )
+  assert ended.value.code == 143
+  assert capsys.readouterr().out == "stopping   the same command goes on from what is saved\n"

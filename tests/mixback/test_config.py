@@ -69,3 +69,9 @@ def test_recipes_and_flags_reach_the_excerpts(clip_store):
   pairs = Config(batch_size=4, positives="separated", separation_frames=7).pairs(clip_store)
   assert (pairs.positives, pairs.separation, pairs.excerpts_per_clip) == ("separated", 7, 2)
   assert Config(batch_size=4, mix="within_clip").pairs(clip_store).excerpts_per_clip == 4
+
+
+def test_a_schedule_that_depends_on_the_last_step_fixes_the_number_of_steps():
+  assert "drops after 65 % and 85 % of its steps" in Config().fixed_steps()
+  assert "falls to 0 at its last step (optimizer=adam)" in Config(optimizer="adam").fixed_steps()
+  assert Config(first_drop=1.0, second_drop=1.0).fixed_steps() is None

@@ -8,6 +8,8 @@ import pytest
 
 from contrastive_audio.errors import UserError
 from downstream.classifiers import excerpt_training
+from downstream.classifiers.training_state import claimed_folder
+from tests import failing_disk
 from tests.downstream.classifiers.tiny_training import (
   ALL,
   Crash,
@@ -110,13 +112,14 @@ def test_a_finished_training_is_read_not_repeated(
   assert_same(results(again), results(finished))
 
 
-def test_only_one_checkpoint_is_kept(model, clip_store, targets, tmp_path):
+def test_the_last_two_checkpoints_are_kept(model, clip_store, targets, tmp_path):
   excerpt_training.train(
     model, clip_store, ALL, targets, options(epochs=3), folder=tmp_path / "new" / "x"
   )
   names = {path.name for path in (tmp_path / "new" / "x").iterdir()}
-  data = "epoch-3.data-00000-of-00001"
-  assert names == {"training.json", "checkpoint", "epoch-3.index", data}
+  endings = ("index", "data-00000-of-00001", "seal")
+  epochs = {f"epoch-{epoch}.{ending}" for epoch in (2, 3) for ending in endings}
+  assert names == {"training.json", "checkpoint", "lock", *epochs}
 
 
 def other_call(name, call):
@@ -165,9 +168,47 @@ def test_a_folder_of_another_training_is_refused_and_the_difference_named(call_o
   assert excerpt_training.train(**call_of_folder).epochs == 1
 
 
-@pytest.mark.parametrize("name", ["training.json", "epoch-2.index"])
-def test_a_damaged_folder_is_one_line(model, clip_store, targets, tmp_path, name):
-  excerpt_training.train(model, clip_store, ALL, targets, options(), folder=str(tmp_path))
-  (tmp_path / name).write_text("nothing useful")
-  with pytest.raises(UserError, match=rf"^cannot read .*{re.escape(str(tmp_path))}.*again$"):
-    excerpt_training.train(model, clip_store, ALL, targets, options(), folder=str(tmp_path))
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(
+  model, clip_store, targets, tmp_path, capsys
+):
+  call = (model, clip_store, ALL, targets, options())
+  trained = excerpt_training.train(*call, folder=str(tmp_path))
+  (tmp_path / "epoch-2.index").write_text("nothing useful")
+  again = excerpt_training.train(*call, folder=str(tmp_path))
+  assert "epoch-2 (epoch-2.index is damaged): going on from epoch 1\n" in capsys.readouterr().out
+  assert again.history == trained.history
+  assert_same(results(again), results(trained))
+
+
+def test_a_damaged_folder_is_one_line(tmp_path):
+  with claimed_folder(tmp_path, {"seed": 0}):
+    pass
+  for content in (b"", b"[]", b"\xff"):  # nothing is trained yet: the same call goes on
+    (tmp_path / "training.json").write_bytes(content)
+    with claimed_folder(tmp_path, {"seed": 0}):
+      assert json.loads((tmp_path / "training.json").read_text()) == {"seed": 0}
+  (tmp_path / "epoch-2.index").touch()
+  (tmp_path / "training.json").write_text("{")
+  line = rf"^cannot read {re.escape(str(tmp_path))}/training.json, which [^\n]*to train again$"
+  with pytest.raises(UserError, match=line), claimed_folder(tmp_path, {"seed": 0}):
+    pass
+
+
+def test_a_folder_is_claimed_after_a_kill_or_a_full_disk_at_any_moment(tmp_path):
+  def claim():
+    with claimed_folder(tmp_path / "state", {"seed": 0}):
+      return json.loads((tmp_path / "state" / "training.json").read_text())
+
+  def check(identity):
+    assert identity == {"seed": 0}
+
+  assert failing_disk.check_that_it_goes_on(tmp_path / "state", claim, check) > 4
+
+
+def test_two_processes_never_train_in_one_folder(tmp_path):
+  with (
+    claimed_folder(tmp_path, {"seed": 0}),
+    pytest.raises(UserError, match=r"another process is training here \(pid \d+, host"),
+    claimed_folder(tmp_path, {"seed": 0}),
+  ):
+    pass

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import types
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from contrastive_audio.exporting import clip_encoder
 from downstream.encoders import embedding_parts, models, part_files
 from downstream.encoders.embedding_parts import Embeddings
 from downstream.encoders.part_files import read_part
+from tests import failing_disk
 from tests.support import assert_close
 
 
@@ -62,9 +64,32 @@ def test_parts_of_another_model_are_refused(model, store, tmp_path):
   Embeddings(model, store, str(tmp_path / "e")).make()
   with pytest.raises(UserError, match="holds embeddings of another kind \\(windows\\)"):
     Embeddings(model, store, str(tmp_path / "e"), windows="frames")
-  (tmp_path / "e" / "plan.json").write_text("{")
-  with pytest.raises(UserError, match="cannot read .*plan.json: delete its folder"):
-    Embeddings(model, store, str(tmp_path / "e"))
+
+
+def test_parts_whose_plan_is_damaged_are_made_again(model, store, tmp_path, capsys):
+  folder = tmp_path / "e"
+  desired = Embeddings(model, store, str(folder)).make().of_clips()
+  for content in (b"", b"{", b"[]", b"\xff"):
+    (folder / "plan.json").write_bytes(content)
+    assert_close(Embeddings(model, store, str(folder)).make().of_clips(), desired, atol=1e-6)
+    assert capsys.readouterr().out == f"damaged    {folder}/plan.json: 1 part embedded again\n"
+
+
+def test_a_kill_or_a_full_disk_at_any_moment_only_costs_a_repetition(store, tmp_path):
+  def window_embedder(windows):
+    return lambda waves: (np.full([1, 3], len(wave), "f") for wave in waves)
+
+  model = types.SimpleNamespace(
+    name="lengths", identity="m" * 64, embedding_size=3, window_embedder=window_embedder
+  )
+
+  def check(embeddings):
+    assert_close(embeddings[:, 0], store.num_samples)
+
+  def embed():
+    return Embeddings(model, store, str(tmp_path / "e")).make().of_clips()
+
+  assert failing_disk.check_that_it_goes_on(tmp_path / "e", embed, check) > 10
 
 
 def test_an_encoder_that_gives_nan_is_refused(store, tmp_path):

@@ -1,0 +1,71 @@
+"""What the parts of embeddings in a folder are of: plan.json, written before the first part."""
+
+import contextlib
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import filelock
+
+from contrastive_audio.cli.console import line
+from contrastive_audio.errors import UserError, disk_reason
+from contrastive_audio.utils.files import read_json, write_json
+from contrastive_audio.utils.words import counted
+
+_PLAN, _PART = "plan.json", re.compile(r"part-\d+\.arrow")
+
+
+def claim(folder: str, plan: Mapping[str, Any]) -> None:
+  """Writes the plan of a folder, or refuses a folder whose parts are of something else.
+
+  Args:
+    folder: of the parts.
+    plan: everything that they depend on, in JSON types.
+
+  Raises:
+    UserError: what differs; or the plan cannot be written.
+
+  Example:
+    >>> claim(".", {"windows": "covering"})
+    >>> claim(".", {"windows": "frames"})
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: . holds embeddings of another kind (windows): ...
+  """
+  path = os.path.join(folder, _PLAN)
+  saved = _read(path)
+  if saved is None:
+    with filelock.FileLock(os.path.join(folder, "lock")):
+      saved = _read(path)  # somebody else may have come first
+      if saved is None:
+        _begin(folder, path, plan)
+        return
+  if differing := [name for name in plan if saved.get(name) != plan[name]]:
+    raise UserError(
+      f"{folder} holds embeddings of another kind ({', '.join(differing)}): choose another "
+      "--output, or delete the folder"
+    )
+
+
+def _begin(folder: str, path: str, plan: Mapping[str, Any]) -> None:
+  """Writes the plan; removes parts whose plan is lost, because nobody knows what they are of."""
+  parts = [name for name in os.listdir(folder) if _PART.fullmatch(name)]
+  if parts:
+    line("damaged", f"{path}: {counted(len(parts), 'part')} embedded again")
+  try:
+    for name in parts:
+      os.remove(os.path.join(folder, name))
+    write_json(path, plan)
+  except OSError as error:
+    raise UserError(
+      f"cannot write {path}: {disk_reason(error) or error}. Free some space and run the same "
+      "command again"
+    ) from error
+
+
+def _read(path: str) -> dict[str, Any] | None:
+  """Returns a plan; None if it is not there, or damaged."""
+  with contextlib.suppress(OSError, ValueError):
+    if isinstance(content := read_json(path), dict):
+      return content
+  return None
