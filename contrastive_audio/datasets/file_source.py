@@ -46,8 +46,8 @@ class FileSource(ClipSource):
     for row in iterate_rows(self._table.slice(start, stop - start)):
       path = os.path.join(self._root, os.fsdecode(row["path"]))
       piece = {name: row[name] for name in ("start_s", "stop_s", "slack_s")}
-      load = functools.partial(_load, path, row["member"], piece)
-      yield Clip(row["key"], load, row["label"], row["group"])
+      blocks = functools.partial(_blocks, path, row["member"], piece)
+      yield Clip(row["key"], blocks, row["label"], row["group"])
 
   def fingerprint(self) -> str:
     digest = hashlib.sha256(os.fsencode(os.path.realpath(self._root)))
@@ -63,13 +63,14 @@ class FileSource(ClipSource):
     return dict(zip(named["key"].to_pylist(), named["split"].to_pylist()))
 
 
-def _load(
+def _blocks(
   path: str, member: str | None, piece: Mapping[str, Any], sample_rate_hz: int
-) -> np.ndarray:
+) -> Iterator[np.ndarray]:
   if member is None:
-    return reading.read(path, sample_rate_hz, **piece)
+    yield from reading.blocks(path, sample_rate_hz, **piece)
+    return
   with archive_members.open_member(path, member) as source:
-    return reading.read(source, sample_rate_hz, **piece)
+    yield from reading.blocks(source, sample_rate_hz, **piece)
 
 
 def _size_and_time(path: str) -> tuple[int, int] | None:

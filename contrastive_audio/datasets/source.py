@@ -16,20 +16,25 @@ class Clip:
 
   Attributes:
     key: its name in the data set, unique, printable.
-    load: sample rate in Hz -> float32 `[n]` mono; raises UnusableAudio.
+    blocks: sample rate in Hz -> its wave in blocks, float32 `[n]` mono, at least one; raises
+      UnusableAudio, also after the last block. No more than one block is held in memory.
     label: name of its class, or None; several labels are joined by LABEL_SEPARATOR.
     group: what must not be divided between training and test (speaker, recording), or None.
 
   Example:
-    >>> clip = Clip("silence.wav", load=lambda sample_rate_hz: np.zeros(sample_rate_hz))
-    >>> len(clip.load(16_000))
-    16000
+    >>> clip = Clip("silence.wav", lambda sample_rate_hz: iter([np.zeros(sample_rate_hz)] * 2))
+    >>> len(clip.load(16_000)), [len(block) for block in clip.blocks(16_000)]
+    (32000, [16000, 16000])
   """
 
   key: str
-  load: Callable[[int], np.ndarray]
+  blocks: Callable[[int], Iterator[np.ndarray]]
   label: str | None = None
   group: str | None = None
+
+  def load(self, sample_rate_hz: int) -> np.ndarray:
+    """Returns the whole wave, float32 `[n]` mono; raises UnusableAudio."""
+    return np.concatenate([*self.blocks(sample_rate_hz)])
 
 
 class ClipSource(abc.ABC):

@@ -155,7 +155,7 @@ class _TfdsSource(ClipSource):
     for record in self._readable(records.skip(start).take(stop - start)):
       yield Clip(
         self._features.key(record),
-        self._loader(value_at(record, path)),
+        self._blocks_of(value_at(record, path)),
         self._features.label(record),
         self._features.group(record),
       )
@@ -183,11 +183,11 @@ class _TfdsSource(ClipSource):
       split=split, shuffle_files=False, read_config=config, decoders=decoders
     )
 
-  def _loader(self, audio: Any) -> Callable[[int], np.ndarray]:
-    """Returns a function, sample rate -> wave."""
+  def _blocks_of(self, audio: Any) -> Callable[[int], Iterator[np.ndarray]]:
+    """Returns a function, sample rate -> blocks of the wave."""
     if self._features.is_file:
-      return functools.partial(reading.read, memoryview(audio))
-    return functools.partial(reading.to_mono, audio, self._features.audio.sample_rate)
+      return functools.partial(reading.blocks, memoryview(audio))
+    return functools.partial(reading.array_blocks, audio, self._features.audio.sample_rate)
 
   def _readable(self, records: tf.data.Dataset) -> Iterator[dict[str, Any]]:
     try:

@@ -85,23 +85,44 @@ def read(
     >>> read("stereo.wav", 44_100, start_s=0.5, stop_s=0.6)[:2]
     array([0.25, 0.25], dtype=float32)
   """
-  source = _checked(source)
+  return np.concatenate([*blocks(source, sample_rate_hz, decoder, start_s, stop_s, slack_s)])
+
+
+def blocks(
+  source: str | bytes | os.PathLike | memoryview | bytearray | io.BytesIO,
+  sample_rate_hz: int,
+  decoder: str = "auto",
+  start_s: float | None = None,
+  stop_s: float | None = None,
+  slack_s: float | None = None,
+) -> Iterator[np.ndarray]:
+  """Reads what `read` reads, block by block: memory is bounded however long the recording is.
+
+  Args:
+    source: see `read`, and so on.
+    sample_rate_hz: rate of the blocks.
+    decoder: "soundfile", "tensorflow-io" or "auto".
+    start_s: where the segment begins.
+    stop_s: where it ends.
+    slack_s: see `read`.
+
+  Yields:
+    float32 `[n]`, n >= 1; at least one block.
+
+  Raises:
+    UnusableAudio: with the reason, at any block, and after the last one if the file is truncated.
+
+  Example:
+    >>> soundfile.write("minute.wav", np.zeros(60 * 16_000), 16_000)
+    >>> sum(len(block) for block in blocks("minute.wav", 8_000))
+    480000
+  """
   segment = None
   if start_s is not None and stop_s is not None:
     segment = _Segment(start_s, stop_s, slack_s)
   elif start_s is not None or stop_s is not None:
     raise ValueError(f"{start_s=}, {stop_s=}: a segment needs both")
-  try:
-    with soundfile.SoundFile(_for_soundfile(source)) as file:
-      truncation.require_complete(file, source)
-      span_s = segment.span_s(file.frames / file.samplerate) if segment else None
-      blocks = _blocks(file, source, decoder, span_s)
-      samples = _resample_blocks(blocks, file.samplerate, sample_rate_hz)
-  except soundfile.LibsndfileError as error:
-    if not _is_of_another_format(error):
-      raise UnusableAudio(f"cannot be decoded: {error.error_string.strip()}") from error
-    samples = _read_by_ffmpeg(source, sample_rate_hz, segment)
-  return _require_samples(samples)
+  return _usable(_decoded(source, sample_rate_hz, decoder, segment))
 
 
 def to_mono(samples: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
@@ -123,8 +144,51 @@ def to_mono(samples: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
     >>> to_mono(np.array([[0, 16384], [16384, 16384]]), 16_000, 16_000)
     array([0.25, 0.5 ], dtype=float32)
   """
+  return np.concatenate([*array_blocks(samples, from_hz, to_hz)])
+
+
+def array_blocks(samples: np.ndarray, from_hz: int, to_hz: int) -> Iterator[np.ndarray]:
+  """Converts decoded samples as `to_mono` does, block by block.
+
+  Args:
+    samples: see `to_mono`.
+    from_hz: rate of `samples`.
+    to_hz: rate of the blocks.
+
+  Yields:
+    float32 `[n]`, n >= 1; at least one block.
+
+  Raises:
+    UnusableAudio: if nothing is left, or if a sample is not finite.
+
+  Example:
+    >>> [block.tolist() for block in array_blocks(np.array([0, 16384]), 16_000, 16_000)]
+    [[0.0, 0.5]]
+  """
   scaled = to_float(np.asarray(samples))
-  return _require_samples(_resample_blocks([mix(scaled)], from_hz, to_hz))
+  starts = range(0, len(scaled), _BLOCK_FRAMES)
+  mono = (mix(scaled[start : start + _BLOCK_FRAMES]) for start in starts)
+  return _usable(_resampled(mono, from_hz, to_hz))
+
+
+def _decoded(
+  source: str | bytes | os.PathLike | memoryview | bytearray | io.BytesIO,
+  sample_rate_hz: int,
+  decoder: str,
+  segment: _Segment | None,
+) -> Iterator[np.ndarray]:
+  checked = _checked(source)
+  try:
+    with soundfile.SoundFile(_for_soundfile(checked)) as file:
+      truncation.require_complete(file, checked)
+      span_s = segment.span_s(file.frames / file.samplerate) if segment else None
+      mono = _blocks(file, checked, decoder, span_s)
+      yield from _resampled(mono, file.samplerate, sample_rate_hz)
+      return
+  except soundfile.LibsndfileError as error:
+    if not _is_of_another_format(error):
+      raise UnusableAudio(f"cannot be decoded: {error.error_string.strip()}") from error
+  yield from _blocks_of_ffmpeg(checked, sample_rate_hz, segment)
 
 
 def _checked(
@@ -167,14 +231,13 @@ def _is_of_another_format(error: soundfile.LibsndfileError) -> bool:
   return any(text in reason for text in ("not a regular file", "not recognised", "nimplemented"))
 
 
-def _read_by_ffmpeg(
+def _blocks_of_ffmpeg(
   source: str | io.BytesIO, sample_rate_hz: int, segment: _Segment | None
-) -> np.ndarray:
+) -> Iterator[np.ndarray]:
   target = source if isinstance(source, str) else io.BytesIO(source.getbuffer())
   with ffmpeg.open_recording(target) as recording:
     span_s = segment.span_s(recording.duration_s or segment.stop_s) if segment else None
-    blocks = map(mix, recording.blocks(span_s))
-    return _resample_blocks(blocks, recording.rate_hz, sample_rate_hz)
+    yield from _resampled(map(mix, recording.blocks(span_s)), recording.rate_hz, sample_rate_hz)
 
 
 def _blocks(
@@ -213,22 +276,24 @@ def _all_blocks(file: soundfile.SoundFile, source: str | io.BytesIO) -> Iterator
     raise UnusableAudio(f"truncated: header promises {promised_frames} frames, file holds {frames}")
 
 
-def _resample_blocks(blocks: Iterable[np.ndarray], from_hz: int, to_hz: int) -> np.ndarray:
-  """Returns blocks of one wave as an array, at another rate."""
-  resampled = list(blocks if from_hz == to_hz else _resampled(blocks, from_hz, to_hz))
-  return np.concatenate(resampled) if resampled else np.zeros([0], np.float32)
-
-
 def _resampled(blocks: Iterable[np.ndarray], from_hz: int, to_hz: int) -> Iterator[np.ndarray]:
+  if from_hz == to_hz:
+    yield from blocks
+    return
   stream = soxr.ResampleStream(from_hz, to_hz, num_channels=1, dtype="float32", quality="HQ")
   for block in blocks:
     yield stream.resample_chunk(np.ascontiguousarray(block))
   yield stream.resample_chunk(np.zeros([0], np.float32), last=True)
 
 
-def _require_samples(samples: np.ndarray) -> np.ndarray:
-  if not len(samples):
+def _usable(blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+  """Yields the blocks that hold samples; refuses a wave of none, and one that is not finite."""
+  is_empty = True
+  for block in blocks:
+    if not np.isfinite(block).all():
+      raise UnusableAudio("contains NaN or Inf samples")
+    if len(block):
+      is_empty = False
+      yield block
+  if is_empty:
     raise UnusableAudio("no samples")
-  if not np.isfinite(samples).all():
-    raise UnusableAudio("contains NaN or Inf samples")
-  return samples
