@@ -1,9 +1,11 @@
 """Files that are written atomically: a reader sees the old content or the new, never a mixture."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
+import secrets
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -11,13 +13,15 @@ from typing import Any
 from contrastive_audio.errors import UserError
 
 UNFINISHED = ".part"  # in the name of every file that is still being written
+# What file systems answer that cannot flush a folder; they keep the order of renames by themselves.
+_CANNOT_FLUSH_FOLDERS = (errno.EINVAL, errno.EACCES, errno.EPERM, errno.ENOTSUP, errno.ENOSYS)
 
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[str]:
   """Replaces a file atomically, once the block has written all of it.
 
-  If the block raises an exception, the old file stays as it was and nothing is left over. A
+  The content is on disk before the file gets its name, and the name before the block ends. If the block raises an exception, the old file stays as it was and nothing is left over. A
   process that is killed leaves its unfinished file behind, with UNFINISHED in the name.
 
   Args:
@@ -34,12 +38,14 @@ def replacing(path: str | os.PathLike) -> Iterator[str]:
   """
   folder, name = os.path.split(os.path.abspath(path))
   stem, extension = os.path.splitext(name)
-  writer = f"{socket.gethostname()}-{os.getpid()}"  # another process may be writing the same file
+  # Another process may be writing the same file; in containers it may have the same number.
+  writer = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
   unfinished = os.path.join(folder, f".{stem}.{writer}{UNFINISHED}{extension}")
   try:
     yield unfinished
     _flush_to_disk(unfinished)
     os.replace(unfinished, path)
+    _flush_folder_to_disk(folder)
   finally:
     with contextlib.suppress(FileNotFoundError):
       os.remove(unfinished)
@@ -122,5 +128,19 @@ def _flush_to_disk(path: str) -> None:
   descriptor = os.open(path, os.O_RDWR)
   try:
     os.fsync(descriptor)
+  finally:
+    os.close(descriptor)
+
+
+def _flush_folder_to_disk(path: str) -> None:
+  """Makes new names in a folder survive a power failure."""
+  if os.name == "nt":  # which cannot open folders, and does it by itself
+    return
+  descriptor = os.open(path, os.O_RDONLY)
+  try:
+    os.fsync(descriptor)
+  except OSError as error:
+    if error.errno not in _CANNOT_FLUSH_FOLDERS:
+      raise
   finally:
     os.close(descriptor)

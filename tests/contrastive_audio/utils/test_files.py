@@ -1,7 +1,10 @@
 """Files are replaced atomically, whatever happens while they are written."""
 
+import contextlib
+import errno
 import json
 import os
+import stat
 import threading
 
 import pytest
@@ -92,13 +95,27 @@ def test_the_content_is_on_disk_before_the_file_gets_its_name(path, monkeypatch)
   monkeypatch.setattr(os, "replace", noting(os.replace))
   with files.replacing(path) as unfinished, open(unfinished, "w") as file:
     file.write(NEW)
-  inode = path.stat().st_ino
-  assert calls == [("fsync", inode, len(NEW)), ("replace", inode, len(NEW))]
+  inode, folder = path.stat().st_ino, path.parent.stat().st_ino
+  assert calls[:2] == [("fsync", inode, len(NEW)), ("replace", inode, len(NEW))]
+  assert [call[:2] for call in calls[2:]] == [("fsync", folder)]  # so that the name is there, too
 
 
-def test_two_processes_do_not_write_to_the_same_unfinished_file(path, monkeypatch):
+@pytest.mark.parametrize(("number", "raised"), [(errno.EINVAL, None), (errno.EIO, OSError)])
+def test_only_a_file_system_that_cannot_flush_folders_is_excused(
+  path, monkeypatch, number, raised
+):
+  def refuse_folders(descriptor):
+    if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+      raise OSError(number, os.strerror(number))
+
+  monkeypatch.setattr(os, "fsync", refuse_folders)
+  with pytest.raises(raised) if raised else contextlib.nullcontext():
+    files.write_text(path, NEW)
+
+
+def test_two_processes_of_one_number_do_not_write_to_the_same_unfinished_file(path):
+  """Two containers on one disk have the same host names and process numbers."""
   with files.replacing(path) as own:
-    monkeypatch.setattr(os, "getpid", lambda: -1)
     with files.replacing(path) as other:
       assert own != other
       for unfinished in (own, other):
