@@ -21,8 +21,9 @@ _CANNOT_FLUSH_FOLDERS = (errno.EINVAL, errno.EACCES, errno.EPERM, errno.ENOTSUP,
 def replacing(path: str | os.PathLike) -> Iterator[str]:
   """Replaces a file atomically, once the block has written all of it.
 
-  The content is on disk before the file gets its name, and the name before the block ends. If the block raises an exception, the old file stays as it was and nothing is left over. A
-  process that is killed leaves its unfinished file behind, with UNFINISHED in the name.
+  The content is on disk before the file gets its name, and the name before the block ends. If the
+  block raises an exception, the old file stays as it was and nothing is left over. A process that
+  is killed leaves its unfinished file behind, with UNFINISHED in the name.
 
   Args:
     path: file to replace, or to create.

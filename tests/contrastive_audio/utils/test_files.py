@@ -101,9 +101,7 @@ def test_the_content_is_on_disk_before_the_file_gets_its_name(path, monkeypatch)
 
 
 @pytest.mark.parametrize(("number", "raised"), [(errno.EINVAL, None), (errno.EIO, OSError)])
-def test_only_a_file_system_that_cannot_flush_folders_is_excused(
-  path, monkeypatch, number, raised
-):
+def test_only_a_file_system_that_cannot_flush_folders_is_excused(path, monkeypatch, number, raised):
   def refuse_folders(descriptor):
     if stat.S_ISDIR(os.fstat(descriptor).st_mode):
       raise OSError(number, os.strerror(number))
