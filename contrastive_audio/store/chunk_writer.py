@@ -56,7 +56,7 @@ def write(
   clips = source.clips(*chunks.clip_range(number, source.num_clips))
   skipped = []
   with (
-    _open_writer(folder, number) as writer,
+    _open_writer(folder, number, memory) as writer,
     contextlib.closing(decode(clips, sample_rate_hz, num_threads, memory, folder)) as decoded,
   ):
     for clip, result in decoded:
@@ -72,9 +72,9 @@ def write(
 
 
 @contextlib.contextmanager
-def _open_writer(folder: str, number: int) -> Iterator["_ShardWriter"]:
+def _open_writer(folder: str, number: int, memory: Memory) -> Iterator["_ShardWriter"]:
   """Yields a writer, and completes its last shard; after an exception it is dropped."""
-  writer = _ShardWriter(folder, number)
+  writer = _ShardWriter(folder, number, memory)
   with writer.open_files:
     yield writer
     writer.flush()
@@ -83,17 +83,17 @@ def _open_writer(folder: str, number: int) -> Iterator["_ShardWriter"]:
 class _ShardWriter:
   """Collects clips into record batches, and record batches into shards of bounded size."""
 
-  def __init__(self, folder: str, number: int):
+  def __init__(self, folder: str, number: int, memory: Memory):
     self.open_files = contextlib.ExitStack()  # of the shard that is being written
     self.rows: list[pa.RecordBatch] = []  # of the index, whose shards are numbered from 0
-    self._folder, self._number = folder, number
+    self._folder, self._number, self._memory = folder, number, memory
     self._files: list[tuple[str, ChecksummedFile]] = []
     self._writer: pa.ipc.RecordBatchFileWriter | None = None
     self._batch: list[dict[str, Any]] = []
     self._batch_bytes = 0
 
   def add(self, clip: Clip, decoded: DecodedClip) -> None:
-    pcm = decoded.take_pcm()
+    pcm = decoded.take_pcm(self._memory.clip_bytes)
     if self._batch_bytes + pcm.nbytes > BATCH_BYTES:
       self.flush()
     row = {"key": clip.key, "label": clip.label, "group": clip.group, "gain": decoded.gain}

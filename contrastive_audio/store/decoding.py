@@ -1,8 +1,8 @@
 """Clips -> 16-bit PCM, several at once, within a bound of memory however long the clips are.
 
 A quarter of the memory is for decoders at work, a quarter for samples that wait for their turn, a
-half for the clip that is being written. Samples beyond their quarter wait in temporary files. A
-clip that would not fit into the half is refused.
+half for the clip that is being written. What exceeds its share is in temporary files. So neither
+the memory nor the number of threads changes what is stored.
 """
 
 import collections
@@ -20,7 +20,9 @@ from contrastive_audio.store.disk_format import gain_of, to_pcm
 from contrastive_audio.store.levels import Levels
 from contrastive_audio.store.spool import Room, Spool
 
+MEMORY_MB, MIN_MEMORY_MB = 1000, 64  # of a preparation, unless told otherwise
 DECODER_BYTES = 1 << 22  # what a decoder at work needs
+MAX_HOURS = 48  # of a clip
 _CLIPS_AHEAD = 4  # for each decoder
 _MIN_BLOCK_SAMPLES = 1 << 16  # ffmpeg gives blocks of some milliseconds
 
@@ -46,7 +48,7 @@ class Memory:
 
   @property
   def clip_bytes(self) -> int:
-    """Largest clip."""
+    """PCM of the largest clip that is held in memory as a whole."""
     return 2 * self.share_bytes
 
   def num_decoders(self, num_threads: int) -> int:
@@ -65,7 +67,7 @@ class DecodedClip:
     >>> wave = Spool(np.float32, Room(1000), ".")
     >>> wave.add(np.array([0.5, -0.25], np.float32))
     >>> decoded = DecodedClip(wave, gain=2**-15, pcm=Spool(np.int16, Room(1000), "."))
-    >>> decoded.take_pcm().tolist()
+    >>> decoded.take_pcm(most_bytes=1000).tolist()
     [16384, -8192]
   """
 
@@ -83,13 +85,13 @@ class DecodedClip:
       self.levels.add(converted)
       pcm.add(converted)
 
-  def take_pcm(self) -> np.ndarray:
-    """Returns the PCM, int16 `[n]`, which is then dropped here."""
-    pcm, position = np.empty(self._pcm.num_samples, np.int16), 0
-    for block in self._pcm.blocks():
-      pcm[position : position + len(block)] = block
-      position += len(block)
-    return pcm
+  def take_pcm(self, most_bytes: int) -> np.ndarray:
+    """Returns the PCM, int16 `[n]`, which is then dropped here.
+
+    Args:
+      most_bytes: in memory; a larger clip is mapped from a temporary file.
+    """
+    return self._pcm.take(most_bytes)
 
   def close(self) -> None:
     """Drops the PCM."""
@@ -118,7 +120,7 @@ def decode(
     >>> from contrastive_audio.datasets.synthetic import open_synthetic
     >>> clips = open_synthetic(clips_per_class=1).clips(0, 2)
     >>> for clip, decoded in decode(clips, 16_000, 2, Memory(total_mb=64), folder="."):
-    ...   clip.key, len(decoded.take_pcm())
+    ...   clip.key, len(decoded.take_pcm(most_bytes=100_000))
     ('bell/000.flac', 36283)
     ('bird/000.flac', 40615)
   """
@@ -148,7 +150,7 @@ class _Decoder:
 
   def __init__(self, sample_rate_hz: int, memory: Memory, folder: str):
     self.stopped = threading.Event()
-    self._sample_rate_hz, self._memory, self._folder = sample_rate_hz, memory, folder
+    self._sample_rate_hz, self._folder = sample_rate_hz, folder
     self._room = Room(memory.share_bytes)
 
   def decode(self, clip: Clip) -> DecodedClip | UnusableAudio:
@@ -157,7 +159,7 @@ class _Decoder:
       try:
         for block in _unfailing(clip, self._sample_rate_hz):
           wave.add(block)  # an error of the disk is no error of the clip
-          self._require_small(wave.num_samples)
+          self._require_wanted(wave.num_samples)
           lowest, highest = min(lowest, float(block.min())), max(highest, float(block.max()))
       except UnusableAudio as reason:
         return reason
@@ -172,14 +174,11 @@ class _Decoder:
   def _spool(self, dtype: type) -> Spool:
     return Spool(dtype, self._room, self._folder)
 
-  def _require_small(self, num_samples: int) -> None:
+  def _require_wanted(self, num_samples: int) -> None:
     if self.stopped.is_set():
       raise UnusableAudio("the preparation has ended")
-    if 2 * num_samples > self._memory.clip_bytes:
-      hours = num_samples / self._sample_rate_hz / 3600
-      raise UnusableAudio(
-        f"longer than {hours:.1f} h, the most that --memory_mb={self._memory.total_mb} allows"
-      )
+    if num_samples > MAX_HOURS * 3600 * self._sample_rate_hz:
+      raise UnusableAudio(f"longer than {MAX_HOURS} h: cut it into several files")
 
 
 def _drop(future: concurrent.futures.Future) -> None:
@@ -201,7 +200,7 @@ def _unfailing(clip: Clip, sample_rate_hz: int) -> Iterator[np.ndarray]:
   except UnusableAudio:
     raise
   except MemoryError as error:
-    raise UnusableAudio("too long to be decoded in the memory of this machine") from error
+    raise UnusableAudio("too large to be decoded in the memory of this machine") from error
   except Exception as error:  # decoders, archives and sources raise anything at all
     reason = [*str(error).strip().splitlines(), type(error).__name__][0]
     raise UnusableAudio(f"{type(error).__name__}: {reason}") from error

@@ -16,7 +16,7 @@ import tqdm
 from contrastive_audio.datasets import ClipSource
 from contrastive_audio.errors import UserError
 from contrastive_audio.store import chunk_writer, chunks, index, left_out
-from contrastive_audio.store.decoding import Memory
+from contrastive_audio.store.decoding import MEMORY_MB, Memory
 from contrastive_audio.store.disk_format import DAMAGED, SKIPPED, VERSION
 from contrastive_audio.store.exclusive import clear_disk_errors, exclusive
 from contrastive_audio.store.manifest import DamagedStore, NoStore
@@ -24,8 +24,6 @@ from contrastive_audio.store.store import Store
 from contrastive_audio.utils import progress_bar, quiet
 from contrastive_audio.utils.cache import cache_folder
 from contrastive_audio.utils.files import make_folder
-
-MEMORY_MB = 1000  # of a preparation, unless told otherwise
 
 
 def prepare(
@@ -86,6 +84,7 @@ class Plan:
     sample_rate_hz: rate at which the clips are stored.
     folder: of the store; its name changes whenever the data set does.
     max_bad_fraction: largest share of clips that may be unusable.
+    memory: for decoding.
 
   Example:
     >>> from contrastive_audio.datasets.synthetic import open_synthetic
@@ -110,7 +109,7 @@ class Plan:
     make_folder(store_dir)
     self.source, self.sample_rate_hz = source, sample_rate_hz
     self.max_bad_fraction = max_bad_fraction
-    self._memory = Memory(memory_mb)
+    self.memory = Memory(memory_mb)
     self._store: Store | None = None
     self._fingerprint = source.fingerprint()
     name = _folder_name(source.name, sample_rate_hz, self._fingerprint)
@@ -168,7 +167,7 @@ class Plan:
       number=number,
       sample_rate_hz=self.sample_rate_hz,
       num_threads=num_threads or os.cpu_count() or 1,
-      memory=self._memory,
+      memory=self.memory,
       progress=progress,
     )
 

@@ -17,6 +17,8 @@ from contrastive_audio.store import checksummed_file
 from contrastive_audio.store.disk_format import BLOCK_BYTES, DAMAGED, block_checksum
 from contrastive_audio.store.manifest import DamagedStore
 
+_BLOCKS_AT_ONCE = 32  # a megabyte, whatever is read
+
 
 class ShardFile:
   """A shard, open for any number of reading threads; closed when it is garbage-collected.
@@ -71,19 +73,17 @@ class ShardFile:
       DamagedStore: the file is not what was written.
     """
     memory = out.view(np.uint8).data
-    first_block = first_byte // BLOCK_BYTES
-    stop_block = -(-(first_byte + len(memory)) // BLOCK_BYTES)
-    if self._unverified.find(1, first_block, stop_block) < 0:
+    stop_byte = first_byte + len(memory)
+    first, stop = first_byte // BLOCK_BYTES, -(-stop_byte // BLOCK_BYTES)
+    if self._unverified.find(1, first, stop) < 0:
       self._fill(memory, first_byte)
       return
     position = 0
-    for block in range(first_block, stop_block):
+    for block in range(first, stop, _BLOCKS_AT_ONCE):
+      content = self._verified(block, min(stop, block + _BLOCKS_AT_ONCE))
       skip = first_byte + position - block * BLOCK_BYTES
-      part = memory[position : position + BLOCK_BYTES - skip]
-      if self._unverified[block]:
-        part[:] = self._verified_block(block)[skip : skip + len(part)].data
-      else:
-        self._fill(part, first_byte + position)
+      part = content[skip : skip + len(memory) - position]
+      memory[position : position + len(part)] = part
       position += len(part)
 
   def verify(self) -> None:
@@ -92,20 +92,24 @@ class ShardFile:
     Raises:
       DamagedStore: the file is not what was written.
     """
-    for block in range(len(self._unverified)):
-      self._verified_block(block)
+    stop = len(self._unverified)
+    for block in range(0, stop, _BLOCKS_AT_ONCE):
+      self._verified(block, min(stop, block + _BLOCKS_AT_ONCE))
     if os.fstat(self._descriptor).st_size != self.num_bytes:
       raise self._damaged(f"has another size than {self.num_bytes} bytes")
 
-  def _verified_block(self, block: int) -> np.ndarray:
+  def _verified(self, first: int, stop: int) -> memoryview:
+    """Returns some consecutive blocks, once they agree with their checksums."""
     if self._checksums is None:
       self._checksums = self._load_checksums()
-    first_byte = block * BLOCK_BYTES
-    content = np.empty(min(BLOCK_BYTES, self.num_bytes - first_byte), np.uint8)
-    self._fill(content.data, first_byte)
-    if block_checksum(content.data) != self._checksums[block]:
-      raise self._damaged(f"holds other bytes than were written, from {first_byte} on")
-    self._unverified[block] = 0
+    start_byte = first * BLOCK_BYTES
+    content = np.empty(min(stop * BLOCK_BYTES, self.num_bytes) - start_byte, np.uint8).data
+    self._fill(content, start_byte)
+    for block in range(first, stop):
+      begin = block * BLOCK_BYTES - start_byte
+      if block_checksum(content[begin : begin + BLOCK_BYTES]) != self._checksums[block]:
+        raise self._damaged(f"holds other bytes than were written, from {block * BLOCK_BYTES} on")
+      self._unverified[block] = 0
     return content
 
   def _load_checksums(self) -> np.ndarray:

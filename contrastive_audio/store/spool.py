@@ -86,11 +86,8 @@ class Spool:
     if self._file is None and self._room.take(block.nbytes):
       self._in_memory.append(block)
       return
-    if self._file is None:
-      # Where it has a name after all, merging removes what a killed process left behind.
-      prefix = f".samples{UNFINISHED}"
-      self._file = tempfile.TemporaryFile(dir=self._folder, prefix=prefix)  # noqa: SIM115
-    self._file.write(np.ascontiguousarray(block).view(np.uint8).data)
+    self._file = self._file or self._new_file()
+    self._file.write(np.ascontiguousarray(block).data)
 
   def blocks(self) -> Iterator[np.ndarray]:
     """Takes the blocks out; those from the file may be of other lengths."""
@@ -103,6 +100,31 @@ class Spool:
       while content := self._file.read(_FILE_BLOCK_BYTES):
         yield np.frombuffer(content, self._dtype)
     self.close()
+
+  def take(self, most_bytes: int) -> np.ndarray:
+    """Takes all blocks out as one array.
+
+    Args:
+      most_bytes: in memory; a larger array is mapped from a temporary file.
+
+    Raises:
+      OSError: the temporary file cannot be written.
+    """
+    if self.num_samples * self._dtype.itemsize > most_bytes:
+      with self._new_file() as file:
+        for block in self.blocks():
+          file.write(block.data)
+        file.flush()
+        return np.memmap(file, self._dtype, "r")
+    samples, position = np.empty(self.num_samples, self._dtype), 0
+    for block in self.blocks():
+      samples[position : position + len(block)] = block
+      position += len(block)
+    return samples
+
+  def _new_file(self) -> IO[bytes]:
+    # Where it has a name after all, merging removes what a killed process left behind.
+    return tempfile.TemporaryFile(dir=self._folder, prefix=f".samples{UNFINISHED}")
 
   def close(self) -> None:
     """Drops what is left."""

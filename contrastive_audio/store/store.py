@@ -175,11 +175,11 @@ class Store:
     """
     np.multiply(self._read(clip_id, start, len(out)), self._gain[clip_id], out=out)
 
-  def verify(self, advance: Callable[[int], object] = lambda num_bytes: None) -> list[DamagedStore]:
+  def verify(self, advance: Callable[[], object] = lambda: None) -> list[DamagedStore]:
     """Reads all shards, whether they were read before or not.
 
     Args:
-      advance: called after each shard with its size in bytes.
+      advance: called after each shard.
 
     Returns:
       An error for each shard that is not what was written.
@@ -190,13 +190,13 @@ class Store:
         shard.verify()
       except DamagedStore as error:
         damaged.append(error)
-      advance(shard.num_bytes)
+      advance()
     return damaged
 
   @property
-  def num_bytes(self) -> int:
-    """Size of all shards."""
-    return sum(shard.num_bytes for shard in self._shards)
+  def num_shards(self) -> int:
+    """Number of files with PCM."""
+    return len(self._shards)
 
   def _read(self, clip_id: int, start: int, num_samples: int) -> np.ndarray:
     pcm = np.empty(num_samples, np.int16)
