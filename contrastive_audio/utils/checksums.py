@@ -34,7 +34,7 @@ def of_file(path: str | os.PathLike) -> str:
 
 
 def write_sealed_json(path: str | os.PathLike, content: Mapping[str, Any]) -> None:
-  """Writes a JSON file atomically, with a checksum of its content inside.
+  """Writes a JSON file atomically, with a checksum of its name and content inside.
 
   Args:
     path: the file.
@@ -45,7 +45,7 @@ def write_sealed_json(path: str | os.PathLike, content: Mapping[str, Any]) -> No
     >>> read_sealed_json("levels.json")
     {'mean': -1.5}
   """
-  write_json(path, {_SEAL: _seal_of(content), **content})
+  write_json(path, {_SEAL: _seal_of(path, content), **content})
 
 
 def read_sealed_json(path: str | os.PathLike) -> dict[str, Any] | None:
@@ -71,11 +71,11 @@ def read_sealed_json(path: str | os.PathLike) -> dict[str, Any] | None:
       content = json.load(file)
   except (ValueError, RecursionError):
     return None
-  if not isinstance(content, dict) or content.pop(_SEAL, None) != _seal_of(content):
+  if not isinstance(content, dict) or content.pop(_SEAL, None) != _seal_of(path, content):
     return None
   return content
 
 
-def _seal_of(content: Mapping[str, Any]) -> str:
-  text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+def _seal_of(path: str | os.PathLike, content: Mapping[str, Any]) -> str:
+  text = json.dumps([os.path.basename(path), content], sort_keys=True, separators=(",", ":"))
   return xxhash.xxh3_64_hexdigest(text.encode())
