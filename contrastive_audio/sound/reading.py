@@ -24,7 +24,7 @@ EXTENSIONS = ffmpeg.EXTENSIONS | frozenset(
   {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".aifc"}
 )
 
-_BLOCK_FRAMES = 1 << 20  # 24 s at 44.1 kHz: bounds the memory of decoding, not its result
+_BLOCK_FRAMES = 1 << 18  # of one channel: bounds the memory of decoding, not its result
 
 
 @dataclasses.dataclass(frozen=True)
@@ -257,8 +257,13 @@ def _blocks(
     return
   first, last = (round(seconds * file.samplerate) for seconds in span_s)
   file.seek(first)
-  for start in range(first, last, _BLOCK_FRAMES):
-    yield mix(file.read(min(_BLOCK_FRAMES, last - start), dtype="float32", always_2d=True))
+  block_frames = _frames_of_block(file)
+  for start in range(first, last, block_frames):
+    yield mix(file.read(min(block_frames, last - start), dtype="float32", always_2d=True))
+
+
+def _frames_of_block(file: soundfile.SoundFile) -> int:
+  return max(1, _BLOCK_FRAMES // file.channels)
 
 
 def _may_use_tensorflow_io(file: soundfile.SoundFile, decoder: str) -> bool:
@@ -268,8 +273,8 @@ def _may_use_tensorflow_io(file: soundfile.SoundFile, decoder: str) -> bool:
 
 def _all_blocks(file: soundfile.SoundFile, source: str | io.BytesIO) -> Iterator[np.ndarray]:
   promised_frames = truncation.promised_mp3_frames(file, source)
-  frames = 0
-  while len(block := file.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)):
+  frames, block_frames = 0, _frames_of_block(file)
+  while len(block := file.read(block_frames, dtype="float32", always_2d=True)):
     frames += len(block)
     yield mix(block)
   if frames < promised_frames:

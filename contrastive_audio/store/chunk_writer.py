@@ -93,12 +93,14 @@ class _ShardWriter:
     self._batch_bytes = 0
 
   def add(self, clip: Clip, decoded: DecodedClip) -> None:
-    pcm = decoded.take_pcm(self._memory.clip_bytes)
-    if self._batch_bytes + pcm.nbytes > BATCH_BYTES:
+    if self._batch_bytes + decoded.num_bytes > BATCH_BYTES:
       self.flush()
+    pcm = decoded.take_pcm(self._memory.clip_bytes)
     row = {"key": clip.key, "label": clip.label, "group": clip.group, "gain": decoded.gain}
     self._batch.append({**row, **decoded.levels.of_gain(decoded.gain), "pcm": pcm})
     self._batch_bytes += pcm.nbytes
+    if self._batch_bytes >= BATCH_BYTES:
+      self.flush()
 
   def flush(self) -> None:
     """Writes what is collected."""

@@ -85,6 +85,11 @@ class DecodedClip:
       self.levels.add(converted)
       pcm.add(converted)
 
+  @property
+  def num_bytes(self) -> int:
+    """Size of the PCM."""
+    return 2 * self.levels.num_samples
+
   def take_pcm(self, most_bytes: int) -> np.ndarray:
     """Returns the PCM, int16 `[n]`, which is then dropped here.
 
