@@ -1,16 +1,17 @@
 """Decodes a chunk of clips, and writes its shards and its rows of the index."""
 
 import contextlib
+import functools
 import os
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pyarrow as pa
 import tqdm
 
 from contrastive_audio.datasets import Clip, ClipSource
-from contrastive_audio.errors import UnusableAudio
+from contrastive_audio.errors import UnusableAudio, UserError
 from contrastive_audio.store import chunks
 from contrastive_audio.store.checksummed_file import ChecksummedFile
 from contrastive_audio.store.decoding import DecodedClip, Memory, decode
@@ -53,8 +54,7 @@ def write(
     >>> [shard.name for shard in chunk.shards], chunk.skipped
     (['shard-00000-00.arrow'], [])
   """
-  clips = source.clips(*chunks.clip_range(number, source.num_clips))
-  skipped = []
+  clips, skipped = _clips(source, *chunks.clip_range(number, source.num_clips)), []
   with (
     _open_writer(folder, number, memory) as writer,
     contextlib.closing(decode(clips, sample_rate_hz, num_threads, memory, folder)) as decoded,
@@ -69,6 +69,25 @@ def write(
   chunk = chunks.Chunk(writer.shards(), _write_rows(folder, number, writer.rows), skipped)
   chunks.save(chunk, folder, number)
   return chunk
+
+
+def _clips(source: ClipSource, start: int, stop: int) -> Iterator[Clip]:
+  """Yields the clips of a source; one that the source fails at is a clip that cannot be decoded."""
+  while start < stop:
+    try:
+      for clip in source.clips(start, stop):
+        start += 1
+        yield clip
+      return
+    except UserError:  # the source as a whole is not what it should be
+      raise
+    except Exception as error:
+      yield Clip(f"number {start} of the data set", functools.partial(_raise, error))
+      start += 1
+
+
+def _raise(error: Exception, _: int) -> NoReturn:
+  raise error
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ Numbers are in memory, text is read when it is first needed. The index is read, 
 file that is cut off ends the process, and so does a disk that fails. Each reading verifies it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,20 +24,20 @@ class ClipColumns:
     numbers: name -> array.
 
   Example:
-    >>> keys = pa.chunked_array([["a.wav", "b.wav"]])
-    >>> columns = ClipColumns({"num_samples": np.array([800, 900])}, read_text=lambda name: keys)
+    >>> keys = pa.array(["a.wav", "b.wav"])
+    >>> columns = ClipColumns({"num_samples": np.array([800, 900])}, lambda name: iter([keys]))
     >>> columns.text("key").to_pylist()
     ['a.wav', 'b.wav']
   """
 
   def __init__(
-    self, numbers: Mapping[str, np.ndarray], read_text: Callable[[str], pa.ChunkedArray]
+    self, numbers: Mapping[str, np.ndarray], read_text: Callable[[str], Iterator[pa.Array]]
   ):
     """Takes columns of numbers, and the way to those of text.
 
     Args:
       numbers: name -> array.
-      read_text: name -> column; called once for each name.
+      read_text: name -> parts of the column, in order.
     """
     self.numbers = numbers
     self._read_text = read_text
@@ -46,8 +46,13 @@ class ClipColumns:
   def text(self, name: str) -> pa.ChunkedArray:
     """Returns the column "key", "label" or "group"."""
     if name not in self._text:
-      self._text[name] = self._read_text(name)
+      parts = list(self._read_text(name))
+      self._text[name] = pa.chunked_array(parts, INDEX_SCHEMA.field(name).type)
     return self._text[name]
+
+  def parts(self, name: str) -> Iterator[pa.Array]:
+    """Yields a column of text in parts, which are not kept in memory."""
+    yield from self._text[name].chunks if name in self._text else self._read_text(name)
 
   def select(self, rows: np.ndarray) -> "ClipColumns":
     """Returns some rows, in the given order.
@@ -56,7 +61,7 @@ class ClipColumns:
       rows: int64, their numbers.
     """
     numbers = {name: column[rows] for name, column in self.numbers.items()}
-    return ClipColumns(numbers, lambda name: self.text(name).take(pa.array(rows)))
+    return ClipColumns(numbers, lambda name: iter(self.text(name).take(pa.array(rows)).chunks))
 
 
 def read_index(path: str, checksum: str | None) -> ClipColumns:
@@ -74,15 +79,14 @@ def read_index(path: str, checksum: str | None) -> ClipColumns:
     Traceback (most recent call last):
     contrastive_audio.store.manifest.DamagedStore: damaged store: index.arrow cannot be read ...
   """
-  parts = _read(path, checksum, _NUMBERS, np.array)
+  parts = list(_read(path, checksum, _NUMBERS, np.array))
   numbers = {
-    name: np.concatenate([np.empty(0, _dtype(name)), *(part[name] for part in parts)])
+    name: np.concatenate([np.empty(0, _dtype(name)), *(part.pop(name) for part in parts)])
     for name in _NUMBERS
   }
 
-  def read_text(name: str) -> pa.ChunkedArray:
-    columns = [part[name] for part in _read(path, checksum, [name], _copy)]
-    return pa.chunked_array(columns, INDEX_SCHEMA.field(name).type)
+  def read_text(name: str) -> Iterator[pa.Array]:
+    return (part[name] for part in _read(path, checksum, [name], _copy))
 
   return ClipColumns(numbers, read_text)
 
@@ -95,7 +99,7 @@ def join(parts: Sequence[ClipColumns], num_shards: Sequence[int]) -> ClipColumns
     num_shards: of each store.
 
   Example:
-    >>> part = ClipColumns({"shard": np.array([0, 1])}, read_text=lambda name: pa.chunked_array([]))
+    >>> part = ClipColumns({"shard": np.array([0, 1])}, read_text=lambda name: iter([]))
     >>> join([part, part], num_shards=[2, 2]).numbers["shard"].tolist()
     [0, 1, 2, 3]
   """
@@ -106,30 +110,27 @@ def join(parts: Sequence[ClipColumns], num_shards: Sequence[int]) -> ClipColumns
   first_shards = np.cumsum([0, *num_shards[:-1]])
   numbers["shard"] = numbers["shard"] + np.repeat(first_shards, clips)
 
-  def read_text(name: str) -> pa.ChunkedArray:
-    columns = [column for part in parts for column in part.text(name).chunks]
-    return pa.chunked_array(columns, INDEX_SCHEMA.field(name).type)
+  def read_text(name: str) -> Iterator[pa.Array]:
+    return (array for part in parts for array in part.parts(name))
 
   return ClipColumns(numbers, read_text)
 
 
 def _read(
   path: str, checksum: str | None, names: Sequence[str], convert: Callable[[pa.Array], Any]
-) -> list[dict[str, Any]]:
-  """Returns some columns of each record batch of an index, converted so that they stand alone."""
+) -> Iterator[dict[str, Any]]:
+  """Yields some columns of each record batch of an index, converted so that they stand alone."""
   fields = [INDEX_SCHEMA.get_field_index(name) for name in names]
   try:
     if checksum is not None and checksums.of_file(path) != checksum:
       raise DamagedStore(f"{path} is not what was written")
-    parts = []
     with pa.OSFile(path) as file:
       reader = pa.ipc.open_file(file, options=pa.ipc.IpcReadOptions(included_fields=fields))
       for number in range(reader.num_record_batches):
         batch = reader.get_batch(number)
         if checksum is None:
           batch.validate(full=True)
-        parts.append({name: convert(batch[name]) for name in names})
-    return parts
+        yield {name: convert(batch[name]) for name in names}
   except (pa.ArrowException, KeyError) as error:
     raise DamagedStore(f"{path} is not what was written") from error
   except OSError as error:

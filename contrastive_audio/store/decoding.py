@@ -21,7 +21,7 @@ from contrastive_audio.store.levels import Levels
 from contrastive_audio.store.spool import Room, Spool
 
 MEMORY_MB, MIN_MEMORY_MB = 1000, 64  # of a preparation, unless told otherwise
-DECODER_BYTES = 1 << 22  # what a decoder at work needs
+DECODER_BYTES = 6 << 20  # what a decoder at work needs
 MAX_HOURS = 48  # of a clip
 _CLIPS_AHEAD = 4  # for each decoder
 _MIN_BLOCK_SAMPLES = 1 << 16  # ffmpeg gives blocks of some milliseconds
@@ -36,7 +36,7 @@ class Memory:
 
   Example:
     >>> Memory(total_mb=1000).num_decoders(64), Memory(total_mb=64).num_decoders(64)
-    (59, 3)
+    (39, 2)
   """
 
   total_mb: int

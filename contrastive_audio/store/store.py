@@ -141,7 +141,7 @@ class Store:
   def has_labels(self) -> bool:
     """Whether the clips have at least two different labels."""
     labels: set[str] = set()
-    for part in self._columns.text("label").chunks:  # of millions of clips usually the first few
+    for part in self._columns.parts("label"):  # of millions of clips usually the first few
       labels |= set(part.drop_null().unique().to_pylist())
       if len(labels) >= 2:
         return True

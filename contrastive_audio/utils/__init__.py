@@ -1,6 +1,7 @@
 """Helpers that know nothing about sound.
 
 files           files that are written atomically, folders, JSON
+checksums       of files, and of JSON inside it
 cache           the folder for data that can be rebuilt
 progress_bar    one look for all progress bars
 quiet           keeps native libraries from writing to the terminal

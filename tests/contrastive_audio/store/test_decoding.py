@@ -85,6 +85,19 @@ def test_a_clip_without_samples_is_skipped_and_so_is_an_error_before_the_first_b
   assert (store.num_clips, store.num_skipped) == (1, 2)
 
 
+def test_a_clip_that_the_source_fails_at_is_skipped_and_the_next_ones_are_not(tmp_path):
+  class Failing(Source):
+    def clips(self, start, stop):
+      for clip in super().clips(start, stop):
+        if clip.key == "1.wav":
+          raise KeyError("label")
+        yield clip
+
+  source = Failing([minutes(1)] * 3)
+  store = preparation.prepare(source, RATE_HZ, str(tmp_path), max_bad_fraction=0.5)
+  assert store.keys() == ["0.wav", "2.wav"]
+
+
 def test_an_interruption_ends_the_preparation(tmp_path):
   def interrupt(_):
     raise KeyboardInterrupt
