@@ -257,13 +257,9 @@ def _blocks(
     return
   first, last = (round(seconds * file.samplerate) for seconds in span_s)
   file.seek(first)
-  block_frames = _frames_of_block(file)
+  block_frames = max(1, _BLOCK_FRAMES // file.channels)
   for start in range(first, last, block_frames):
     yield mix(file.read(min(block_frames, last - start), dtype="float32", always_2d=True))
-
-
-def _frames_of_block(file: soundfile.SoundFile) -> int:
-  return max(1, _BLOCK_FRAMES // file.channels)
 
 
 def _may_use_tensorflow_io(file: soundfile.SoundFile, decoder: str) -> bool:
@@ -273,7 +269,7 @@ def _may_use_tensorflow_io(file: soundfile.SoundFile, decoder: str) -> bool:
 
 def _all_blocks(file: soundfile.SoundFile, source: str | io.BytesIO) -> Iterator[np.ndarray]:
   promised_frames = truncation.promised_mp3_frames(file, source)
-  frames, block_frames = 0, _frames_of_block(file)
+  frames, block_frames = 0, max(1, _BLOCK_FRAMES // file.channels)
   while len(block := file.read(block_frames, dtype="float32", always_2d=True)):
     frames += len(block)
     yield mix(block)

@@ -15,7 +15,7 @@ from collections.abc import Generator, Iterable, Iterator
 import numpy as np
 
 from contrastive_audio.datasets import Clip
-from contrastive_audio.errors import UnusableAudio
+from contrastive_audio.errors import UnusableAudio, UserError, disk_reason
 from contrastive_audio.store.disk_format import gain_of, to_pcm
 from contrastive_audio.store.levels import Levels
 from contrastive_audio.store.spool import Room, Spool
@@ -120,6 +120,7 @@ def decode(
 
   Raises:
     OSError: a temporary file cannot be written.
+    UserError: an archive cannot be unpacked, because the disk is full.
 
   Example:
     >>> from contrastive_audio.datasets.synthetic import open_synthetic
@@ -207,6 +208,8 @@ def _unfailing(clip: Clip, sample_rate_hz: int) -> Iterator[np.ndarray]:
   except MemoryError as error:
     raise UnusableAudio("too large to be decoded in the memory of this machine") from error
   except Exception as error:  # decoders, archives and sources raise anything at all
+    if isinstance(error, UserError) and disk_reason(error):  # of unpacking an archive
+      raise
     reason = [*str(error).strip().splitlines(), type(error).__name__][0]
     raise UnusableAudio(f"{type(error).__name__}: {reason}") from error
   if waiting:

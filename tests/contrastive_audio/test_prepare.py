@@ -138,7 +138,7 @@ def test_a_training_opens_a_store_by_its_folder(tmp_path):
   [
     (None, 4, False, "--num_workers=4: which one is this? Start it with --worker=0 to 3"),
     (4, 4, False, "--worker=4: with --num_workers=4 it is 0 to 3"),
-    (0, 1, True, "three ways: choose one"),
+    (0, 1, True, "choose one of --worker, --merge, --beam_pipeline_options and --verify"),
   ],
 )
 def test_a_mistake_is_one_line(worker, num_workers, merge, message):

@@ -133,6 +133,14 @@ def test_a_full_disk_is_no_error_of_a_clip(tmp_path, monkeypatch):
     prepare(tmp_path, [minutes(1)], max_bad_fraction=1.0)
 
 
+def test_a_disk_that_is_full_for_what_an_archive_holds_is_no_error_of_a_clip(tmp_path):
+  def refuse(_):
+    raise UserError("cannot unpack 1.zip in /tmp: no space left on device")
+
+  with pytest.raises(UserError, match="cannot unpack"):
+    prepare(tmp_path, [refuse], max_bad_fraction=1.0)
+
+
 def test_a_clip_without_end_is_refused(tmp_path, monkeypatch):
   monkeypatch.setattr(decoding, "MAX_HOURS", 0.5 / 60)
   store = prepare(tmp_path, [minutes(1), lambda rate: iter([np.ones(9, np.float32)])],
