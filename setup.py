@@ -33,6 +33,7 @@ REQUIREMENTS = [
   "tensorflow-datasets>=4.9.7",
   "threadpoolctl>=3.1",
   "tqdm>=4.66",
+  "xxhash>=3.2",  # checksums of stored audio
 ]
 
 BEAM = ["apache-beam>=2.60"]  # shares the preparation of large data sets among machines

@@ -168,22 +168,34 @@ def write_store(folder: str, count: int) -> None:
   """Writes the index of a store whose shards are sparse files."""
   import pyarrow as pa
 
-  from contrastive_audio.store import chunks
-  from contrastive_audio.store.disk_format import INDEX, INDEX_SCHEMA, MANIFEST, VERSION
-  from contrastive_audio.utils.files import write_json
+  from contrastive_audio.store import chunks, manifest
+  from contrastive_audio.store.disk_format import (
+    BLOCK_BYTES,
+    INDEX,
+    INDEX_SCHEMA,
+    VERSION,
+    block_checksum,
+  )
+  from contrastive_audio.utils import checksums
 
   os.makedirs(folder, exist_ok=True)
   shards, size = [], 2 * CLIP_SAMPLES * chunks.CHUNK_CLIPS
+  block_checksums = f"{block_checksum(bytes(BLOCK_BYTES)):08x}" * (size // BLOCK_BYTES)
   with pa.ipc.new_file(os.path.join(folder, INDEX), INDEX_SCHEMA) as writer:
     for number in range(chunks.count(count)):
       columns = _index_columns(number, *chunks.clip_range(number, count))
       arrays = [pa.array(columns[field.name], field.type) for field in INDEX_SCHEMA]
       writer.write_batch(pa.record_batch(arrays, schema=INDEX_SCHEMA))
-      shards.append([f"shard-{number:05d}-00.arrow", size])
-      with open(os.path.join(folder, shards[-1][0]), "wb") as file:
+      shard = chunks.Shard(f"shard-{number:05d}-00.arrow", size, block_checksums)
+      shards.append((shard.name, size))
+      with open(os.path.join(folder, shard.name), "wb") as file:
         file.truncate(size)
-  manifest = {"version": VERSION, "digest": "0", "sample_rate_hz": 16_000, "num_skipped": 0}
-  write_json(os.path.join(folder, MANIFEST), manifest | {"shards": shards})
+      chunks.save(chunks.Chunk([shard], chunks.Rows("", 0, ""), []), folder, number)
+  paths = [chunks.path_of(folder, number) for number in range(len(shards))]
+  paths.append(os.path.join(folder, INDEX))
+  sums = {os.path.basename(path): checksums.of_file(path) for path in paths}
+  complete = manifest.Manifest(VERSION, "", "", "", "0", 16_000, 0, shards, checksums=sums)
+  manifest.write(complete, folder)
 
 
 def _index_columns(shard: int, start: int, stop: int) -> dict:

@@ -4,7 +4,8 @@ Alone it does what every training does first. With --num_workers=N --worker=I it
 of one of N workers. Each may run anywhere and be stopped at any time; afterwards --num_workers=N
 --merge completes the store. With --beam_pipeline_options a Beam runner decodes. The bytes of the
 store are the same. Trainings with the same --dataset find the store, and --dataset=store:FOLDER
-opens it without looking at the data set at all.
+opens it without looking at the data set at all. --verify compares everything that is stored with
+its checksums; damaged parts are decoded again, or named if the data set is a store:FOLDER.
 """
 
 import dataclasses
@@ -16,17 +17,27 @@ from contrastive_audio.cli.console import line
 from contrastive_audio.cli.flags import FLAGS, data_choice, data_location, define_dataset_flags
 from contrastive_audio.cli.help import flag_group
 from contrastive_audio.cli.main import run_main
-from contrastive_audio.cli.open_data import ChosenData, DataChoice, DataLocation
+from contrastive_audio.cli.open_data import (
+  ChosenData,
+  DataChoice,
+  DataLocation,
+  is_store,
+  prepare_at,
+)
 from contrastive_audio.cli.report import print_store
 from contrastive_audio.datasets import ClipSource
 from contrastive_audio.errors import UserError
 from contrastive_audio.store import preparation
+from contrastive_audio.store.manifest import DamagedStore
 from contrastive_audio.store.store import Store
+from contrastive_audio.utils import progress_bar
+from contrastive_audio.utils.words import counted
 
 EXAMPLES = (
   "python -m contrastive_audio.prepare --dataset=/path/to/your/audio --sample_rate_hz=16000",
   "python -m contrastive_audio.prepare --dataset=audioset --data_dir=/path/to/data "
   "--num_workers=8 --worker=0",
+  "python -m contrastive_audio.prepare --dataset=store:/path/to/store --verify",
 )
 
 
@@ -39,6 +50,7 @@ class Work:
     worker: which of them this is, from 0; None: it is not one of several.
     merge: complete the store after all workers have ended.
     beam_pipeline_options: of Apache Beam, "name=value" each; None: Beam is not used.
+    verify: read everything that is stored, and compare it with its checksums.
 
   Raises:
     UserError: the fields contradict each other.
@@ -53,6 +65,7 @@ class Work:
   worker: int | None = None
   merge: bool = False
   beam_pipeline_options: Sequence[str] | None = None
+  verify: bool = False
 
   def __post_init__(self) -> None:
     last = self.num_workers - 1
@@ -60,9 +73,9 @@ class Work:
       raise UserError(
         f"--worker={self.worker}: with --num_workers={self.num_workers} it is 0 to {last}"
       )
-    ways = [self.worker is not None, self.merge, self.beam_pipeline_options is not None]
-    if sum(ways) > 1:
-      raise UserError("--worker, --merge and --beam_pipeline_options are three ways: choose one")
+    beam = self.beam_pipeline_options is not None
+    if sum([self.worker is not None, self.merge, beam, self.verify]) > 1:
+      raise UserError("choose one of --worker, --merge, --beam_pipeline_options and --verify")
     if self.num_workers > 1 and self.worker is None and not self.merge:
       raise UserError(
         f"--num_workers={self.num_workers}: which one is this? Start it with --worker=0 to {last}, "
@@ -71,9 +84,15 @@ class Work:
 
 
 def main(_: Sequence[str]) -> None:
-  work = Work(FLAGS.num_workers, FLAGS.worker, FLAGS.merge, FLAGS.beam_pipeline_options)
+  work = Work(
+    FLAGS.num_workers, FLAGS.worker, FLAGS.merge, FLAGS.beam_pipeline_options, FLAGS.verify
+  )
   choice, location, rate_hz = data_choice(FLAGS.dataset), data_location(), FLAGS.sample_rate_hz
-  sources = ChosenData(choice, location, rate_hz).sources()
+  chosen = ChosenData(choice, location, rate_hz)
+  if work.verify:
+    _verify(chosen, may_mend=not any(map(is_store, choice.datasets)))
+    return
+  sources = chosen.sources()
   stores = [
     _prepare_share(name, source, choice, location, rate_hz, work)
     for name, source in zip(choice.datasets, sources)
@@ -105,7 +124,8 @@ def _prepare_share(
   Returns:
     The store; None if it is not complete yet.
   """
-  plan = preparation.Plan(source, sample_rate_hz, location.store_dir, location.max_bad_fraction)
+  bounds = (location.max_bad_fraction, location.memory_mb)
+  plan = preparation.Plan(source, sample_rate_hz, location.store_dir, *bounds)
   if work.merge:
     return preparation.merge_shares(plan, work.num_workers)
   if work.worker is not None:
@@ -118,7 +138,34 @@ def _prepare_share(
     options["manual_dir"] = location.manual_dir
     beam.write_missing(plan, name, options, work.beam_pipeline_options)
     return preparation.merge_shares(plan, 1)
-  return preparation.prepare(source, sample_rate_hz, location.store_dir, location.max_bad_fraction)
+  return prepare_at(location, source, sample_rate_hz)
+
+
+def _verify(chosen: ChosenData, may_mend: bool) -> None:
+  """Verifies the stores of the chosen data sets.
+
+  Args:
+    chosen: the data sets.
+    may_mend: decode damaged parts again.
+  """
+  store = chosen.store()
+  damaged = _damaged_shards(store)
+  if damaged and may_mend:
+    store = chosen.store()  # decodes again what was found damaged
+    damaged = _damaged_shards(store)
+  if damaged:
+    raise damaged[0]
+  line("verified", f"{counted(store.num_shards, 'shard')}: all as written")
+
+
+def _damaged_shards(store: Store) -> list[DamagedStore]:
+  if not store.is_verified:
+    raise UserError(
+      f"{', '.join(store.folders)}: a store of version 0.1 has no checksums to compare with: "
+      "decode its data set again to get one that has"
+    )
+  with progress_bar.make(store.num_shards, "verifying", "shard") as bar:
+    return store.verify(bar.update)
 
 
 def _decode_share(plan: preparation.Plan, worker: int, num_workers: int) -> None:
@@ -132,6 +179,7 @@ def _define_flags() -> None:
   define_dataset_flags(default="synthetic")
   with flag_group("Store"):
     flags.DEFINE_integer("sample_rate_hz", 16_000, "16000 for COLA, 22050 for mix-back.", 1)
+    flags.DEFINE_bool("verify", False, "Compare all that is stored with its checksums.")
   with flag_group("Sharing the work"):
     flags.DEFINE_integer("num_workers", 1, "How many workers share the work.", lower_bound=1)
     flags.DEFINE_integer("worker", None, "Which of the workers this is, from 0.")

@@ -4,6 +4,7 @@ from absl import flags
 
 from contrastive_audio.cli.help import REQUIRED, flag_group
 from contrastive_audio.cli.open_data import DataChoice, DataLocation
+from contrastive_audio.store.decoding import MEMORY_MB, MIN_MEMORY_MB
 
 FLAGS = flags.FLAGS
 GPU_MEMORY_GROWTH = "gpu_memory_growth"  # read by main.start_tensorflow
@@ -93,6 +94,26 @@ def define_location_flags(max_bad_fraction: float = 0.05) -> None:
     flags.DEFINE_float(
       "max_bad_fraction", max_bad_fraction, "Largest share of unusable clips.", 0.0, 1.0
     )
+  define_memory_flag()
+
+
+def define_memory_flag() -> None:
+  """Defines --memory_mb, which bounds the memory that recordings take.
+
+  Example:
+    >>> define_memory_flag()
+    >>> FLAGS["memory_mb"].default
+    1000
+    >>> from contrastive_audio.cli.help import forget_flags
+    >>> forget_flags()
+  """
+  with flag_group("Data"):
+    flags.DEFINE_integer(
+      "memory_mb",
+      MEMORY_MB,
+      "Memory that decoding may take in MB, whatever the recordings and threads.",
+      lower_bound=MIN_MEMORY_MB,
+    )
 
 
 def define_seed_flag(purpose: str) -> None:
@@ -139,7 +160,9 @@ def data_location() -> DataLocation:
     >>> from contrastive_audio.cli.help import forget_flags
     >>> forget_flags()
   """
-  return DataLocation(FLAGS.data_dir, FLAGS.manual_dir, FLAGS.store_dir, FLAGS.max_bad_fraction)
+  return DataLocation(
+    FLAGS.data_dir, FLAGS.manual_dir, FLAGS.store_dir, FLAGS.max_bad_fraction, FLAGS.memory_mb
+  )
 
 
 def data_choice(datasets: list[str]) -> DataChoice:

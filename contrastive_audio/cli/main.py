@@ -70,8 +70,9 @@ def run_main(
   except KeyboardInterrupt:
     _exit("interrupted; the same command resumes where it stopped", 130)
   except Exception as error:
-    if "tensorflow" in type(error).__module__:  # its errors are no OSErrors
+    if "tensorflow" in type(error).__module__:  # its errors are no OSErrors, nor ours
       _exit_if_disk_refused(error)
+      _exit_if_ours(error)
     raise
 
 
@@ -141,6 +142,12 @@ def _exit_if_disk_refused(error: Exception) -> None:
   if reason := disk_reason(error):
     where = getattr(error, "filename", None) or "a file of the run"
     _exit(f"error: cannot write {where}: {reason}; nothing finished is lost, fix it and repeat", 1)
+
+
+def _exit_if_ours(error: Exception) -> None:
+  """Ends the command if tf.data carried an error of ours, of which it keeps the text."""
+  if found := re.search(r"(?:UserError|DamagedStore): (.+)", str(error)):
+    _exit(f"error: {found[1]}", 1)
 
 
 def _exit(message: str, code: int) -> None:

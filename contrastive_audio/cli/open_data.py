@@ -9,6 +9,7 @@ from contrastive_audio import datasets
 from contrastive_audio.cli import report
 from contrastive_audio.cli.console import line
 from contrastive_audio.errors import UserError
+from contrastive_audio.store.decoding import MEMORY_MB
 from contrastive_audio.store.preparation import prepare
 from contrastive_audio.store.store import Store
 from contrastive_audio.utils.text_files import read_lines
@@ -26,6 +27,7 @@ class DataLocation:
     manual_dir: folder with archives that were downloaded by hand.
     store_dir: where decoded audio is kept; None: the user's cache.
     max_bad_fraction: largest share of unusable clips.
+    memory_mb: memory that decoding may take, in MB.
 
   Example:
     >>> DataLocation(data_dir="data").max_bad_fraction
@@ -36,6 +38,7 @@ class DataLocation:
   manual_dir: str | None = None
   store_dir: str | None = None
   max_bad_fraction: float = 0.05
+  memory_mb: int = MEMORY_MB
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +107,7 @@ class ChosenData:
     self._opened = [self._open_quickly(name) for name in choice.datasets]
 
   def _open_quickly(self, name: str) -> _Opened:
-    if name.startswith(_STORE):
+    if is_store(name):
       return _open_finished(name.removeprefix(_STORE), self._rate_hz, self._choice.split)
     return datasets.open_local(name, self._choice.split, self._location.data_dir)
 
@@ -146,8 +149,7 @@ class ChosenData:
   def _decoded(self, name: str, opened: _Opened) -> Store:
     if isinstance(opened, Store):
       return opened
-    source, location = self._source(name, opened), self._location
-    return prepare(source, self._rate_hz, location.store_dir, location.max_bad_fraction)
+    return prepare_at(self._location, self._source(name, opened), self._rate_hz)
 
   def _source(self, name: str, opened: _Opened) -> datasets.ClipSource:
     if isinstance(opened, Store):
@@ -181,6 +183,44 @@ def open_store(choice: DataChoice, location: DataLocation, sample_rate_hz: int) 
     contrastive_audio.errors.UserError: no such folder: 'no/such/folder' ...
   """
   return ChosenData(choice, location, sample_rate_hz).store()
+
+
+def is_store(name: str) -> bool:
+  """Returns whether a name, as `--dataset` has it, is that of a store.
+
+  Args:
+    name: of a data set.
+
+  Example:
+    >>> is_store("store:stores/mine"), is_store("audioset")
+    (True, False)
+  """
+  return name.startswith(_STORE)
+
+
+def prepare_at(location: DataLocation, source: datasets.ClipSource, sample_rate_hz: int) -> Store:
+  """Returns the store of a data set, decoded where it is not yet.
+
+  Args:
+    location: where the store is, and what it may take.
+    source: the data set.
+    sample_rate_hz: rate at which the clips are stored.
+
+  Raises:
+    UserError: see `preparation.prepare`.
+
+  Example:
+    >>> source = datasets.open_source("synthetic")
+    >>> prepare_at(DataLocation(), source, 16_000).num_clips
+    320
+  """
+  return prepare(
+    source,
+    sample_rate_hz,
+    location.store_dir,
+    location.max_bad_fraction,
+    memory_mb=location.memory_mb,
+  )
 
 
 def _open_finished(folder: str, sample_rate_hz: int, split: str | None) -> Store:

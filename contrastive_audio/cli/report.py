@@ -38,6 +38,8 @@ def print_store(store: Store) -> None:
     listed = store.num_missing + store.num_skipped + store.num_clips
     text = f"{store.num_missing} of {listed} listed clips are not there"
     line("missing", f"{text}, see {_lists(store, MISSING)}")
+  if not store.is_verified:
+    line("unverified", "of version 0.1, which wrote no checksums: damage would not be noticed")
   if store.num_silent:
     line("silent", f"{counted(store.num_silent, 'clip')} of nothing but zeros, kept")
 

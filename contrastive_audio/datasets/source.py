@@ -20,6 +20,7 @@ class Clip:
       UnusableAudio, also after the last block. No more than one block is held in memory.
     label: name of its class, or None; several labels are joined by LABEL_SEPARATOR.
     group: what must not be divided between training and test (speaker, recording), or None.
+    num_bytes: what the clip holds in memory before it is decoded.
 
   Example:
     >>> clip = Clip("silence.wav", lambda sample_rate_hz: iter([np.zeros(sample_rate_hz)] * 2))
@@ -31,6 +32,7 @@ class Clip:
   blocks: Callable[[int], Iterator[np.ndarray]]
   label: str | None = None
   group: str | None = None
+  num_bytes: int = 0
 
   def load(self, sample_rate_hz: int) -> np.ndarray:
     """Returns the whole wave, float32 `[n]` mono; raises UnusableAudio."""

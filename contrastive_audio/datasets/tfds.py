@@ -153,11 +153,13 @@ class _TfdsSource(ClipSource):
       decoders = nest(path, library().decode.SkipDecoding())
     records = self._records(self._split, decoders)
     for record in self._readable(records.skip(start).take(stop - start)):
+      audio = value_at(record, path)
       yield Clip(
         self._features.key(record),
-        self._blocks_of(value_at(record, path)),
+        self._blocks_of(audio),
         self._features.label(record),
         self._features.group(record),
+        memoryview(audio).nbytes,
       )
 
   def splits(self) -> dict[str, str]:

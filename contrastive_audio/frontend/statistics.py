@@ -1,5 +1,6 @@
 """Mean and standard deviation of the log-mels of a whole data set, computed once."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -14,7 +15,7 @@ from contrastive_audio.frontend.clip_store import ClipStore
 from contrastive_audio.frontend.front_end import FrontEnd
 from contrastive_audio.frontend.log_mel import LogMel
 from contrastive_audio.utils import progress_bar
-from contrastive_audio.utils.files import read_json, write_json
+from contrastive_audio.utils.checksums import read_sealed_json, write_sealed_json
 
 FRAMES_AT_ONCE = 4096  # bounds the memory that a long clip takes
 
@@ -47,15 +48,17 @@ def log_mel_statistics(store: ClipStore, front_end: FrontEnd) -> tuple[float, fl
   """
   name = f"statistics-{store.digest[:16]}-{_identity(front_end)}.json"
   path = os.path.join(store.folders[0], name)
-  if cached := read_json(path):
-    return cached["mean"], cached["std"]
+  with contextlib.suppress(FileNotFoundError):
+    if cached := read_sealed_json(path):  # a damaged one is measured again
+      return cached["mean"], cached["std"]
   mean, std = _measure(store, front_end)
   if std < 1e-5:
     raise UserError(
       f"all log-mels of the {store.num_clips} clips are the same (standard deviation {std:.1g}): "
       "they hold nothing but silence, and nothing can be learned from them"
     )
-  write_json(path, {"mean": mean, "std": std})
+  with contextlib.suppress(OSError):  # it is only a cache, and the store may be another user's
+    write_sealed_json(path, {"mean": mean, "std": std})
   return mean, std
 
 

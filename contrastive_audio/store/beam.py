@@ -52,7 +52,8 @@ def write_missing(
   make_folder(plan.folder)
   log = os.path.join(plan.folder, "beam.log")
   parsed = PipelineOptions([f"--{option}" for option in pipeline_options])
-  write = _WriteChunk(name, options, plan.sample_rate_hz, os.path.abspath(plan.folder))
+  folder, memory_mb = os.path.abspath(plan.folder), plan.memory.total_mb
+  write = _WriteChunk(name, options, plan.sample_rate_hz, folder, memory_mb)
   try:
     with quiet.native_stderr(log), apache_beam.Pipeline(options=parsed) as pipeline:
       numbers = pipeline | "chunks" >> apache_beam.Create(plan.unfinished_chunks())
@@ -73,18 +74,29 @@ class _WriteChunk(apache_beam.DoFn):
     options: the other arguments of datasets.open_source.
     sample_rate_hz: rate at which the clips are stored.
     folder: of the store, absolute.
+    memory_mb: memory for decoding, of each process.
   """
 
   def __init__(
-    self, name: str, options: Mapping[str, str | None], sample_rate_hz: int, folder: str
+    self,
+    name: str,
+    options: Mapping[str, str | None],
+    sample_rate_hz: int,
+    folder: str,
+    memory_mb: int,
   ):
     self._name, self._options = name, dict(options)
-    self._sample_rate_hz, self._folder = sample_rate_hz, folder
+    self._sample_rate_hz, self._folder, self._memory_mb = sample_rate_hz, folder, memory_mb
 
   def setup(self) -> None:
     """Opens the data set, once in each process."""
     source = datasets.open_source(self._name, **self._options)
-    self._plan = preparation.Plan(source, self._sample_rate_hz, os.path.dirname(self._folder))
+    self._plan = preparation.Plan(
+      source,
+      self._sample_rate_hz,
+      store_dir=os.path.dirname(self._folder),
+      memory_mb=self._memory_mb,
+    )
     if os.path.basename(self._plan.folder) != os.path.basename(self._folder):
       raise UserError(
         f"a worker of Beam finds other clips of {self._name} ({source.summary}) than the command "

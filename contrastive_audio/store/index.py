@@ -4,24 +4,27 @@ import hashlib
 import os
 from collections.abc import Iterator, Sequence
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from contrastive_audio.datasets import ClipSource
-from contrastive_audio.store import chunks, left_out
+from contrastive_audio.store import chunks, left_out, manifest
 from contrastive_audio.store.disk_format import (
+  DAMAGED,
   INDEX,
   INDEX_SCHEMA,
-  MANIFEST,
-  SHARD_SCHEMA,
+  MISSING,
+  SKIPPED,
   VERSION,
 )
-from contrastive_audio.utils.files import UNFINISHED, replacing, write_json
+from contrastive_audio.utils import checksums
+from contrastive_audio.utils.files import UNFINISHED, replacing
+
+_SHARD = INDEX_SCHEMA.get_field_index("shard")
 
 
 def merge(source: ClipSource, folder: str, sample_rate_hz: int, fingerprint: str) -> None:
-  """Merges finished chunks: writes the index, the list of missing clips and, last, the manifest.
+  """Merges finished chunks: writes the index, the lists of clips and, last, the manifest.
 
   Args:
     source: the data set.
@@ -31,71 +34,80 @@ def merge(source: ClipSource, folder: str, sample_rate_hz: int, fingerprint: str
 
   Example:
     >>> from contrastive_audio.datasets.synthetic import open_synthetic
-    >>> source = open_synthetic(clips_per_class=1)
-    >>> _ = chunks.write(source, ".", number=0, sample_rate_hz=16_000, num_threads=1)
+    >>> from contrastive_audio.store import chunk_writer, decoding
+    >>> source, memory = open_synthetic(clips_per_class=1), decoding.Memory(total_mb=64)
+    >>> _ = chunk_writer.write(source, ".", 0, 16_000, num_threads=1, memory=memory)
     >>> merge(source, ".", sample_rate_hz=16_000, fingerprint=source.fingerprint())
-    >>> sorted(os.listdir("."))
-    ['chunk-00000.json', 'index.arrow', 'shard-00000-00.arrow', 'store.json']
+    >>> [name for name in sorted(os.listdir(".")) if not name.startswith(("chunk", "shard"))]
+    ['index.arrow', 'skipped.csv', 'store.json']
   """
+  finished = [_finished(folder, number) for number in range(chunks.count(source.num_clips))]
   _remove_unfinished(folder)
-  finished = chunks.read_all_finished(folder)
-  shards = [shard for chunk in finished for shard in chunk.shards]
+  left_out.write_skipped(folder)
   left_out.write_missing(folder, source.missing)
-  digest = _write_index(folder, [name for name, _ in shards])
-  manifest = {
-    "version": VERSION,
-    "name": source.name,
-    "summary": source.summary,
-    "fingerprint": fingerprint,
-    "digest": digest,
-    "sample_rate_hz": sample_rate_hz,
-    "num_skipped": sum(len(chunk.skipped) for chunk in finished),
-    "num_missing": len(source.missing),
-    "several_labels": source.several_labels,
-    "classes": list(source.classes),
-    "shards": shards,
-  }
-  write_json(os.path.join(folder, MANIFEST), manifest)
+  digest = _write_index(folder, finished)
+  complete = manifest.Manifest(
+    version=VERSION,
+    name=source.name,
+    summary=source.summary,
+    fingerprint=fingerprint,
+    digest=digest,
+    sample_rate_hz=sample_rate_hz,
+    num_skipped=sum(len(chunk.skipped) for chunk in finished),
+    num_missing=len(source.missing),
+    several_labels=source.several_labels,
+    classes=list(source.classes),
+    shards=[(shard.name, shard.num_bytes) for chunk in finished for shard in chunk.shards],
+    rows=[(chunk.rows.name, chunk.rows.num_bytes) for chunk in finished],
+    checksums=_checksums(folder, len(finished)),
+  )
+  manifest.write(complete, folder)
+
+
+def _finished(folder: str, number: int) -> chunks.Chunk:
+  chunk = chunks.read_finished(folder, number)
+  if chunk is None:
+    raise manifest.DamagedStore(f"{chunks.path_of(folder, number)} is not what was written")
+  return chunk
+
+
+def _checksums(folder: str, num_chunks: int) -> dict[str, str]:
+  """Returns the checksums of all files that the manifest answers for."""
+  paths = [chunks.path_of(folder, number) for number in range(num_chunks)]
+  paths += [os.path.join(folder, name) for name in (INDEX, SKIPPED, MISSING)]
+  there = filter(os.path.exists, paths)
+  return {os.path.basename(path): checksums.of_file(path) for path in there}
 
 
 def _remove_unfinished(folder: str) -> None:
-  """Deletes what killed processes left behind; all chunks are finished, so nobody is writing."""
+  """Deletes what killed processes left behind; all chunks are whole, so nobody is writing."""
   for name in os.listdir(folder):
-    if UNFINISHED in name:
+    if UNFINISHED in name or name.endswith(DAMAGED):
       os.remove(os.path.join(folder, name))
 
 
-def _write_index(folder: str, shard_names: Sequence[str]) -> str:
-  """Writes the index of all shards; returns the digest of the store."""
+def _write_index(folder: str, finished: Sequence[chunks.Chunk]) -> str:
+  """Writes the index of all chunks; returns the digest of the store."""
   digest = _Digest()
   with (
     replacing(os.path.join(folder, INDEX)) as unfinished,
     pa.ipc.new_file(unfinished, INDEX_SCHEMA) as writer,
   ):
-    for number, name in enumerate(shard_names):
-      for batch in _index_batches(os.path.join(folder, name), number):
-        writer.write_batch(batch)
-        digest.add(batch)
+    for batch in _index_batches(folder, finished):
+      writer.write_batch(batch)
+      digest.add(batch)
   return digest.hexdigest()
 
 
-def _index_batches(path: str, shard: int) -> Iterator[pa.RecordBatch]:
-  """Yields the rows of a shard with the position of their PCM in place of the PCM."""
-  with pa.memory_map(path) as file:
-    start_of_file = file.read_buffer(file.size()).address
-    file.seek(0)
-    reader = pa.ipc.open_file(file)
-    for number in range(reader.num_record_batches):
-      batch = reader.get_batch(number)
-      pcm = batch.column("pcm")
-      first_byte = pcm.values.buffers()[1].address - start_of_file
-      columns = [batch.column(field.name) for field in list(SHARD_SCHEMA)[1:]]
-      columns += [
-        pc.list_value_length(pcm),
-        pa.array(np.full(len(batch), shard, np.int32)),
-        pa.array(first_byte + 2 * pcm.offsets.to_numpy()[:-1]),
-      ]
-      yield pa.record_batch(columns, schema=INDEX_SCHEMA)
+def _index_batches(folder: str, finished: Sequence[chunks.Chunk]) -> Iterator[pa.RecordBatch]:
+  """Yields the rows of all chunks; shards are numbered through."""
+  num_shards = 0
+  for chunk in finished:
+    with pa.OSFile(os.path.join(folder, chunk.rows.name)) as file:
+      rows = pa.ipc.open_file(file).read_all()
+    shard = pc.add(rows["shard"], pa.scalar(num_shards, pa.int32()))
+    yield from rows.set_column(_SHARD, INDEX_SCHEMA.field(_SHARD), shard).to_batches()
+    num_shards += len(chunk.shards)
 
 
 class _Digest:

@@ -17,8 +17,8 @@ def write_skipped(folder: str) -> None:
     folder: of the store.
 
   Example:
-    >>> from contrastive_audio.utils.files import write_json
-    >>> write_json("chunk-00000.json", {"shards": [], "skipped": [["a.wav", "no samples"]]})
+    >>> rows = chunks.Rows("chunk-00000.arrow", 0, "")
+    >>> chunks.save(chunks.Chunk([], rows, [("a.wav", "no samples")]), ".", number=0)
     >>> write_skipped(".")
     >>> read(".", SKIPPED)
     [['a.wav', 'no samples']]

@@ -1,23 +1,25 @@
 """A data set -> its store, decoded once: on all cores, by several processes or several machines.
 
 Clips are decoded in chunks of a fixed number (chunks.py). A call after a killed one continues with
-the next unfinished chunk. `index.merge` completes the store. `python -m contrastive_audio.prepare`
-shares the chunks among workers, beam.py hands them to Apache Beam; the bytes of the store are the
-same.
+the next unfinished chunk, and a chunk whose files are damaged counts as unfinished. `index.merge`
+completes the store. `python -m contrastive_audio.prepare` shares the chunks among workers, beam.py
+hands them to Apache Beam; the bytes of the store are the same.
 """
 
 import contextlib
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
-import filelock
 import tqdm
 
 from contrastive_audio.datasets import ClipSource
-from contrastive_audio.errors import UserError, disk_reason
-from contrastive_audio.store import chunks, index, left_out
-from contrastive_audio.store.disk_format import SKIPPED, VERSION, read_manifest
+from contrastive_audio.errors import UserError
+from contrastive_audio.store import chunk_writer, chunks, index, left_out
+from contrastive_audio.store.decoding import MEMORY_MB, Memory
+from contrastive_audio.store.disk_format import DAMAGED, SKIPPED, VERSION
+from contrastive_audio.store.exclusive import clear_disk_errors, exclusive
+from contrastive_audio.store.manifest import DamagedStore, NoStore
 from contrastive_audio.store.store import Store
 from contrastive_audio.utils import progress_bar, quiet
 from contrastive_audio.utils.cache import cache_folder
@@ -30,11 +32,13 @@ def prepare(
   store_dir: str | None = None,
   max_bad_fraction: float = 0.05,
   num_threads: int | None = None,
+  memory_mb: int = MEMORY_MB,
 ) -> Store:
   """Decodes a data set into its store, or opens the store if it exists and the source is unchanged.
 
   It may be killed at any time; the next call continues. Several processes may call it at once: one
-  works, the others wait.
+  works, the others wait. What is damaged is made again. A whole store is opened without a lock, so
+  that it may be another user's.
 
   Args:
     source: the data set.
@@ -42,6 +46,7 @@ def prepare(
     store_dir: folder of all stores; None: in the user's cache.
     max_bad_fraction: largest share of clips that may be unusable.
     num_threads: number of decoding threads; None: one per core.
+    memory_mb: memory for decoding, in MB.
 
   Returns:
     The opened store.
@@ -55,11 +60,12 @@ def prepare(
     >>> store.num_clips, store.labels([0])
     (20, ['bell'])
   """
-  plan = Plan(source, sample_rate_hz, store_dir, max_bad_fraction)
-  with _exclusive(plan.folder), _clear_disk_errors(plan.folder):
-    if read_manifest(plan.folder) is None:
-      plan.decode(range(plan.num_chunks), num_threads)
-      plan.merge()
+  plan = Plan(source, sample_rate_hz, store_dir, max_bad_fraction, memory_mb)
+  if plan.find() is None:
+    with clear_disk_errors(plan.folder), exclusive(plan.folder):
+      if plan.find(report_damage=True) is None:
+        plan.decode(range(plan.num_chunks), num_threads)
+        plan.merge()
   return plan.open()
 
 
@@ -71,12 +77,14 @@ class Plan:
     sample_rate_hz: rate at which the clips are stored.
     store_dir: folder of all stores; None: in the user's cache.
     max_bad_fraction: largest share of clips that may be unusable.
+    memory_mb: memory for decoding, in MB.
 
   Attributes:
     source: the data set.
     sample_rate_hz: rate at which the clips are stored.
     folder: of the store; its name changes whenever the data set does.
     max_bad_fraction: largest share of clips that may be unusable.
+    memory: for decoding.
 
   Example:
     >>> from contrastive_audio.datasets.synthetic import open_synthetic
@@ -95,11 +103,14 @@ class Plan:
     sample_rate_hz: int,
     store_dir: str | None = None,
     max_bad_fraction: float = 0.05,
+    memory_mb: int = MEMORY_MB,
   ):
     store_dir = store_dir or os.path.join(cache_folder(), "stores")
     make_folder(store_dir)
     self.source, self.sample_rate_hz = source, sample_rate_hz
     self.max_bad_fraction = max_bad_fraction
+    self.memory = Memory(memory_mb)
+    self._store: Store | None = None
     self._fingerprint = source.fingerprint()
     name = _folder_name(source.name, sample_rate_hz, self._fingerprint)
     self.folder = os.path.join(store_dir, name)
@@ -149,19 +160,19 @@ class Plan:
   def write_chunk(
     self, number: int, num_threads: int | None = None, progress: tqdm.tqdm | None = None
   ) -> chunks.Chunk:
-    """Decodes and writes one chunk; see chunks.write."""
-    return chunks.write(
+    """Decodes and writes one chunk; see chunk_writer.write."""
+    return chunk_writer.write(
       source=self.source,
       folder=self.folder,
       number=number,
       sample_rate_hz=self.sample_rate_hz,
       num_threads=num_threads or os.cpu_count() or 1,
+      memory=self.memory,
       progress=progress,
     )
 
   def merge(self) -> None:
     """Completes the store, once all chunks are finished."""
-    left_out.write_skipped(self.folder)
     index.merge(
       source=self.source,
       folder=self.folder,
@@ -169,13 +180,31 @@ class Plan:
       fingerprint=self._fingerprint,
     )
 
+  def find(self, report_damage: bool = False) -> Store | None:
+    """Returns the store if it is complete and undamaged.
+
+    Args:
+      report_damage: print what is damaged.
+    """
+    try:
+      store = Store(self.folder)
+      _require_unmarked(self.folder)
+      self._store = store
+      return store
+    except NoStore:
+      return None
+    except DamagedStore as error:
+      if report_damage:
+        print(f"damaged: {error.what}; it is made again", flush=True)
+      return None
+
   def open(self) -> Store:
     """Opens the complete store.
 
     Raises:
       UserError: too many unusable clips, or no usable one.
     """
-    store = Store(self.folder)
+    store = self._store or Store(self.folder)
     self._require_few_bad(store.num_skipped)
     if not store.num_clips:
       skipped = os.path.join(self.folder, SKIPPED)
@@ -208,8 +237,8 @@ def decode_share(plan: Plan, worker: int, num_workers: int) -> None:
     10
   """
   with (
-    _exclusive(f"{plan.folder}.worker-{worker}-of-{num_workers}"),
-    _clear_disk_errors(plan.folder),
+    clear_disk_errors(plan.folder),
+    exclusive(f"{plan.folder}.worker-{worker}-of-{num_workers}"),
   ):
     plan.decode(plan.share(worker, num_workers))
 
@@ -233,8 +262,8 @@ def merge_shares(plan: Plan, num_workers: int) -> Store:
     Traceback (most recent call last):
     contrastive_audio.errors.UserError: 1 of 1 chunks are not ... yet: run the workers 0 of 4 ...
   """
-  with _exclusive(plan.folder), _clear_disk_errors(plan.folder):
-    if read_manifest(plan.folder) is None:
+  with clear_disk_errors(plan.folder), exclusive(plan.folder):
+    if plan.find(report_damage=True) is None:
       if missing := plan.unfinished_chunks():
         workers = ", ".join(map(str, sorted({number % num_workers for number in missing})))
         raise UserError(
@@ -251,31 +280,8 @@ def _folder_name(name: str, sample_rate_hz: int, fingerprint: str) -> str:
   return f"{readable}-{sample_rate_hz}hz-v{VERSION}-{fingerprint[:16]}"
 
 
-@contextlib.contextmanager
-def _exclusive(folder: str) -> Iterator[None]:
-  """Makes other processes that prepare the same folder wait until the block ends."""
-  lock = filelock.FileLock(folder + ".lock")
-  try:
-    lock.acquire(timeout=0)
-  except filelock.Timeout:
-    print(f"waiting: another process is preparing {folder}", flush=True)
-    lock.acquire()
-  try:
-    yield
-  finally:
-    lock.release()
-
-
-@contextlib.contextmanager
-def _clear_disk_errors(folder: str) -> Iterator[None]:
-  """Turns an error of the disk into a UserError that says what to do."""
-  try:
-    yield
-  except OSError as error:
-    reason = disk_reason(error)
-    if reason is None:
-      raise
-    raise UserError(
-      f"cannot write the store {folder!r}: {reason}. Finished chunks are kept: free some space and "
-      "run the same command again, or choose another place with --store_dir"
-    ) from error
+def _require_unmarked(folder: str) -> None:
+  """Raises a DamagedStore if a reader has found one of the shards damaged."""
+  for name in sorted(os.listdir(folder)):
+    if name.endswith(DAMAGED):
+      raise DamagedStore(f"{os.path.join(folder, name.removesuffix(DAMAGED))} was found damaged")

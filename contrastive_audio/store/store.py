@@ -1,14 +1,19 @@
 """A store: all clips of a data set as 16-bit PCM on disk, read at any position when needed.
 
-  store.json         written last: sample rate, counts, digests; without it there is no store
+  store.json         written last: sample rate, counts, checksums; without it there is no store
   index.arrow        a row per clip: everything but the PCM, and the position of the PCM
   shard-*.arrow      Arrow IPC files with the PCM and all columns; any Arrow reader opens them
+  chunk-*.arrow      rows of the index, from which it is merged; see chunks
+  chunk-*.json       checksums of shards, see chunks
   skipped.csv        clips that could not be used, with the reason
   missing.csv        clips that the data set lists but does not hold, if there are any
 
-The index is memory-mapped. Excerpts are read by position (pread), not through a mapping. Where a
-store is larger than memory, a mapping reads ahead at every random access (measured on 2,000,000
-clips: 7 ms an excerpt, against 0.02 ms), and a truncated shard would end the process.
+Excerpts are read by position (pread), not through a mapping. Where a store is larger than memory, a
+mapping reads ahead at every random access (measured on 2,000,000 clips: 7 ms an excerpt, against
+0.02 ms), and a truncated shard would end the process.
+
+Nothing is used unverified. Opening checks the sizes of all files and the checksums of all but the
+shards. Blocks of a shard are checked when they are first read.
 
 A wave is `pcm * gain`. The gain is a power of two, as small as the clip allows: 16-bit recordings
 stay bit-exact, quiet recordings of more bits keep their precision, and floats beyond full scale are
@@ -16,16 +21,19 @@ not clipped.
 """
 
 import copy
+import functools
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pyarrow as pa
 
-from contrastive_audio.errors import UserError
-from contrastive_audio.store.disk_format import INDEX, INDEX_SCHEMA, VERSION, read_manifest
-from contrastive_audio.store.shard_files import ShardFiles
+from contrastive_audio.store import chunks, clip_columns, manifest
+from contrastive_audio.store.clip_columns import ClipColumns
+from contrastive_audio.store.disk_format import INDEX
+from contrastive_audio.store.manifest import DamagedStore, Manifest
+from contrastive_audio.store.shard_files import ShardFile, allow_open_files
 
 
 class Store:
@@ -39,6 +47,7 @@ class Store:
     num_skipped: number of clips that could not be used.
     num_missing: number of clips that the data set lists but does not hold.
     several_labels: whether a clip may have several labels, joined by datasets.LABEL_SEPARATOR.
+    is_verified: whether it carries checksums; those of version 0.1 do not.
     sample_rate_hz: rate of all clips.
     num_clips: number of usable clips.
     num_samples: int64 `[num_clips]`, length of each clip.
@@ -47,7 +56,8 @@ class Store:
     digest: hex digest of the content; equal digests mean equal clips in equal order.
 
   Raises:
-    UserError: the folder holds no complete store of this version.
+    NoStore: the folder holds no finished store.
+    DamagedStore: one of its files is not what was written.
 
   Example:
     >>> from contrastive_audio.datasets.synthetic import open_synthetic
@@ -60,28 +70,30 @@ class Store:
   """
 
   def __init__(self, folder: str):
-    manifest = read_manifest(folder)
-    if manifest is None:
-      raise UserError(f"{folder!r} holds no finished store (version {VERSION})")
+    content = manifest.read(folder)
+    manifest.require_whole(content, folder)
     self.folders = [folder]
-    self.num_skipped: int = manifest["num_skipped"]
-    self.num_missing: int = manifest.get("num_missing", 0)
-    self.several_labels: bool = manifest.get("several_labels", False)
-    self.sample_rate_hz: int = manifest["sample_rate_hz"]
-    self._shard_paths = [os.path.join(folder, name) for name, _ in manifest["shards"]]
-    self._set_index(_Index(path=os.path.join(folder, INDEX)), manifest["digest"])
-    self._shards = ShardFiles(self._shard_paths)
+    self.num_skipped = content.num_skipped
+    self.num_missing = content.num_missing
+    self.several_labels = content.several_labels
+    self.is_verified = content.is_verified
+    self.sample_rate_hz = content.sample_rate_hz
+    columns = clip_columns.read_index(os.path.join(folder, INDEX), content.checksums.get(INDEX))
+    if not content.is_verified:
+      _require_plausible(columns, content, folder)
+    self._set_columns(columns, content.digest)
+    self._shards = _open_shards(content, folder)
 
-  def _set_index(self, index: "_Index", digest: str) -> None:
+  def _set_columns(self, columns: ClipColumns, digest: str) -> None:
     self.digest = digest
-    self._index = index
-    self.num_samples = index.numbers("num_samples")
+    self._columns = columns
+    self.num_samples = columns.numbers["num_samples"]
     self.num_clips = len(self.num_samples)
-    self.mean = index.numbers("mean")
-    self.centred_peak = index.numbers("centred_peak")
-    self._gain = index.numbers("gain")
-    self._shard = index.numbers("shard")
-    self._first_byte = index.numbers("byte_offset")
+    self.mean = columns.numbers["mean"]
+    self.centred_peak = columns.numbers["centred_peak"]
+    self._gain = columns.numbers["gain"]
+    self._shard = columns.numbers["shard"]
+    self._first_byte = columns.numbers["byte_offset"]
 
   @classmethod
   def join(cls, stores: "Sequence[Store]") -> "Store":
@@ -97,9 +109,12 @@ class Store:
     joined.num_skipped = sum(store.num_skipped for store in stores)
     joined.num_missing = sum(store.num_missing for store in stores)
     joined.several_labels = any(store.several_labels for store in stores)
-    joined._shard_paths = [path for store in stores for path in store._shard_paths]
-    joined._set_index(_join_indices(stores), _digest_of([store.digest for store in stores]))
-    joined._shards = ShardFiles(joined._shard_paths)
+    joined.is_verified = all(store.is_verified for store in stores)
+    joined._shards = [shard for store in stores for shard in store._shards]
+    columns = clip_columns.join(
+      [store._columns for store in stores], [len(store._shards) for store in stores]
+    )
+    joined._set_columns(columns, _digest_of([store.digest for store in stores]))
     return joined
 
   def select(self, clip_ids: Sequence[int] | np.ndarray) -> "Store":
@@ -107,7 +122,7 @@ class Store:
     ids = np.asarray(clip_ids, np.int64)
     selected = copy.copy(self)
     digest = _digest_of([self.digest, hashlib.sha256(ids.tobytes()).hexdigest()])
-    selected._set_index(_Index(table=self._index.table().take(pa.array(ids))), digest)
+    selected._set_columns(self._columns.select(ids), digest)
     return selected
 
   def keys(self, clip_ids: Sequence[int] | np.ndarray | None = None) -> list[str]:
@@ -126,8 +141,8 @@ class Store:
   def has_labels(self) -> bool:
     """Whether the clips have at least two different labels."""
     labels: set[str] = set()
-    for batch in self._index.batches():  # of millions of clips usually the first few
-      labels |= set(batch["label"].drop_null().unique().to_pylist())
+    for part in self._columns.parts("label"):  # of millions of clips usually the first few
+      labels |= set(part.drop_null().unique().to_pylist())
       if len(labels) >= 2:
         return True
     return False
@@ -135,7 +150,7 @@ class Store:
   @property
   def num_silent(self) -> int:
     """Number of clips that hold nothing but zeros."""
-    return int((self._index.numbers("peak") == 0).sum())
+    return int((self._columns.numbers["peak"] == 0).sum())
 
   @property
   def hours(self) -> float:
@@ -160,60 +175,60 @@ class Store:
     """
     np.multiply(self._read(clip_id, start, len(out)), self._gain[clip_id], out=out)
 
+  def verify(self, advance: Callable[[], object] = lambda: None) -> list[DamagedStore]:
+    """Reads all shards, whether they were read before or not.
+
+    Args:
+      advance: called after each shard.
+
+    Returns:
+      An error for each shard that is not what was written.
+    """
+    damaged = []
+    for shard in self._shards:
+      try:
+        shard.verify()
+      except DamagedStore as error:
+        damaged.append(error)
+      advance()
+    return damaged
+
+  @property
+  def num_shards(self) -> int:
+    """Number of files with PCM."""
+    return len(self._shards)
+
   def _read(self, clip_id: int, start: int, num_samples: int) -> np.ndarray:
     pcm = np.empty(num_samples, np.int16)
     first_byte = int(self._first_byte[clip_id]) + 2 * int(start)
-    self._shards.read(int(self._shard[clip_id]), first_byte, pcm)
+    self._shards[self._shard[clip_id]].read(first_byte, pcm)
     return pcm
 
   def _column(self, name: str, clip_ids: Sequence[int] | np.ndarray | None) -> list:
-    column = self._index.table()[name]
+    column = self._columns.text(name)
     return (column if clip_ids is None else column.take(pa.array(clip_ids))).to_pylist()
 
 
-class _Index:
-  """The rows of all clips: numbers are read into memory, text is mapped when first needed.
-
-  Args:
-    path: of the index file; or
-    table: a pyarrow table with its rows.
-  """
-
-  def __init__(self, path: str | None = None, table: pa.Table | None = None):
-    self._path, self._table = path, table
-
-  def table(self) -> pa.Table:
-    """Returns all columns."""
-    if self._table is None:
-      with pa.memory_map(self._path) as file:
-        self._table = pa.ipc.open_file(file).read_all()
-    return self._table
-
-  def batches(self) -> Iterator[pa.RecordBatch]:
-    """Yields all rows in batches; a file is not mapped, because mapped pages count as memory."""
-    if self._path is None:
-      yield from self.table().to_batches()
-      return
-    with pa.OSFile(self._path) as file:
-      reader = pa.ipc.open_file(file)
-      yield from map(reader.get_batch, range(reader.num_record_batches))
-
-  def numbers(self, name: str) -> np.ndarray:
-    """Returns a column of numbers."""
-    dtype = INDEX_SCHEMA.field(name).type.to_pandas_dtype()
-    batches = [np.array(batch[name]) for batch in self.batches()]
-    return np.concatenate([np.empty(0, dtype), *batches])
+def _open_shards(content: Manifest, folder: str) -> list[ShardFile]:
+  allow_open_files(len(content.shards))
+  shards = []
+  for name, num_bytes in content.shards:
+    read_checksums = functools.partial(chunks.checksums_of, folder, name)
+    path = os.path.join(folder, name)
+    shards.append(ShardFile(path, num_bytes, read_checksums if content.is_verified else None))
+  return shards
 
 
-def _join_indices(stores: Sequence[Store]) -> _Index:
-  """Concatenates the rows of stores; shards are numbered through."""
-  position, num_shards, tables = INDEX_SCHEMA.get_field_index("shard"), 0, []
-  for store in stores:
-    shard = pa.array(store._shard + num_shards, pa.int32())
-    table = store._index.table()
-    tables.append(table.set_column(position, INDEX_SCHEMA.field(position), shard))
-    num_shards += len(store._shard_paths)
-  return _Index(table=pa.concat_tables(tables))
+def _require_plausible(columns: ClipColumns, content: Manifest, folder: str) -> None:
+  """Checks that each clip lies inside its shard, where no checksum says that the index is right."""
+  first_byte, num_samples = columns.numbers["byte_offset"], columns.numbers["num_samples"]
+  shard = columns.numbers["shard"]
+  sizes = np.array([num_bytes for _, num_bytes in content.shards], np.int64)
+  inside = (shard >= 0) & (shard < len(sizes)) & (first_byte >= 0) & (num_samples > 0)
+  if inside.all():
+    inside = first_byte + 2 * num_samples <= sizes[shard]
+  if not inside.all():
+    raise DamagedStore(f"{os.path.join(folder, INDEX)} is not what was written")
 
 
 def _digest_of(digests: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ stopping        Ctrl-C and SIGTERM: heard, answered at once, obeyed in good orde
 json_lines      files with a JSON object per line, whatever they hold
 run_files       what stands in a run folder, whole or half made
 settings        how the settings of a run differ, and which extend it
+checksums       of files, and of JSON inside it
 cache           the folder for data that can be rebuilt
 progress_bar    one look for all progress bars
 quiet           keeps native libraries from writing to the terminal

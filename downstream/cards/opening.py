@@ -7,11 +7,10 @@ from typing import NamedTuple
 
 from contrastive_audio import datasets
 from contrastive_audio.cli.console import line
-from contrastive_audio.cli.open_data import DataLocation
+from contrastive_audio.cli.open_data import DataLocation, prepare_at
 from contrastive_audio.datasets import ClipSource, corpora
 from contrastive_audio.datasets.corpora.corpus import Corpus, builder_name, find_root
 from contrastive_audio.errors import UserError
-from contrastive_audio.store.preparation import prepare
 from contrastive_audio.store.store import Store
 from downstream.cards.all_cards import CARDS
 from downstream.cards.card import AUDIO_ROOT, Task
@@ -61,7 +60,7 @@ def open_task(choice: TaskChoice, location: DataLocation, sample_rate_hz: int) -
     source = opened.source
     if task.name not in CARDS:  # what was taken for classes and splits is a guess
       line("data", source.summary)
-    store = prepare(source, sample_rate_hz, location.store_dir, location.max_bad_fraction)
+    store = prepare_at(location, source, sample_rate_hz)
     stores.append(store)
     classes = source.classes
     split_names += _split_names(task, opened, store)

@@ -28,7 +28,7 @@ from downstream.papers.measurement import (
   Pretraining,
 )
 
-_LOCATION_FLAGS = ("data_dir", "manual_dir", "store_dir", "max_bad_fraction")
+_LOCATION_FLAGS = ("data_dir", "manual_dir", "store_dir", "max_bad_fraction", "memory_mb")
 _RATE_HZ = 16_000  # of the stores that keys are read from; any rate has the same keys
 
 

@@ -10,7 +10,7 @@ import pytest
 from contrastive_audio import datasets, prepare
 from contrastive_audio.cli.open_data import DataChoice, DataLocation, open_store
 from contrastive_audio.errors import UserError
-from contrastive_audio.store import chunks, preparation
+from contrastive_audio.store import chunk_writer, chunks, preparation
 from contrastive_audio.store.store import Store
 from contrastive_audio.utils.files import UNFINISHED
 from tests.support import command, command_apart, write_clips
@@ -21,8 +21,8 @@ NUM_CLIPS = 12
 @pytest.fixture
 def small_chunks(monkeypatch):
   monkeypatch.setattr(chunks, "CHUNK_CLIPS", 5)
-  monkeypatch.setattr(chunks, "SHARD_BYTES", 100_000)
-  monkeypatch.setattr(chunks, "BATCH_BYTES", 60_000)
+  monkeypatch.setattr(chunk_writer, "SHARD_BYTES", 100_000)
+  monkeypatch.setattr(chunk_writer, "BATCH_BYTES", 60_000)
 
 
 def plan_of(folder, stores, **kwargs):
@@ -87,13 +87,13 @@ def test_a_training_takes_the_chunks_of_workers_and_makes_the_rest(
   folder = write_clips(tmp_path / "clips")
   plan = plan_of(folder, tmp_path / "stores")
   preparation.decode_share(plan, 1, 2)
-  written, write = [], chunks.write
+  written, write = [], chunk_writer.write
 
   def record(**arguments):
     written.append(arguments["number"])
     return write(**arguments)
 
-  monkeypatch.setattr(chunks, "write", record)
+  monkeypatch.setattr(chunk_writer, "write", record)
   assert whole(folder, tmp_path / "stores") == whole(folder, tmp_path / "alone")
   assert written == [0, 2, 0, 1, 2]
 
@@ -138,7 +138,7 @@ def test_a_training_opens_a_store_by_its_folder(tmp_path):
   [
     (None, 4, False, "--num_workers=4: which one is this? Start it with --worker=0 to 3"),
     (4, 4, False, "--worker=4: with --num_workers=4 it is 0 to 3"),
-    (0, 1, True, "three ways: choose one"),
+    (0, 1, True, "choose one of --worker, --merge, --beam_pipeline_options and --verify"),
   ],
 )
 def test_a_mistake_is_one_line(worker, num_workers, merge, message):

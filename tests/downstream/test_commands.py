@@ -13,20 +13,20 @@ from tests.support import command, environment, tone, write_clips
 
 FLAGS = {
   "linear": """model task output labels_per_class label_noise protocol train_on audio_root metric
-    data_dir manual_dir store_dir max_bad_fraction gpu_memory_growth seed learning_rate batch_size
-    epochs batchnorm""",
+    data_dir manual_dir store_dir max_bad_fraction memory_mb gpu_memory_growth seed learning_rate
+    batch_size epochs batchnorm""",
   "knn": """model task output labels_per_class label_noise protocol neighbours layer audio_root
-    metric data_dir manual_dir store_dir max_bad_fraction gpu_memory_growth seed""",
+    metric data_dir manual_dir store_dir max_bad_fraction memory_mb gpu_memory_growth seed""",
   "finetune": """model task output labels_per_class label_noise protocol audio_root metric data_dir
-    manual_dir store_dir max_bad_fraction seed learning_rate batch_size epochs frozen patience start
-    batchnorm strategy gpu_memory_growth""",
+    manual_dir store_dir max_bad_fraction memory_mb seed learning_rate batch_size epochs frozen
+    patience start batchnorm strategy gpu_memory_growth""",
   "embed": """model input output frames projector keys split data_dir manual_dir store_dir
-    max_bad_fraction gpu_memory_growth seed""",
+    max_bad_fraction memory_mb gpu_memory_growth seed""",
   "neighbours": """model input output queries neighbours shown keys split data_dir manual_dir
-    store_dir max_bad_fraction gpu_memory_growth seed""",
+    store_dir max_bad_fraction memory_mb gpu_memory_growth seed""",
   "tables": """table runs_dir suite dry_run seeds tasks variants models steps batch_size epoch_steps
     epochs protocol pretraining_dataset pretraining_tasks audio_root data_dir manual_dir store_dir
-    max_bad_fraction gpu_memory_growth""",
+    max_bad_fraction memory_mb gpu_memory_growth""",
   "tasks": "task",
 }
 REQUIRED_FLAGS = {

@@ -17,7 +17,7 @@ import soundfile
 
 from contrastive_audio import datasets
 from contrastive_audio.errors import UserError
-from contrastive_audio.store import chunks, preparation
+from contrastive_audio.store import chunk_writer, chunks, decoding, preparation
 from tests.support import ROOT, environment, tone, write_clips
 
 
@@ -32,6 +32,13 @@ def skipped(store_or_folder):
     return dict(list(csv.reader(file))[1:])
 
 
+def note_decoded(monkeypatch):
+  """Returns a list that the keys of clips are added to when they are decoded."""
+  keys, blocks = [], decoding._unfailing
+  monkeypatch.setattr(decoding, "_unfailing", lambda *a: keys.append(a[0].key) or blocks(*a))
+  return keys
+
+
 def files_of(store):
   paths = sorted(pathlib.Path(store.folders[0]).glob("*.arrow"))
   return {path.name: path.read_bytes() for path in paths}
@@ -41,7 +48,7 @@ def test_an_unchanged_source_is_decoded_once_and_a_changed_one_again(tmp_path, m
   folder = write_clips(tmp_path / "clips", clips=2)
   first = prepare(folder, tmp_path / "stores")
   with monkeypatch.context() as patch:
-    patch.setattr(chunks, "write", lambda **_: pytest.fail("decoded again"))
+    patch.setattr(chunk_writer, "write", lambda **_: pytest.fail("decoded again"))
     assert prepare(folder, tmp_path / "stores").digest == first.digest
   soundfile.write(folder / "high" / "0.wav", tone(999, 1), 16_000)
   again = prepare(folder, tmp_path / "stores")
@@ -59,8 +66,8 @@ def test_chunks_and_shards_are_of_bounded_size_and_give_the_same_clips(tmp_path,
   folder = write_clips(tmp_path / "clips")
   whole = prepare(folder, tmp_path / "one")
   monkeypatch.setattr(chunks, "CHUNK_CLIPS", 5)
-  monkeypatch.setattr(chunks, "BATCH_BYTES", 60_000)
-  monkeypatch.setattr(chunks, "SHARD_BYTES", 100_000)
+  monkeypatch.setattr(chunk_writer, "BATCH_BYTES", 60_000)
+  monkeypatch.setattr(chunk_writer, "SHARD_BYTES", 100_000)
   parts = prepare(folder, tmp_path / "many")
   assert len(list(pathlib.Path(parts.folders[0]).glob("shard-*"))) >= 5
   assert parts.digest == whole.digest
@@ -74,8 +81,7 @@ def test_a_store_that_lost_a_shard_is_made_again_and_only_that_part(tmp_path, mo
   monkeypatch.setattr(chunks, "CHUNK_CLIPS", 5)
   before = files_of(prepare(folder, tmp_path / "stores"))
   damage(next((tmp_path / "stores").rglob("shard-00001-00.arrow")))
-  loaded, load = [], chunks._load
-  monkeypatch.setattr(chunks, "_load", lambda *a: loaded.append(a[0].key) or load(*a))
+  loaded = note_decoded(monkeypatch)
   assert files_of(prepare(folder, tmp_path / "stores")) == before
   assert len(loaded) == 5
 
@@ -107,21 +113,19 @@ def test_no_usable_clip_is_an_error_even_if_all_may_be_bad(tmp_path):
 def test_a_full_disk_is_one_clear_line_and_the_next_call_goes_on(tmp_path, monkeypatch):
   folder = write_clips(tmp_path / "clips")
   monkeypatch.setattr(chunks, "CHUNK_CLIPS", 5)
-  write, calls = chunks.write_json, []
+  save, calls = chunks.save, []
 
-  def full_after_one(path, value):
-    calls.append(path)
+  def full_after_one(chunk, folder, number):
+    calls.append(number)
     if len(calls) > 1:
-      raise OSError(errno.ENOSPC, "No space left on device", path)
-    write(path, value)
+      raise OSError(errno.ENOSPC, "No space left on device", folder)
+    save(chunk, folder, number)
 
   with monkeypatch.context() as patch:
-    patch.setattr(chunks, "write_json", full_after_one)
+    patch.setattr(chunks, "save", full_after_one)
     with pytest.raises(UserError, match=r"no space left on device.*--store_dir"):
       prepare(folder, tmp_path / "stores")
-  loaded = []
-  load = chunks._load
-  monkeypatch.setattr(chunks, "_load", lambda *a: loaded.append(a[0].key) or load(*a))
+  loaded = note_decoded(monkeypatch)
   store = prepare(folder, tmp_path / "stores")
   assert store.num_clips == 12
   assert len(loaded) == 7  # the first chunk was kept
@@ -138,15 +142,15 @@ def test_arrow_reports_a_full_disk_as_the_error_that_is_caught(tmp_path):
 IN_A_PROCESS = """
 import sys, time
 from contrastive_audio import datasets
-from contrastive_audio.store import chunks, preparation
+from contrastive_audio.store import chunks, decoding, preparation
 folder, stores, delay_s = sys.argv[1], sys.argv[2], float(sys.argv[3])
 chunks.CHUNK_CLIPS = 3
-keys, load = [], chunks._load
+keys, blocks = [], decoding._unfailing
 def slow(clip, sample_rate_hz):
   time.sleep(delay_s)
   keys.append(clip.key)
-  return load(clip, sample_rate_hz)
-chunks._load = slow
+  return blocks(clip, sample_rate_hz)
+decoding._unfailing = slow
 store = preparation.prepare(datasets.open_source(f"folder:{folder}"), 16_000, stores)
 print(store.digest, len(keys))
 """

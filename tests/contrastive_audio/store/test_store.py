@@ -23,6 +23,12 @@ def make_store(folder, waves, stores, rate_hz=16_000, subtype="FLOAT"):
   return preparation.prepare(source, rate_hz, str(stores))
 
 
+def shard_table(store):
+  """The first shard, as any reader of Arrow opens it."""
+  with pa.OSFile(f"{store.folders[0]}/shard-00000-00.arrow") as file:
+    return pa.ipc.open_file(file).read_all()
+
+
 RNG = np.random.default_rng(0)
 
 
@@ -58,7 +64,8 @@ def test_waves_columns_and_statistics_come_back(tmp_path):
     out = np.zeros(100, "f")
     opened.copy_excerpt(clip_id, len(wave) - 100, out)
     assert_close(out, opened.wave(clip_id)[-100:])
-  row = opened._index.table().to_pylist()[-1]
+  row = {name: column[-1] for name, column in opened._columns.numbers.items()}
+  row["l2"] = shard_table(opened)["l2"][-1].as_py()
   wave = opened.wave(5).astype(float)
   assert_close([row["mean"], row["peak"]], [wave.mean(), np.abs(wave).max()], atol=1e-6)
   assert_close(row["centred_peak"], np.abs(wave - wave.mean()).max(), rtol=1e-6)
@@ -67,8 +74,7 @@ def test_waves_columns_and_statistics_come_back(tmp_path):
 
 
 def test_shards_open_in_any_arrow_reader(clip_store):
-  path = f"{clip_store.folders[0]}/shard-00000-00.arrow"
-  table = pa.ipc.open_file(pa.memory_map(path)).read_all()
+  table = shard_table(clip_store)
   assert table.num_rows == clip_store.num_clips
   assert table["label"].to_pylist() == clip_store.labels()
   row = table.slice(3, 1).to_pylist()[0]
@@ -92,7 +98,9 @@ def test_a_shard_that_is_cut_off_while_it_is_open_is_one_line_and_no_crash(tmp_p
   (shard,) = (tmp_path / "stores").rglob("shard-*")
   os.truncate(shard, 100_000)
   assert len(opened.wave(0)) == 24_000
-  with pytest.raises(UserError, match="was truncated after it had been opened: delete the folder"):
+  with pytest.raises(
+    UserError, match=r"^damaged store: .*shard-00000-00.arrow ends before byte .*; the next command"
+  ):
     opened.wave(11)
 
 

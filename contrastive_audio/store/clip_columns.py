@@ -1,0 +1,147 @@
+"""What a store knows of its clips without their PCM, column by column.
+
+Numbers are in memory, text is read when it is first needed. The index is read, not mapped: a mapped
+file that is cut off ends the process, and so does a disk that fails. Each reading verifies it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from contrastive_audio.store.disk_format import INDEX_SCHEMA
+from contrastive_audio.store.manifest import DamagedStore
+from contrastive_audio.utils import checksums
+
+_NUMBERS = ("gain", "mean", "peak", "centred_peak", "num_samples", "shard", "byte_offset")
+
+
+class ClipColumns:
+  """Columns of disk_format.INDEX_SCHEMA, a row per clip.
+
+  Attributes:
+    numbers: name -> array.
+
+  Example:
+    >>> keys = pa.array(["a.wav", "b.wav"])
+    >>> columns = ClipColumns({"num_samples": np.array([800, 900])}, lambda name: iter([keys]))
+    >>> columns.text("key").to_pylist()
+    ['a.wav', 'b.wav']
+  """
+
+  def __init__(
+    self, numbers: Mapping[str, np.ndarray], read_text: Callable[[str], Iterator[pa.Array]]
+  ):
+    """Takes columns of numbers, and the way to those of text.
+
+    Args:
+      numbers: name -> array.
+      read_text: name -> parts of the column, in order.
+    """
+    self.numbers = numbers
+    self._read_text = read_text
+    self._text: dict[str, pa.ChunkedArray] = {}
+
+  def text(self, name: str) -> pa.ChunkedArray:
+    """Returns the column "key", "label" or "group"."""
+    if name not in self._text:
+      parts = list(self._read_text(name))
+      self._text[name] = pa.chunked_array(parts, INDEX_SCHEMA.field(name).type)
+    return self._text[name]
+
+  def parts(self, name: str) -> Iterator[pa.Array]:
+    """Yields a column of text in parts, which are not kept in memory."""
+    yield from self._text[name].chunks if name in self._text else self._read_text(name)
+
+  def select(self, rows: np.ndarray) -> "ClipColumns":
+    """Returns some rows, in the given order.
+
+    Args:
+      rows: int64, their numbers.
+    """
+    numbers = {name: column[rows] for name, column in self.numbers.items()}
+    return ClipColumns(numbers, lambda name: iter(self.text(name).take(pa.array(rows)).chunks))
+
+
+def read_index(path: str, checksum: str | None) -> ClipColumns:
+  """Reads an index.
+
+  Args:
+    path: of the file.
+    checksum: of the file; None: it is not known.
+
+  Raises:
+    DamagedStore: the file is not what was written.
+
+  Example:
+    >>> read_index("index.arrow", checksum=None)
+    Traceback (most recent call last):
+    contrastive_audio.store.manifest.DamagedStore: damaged store: index.arrow cannot be read ...
+  """
+  parts = list(_read(path, checksum, _NUMBERS, np.array))
+  numbers = {
+    name: np.concatenate([np.empty(0, _dtype(name)), *(part.pop(name) for part in parts)])
+    for name in _NUMBERS
+  }
+
+  def read_text(name: str) -> Iterator[pa.Array]:
+    return (part[name] for part in _read(path, checksum, [name], _copy))
+
+  return ClipColumns(numbers, read_text)
+
+
+def join(parts: Sequence[ClipColumns], num_shards: Sequence[int]) -> ClipColumns:
+  """Returns the rows of several stores; shards are numbered through.
+
+  Args:
+    parts: of each store.
+    num_shards: of each store.
+
+  Example:
+    >>> part = ClipColumns({"shard": np.array([0, 1])}, read_text=lambda name: iter([]))
+    >>> join([part, part], num_shards=[2, 2]).numbers["shard"].tolist()
+    [0, 1, 2, 3]
+  """
+  numbers = {
+    name: np.concatenate([part.numbers[name] for part in parts]) for name in parts[0].numbers
+  }
+  clips = [len(part.numbers["shard"]) for part in parts]
+  first_shards = np.cumsum([0, *num_shards[:-1]])
+  numbers["shard"] = numbers["shard"] + np.repeat(first_shards, clips)
+
+  def read_text(name: str) -> Iterator[pa.Array]:
+    return (array for part in parts for array in part.parts(name))
+
+  return ClipColumns(numbers, read_text)
+
+
+def _read(
+  path: str, checksum: str | None, names: Sequence[str], convert: Callable[[pa.Array], Any]
+) -> Iterator[dict[str, Any]]:
+  """Yields some columns of each record batch of an index, converted so that they stand alone."""
+  fields = [INDEX_SCHEMA.get_field_index(name) for name in names]
+  try:
+    if checksum is not None and checksums.of_file(path) != checksum:
+      raise DamagedStore(f"{path} is not what was written")
+    with pa.OSFile(path) as file:
+      reader = pa.ipc.open_file(file, options=pa.ipc.IpcReadOptions(included_fields=fields))
+      for number in range(reader.num_record_batches):
+        batch = reader.get_batch(number)
+        if checksum is None:
+          batch.validate(full=True)
+        yield {name: convert(batch[name]) for name in names}
+  except (pa.ArrowException, KeyError) as error:
+    raise DamagedStore(f"{path} is not what was written") from error
+  except OSError as error:
+    reason = (error.strerror or str(error)).lower()
+    raise DamagedStore(f"{path} cannot be read: {reason}") from error
+
+
+def _copy(column: pa.Array) -> pa.Array:
+  """Returns a copy that does not hold the memory of the whole record batch."""
+  return pa.concat_arrays([column, column[:0]])
+
+
+def _dtype(name: str) -> type:
+  return INDEX_SCHEMA.field(name).type.to_pandas_dtype()
