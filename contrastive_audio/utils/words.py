@@ -1,4 +1,8 @@
-"""Words of messages: numbers with their nouns and units, the reasons of errors."""
+"""Words of messages: numbers with their nouns and units, the reasons of errors, single lines."""
+
+import re
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def counted(number: int, singular: str, plural: str | None = None) -> str:
@@ -44,3 +48,18 @@ def first_line(error: BaseException) -> str:
     ('no such member', 'EOFError')
   """
   return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def one_line(text: object) -> str:
+  """Returns a text whose control characters, line breaks among them, are written as escapes.
+
+  A name of a file may hold them: they would break a line, or command the terminal.
+
+  Args:
+    text: what is to be shown.
+
+  Example:
+    >>> print(one_line("two\\nlines, \\x1b[31mred"))
+    two\\nlines, \\x1b[31mred
+  """
+  return _CONTROL.sub(lambda match: ascii(match[0])[1:-1], str(text))

@@ -137,7 +137,7 @@ MISTAKES = [
   ("neighbours", EMBED, ["--queries=./nowhere"], "no such folder: './nowhere'"),
   ("neighbours", EMBED, ["--output=clips"], "--output=clips holds files already: delete them"),
   ("tables", TABLE, ["--seeds=0,x"], "--seeds=0,x: write numbers: 0,1,2"),
-  ("tables", TABLE, ["--seeds="], "--seeds=: write numbers: 0,1,2"),
+  ("tables", TABLE, ["--seeds="], "--seeds= is empty: give it a value, or leave it out"),
   ("tables", TABLE, ["--variants=x"], "--variants: there is no 'x'; there are cosine; bilinear"),
   ("tables", TABLE, ["--pretraining_tasks=x"], "--pretraining_tasks: there is no card 'x'"),
   ("tables", TABLE, ["--suite=x"], "--suite=x: value should be one of <small|papers>"),
