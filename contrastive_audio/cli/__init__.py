@@ -6,6 +6,7 @@ flags        the flags that commands share, and the dataclasses they become
 flag_values  values that no flag has a use for
 help         what --help prints
 open_data    the data sets that flags name -> one store
+places       where a command may write
 training     what both `train` commands do
 children     commands that a command starts, and signals
 report       what commands print about stores and runs

@@ -74,6 +74,8 @@ def _mendable(error: Exception) -> str | None:
     return f"not enough memory: {reason_of(error)}; nothing finished is lost, ask for less at once"
   if isinstance(error, OSError):
     return _of_the_disk(error)
+  if isinstance(error, UnicodeEncodeError) and "surrogates" in error.reason:  # part of a file name
+    return f"a library cannot use {error.object!r}, which is not UTF-8: rename it"
   if "tensorflow" in type(error).__module__ and (reason := disk_reason(error)):
     return f"cannot write a file of the run: {reason}; nothing finished is lost, fix it and repeat"
   return None

@@ -4,6 +4,7 @@ from absl import flags
 
 from contrastive_audio.cli.help import REQUIRED, flag_group
 from contrastive_audio.cli.open_data import DataChoice, DataLocation
+from contrastive_audio.cli.places import require_folder
 
 FLAGS = flags.FLAGS
 GPU_MEMORY_GROWTH = "gpu_memory_growth"  # read by main.start_tensorflow
@@ -131,6 +132,9 @@ def define_gpu_flag() -> None:
 def data_location() -> DataLocation:
   """Returns what the flags of `define_location_flags` say.
 
+  Raises:
+    UserError: stores cannot be kept where they say.
+
   Example:
     >>> define_location_flags()
     >>> _ = FLAGS(["command", "--data_dir=data"])
@@ -139,6 +143,7 @@ def data_location() -> DataLocation:
     >>> from contrastive_audio.cli.help import forget_flags
     >>> forget_flags()
   """
+  require_folder("store_dir", FLAGS.store_dir, may_be_read_only=True)
   return DataLocation(FLAGS.data_dir, FLAGS.manual_dir, FLAGS.store_dir, FLAGS.max_bad_fraction)
 
 

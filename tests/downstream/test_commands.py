@@ -105,7 +105,7 @@ MISTAKES = [
       (["--labels_per_class=0"], "--labels_per_class=0: write positive numbers, or all: 1,5,10"),
       (["--label_noise=2"], "--label_noise=2: 2.0 is not "),
       (["--seed=x"], "--seed=x: 'x' is not a whole number"),
-      (["--output=clips.csv"], "--output=clips.csv is a file: choose a folder for the results"),
+      (["--output=clips.csv"], "--output=clips.csv is a file: choose a folder"),
       (["--metric=f1"], "--metric=f1: value should be one of <accuracy|macro_accuracy|mAP>"),
       (["--taks=clips"], "Unknown command line flag 'taks'"),
       (["clips"], "unexpected argument 'clips': options are written --name=value"),
