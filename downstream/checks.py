@@ -31,7 +31,7 @@ def check_request(request: EvaluationRequest) -> None:
 
 
 def check_input(choice: DataChoice, location: DataLocation) -> None:
-  """Raises an error if a path, or a split of a CSV, does not exist; lists no folder.
+  """Raises an error if a data set, or a split of a CSV, does not exist; lists no folder.
 
   Args:
     choice: which clips.
@@ -52,6 +52,8 @@ def check_input(choice: DataChoice, location: DataLocation) -> None:
     is_folder = os.path.isdir(os.path.expanduser(path))
     if kind == "folder" and (choice.split is not None or not is_folder):
       datasets.open_local(name, choice.split, location.data_dir)
+    elif kind not in ("folder", "store"):
+      datasets.require_name(name, location.data_dir, location.manual_dir)
 
 
 def require_new_file(path: str, extensions: tuple[str, ...]) -> None:

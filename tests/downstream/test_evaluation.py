@@ -2,11 +2,14 @@
 
 import csv
 import json
+import re
 
 import numpy as np
 import pytest
 
 from contrastive_audio.cli.open_data import DataLocation
+from contrastive_audio.errors import UserError
+from downstream import evaluation
 from downstream.cards.opening import open_task
 from downstream.choices import Condition, TaskChoice
 from downstream.encoders import models
@@ -146,3 +149,36 @@ def test_results_of_another_method_are_left_alone_and_the_same_are_written_again
   )
   assert (place / "own" / "result.json").read_text() == written
   run("knn", place, *options)
+
+
+def test_a_condition_that_asks_for_too_many_labels_is_refused_before_any_is_measured(place):
+  options = ["--model=logmel_stats", "--output=asked", "--labels_per_class=1,99"]
+  done = run("knn", place, *options, check=False)
+  assert done.returncode == 1
+  assert done.stderr.splitlines()[-1].startswith("error: --labels_per_class=99: the class")
+  assert "accuracy" not in done.stdout
+  assert not (place / "asked").exists()
+
+
+def test_the_results_of_finished_conditions_are_kept_if_a_later_one_fails(place, monkeypatch):
+  own, seen = evaluation.evaluate, []
+
+  def fail_at_the_second(*arguments):
+    seen.append(arguments)
+    if len(seen) > 1:
+      raise UserError("the disk is full")
+    return own(*arguments)
+
+  monkeypatch.setattr(evaluation, "evaluate", fail_at_the_second)
+  options = ["--model=logmel_stats", "--output=kept", "--labels_per_class=1,2"]
+  assert run("knn", place, *options, check=False).returncode == 1
+  (kept,) = json.loads((place / "kept" / "result.json").read_text())["results"]
+  assert kept["labels_per_class"] == 1
+  assert (place / "kept" / "predictions.csv").exists()
+
+
+def test_fewer_training_clips_than_neighbours_are_said_once(place):
+  done = run("knn", place, "--model=logmel_stats", "--neighbours=999")
+  (line,) = [line for line in done.stdout.splitlines() if line.startswith("neighbours")]
+  assert re.fullmatch(r"neighbours K = \d+ instead of 999: there are no more training clips", line)
+  assert "neighbours" not in run("knn", place, "--model=logmel_stats", "--neighbours=1").stdout
