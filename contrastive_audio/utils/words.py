@@ -1,4 +1,4 @@
-"""Words of messages: numbers with their nouns and units, the reasons of errors, single lines."""
+"""Words of messages: numbers with their nouns and units, single lines."""
 
 import re
 
@@ -35,19 +35,6 @@ def about(seconds: float) -> str:
     if seconds < limit * length_s:
       return f"{seconds / length_s:.{digits}f} {unit}"
   return f"{seconds / 86_400:.1f} days"
-
-
-def first_line(error: BaseException) -> str:
-  """Returns the first line of an error's message, or its class if it has none.
-
-  Args:
-    error: of a library, which may say nothing or a lot.
-
-  Example:
-    >>> first_line(ValueError("no such member\\nin the archive")), first_line(EOFError())
-    ('no such member', 'EOFError')
-  """
-  return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def one_line(text: object) -> str:
