@@ -1,12 +1,28 @@
 """Errors that are the user's to fix, and errors of single recordings."""
 
-_DISK_REASONS = (
-  "no space left on device",
-  "disk quota exceeded",
-  "read-only file system",
-  "permission denied",
-  "operation not permitted",
+import errno
+import os
+
+# What a disk, a mount or a limit of the machine answers, whatever is read or written.
+_DISK_NUMBERS = (
+  errno.ENOSPC,
+  errno.EDQUOT,
+  errno.EROFS,
+  errno.EACCES,
+  errno.EPERM,
+  errno.EIO,
+  errno.ENAMETOOLONG,
+  errno.EMFILE,
+  errno.ENFILE,
+  errno.EFBIG,
+  errno.ELOOP,
+  errno.EBUSY,
+  errno.ENODEV,
+  errno.ENXIO,
+  errno.ESTALE,
+  errno.ETIMEDOUT,
 )
+_DISK_REASONS = tuple(os.strerror(number).lower() for number in _DISK_NUMBERS)
 
 
 class UserError(Exception):
@@ -39,9 +55,14 @@ def disk_reason(error: BaseException) -> str | None:
   Example:
     >>> disk_reason(OSError("No space left on device"))
     'no space left on device'
+    >>> disk_reason(OSError(errno.EIO, "Error reading bytes from file"))
+    'input/output error'
     >>> disk_reason(ValueError("not a number")) is None
     True
   """
+  number = getattr(error, "errno", None)
+  if number in _DISK_NUMBERS:
+    return os.strerror(number).lower()
   text = str(error).lower()
   return next((reason for reason in _DISK_REASONS if reason in text), None)
 

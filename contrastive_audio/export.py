@@ -17,6 +17,7 @@ from contrastive_audio.cli.console import line
 from contrastive_audio.cli.flags import FLAGS
 from contrastive_audio.cli.help import REQUIRED, flag_group
 from contrastive_audio.cli.main import run_main, start_tensorflow
+from contrastive_audio.cli.places import require_writable
 from contrastive_audio.configuration import EXPORT_FORMATS
 from contrastive_audio.errors import UserError
 from contrastive_audio.utils.extras import require_onnx
@@ -31,6 +32,7 @@ def main(_: Sequence[str]) -> None:
   folder, file_format = FLAGS.model, FLAGS.format
   output, classifier = FLAGS.output, FLAGS.classifier
   _require_exportable(folder, file_format)
+  require_writable("output", output)
   start_tensorflow()
   from contrastive_audio.exporting import export
   from contrastive_audio.runs import Run

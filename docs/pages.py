@@ -6,8 +6,10 @@ A table stands between a marker and `<!-- end -->`. The markers are
   <!-- fields: cola -->               all fields of a configuration
   <!-- recipe: cola small -->         what a recipe changes, and why
   <!-- scaling: traffic -->           the cost model: traffic, logits or epochs
+  <!-- faults: FILE.csv -->           a file of docs/results, from benchmarks.faults
 """
 
+import collections
 import csv
 import dataclasses
 import inspect
@@ -50,7 +52,7 @@ EXAMPLES = {
 }
 AUDIOSET_CLIPS, PAIRS_PER_S, STEP_WAIT_S = 1_900_000, 1000.0, 0.02  # of the table of epochs
 _TABLE = re.compile(
-  r"(<!-- (results|fields|recipe|scaling): ([^>]*?) -->\n).*?(<!-- end -->)", re.DOTALL
+  r"(<!-- (results|fields|recipe|scaling|faults): ([^>]*?) -->\n).*?(<!-- end -->)", re.DOTALL
 )
 _FIELD = re.compile(r"^  (\w+): [^=]+= (?:.*?)(?:  # (.*))?$")
 _SECTION = re.compile(r"^  # (.*)$")
@@ -145,7 +147,32 @@ def scaling(subject: str) -> Table:
   return {"traffic": _traffic, "logits": _logits, "epochs": _epochs}[subject]()
 
 
-TABLES = {"results": results, "fields": fields, "recipe": recipe, "scaling": scaling}
+def faults(name: str) -> Table:
+  """Returns the table of the outcomes of each campaign; without rows until it was measured."""
+  path, counts = DOCS / "results" / name, collections.defaultdict(list)
+  if path.exists():
+    with open(path, newline="", encoding="utf-8") as file:
+      for row in csv.DictReader(file):
+        outcome = f"{int(row['count']):,} {row['outcome']}"
+        counts[row["campaign"], int(row["tried"])].append((row["is_wrong"] == "True", outcome))
+  rows = [
+    [campaign, f"{tried:,}", *(_outcomes(found, is_wrong) for is_wrong in (False, True))]
+    for (campaign, tried), found in counts.items()
+  ]
+  return ["campaign", "tried", "as promised", "wrong"], rows
+
+
+def _outcomes(found: list[tuple[bool, str]], is_wrong: bool) -> str:
+  return ", ".join(outcome for wrong, outcome in found if wrong == is_wrong)
+
+
+TABLES = {
+  "results": results,
+  "fields": fields,
+  "recipe": recipe,
+  "scaling": scaling,
+  "faults": faults,
+}
 
 
 def _traffic() -> Table:

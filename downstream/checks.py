@@ -4,6 +4,7 @@ import os
 
 from contrastive_audio import datasets
 from contrastive_audio.cli.open_data import DataChoice, DataLocation, read_keys
+from contrastive_audio.cli.places import require_folder, require_writable
 from contrastive_audio.errors import UserError
 from downstream.cards.opening import check_task
 from downstream.choices import EvaluationRequest, require_model
@@ -25,13 +26,12 @@ def check_request(request: EvaluationRequest) -> None:
     contrastive_audio.errors.UserError: no such folder: 'no/such/folder' ...
   """
   require_model(request.model)
-  if request.output and os.path.exists(request.output) and not os.path.isdir(request.output):
-    raise UserError(f"--output={request.output} is a file: choose a folder for the results")
+  require_folder("output", request.output)
   check_task(request.task, request.location)
 
 
 def check_input(choice: DataChoice, location: DataLocation) -> None:
-  """Raises an error if a path, or a split of a CSV, does not exist; lists no folder.
+  """Raises an error if a data set, or a split of a CSV, does not exist; lists no folder.
 
   Args:
     choice: which clips.
@@ -52,6 +52,8 @@ def check_input(choice: DataChoice, location: DataLocation) -> None:
     is_folder = os.path.isdir(os.path.expanduser(path))
     if kind == "folder" and (choice.split is not None or not is_folder):
       datasets.open_local(name, choice.split, location.data_dir)
+    elif kind not in ("folder", "store"):
+      datasets.require_name(name, location.data_dir, location.manual_dir)
 
 
 def require_new_file(path: str, extensions: tuple[str, ...]) -> None:
@@ -62,7 +64,7 @@ def require_new_file(path: str, extensions: tuple[str, ...]) -> None:
     extensions: one of which it has to have.
 
   Raises:
-    UserError: which of the two it is.
+    UserError: which of the two it is, or why nothing can be written there.
 
   Example:
     >>> require_new_file("embeddings.txt", (".npz", ".parquet"))
@@ -73,6 +75,7 @@ def require_new_file(path: str, extensions: tuple[str, ...]) -> None:
     raise UserError(f"--output={path}: the file has to end in {' or '.join(extensions)}")
   if os.path.exists(path):
     raise UserError(f"--output={path} exists already: delete it, or choose another name")
+  require_writable("output", path)
 
 
 def require_empty_folder(path: str) -> None:
@@ -82,7 +85,7 @@ def require_empty_folder(path: str) -> None:
     path: value of --output.
 
   Raises:
-    UserError: it holds files.
+    UserError: it holds files, or nothing can be written there.
 
   Example:
     >>> require_empty_folder("new")
@@ -91,5 +94,6 @@ def require_empty_folder(path: str) -> None:
     Traceback (most recent call last):
     contrastive_audio.errors.UserError: --output=old holds files already: ...
   """
+  require_folder("output", path)
   if os.path.isdir(path) and os.listdir(path):
     raise UserError(f"--output={path} holds files already: delete them, or choose another folder")

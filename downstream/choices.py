@@ -12,6 +12,7 @@ METRICS = ("accuracy", "macro_accuracy", "mAP")
 TRAIN_ON = ("clips", "windows")
 KNN_PROTOCOLS = ("split", "patches")
 LAYERS = ("embedding", "projection")
+_DIGITS = 10  # of a number that is too large for a seed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -216,12 +217,15 @@ def parse_seeds(texts: list[str]) -> list[int]:
     texts: its items.
 
   Raises:
-    UserError: one of them is not a number, or there is none.
+    UserError: one of them is not a number, or stands there twice, or there is none.
 
   Example:
     >>> parse_seeds(["0", "1"])
     [0, 1]
   """
-  if not texts or not all(text.isdecimal() for text in texts):
+  if not texts or not all(text.isdecimal() and len(text) < _DIGITS for text in texts):
     raise UserError(f"--seeds={','.join(texts)}: write numbers: 0,1,2")
-  return list(map(int, texts))
+  seeds = list(map(int, texts))
+  if len(set(seeds)) < len(seeds):
+    raise UserError(f"--seeds={','.join(texts)}: a seed that stands there twice adds nothing")
+  return seeds

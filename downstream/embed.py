@@ -22,6 +22,7 @@ from contrastive_audio.cli.flags import (
 from contrastive_audio.cli.help import REQUIRED, flag_group
 from contrastive_audio.cli.main import run_main, start_tensorflow
 from contrastive_audio.cli.open_data import open_store
+from contrastive_audio.cli.places import require_folder
 from contrastive_audio.errors import UserError
 from downstream.checks import check_input, require_new_file
 from downstream.choices import require_model
@@ -41,6 +42,7 @@ def main(_: Sequence[str]) -> None:
   require_new_file(output, EXTENSIONS)
   if frames and projector:
     raise UserError("--projector shows clips, not frames: leave out --frames")
+  require_folder("projector", projector)
   check_input(choice, location)
   start_tensorflow()
   from downstream.encoders.embedding_files import embed_to_file

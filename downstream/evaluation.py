@@ -9,7 +9,9 @@ import tqdm
 
 from contrastive_audio.cli.console import line
 from contrastive_audio.errors import UserError
+from contrastive_audio.utils.files import make_folder
 from contrastive_audio.utils.stopping import StopRequest
+from contrastive_audio.utils.words import one_line
 from downstream.cards.opening import open_task
 from downstream.cards.splits import Split, cut_validation, validation_folds
 from downstream.cards.task_data import TaskData
@@ -57,7 +59,7 @@ def evaluate(
   splits, true_targets = data.splits(seed), data.targets()
   scores: dict[str, float] = {}
   predictions: list[tuple[int, np.ndarray]] = []
-  problems = [_problem(data, model, split, condition, seed, folder) for split in splits]
+  problems = pose(data, model, condition, seed, folder)
   for split, problem in zip(splits, problems):
     predicted = method(problem)
     scores[split.name] = 100 * score(data.task.metric, true_targets[problem.test], predicted)
@@ -70,6 +72,38 @@ def evaluate(
     seconds=time.perf_counter() - started_s,
     predictions=predictions,
   )
+
+
+def pose(
+  data: TaskData,
+  model: Model,
+  condition: Condition,
+  seed: int,
+  folder: str | None = None,
+) -> list[Problem]:
+  """Returns a problem for each split of a task; quick, embeds nothing.
+
+  Args:
+    data: see `evaluate`.
+    model: see `evaluate`.
+    condition: see `evaluate`.
+    seed: see `evaluate`.
+    folder: see `evaluate`.
+
+  Raises:
+    UserError: the task does not have the labels that the condition needs.
+
+  Example:
+    >>> from contrastive_audio.datasets.synthetic import open_synthetic
+    >>> from contrastive_audio.store.preparation import prepare
+    >>> from downstream.cards.card import Task
+    >>> store = prepare(open_synthetic(clips_per_class=5), 16_000)
+    >>> data, model = TaskData(Task("synthetic", "synthetic"), store), open_model("logmel_stats")
+    >>> pose(data, model, Condition(labels_per_class=9), seed=0)
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: --labels_per_class=9: the class 'bell' has 4 training clips
+  """
+  return [_problem(data, model, split, condition, seed, folder) for split in data.splits(seed)]
 
 
 def _problem(
@@ -166,6 +200,10 @@ def _run(
   setup = Setup(method_name, model.name, model.identity, request.seed)
   if request.output:
     require_own_results(request.output, setup, data.task.name)
+  for condition in request.conditions:  # what is asked for in vain is said before all work
+    pose(data, model, condition, request.seed)
+  if request.output:
+    make_folder(request.output)
   started_s = time.perf_counter()
   method = make_method(data, model)
   setup = dataclasses.replace(setup, embedding_s=time.perf_counter() - started_s)
@@ -173,10 +211,11 @@ def _run(
   for condition in request.conditions:
     folder = request.output and os.path.join(request.output, "state", condition.name)
     result = evaluate(method, data, model, condition, request.seed, folder)
-    tqdm.tqdm.write(_result_line(method_name, data, condition, result))
+    tqdm.tqdm.write(one_line(_result_line(method_name, data, condition, result)))
     results.append((condition, result))
+    if request.output and writes:  # at once: the next condition may be interrupted
+      write_results(request.output, setup, data, results)
   if request.output and writes:
-    write_results(request.output, setup, data, results)
     if show_embeddings and not data.multi_label:
       draw_map(request.output, data, model, request.seed)
     line("results", f"{request.output} (result.json, predictions.csv, plots)")

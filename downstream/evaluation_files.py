@@ -75,7 +75,9 @@ class Setup:
 def write_results(
   folder: str, setup: Setup, data: TaskData, results: Sequence[tuple[Condition, Result]]
 ) -> None:
-  """Writes result.json and, for the first condition, predictions.csv and plots.
+  """Writes result.json and, with the first result, predictions.csv and plots.
+
+  Call it after each result, with all that there are.
 
   Args:
     folder: created unless it exists.
@@ -104,6 +106,8 @@ def write_results(
     dataclasses.asdict(condition) | result.numbers() for condition, result in results
   ]
   write_json(os.path.join(folder, "result.json"), content)
+  if len(results) > 1:  # what follows was written with the first one
+    return
   _, first_result = results[0]
   clip_ids = [clip_id for clip_id, _ in first_result.predictions]
   scores = np.stack([row for _, row in first_result.predictions])

@@ -25,6 +25,7 @@ from contrastive_audio.cli.flags import (
 )
 from contrastive_audio.cli.help import REQUIRED, flag_group
 from contrastive_audio.cli.main import run_main
+from contrastive_audio.cli.places import require_folder
 from contrastive_audio.errors import UserError
 from downstream import protocols
 from downstream.cards.all_cards import CARDS
@@ -63,6 +64,7 @@ def main(_: Sequence[str]) -> None:
     training_flags=() if FLAGS.gpu_memory_growth else ("--nogpu_memory_growth",),
   )
   seeds, tasks = parse_seeds(FLAGS.seeds), FLAGS.tasks
+  require_folder("runs_dir", request.folder, may_be_read_only=FLAGS.dry_run)
   table = with_caption(_table(), request)
   path = os.path.join(request.folder, f"{FLAGS.table}-{request.suite}")
   if os.environ.get("TF_CONFIG"):

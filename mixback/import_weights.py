@@ -19,6 +19,7 @@ from contrastive_audio.cli.flags import FLAGS, data_choice, data_location, defin
 from contrastive_audio.cli.help import REQUIRED, flag_group
 from contrastive_audio.cli.main import run_main, start_tensorflow
 from contrastive_audio.cli.open_data import DataChoice, DataLocation, open_store
+from contrastive_audio.cli.places import require_folder
 from contrastive_audio.errors import UserError
 from mixback import released_weights
 from mixback.config import Config
@@ -100,6 +101,7 @@ def main(_: Sequence[str]) -> None:
     data=data_choice(FLAGS.dataset) if FLAGS.dataset else None,
     location=data_location(),
   )
+  require_folder("run", request.run)
   arrays = released_weights.read_state_dict(request.checkpoint)
   network = released_weights.recognise(arrays, request.checkpoint)
   start_tensorflow()

@@ -4,6 +4,8 @@ import csv
 import importlib
 import os
 import shlex
+import signal
+import time
 
 import numpy as np
 import pytest
@@ -12,12 +14,12 @@ from absl import flags
 
 import cola.config
 import mixback.config
-from benchmarks import foreign, labels, recipes
-from benchmarks.lib import own_process
+from benchmarks import faults, foreign, labels, recipes
+from benchmarks.lib import fault_tally, fault_worker, fuzzing, own_process
 from contrastive_audio.cli.help import forget_flags
 from contrastive_audio.configuration import configure, parse_settings
 from contrastive_audio.errors import UserError
-from tests.support import ROOT
+from tests.support import ROOT, command
 
 SYSTEMS = {"cola": cola.config, "mixback": mixback.config}
 COMMANDS = sorted(path.stem for path in (ROOT / "benchmarks").glob("[a-z]*.py"))
@@ -101,3 +103,61 @@ def test_another_process_is_called_with_an_environment_of_its_own():
   assert "SOME_SWITCH" not in os.environ
   with pytest.raises(ValueError, match="invalid literal"):
     own_process.call(int, "many")
+
+
+def test_damaged_files_depend_on_seed_and_number_alone():
+  names = {fuzzing.name_of(number) for number in range(100)}
+  assert {"wav", "flac", "ogg", "mp3", "m4a", "3gp", "flv", "caf", "aiff"} <= names
+  for number in range(20):
+    damaged = fuzzing.damaged(0, number)
+    assert damaged == fuzzing.damaged(0, number)
+    assert damaged != fuzzing.damaged(1, number)
+
+
+def answer(request):
+  """Ends, hangs, or answers."""
+  if request == "crash":
+    os.kill(os.getpid(), signal.SIGSEGV)
+  time.sleep(60 if request == "hang" else 0)
+  return f"saw {request}"
+
+
+def test_a_worker_that_crashes_or_hangs_is_an_outcome_and_the_next_one_answers():
+  worker = fault_worker.Worker(answer, limit_s=10)
+  assert worker.ask("one") == "saw one"
+  assert worker.ask("crash") == "crash: Segmentation fault"
+  worker._limit_s = 0.1
+  assert worker.ask("hang").startswith("hang: ")
+  worker._limit_s = 60
+  assert worker.ask("two") == "saw two"
+  worker.close()
+
+
+def test_a_wrong_outcome_is_counted_shown_and_written_even_if_there_is_none(tmp_path, capsys):
+  tally = fault_tally.Tally("fuzz", wrong=("crash", "hang"))
+  for number, outcome in enumerate(["read", "crash: signal 11", "read"]):
+    tally.add(outcome, f"file {number}")
+  assert capsys.readouterr().out == "wrong      fuzz, file 1: crash: signal 11\n"
+  fault_tally.write(str(tmp_path / "new" / "faults.csv"), [tally])
+  with open(tmp_path / "new" / "faults.csv") as file:
+    rows = [list(row.values())[1:] for row in csv.DictReader(file)]
+  assert rows == [
+    ["3", "read", "False", "2"], ["3", "crash", "True", "1"], ["3", "hang", "True", "0"],
+  ]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_every_campaign_tries_as_many_faults_as_it_is_asked_for(tmp_path):
+  counts = {"files": 30, "damages": 3, "checkpoints": 1, "rounds": 1, "kills": 1, "disks": 1}
+  options = [f"--{name}={count}" for name, count in counts.items()]
+  done = command("benchmarks.faults", *options, "--notraining", "--output=f.csv", cwd=tmp_path,
+                 check=False)  # fmt: skip
+  with open(tmp_path / "f.csv") as file:
+    rows = list(csv.DictReader(file))
+  assert {row["campaign"]: int(row["tried"]) for row in rows} == dict(
+    zip(faults.CAMPAIGNS, counts.values())
+  )
+  for name, count in zip(faults.CAMPAIGNS, counts.values()):
+    assert sum(int(row["count"]) for row in rows if row["campaign"] == name) == count
+  wrong = sum(int(row["count"]) for row in rows if row["is_wrong"] == "True")
+  assert done.returncode == bool(wrong), done.stderr

@@ -59,3 +59,16 @@ def test_a_bar_in_a_cell_does_not_begin_a_column():
   heading, _, row = markdown_table.lines(["a", "b"], [["x|y", 1]])
   assert heading == "| a    | b |"
   assert row == r"| x\|y | 1 |"
+
+
+def test_outcomes_of_a_campaign_stand_in_one_row_and_wrong_ones_apart(tmp_path, monkeypatch):
+  monkeypatch.setattr(pages, "DOCS", tmp_path)
+  assert pages.faults("none.csv")[1] == []
+  (tmp_path / "results").mkdir()
+  (tmp_path / "results" / "faults.csv").write_text(
+    "campaign,tried,outcome,is_wrong,count\n"
+    "fuzz,30000,read,False,12000\nfuzz,30000,refused,False,18000\nfuzz,30000,crash,True,0\n"
+  )
+  assert pages.faults("faults.csv")[1] == [
+    ["fuzz", "30,000", "12,000 read, 18,000 refused", "0 crash"]
+  ]

@@ -1,11 +1,14 @@
 """Command-line flags -> dataclasses, console lines, errors for people, the training command.
 
-main       runs a command: quiet start, flags, help, errors in one line
-flags      the flags that commands share, and the dataclasses they become
-help       what --help prints
-open_data  the data sets that flags name -> one store
-training   what both `train` commands do
-children   commands that a command starts, and signals
-report     what commands print about stores and runs
-console    one aligned line of output
+main         runs a command: quiet start, flags, help
+endings      how it ends: errors in one line, exit codes
+flags        the flags that commands share, and the dataclasses they become
+flag_values  values that no flag has a use for
+help         what --help prints
+open_data    the data sets that flags name -> one store
+places       where a command may write
+training     what both `train` commands do
+children     commands that a command starts, and signals
+report       what commands print about stores and runs
+console      one aligned line of output
 """

@@ -1,5 +1,7 @@
 """One aligned line of output for each fact: a label, then the text."""
 
+from contrastive_audio.utils.words import one_line
+
 LABEL_WIDTH = 10
 
 
@@ -10,4 +12,4 @@ def line(label: str, text: object) -> None:
     >>> line("data", "12 audio files")
     data       12 audio files
   """
-  print(f"{label:<{LABEL_WIDTH}} {text}", flush=True)
+  print(f"{label:<{LABEL_WIDTH}} {one_line(text)}", flush=True)

@@ -4,6 +4,7 @@ from absl import flags
 
 from contrastive_audio.cli.help import REQUIRED, flag_group
 from contrastive_audio.cli.open_data import DataChoice, DataLocation
+from contrastive_audio.cli.places import require_folder
 from contrastive_audio.store.decoding import MEMORY_MB, MIN_MEMORY_MB
 
 FLAGS = flags.FLAGS
@@ -152,6 +153,9 @@ def define_gpu_flag() -> None:
 def data_location() -> DataLocation:
   """Returns what the flags of `define_location_flags` say.
 
+  Raises:
+    UserError: stores cannot be kept where they say.
+
   Example:
     >>> define_location_flags()
     >>> _ = FLAGS(["command", "--data_dir=data"])
@@ -160,6 +164,7 @@ def data_location() -> DataLocation:
     >>> from contrastive_audio.cli.help import forget_flags
     >>> forget_flags()
   """
+  require_folder("store_dir", FLAGS.store_dir, may_be_read_only=True)
   return DataLocation(
     FLAGS.data_dir, FLAGS.manual_dir, FLAGS.store_dir, FLAGS.max_bad_fraction, FLAGS.memory_mb
   )

@@ -32,13 +32,23 @@ def flag_group(title: str) -> Iterator[None]:
   _groups.setdefault(title, []).extend(names)
 
 
+def own_flags() -> list[str]:
+  """Returns the names of the flags of all groups, without absl's own.
+
+  Example:
+    >>> own_flags()
+    []
+  """
+  return [name for names in _groups.values() for name in names]
+
+
 def forget_flags() -> None:
   """Removes the flags of all groups, so that one process can run several commands.
 
   Example:
     >>> forget_flags()
   """
-  flags.FLAGS.remove_flag_values(name for names in _groups.values() for name in names)
+  flags.FLAGS.remove_flag_values(own_flags())
   _groups.clear()
 
 

@@ -23,9 +23,11 @@ from absl import flags
 from absl import logging as absl_logging
 
 from contrastive_audio.cli.children import end_with_parent
+from contrastive_audio.cli.endings import in_one_line
+from contrastive_audio.cli.flag_values import require_values
 from contrastive_audio.cli.flags import GPU_MEMORY_GROWTH
-from contrastive_audio.cli.help import HELP_FLAGS, forget_flags, help_text
-from contrastive_audio.errors import UserError, disk_reason
+from contrastive_audio.cli.help import HELP_FLAGS, forget_flags, help_text, own_flags
+from contrastive_audio.errors import UserError
 from contrastive_audio.utils import quiet
 
 
@@ -36,7 +38,7 @@ def run_main(
   examples: Sequence[str],
   argv: Sequence[str] | None = None,
 ) -> None:
-  """Runs a command; a UserError becomes one line and exit code 1.
+  """Runs a command; what a person can mend becomes one line, see `endings`.
 
   Args:
     main: does the work.
@@ -57,23 +59,11 @@ def run_main(
   _set_environment()
   forget_flags()
   define_flags()
-  if HELP_FLAGS.intersection(argv[1:]):
-    print(help_text(description or "", examples))
-    sys.exit(0)
-  try:
+  with in_one_line():
+    if HELP_FLAGS.intersection(argv[1:]):
+      print(help_text(description or "", examples))
+      sys.exit(0)
     main(_parse(argv))
-  except UserError as error:
-    _exit(f"error: {error}", 1)
-  except OSError as error:
-    _exit_if_disk_refused(error)
-    raise
-  except KeyboardInterrupt:
-    _exit("interrupted; the same command resumes where it stopped", 130)
-  except Exception as error:
-    if "tensorflow" in type(error).__module__:  # its errors are no OSErrors, nor ours
-      _exit_if_disk_refused(error)
-      _exit_if_ours(error)
-    raise
 
 
 def start_tensorflow() -> None:
@@ -123,6 +113,7 @@ def _parse(argv: list[str]) -> list[str]:
     raise UserError(
       f"unexpected argument {left[1]!r}: options are written --name=value; see --help"
     )
+  require_values(own_flags())
   return left
 
 
@@ -136,21 +127,3 @@ def _reason(error: flags.Error) -> str:
   )
   text = re.sub(r"could not convert string to float: (.*)", r"\1 is not a number", text)
   return text.removeprefix("flag ").rstrip(".").replace(" ?", "?")
-
-
-def _exit_if_disk_refused(error: Exception) -> None:
-  if reason := disk_reason(error):
-    where = getattr(error, "filename", None) or "a file of the run"
-    _exit(f"error: cannot write {where}: {reason}; nothing finished is lost, fix it and repeat", 1)
-
-
-def _exit_if_ours(error: Exception) -> None:
-  """Ends the command if tf.data carried an error of ours, of which it keeps the text."""
-  if found := re.search(r"(?:UserError|DamagedStore): (.+)", str(error)):
-    _exit(f"error: {found[1]}", 1)
-
-
-def _exit(message: str, code: int) -> None:
-  sys.stdout.flush()
-  print(message, file=sys.stderr, flush=True)
-  sys.exit(code)

@@ -109,7 +109,8 @@ class ChosenData:
   def _open_quickly(self, name: str) -> _Opened:
     if is_store(name):
       return _open_finished(name.removeprefix(_STORE), self._rate_hz, self._choice.split)
-    return datasets.open_local(name, self._choice.split, self._location.data_dir)
+    location = self._location
+    return datasets.open_local(name, self._choice.split, location.data_dir, location.manual_dir)
 
   def sources(self) -> list[datasets.ClipSource]:
     """Returns the sources of all data sets; those that are stores already are refused."""

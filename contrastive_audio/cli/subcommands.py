@@ -8,7 +8,9 @@ import importlib.metadata
 import sys
 from collections.abc import Mapping, Sequence
 
+from contrastive_audio.cli.endings import in_one_line
 from contrastive_audio.cli.help import HELP_FLAGS
+from contrastive_audio.errors import UserError
 
 GROUP = "contrastive_audio.subcommands"
 
@@ -23,19 +25,24 @@ def run(argv: Sequence[str] | None = None) -> None:
     SystemExit: with code 0 after --help and --version, 1 if there is no such subcommand.
   """
   program, *arguments = sys.argv if argv is None else argv
+  with in_one_line():
+    command = _find(arguments)
+  command.load()([f"{program} {arguments[0]}", *arguments[1:]])
+
+
+def _find(arguments: Sequence[str]) -> importlib.metadata.EntryPoint:
+  """Returns the command that the arguments name; answers --help and --version."""
   commands = {entry.name: entry for entry in importlib.metadata.entry_points(group=GROUP)}
   if not arguments or arguments[0] in HELP_FLAGS:
     print(f"contrastive-audio SUBCOMMAND --help\n\n{_list(commands)}")
     sys.exit(0)
-  name, *flags = arguments
-  if name == "--version":
+  if arguments[0] == "--version":
     print(f"contrastive-audio {importlib.metadata.version('contrastive-audio')}")
     sys.exit(0)
-  if name not in commands:
+  if arguments[0] not in commands:
     listed = ", ".join(sorted(commands))
-    print(f"error: there is no subcommand {name!r}; there are {listed}", file=sys.stderr)
-    sys.exit(1)
-  commands[name].load()([f"{program} {name}", *flags])
+    raise UserError(f"there is no subcommand {arguments[0]!r}; there are {listed}")
+  return commands[arguments[0]]
 
 
 def _list(commands: Mapping[str, importlib.metadata.EntryPoint]) -> str:

@@ -15,6 +15,7 @@ from contrastive_audio.cli.flags import (
 )
 from contrastive_audio.cli.help import flag_group
 from contrastive_audio.cli.open_data import DataChoice, DataLocation
+from contrastive_audio.cli.places import require_folder
 from contrastive_audio.configuration import (
   PRECISIONS,
   STRATEGIES,
@@ -100,7 +101,10 @@ def define_training_flags(recipes: Sequence[str]) -> None:
 def _define_progress_flags() -> None:
   with flag_group("Monitoring and checkpoints"):
     flags.DEFINE_integer(
-      "monitor_every", None, "Steps between evaluations; 0: before the first and after the last."
+      "monitor_every",
+      None,
+      "Steps between evaluations; 0: before the first and after the last.",
+      lower_bound=0,
     )
     flags.DEFINE_string(
       "monitor",
@@ -140,7 +144,7 @@ def training_request(
     recipes: its recipes by name.
 
   Raises:
-    UserError: --set names no field, or a value is not allowed.
+    UserError: --set names no field, a value is not allowed, or --run is no place for a run.
 
   Example:
     >>> from contrastive_audio.cli.help import forget_flags
@@ -156,6 +160,7 @@ def training_request(
       fields[field.name] = FLAGS[field.name].value
   fields |= {"dataset": data.name} | parse_settings(config_class, FLAGS.set)
   configure(config_class, recipes[FLAGS.recipe or "paper"], fields, _ANY_SIZE)
+  require_folder("run", FLAGS.run)
   return TrainingRequest(
     data,
     data_location(),

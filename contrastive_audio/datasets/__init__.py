@@ -11,6 +11,7 @@ What can be imported from here:
 
   open_source      a name -> a ClipSource
   open_local       the same for data sets on disk; needs neither TensorFlow nor preparation
+  require_name     says in time what is missing, or that nobody knows a name
   full_name        a name as `--dataset` takes it -> the name that identifies the data
   ClipSource       a numbered list of clips; one subclass for each kind of source
   Clip             one clip, not decoded yet: key, label, group
@@ -19,14 +20,22 @@ What can be imported from here:
 
 import difflib
 import os
-from collections.abc import Sequence
+from collections.abc import Collection
 
-from contrastive_audio.datasets import corpora
+from contrastive_audio.datasets import corpora, library_names
 from contrastive_audio.datasets.source import LABEL_SEPARATOR, Clip, ClipSource
 from contrastive_audio.errors import UserError
 from contrastive_audio.utils import quiet
 
-__all__ = ["LABEL_SEPARATOR", "Clip", "ClipSource", "full_name", "open_local", "open_source"]
+__all__ = [
+  "LABEL_SEPARATOR",
+  "Clip",
+  "ClipSource",
+  "full_name",
+  "open_local",
+  "open_source",
+  "require_name",
+]
 
 _FOLDER = "folder:"
 _SYNTHETIC = "synthetic"
@@ -60,7 +69,7 @@ def open_source(
     Traceback (most recent call last):
     contrastive_audio.errors.UserError: unknown data set 'no_such_data_set'. ...
   """
-  source = open_local(name, split, data_dir)
+  source = open_local(name, split, data_dir, manual_dir)
   if source is not None:
     return source
   if name == _SYNTHETIC:
@@ -73,15 +82,14 @@ def open_source(
     return published.open_prepared(corpora.get(name), split, data_dir, manual_dir)
   with quiet.native_stderr():  # TensorFlow's start-up messages
     from contrastive_audio.datasets import tfds
-
-    known = tfds.has_builder(name)
-  if not known:
-    raise UserError(_unknown(name, tfds.builder_names()))
   return tfds.open_builder(name, split, data_dir, manual_dir)
 
 
 def open_local(
-  name: str, split: str | None = None, data_dir: str | None = None
+  name: str,
+  split: str | None = None,
+  data_dir: str | None = None,
+  manual_dir: str | None = None,
 ) -> ClipSource | None:
   """Opens a data set whose files lie on disk, without TensorFlow; returns None for all others.
 
@@ -89,9 +97,11 @@ def open_local(
     name: see `open_source`.
     split: see `open_source`.
     data_dir: see `open_source`.
+    manual_dir: see `open_source`.
 
   Raises:
-    UserError: missing folder, no audio in it, no such split.
+    UserError: missing folder, no audio in it, no such split; a published data set that is not
+      there, or a name that nobody knows.
 
   Example:
     >>> open_local("spoken_digit") is None  # tensorflow-datasets has it
@@ -105,8 +115,34 @@ def open_local(
   if name in corpora.NAMES:
     from contrastive_audio.datasets import published
 
+    require_name(name, data_dir, manual_dir)
     return published.open_unpacked(corpora.get(name), split, data_dir)
+  require_name(name, data_dir, manual_dir)
   return None
+
+
+def require_name(name: str, data_dir: str | None = None, manual_dir: str | None = None) -> None:
+  """Raises an error unless a data set other than a folder is known and, if published, there; quick.
+
+  Args:
+    name: see `open_source`.
+    data_dir: see `open_source`.
+    manual_dir: see `open_source`.
+
+  Raises:
+    UserError: what is missing, and where to get it; or a name that nobody knows.
+
+  Example:
+    >>> require_name("spoken_digits")
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: unknown data set 'spoken_digits'. Did you mean ...
+  """
+  if name in corpora.NAMES:
+    from contrastive_audio.datasets import published
+
+    published.require_there(corpora.get(name), data_dir, manual_dir)
+  elif name != _SYNTHETIC and not library_names.is_in_library(name):
+    raise UserError(_unknown(name, library_names.library_names()))
 
 
 def full_name(name: str) -> str:
@@ -127,11 +163,11 @@ def full_name(name: str) -> str:
   return _FOLDER + name if is_path else name
 
 
-def _unknown(name: str, builders: Sequence[str]) -> str:
+def _unknown(name: str, builders: Collection[str]) -> str:
   """Suggests this project's names before those of tensorflow-datasets."""
   similar: list[str] = []
   for names in ([_SYNTHETIC, *corpora.NAMES], builders):
-    similar = similar or difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    similar = similar or difflib.get_close_matches(name, sorted(names), n=3, cutoff=0.6)
   guess = f" Did you mean {' or '.join(similar)}?" if similar else ""
   return (
     f"unknown data set {name!r}.{guess} For audio files of your own use --dataset=folder:PATH; "

@@ -26,8 +26,7 @@ import pyarrow.parquet as pq
 
 from contrastive_audio.datasets.file_tree import is_hidden
 from contrastive_audio.datasets.unpacking import unpacked
-from contrastive_audio.errors import UnusableAudio, UserError
-from contrastive_audio.utils.words import first_line
+from contrastive_audio.errors import UnusableAudio, UserError, reason_of
 
 EXTENSIONS = (".tar", ".zip", ".gz", ".parquet")
 _LARGEST_ROW_GROUP_MB = 512  # two are kept
@@ -98,7 +97,7 @@ def _errors_named(what: str) -> Iterator[None]:
   except (UnusableAudio, UserError):
     raise
   except Exception as error:
-    raise UnusableAudio(f"{what}: {first_line(error)}") from error
+    raise UnusableAudio(f"{what}: {reason_of(error)}") from error
 
 
 def _read(path: str, member: str) -> Generator[bytes, None, None]:

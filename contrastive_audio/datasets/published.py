@@ -61,8 +61,9 @@ def open_prepared(
     Traceback (most recent call last):
     contrastive_audio.errors.UserError: no audioset in 'no/such/folder': expected ...
   """
+  require_there(corpus, data_dir, manual_dir)
   data_dir = data_dir and os.path.expanduser(data_dir)
-  if corpus.builder is None or (data_dir and not manual_dir and not _may_prepare(corpus, data_dir)):
+  if corpus.builder is None:
     raise UserError(_not_found(corpus, data_dir))
   from contrastive_audio.datasets import tfds  # late: it imports TensorFlow
 
@@ -76,6 +77,39 @@ def open_prepared(
   )
   source.name = corpus.name
   return source
+
+
+def require_there(
+  corpus: Corpus, data_dir: str | None = None, manual_dir: str | None = None
+) -> None:
+  """Raises an error unless a data set is unpacked or prepared, or there is a place to prepare it.
+
+  Without folders, nothing is downloaded into the user's home.
+
+  Args:
+    corpus: what the data set is.
+    data_dir: see `open_prepared`.
+    manual_dir: see `open_prepared`.
+
+  Raises:
+    UserError: it is not there, and what to do.
+
+  Example:
+    >>> from contrastive_audio.datasets import corpora
+    >>> require_there(corpora.get("speech_commands_v2"))
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: no speech_commands_v2 without --data_dir=FOLDER, ...
+  """
+  data_dir = data_dir and os.path.expanduser(data_dir)
+  if find_root(corpus, data_dir):
+    return
+  if data_dir:
+    is_there = _may_prepare(corpus, data_dir)
+  else:
+    home = os.environ.get("TFDS_DATA_DIR") or os.path.join("~", "tensorflow_datasets")
+    is_there = _is_prepared(corpus, os.path.expanduser(home))
+  if corpus.builder is None or not (manual_dir or is_there):
+    raise UserError(_not_found(corpus, data_dir))
 
 
 def _open_files(corpus: Corpus, root: str, split: str | None) -> FileSource:
@@ -108,9 +142,15 @@ def _may_prepare(corpus: Corpus, data_dir: str) -> bool:
   """Whether tensorflow-datasets may write here: its own folder, a new one, or one of archives."""
   if not os.path.isdir(data_dir) or not os.listdir(data_dir):
     return True
-  prepared = os.path.join(glob.escape(data_dir), builder_name(corpus), "**", "dataset_info.json")
   is_library = os.path.isdir(os.path.join(data_dir, "downloads"))
-  return _has_archives(corpus, data_dir) or is_library or bool(glob.glob(prepared, recursive=True))
+  return _has_archives(corpus, data_dir) or is_library or _is_prepared(corpus, data_dir)
+
+
+def _is_prepared(corpus: Corpus, data_dir: str) -> bool:
+  if corpus.builder is None:
+    return False
+  prepared = os.path.join(glob.escape(data_dir), builder_name(corpus), "**", "dataset_info.json")
+  return bool(glob.glob(prepared, recursive=True))
 
 
 def _not_found(corpus: Corpus, data_dir: str | None) -> str:

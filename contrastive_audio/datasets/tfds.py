@@ -23,34 +23,11 @@ from contrastive_audio.datasets.tfds_features import (
   plain_name,
   value_at,
 )
-from contrastive_audio.errors import UserError
+from contrastive_audio.errors import UserError, reason_of
 from contrastive_audio.sound import reading
 
 if TYPE_CHECKING:
   from tensorflow_datasets.core import DatasetBuilder
-
-
-def has_builder(name: str) -> bool:
-  """Returns whether tensorflow-datasets has a builder of this name.
-
-  Args:
-    name: `name[/config][:version]`.
-
-  Example:
-    >>> has_builder("spoken_digit"), has_builder("spoken_digits")
-    (True, False)
-  """
-  return plain_name(name) in builder_names()
-
-
-def builder_names() -> list[str]:
-  """Returns the names of all builders of tensorflow-datasets.
-
-  Example:
-    >>> "librispeech" in builder_names()
-    True
-  """
-  return library().list_builders()
 
 
 def open_builder(
@@ -84,7 +61,7 @@ def open_builder(
   """
   if is_ours:
     builders.register(plain_name(name))
-  builder = library().builder(name, data_dir=data_dir and os.path.expanduser(data_dir))
+  builder = _builder(name, data_dir and os.path.expanduser(data_dir))
   find_features(name, builder.info.features)  # refuses before anything is downloaded
   _prepare(name, builder, manual_dir)
   splits = builder.info.splits
@@ -101,6 +78,13 @@ def open_builder(
   source.split_names = (*named_unions, *splits)
   source.unions = named_unions
   return source
+
+
+def _builder(name: str, data_dir: str | None) -> "DatasetBuilder":
+  try:
+    return library().builder(name, data_dir=data_dir)
+  except Exception as error:  # no such builder, configuration or version: of several classes
+    raise UserError(f"tensorflow-datasets has no {name!r}: {reason_of(error)}") from error
 
 
 def _present_unions(
@@ -212,8 +196,8 @@ def _prepare(name: str, builder: "DatasetBuilder", manual_dir: str | None) -> No
   except UserError:  # of one of our builders
     raise
   except Exception as error:  # any builder's own code, and the network
-    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     raise UserError(
-      f"{name} could not be prepared in {builder.data_dir}: {reason}. If there is no network, put "
-      "its archives, under their original names, into a folder and pass it as --manual_dir=FOLDER"
+      f"{name} could not be prepared in {builder.data_dir}: {reason_of(error)}. If there is no "
+      "network, put its archives, under their original names, into a folder and pass it as "
+      "--manual_dir=FOLDER"
     ) from error

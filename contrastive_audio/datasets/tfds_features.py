@@ -40,7 +40,8 @@ def library() -> ModuleType:
     warnings.simplefilter("ignore")
     import pydub  # noqa: F401
     import tensorflow_datasets
-  logging.getLogger("absl").setLevel(logging.ERROR)
+  for chatty in ("absl", "urllib3"):
+    logging.getLogger(chatty).setLevel(logging.ERROR)
   if not sys.stderr.isatty():
     tensorflow_datasets.disable_progress_bar()
   return tensorflow_datasets

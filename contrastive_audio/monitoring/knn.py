@@ -100,6 +100,35 @@ def patch_neighbours(clips: np.ndarray, num_classes: int) -> int:
   return int(max(1, min(PATCH_NEIGHBOURS, len(clips) // (2 * num_classes), others)))
 
 
+def fewest_others(num_clips: int, groups: Sequence[str | None] | None = None) -> int:
+  """Returns how many neighbours every clip has, for `leave_one_out`.
+
+  Args:
+    num_clips: n.
+    groups: n group names or Nones; None: every clip is a group of its own.
+
+  Example:
+    >>> fewest_others(5), fewest_others(5, ["a", "a", "a", "b", None])
+    (4, 2)
+  """
+  return int((~_same_group(groups, num_clips)).sum(axis=1).min())
+
+
+def fewer(k: int, wanted: int, of: str) -> str:
+  """Returns what to say if there are fewer neighbours than were asked for; nothing if not.
+
+  Args:
+    k: number of neighbours that there are.
+    wanted: number that was asked for.
+    of: what the neighbours are, in the plural.
+
+  Example:
+    >>> fewer(3, 10, "training clips"), fewer(12, 10, "training clips")
+    ('K = 3 instead of 10: there are no more training clips', '')
+  """
+  return f"K = {k} instead of {wanted}: there are no more {of}" if k < wanted else ""
+
+
 def votes_of_gallery(
   rows: np.ndarray, gallery: np.ndarray, targets: np.ndarray, k: int
 ) -> np.ndarray:

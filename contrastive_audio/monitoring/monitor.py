@@ -155,8 +155,16 @@ class KnnMonitor(LabelMonitor):
     num_groups = len(set(groups) - {None})
     used_groups = groups if num_groups > 1 else None
     predicted = knn.leave_one_out(embeddings, labels, used_groups, NEIGHBOURS)
-    metrics = {"knn_accuracy": knn.macro_accuracy(predicted, labels), "knn_groups": num_groups}
+    metrics = {
+      "knn_accuracy": knn.macro_accuracy(predicted, labels),
+      "knn_groups": num_groups,
+      "knn_neighbours": min(NEIGHBOURS, knn.fewest_others(len(labels), used_groups)),
+    }
     return metrics | linear_metrics(embeddings, labels, used_groups)
+
+  def describe(self, metrics: Mapping[str, float]) -> str:
+    few = knn.fewer(int(metrics["knn_neighbours"]), NEIGHBOURS, "clips")
+    return super().describe(metrics) + (f"; {few}" if few else "")
 
 
 def linear_metrics(

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import IO, TextIO
 
 from contrastive_audio.errors import UserError
+from contrastive_audio.utils import terminal
 
 
 @contextlib.contextmanager
@@ -30,31 +31,35 @@ def native_stderr(log_path: str | os.PathLike | None = None) -> Iterator[TextIO]
     ...   log.read()
     'a warning of a C library'
   """
-  sys.stderr.flush()
-  terminal_fd = os.dup(2)
-  with tempfile.TemporaryFile() as captured, open(terminal_fd, "w") as terminal:
+  terminal.open_standard_descriptors()  # a program without a console has none
+  with contextlib.ExitStack() as at_the_end:
+    terminal_fd = os.dup(2)
+    at_the_end.callback(os.close, terminal_fd)
+    captured = at_the_end.enter_context(tempfile.TemporaryFile())
+    # In a notebook sys.stderr does not write to file descriptor 2 and stays as it is.
+    is_foreign = sys.stderr is not None and not terminal.writes_to(sys.stderr, 2)
+    shown = sys.stderr if is_foreign else terminal.writer(terminal_fd, sys.stderr)
+    _flush()
     os.dup2(captured.fileno(), 2)
     try:
-      # In a notebook sys.stderr does not write to file descriptor 2 and stays as it is.
-      yield terminal if _writes_to_fd_2(sys.stderr) else sys.stderr
+      yield shown
     except UserError:
       raise
     except Exception:
-      terminal.write(_text(captured))
+      shown.write(_text(captured))
       raise
     finally:
-      sys.stderr.flush()
+      shown.flush()
+      _flush()
       os.dup2(terminal_fd, 2)
       if log_path and (text := _text(captured)):
         with open(log_path, "a", encoding="utf-8") as log:
           log.write(text)
 
 
-def _writes_to_fd_2(stream: TextIO) -> bool:
-  try:
-    return stream.fileno() == 2
-  except (OSError, ValueError):
-    return False
+def _flush() -> None:
+  if sys.stderr is not None:
+    sys.stderr.flush()
 
 
 def _text(captured: IO[bytes]) -> str:

@@ -15,9 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from contrastive_audio.errors import UserError
+from contrastive_audio.errors import UserError, reason_of
 from contrastive_audio.utils.text_files import WINDOWS, encoding_of, refuse
-from contrastive_audio.utils.words import first_line
 
 EXTENSIONS = (".csv", ".tsv", ".parquet")
 _DELIMITERS = ",;\t"
@@ -207,6 +206,6 @@ def _as_text(path: str, name: str, column: pa.ChunkedArray) -> list[str]:
   except (ValueError, pa.ArrowException) as error:
     raise UserError(
       f"{path}: the column {name!r} holds {column.type}, expected text or numbers "
-      f"({first_line(error)})"
+      f"({reason_of(error)})"
     ) from error
   return ["" if cell is None else cell.strip() for cell in cells]

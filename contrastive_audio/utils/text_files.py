@@ -4,8 +4,7 @@ import codecs
 import re
 from typing import NoReturn
 
-from contrastive_audio.errors import UserError
-from contrastive_audio.utils.words import first_line
+from contrastive_audio.errors import UserError, reason_of
 
 WINDOWS = "cp1252"
 _MARKS = {  # the longer ones first: that of UTF-32 begins like that of UTF-16
@@ -92,7 +91,7 @@ def refuse(path: str, error: Exception) -> NoReturn:
     Traceback (most recent call last):
     contrastive_audio.errors.UserError: cannot read 'clips.csv': permission denied
   """
-  reason = first_line(error)
+  reason = reason_of(error)
   if isinstance(error, UnicodeError):
     reason = "its text is not in one of the known encodings: save it as UTF-8"
   elif isinstance(error, OSError) and error.strerror:

@@ -1,4 +1,8 @@
-"""Words of messages: numbers with their nouns and units, the reasons of errors."""
+"""Words of messages: numbers with their nouns and units, single lines."""
+
+import re
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def counted(number: int, singular: str, plural: str | None = None) -> str:
@@ -33,14 +37,16 @@ def about(seconds: float) -> str:
   return f"{seconds / 86_400:.1f} days"
 
 
-def first_line(error: BaseException) -> str:
-  """Returns the first line of an error's message, or its class if it has none.
+def one_line(text: object) -> str:
+  """Returns a text whose control characters, line breaks among them, are written as escapes.
+
+  A name of a file may hold them: they would break a line, or command the terminal.
 
   Args:
-    error: of a library, which may say nothing or a lot.
+    text: what is to be shown.
 
   Example:
-    >>> first_line(ValueError("no such member\\nin the archive")), first_line(EOFError())
-    ('no such member', 'EOFError')
+    >>> print(one_line("two\\nlines, \\x1b[31mred"))
+    two\\nlines, \\x1b[31mred
   """
-  return (str(error).strip() or type(error).__name__).splitlines()[0]
+  return _CONTROL.sub(lambda match: ascii(match[0])[1:-1], str(text))

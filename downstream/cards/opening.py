@@ -85,7 +85,8 @@ def check_task(choice: TaskChoice, location: DataLocation) -> None:
   """
   task = task_of(choice)
   dataset = _dataset_of(task, choice)
-  source = datasets.open_local(dataset, _splits_to_open(task, dataset), location.data_dir)
+  split = _splits_to_open(task, dataset)
+  source = datasets.open_local(dataset, split, location.data_dir, location.manual_dir)
   if source is not None and task.split is None and (own_splits := source.splits()):
     require_train_and_test(set(own_splits.values()))
 
@@ -129,7 +130,7 @@ def require_dataset(name: str, location: DataLocation) -> None:
   """
   if name in corpora.NAMES:
     _require_corpus(corpora.get(name), location)
-  datasets.open_local(name, None, location.data_dir)
+  datasets.open_local(name, None, location.data_dir, location.manual_dir)
 
 
 def _require_corpus(corpus: Corpus, location: DataLocation) -> None:

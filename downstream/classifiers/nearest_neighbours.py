@@ -1,9 +1,11 @@
 """Nearest neighbours as a method: clips vote, or the windows of clips do."""
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
 
+from contrastive_audio.cli.console import line
 from contrastive_audio.errors import UserError
 from contrastive_audio.monitoring import knn
 from contrastive_audio.store.store import Store
@@ -52,27 +54,39 @@ def knn_method(
       raise UserError(f"{data.task.name}: clips have several labels, which kNN does not predict")
     if layer == "projection":
       model = model.with_head()
+    say = functools.cache(_say)  # the same for each split, so once
     if protocol == "patches":
-      return lambda problem: _vote_by_patches(problem, model, cache)
+      return lambda problem: _vote_by_patches(problem, model, cache, say)
     folder = cache and cache(model, data.store)
     embeddings = Embeddings(model, data.store, folder).make().of_clips()
-    return lambda problem: _vote_by_clips(problem, embeddings, neighbours)
+    return lambda problem: _vote_by_clips(problem, embeddings, neighbours, say)
 
   return make_method
 
 
-def _vote_by_clips(problem: Problem, embeddings: np.ndarray, neighbours: int) -> np.ndarray:
+def _say(text: str) -> None:
+  if text:
+    line("neighbours", text)
+
+
+def _vote_by_clips(
+  problem: Problem, embeddings: np.ndarray, neighbours: int, say: Callable[[str], None]
+) -> np.ndarray:
   train = problem.final_train
+  say(knn.fewer(len(train), neighbours, "training clips"))
   return knn.votes_of_gallery(
     embeddings[problem.test], embeddings[train], problem.targets[train], neighbours
   )
 
 
-def _vote_by_patches(problem: Problem, model: Model, cache: Cache | None) -> np.ndarray:
+def _vote_by_patches(
+  problem: Problem, model: Model, cache: Cache | None, say: Callable[[str], None]
+) -> np.ndarray:
   tested = problem.data.store.select(problem.test)  # the other clips are not needed
   folder = cache and f"{cache(model, tested)}-hopping"
   clips, patches = Embeddings(model, tested, folder, "hopping").make().of_windows()
   labels = [problem.data.clips.labels[clip_id] for clip_id in problem.test]
   k = knn.patch_neighbours(clips, len(set(labels)))
+  say(knn.fewer(k, knn.PATCH_NEIGHBOURS, "patches, or a class has few"))
   predicted = knn.leave_one_clip_out(patches, clips, labels, k)
   return (predicted[:, None] == np.array(problem.data.class_names, object)).astype(np.float32)

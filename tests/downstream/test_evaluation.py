@@ -2,12 +2,14 @@
 
 import csv
 import json
+import re
 import signal
 
 import numpy as np
 import pytest
 
 from contrastive_audio.cli.open_data import DataLocation
+from contrastive_audio.errors import UserError
 from downstream import evaluation
 from downstream.cards.opening import open_task
 from downstream.choices import Condition, EvaluationRequest, TaskChoice
@@ -184,3 +186,36 @@ def test_a_signal_is_answered_at_once_and_ends_an_evaluation(monkeypatch, capsys
     )
   assert ended.value.code == 143
   assert capsys.readouterr().out == "stopping   the same command goes on from what is saved\n"
+
+
+def test_a_condition_that_asks_for_too_many_labels_is_refused_before_any_is_measured(place):
+  options = ["--model=logmel_stats", "--output=asked", "--labels_per_class=1,99"]
+  done = run("knn", place, *options, check=False)
+  assert done.returncode == 1
+  assert done.stderr.splitlines()[-1].startswith("error: --labels_per_class=99: the class")
+  assert "accuracy" not in done.stdout
+  assert not (place / "asked").exists()
+
+
+def test_the_results_of_finished_conditions_are_kept_if_a_later_one_fails(place, monkeypatch):
+  own, seen = evaluation.evaluate, []
+
+  def fail_at_the_second(*arguments):
+    seen.append(arguments)
+    if len(seen) > 1:
+      raise UserError("the disk is full")
+    return own(*arguments)
+
+  monkeypatch.setattr(evaluation, "evaluate", fail_at_the_second)
+  options = ["--model=logmel_stats", "--output=kept", "--labels_per_class=1,2"]
+  assert run("knn", place, *options, check=False).returncode == 1
+  (kept,) = json.loads((place / "kept" / "result.json").read_text())["results"]
+  assert kept["labels_per_class"] == 1
+  assert (place / "kept" / "predictions.csv").exists()
+
+
+def test_fewer_training_clips_than_neighbours_are_said_once(place):
+  done = run("knn", place, "--model=logmel_stats", "--neighbours=999")
+  (line,) = [line for line in done.stdout.splitlines() if line.startswith("neighbours")]
+  assert re.fullmatch(r"neighbours K = \d+ instead of 999: there are no more training clips", line)
+  assert "neighbours" not in run("knn", place, "--model=logmel_stats", "--neighbours=1").stdout

@@ -15,9 +15,8 @@ import tensorflow_datasets as tfds
 
 from contrastive_audio.datasets.builders import split_zip
 from contrastive_audio.datasets.corpora.corpus import Archive, Corpus, find_root
-from contrastive_audio.errors import UserError
+from contrastive_audio.errors import UserError, reason_of
 from contrastive_audio.utils.files import digest_of_file
-from contrastive_audio.utils.words import first_line
 
 
 def instructions(corpus: Corpus) -> str:
@@ -135,8 +134,7 @@ def _unpack(
         folder = os.fspath(dl_manager.extract(path))
     except Exception as error:  # the libraries raise anything if an archive is damaged
       raise UserError(
-        f"{path!r} cannot be unpacked ({first_line(error)}): delete it and get it from "
-        f"{archive.url}"
+        f"{path!r} cannot be unpacked ({reason_of(error)}): delete it and get it from {archive.url}"
       ) from error
     yield archive, folder
 

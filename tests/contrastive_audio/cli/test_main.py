@@ -85,13 +85,6 @@ def test_what_a_user_can_mend_is_one_line(error, code, message, capsys):
   assert line.startswith(message)
 
 
-def test_a_fault_of_the_program_keeps_its_traceback():
-  with pytest.raises(ZeroDivisionError):
-    run("--score=fugue", main=fail(ZeroDivisionError()))
-  with pytest.raises(OSError, match="something else"):
-    run("--score=fugue", main=fail(OSError("something else")))
-
-
 def test_one_process_can_run_several_commands():
   seen = []
   for beats in (60, 90):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from contrastive_audio import datasets
+from contrastive_audio.datasets import builders, library_names
 from contrastive_audio.errors import UserError
 from tests.contrastive_audio.datasets import fake_builders
 from tests.support import assert_close
@@ -69,3 +70,17 @@ def test_a_failed_preparation_says_what_to_do(data_dir):
   with pytest.raises(UserError, match=r"could not be prepared.*--manual_dir") as error:
     datasets.open_source("fake_audio/broken", data_dir=data_dir)
   assert "\n" not in str(error.value)
+
+
+def test_the_names_of_the_library_are_found_without_importing_it():
+  own = fake_builders.tfds.list_builders(with_community_datasets=False)
+  published = {name for name in own if name not in (*builders.NAMES, "fake_audio")}
+  assert len(published) > 400
+  assert published <= library_names.library_names()
+  assert library_names.is_in_library("fake_audio/int64")  # registered, by nobody in the library
+
+
+@pytest.mark.parametrize("name", ["spoken_digit/nowhere", "spoken_digit:9.9.9"])
+def test_a_configuration_or_version_that_does_not_exist_is_one_line(name):
+  with pytest.raises(UserError, match=f"tensorflow-datasets has no '{name}': "):
+    datasets.open_source(name)

@@ -112,3 +112,8 @@ def test_patches_of_the_same_clip_never_vote():
   patches = np.array([[1, 0], [1, 0], [1, 0.1], [0, 1], [0.1, 1]])
   predicted = knn.leave_one_clip_out(patches, [0, 0, 1, 2, 3], ["a", "b", "b", "b"], k=1)
   assert predicted.tolist() == ["b", "a", "b", "b"]
+
+
+def test_the_fewest_others_of_a_clip_are_those_of_the_largest_group():
+  for groups, fewest in ((None, 3), (["a", "a", "b", None], 2), (["a"] * 4, 0)):
+    assert knn.fewest_others(4, groups) == fewest

@@ -1,0 +1,41 @@
+"""No flag of any command takes nothing, no number, or a number that fits no computer."""
+
+import importlib
+
+import pytest
+from absl import flags
+
+from contrastive_audio.cli.help import forget_flags, own_flags
+from tests.support import command
+
+MODULES = ["cola.train", "mixback.train", "mixback.import_weights"]
+MODULES += [f"contrastive_audio.{name}" for name in ("prepare", "export")]
+NAMES = ("linear", "knn", "finetune", "embed", "neighbours", "tables", "tasks")
+MODULES += [f"downstream.{name}" for name in NAMES]
+NO_NUMBERS = ["nan", "-inf", "1e300", "", "abc", "1e", str(10**30)]
+
+
+def flags_of(module):
+  """name -> type of value, of all flags of a command; what each needs to get past the required."""
+  forget_flags()
+  importlib.import_module(module)._define_flags()
+  try:
+    found = {name: flags.FLAGS[name].flag_type() for name in own_flags()}
+    needed = found.keys() & {"model", "task", "input", "output", "checkpoint", "run", "table"}
+    return {name: kind for name, kind in found.items() if kind != "bool"}, needed
+  finally:
+    forget_flags()
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_flag_without_a_sensible_value_is_one_line_that_names_it(module, tmp_path):
+  kinds, needed = flags_of(module)
+  given = [f"--{name}={'cola_similarity' if name == 'table' else 'x'}" for name in needed]
+  for name, kind in kinds.items():
+    for text in NO_NUMBERS if kind in ("int", "float") else [""]:
+      done = command(module, *given, f"--{name}={text}", cwd=tmp_path, check=False)
+      assert done.returncode == 1, (name, text)
+      (line,) = done.stderr.splitlines()
+      said = "model" if (module, name) == ("contrastive_audio.export", "run") else name  # an alias
+      assert line.startswith(f"error: --{said}="), line
+  assert not list(tmp_path.iterdir())
