@@ -82,14 +82,14 @@ def train_system(system: System, request: TrainingRequest) -> None:
       listing = data.listing()
     print(json.dumps(resolve(system, request, listing), indent=2))
     return
-  with StopRequest(in_set_up=True) as stop:
-    start_tensorflow()
-    from contrastive_audio.distributed.hosts import join_hosts
+  start_tensorflow()
+  from contrastive_audio.distributed.hosts import join_hosts
 
-    with join_hosts(request.strategy) as hosts:
-      store = data.store()
-      judged = _labelled_store(monitored) if monitored else store
-      _train(system, request, store, judged, hosts, stop)
+  # Signals second: when hosts join, TensorFlow takes SIGTERM for itself.
+  with join_hosts(request.strategy) as hosts, StopRequest(in_set_up=True) as stop:
+    store = data.store()
+    judged = _labelled_store(monitored) if monitored else store
+    _train(system, request, store, judged, hosts, stop)
   if stop.requested:
     sys.exit(stop.exit_code)
 
