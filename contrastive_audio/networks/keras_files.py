@@ -1,11 +1,13 @@
 """Networks in .keras files, read with everything verified."""
 
+import json
 import os
 import zipfile
 
 import keras
 
 from contrastive_audio.errors import UserError, reason_of
+from contrastive_audio.networks.plain_keras import require_plain_keras
 
 
 def load_network(path: str | os.PathLike, cure: str, rank: int) -> keras.Model:
@@ -19,7 +21,7 @@ def load_network(path: str | os.PathLike, cure: str, rank: int) -> keras.Model:
     rank: number of axes of its input, the batch among them; it gives vectors.
 
   Raises:
-    UserError: it is damaged, or holds no network that this version of Keras can build.
+    UserError: it is damaged, holds code, or holds no network that this version of Keras can build.
 
   Example:
     >>> keras.Sequential([keras.Input([2]), keras.layers.Dense(1)]).save("network.keras")
@@ -30,7 +32,10 @@ def load_network(path: str | os.PathLike, cure: str, rank: int) -> keras.Model:
     with zipfile.ZipFile(path) as archive:
       if (damaged := archive.testzip()) is not None:
         raise ValueError(f"its part {damaged} has changed")
+      require_plain_keras(json.loads(archive.read("config.json")), os.fspath(path))
     network = keras.saving.load_model(path, compile=False)
+  except UserError:
+    raise
   except Exception as error:  # damage shows itself in any way
     raise UserError(f"{os.fspath(path)} cannot be read ({reason_of(error)}): {cure}") from error
   shapes = [getattr(network, name, None) for name in ("input_shape", "output_shape")]

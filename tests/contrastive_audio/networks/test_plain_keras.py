@@ -9,6 +9,7 @@ import pytest
 from cola.config import Config
 from contrastive_audio.errors import UserError
 from contrastive_audio.networks import encoders
+from contrastive_audio.networks.keras_files import load_network
 from contrastive_audio.networks.plain_keras import require_plain_keras
 
 
@@ -62,3 +63,11 @@ def test_a_layer_that_the_program_has_registered_is_known():
     pass
 
   require_plain_keras(keras.saving.serialize_keras_object(Own()), "x.keras")
+
+
+def test_a_file_with_code_in_it_is_refused_before_it_is_built(tmp_path):
+  path = tmp_path / "encoder.keras"
+  layers = [keras.Input([2]), keras.layers.Lambda(lambda x: x + 1), keras.layers.Dense(3)]
+  keras.Sequential(layers).save(path)
+  with pytest.raises(UserError, match=r"encoder.keras holds code \(Lambda\), which is never run"):
+    load_network(path, "train again", rank=2)
