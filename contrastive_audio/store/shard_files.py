@@ -118,7 +118,10 @@ class ShardFile:
       text = self._read_checksums()
     except OSError as error:
       raise self._damaged(f"has lost its checksums: {error.strerror or error}") from error
-    checksums = np.empty(0) if text is None else checksummed_file.from_text(text)
+    try:
+      checksums = checksummed_file.from_text(text or "")
+    except (ValueError, TypeError):
+      checksums = checksummed_file.from_text("")
     if len(checksums) != len(self._unverified):
       raise self._damaged("has lost its checksums")
     return checksums
