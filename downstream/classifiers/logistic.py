@@ -24,17 +24,26 @@ _SMALLEST_PROBABILITY = 1e-12
 
 
 def choose_inverse_strength(likelihood: Callable[[float], float]) -> float:
-  """Returns the inverse strength of the highest likelihood; the smallest among equals.
+  """Returns the inverse strength at which the likelihood peaks; the smallest among equals.
+
+  The likelihood rises until the regularisation is too weak. The first fall ends the search, because
+  the weakest regularisations take longest to fit.
 
   Args:
     likelihood: inverse strength -> log likelihood of held-out clips.
 
   Example:
-    >>> likelihoods = {0.001: -3.0, 0.01: -0.7, 0.1: -0.7, 1.0: -1.2, 10.0: -1.3}
+    >>> likelihoods = {0.001: -3.0, 0.01: -0.7, 0.1: -0.7, 1.0: -1.2}  # 10.0 is not asked for
     >>> choose_inverse_strength(likelihoods.__getitem__)
     0.01
   """
-  return INVERSE_STRENGTHS[int(np.argmax([likelihood(value) for value in INVERSE_STRENGTHS]))]
+  chosen, highest = INVERSE_STRENGTHS[0], -np.inf
+  for value in INVERSE_STRENGTHS:
+    if (current := likelihood(value)) < highest:
+      break
+    if current > highest:
+      chosen, highest = value, current
+  return chosen
 
 
 def log_likelihood(probabilities: np.ndarray, targets: np.ndarray) -> float:
