@@ -8,7 +8,8 @@ The position of a member is a short string that fits into a column of a table:
   .parquet   ROW_GROUP:ROW, in a column `audio` of bytes, as in data sets of Hugging Face
 
 Members are read in blocks, see unpacking.py, and never unpacked under their own names, so that a
-name with `..` leads nowhere. A row group of Parquet is read at once, if it has at most 512 MB.
+name with `..` leads nowhere. A row group of Parquet is kept, if it holds at most 512 MB when it is
+decoded. What a library would have to unpack at once, however large it turns out, is refused.
 """
 
 import contextlib
@@ -31,6 +32,7 @@ from contrastive_audio.errors import UnusableAudio, UserError, reason_of
 EXTENSIONS = (".tar", ".zip", ".gz", ".parquet")
 _LARGEST_ROW_GROUP_MB = 512  # two are kept
 _BLOCK_BYTES = 1 << 20
+_UNPACKED_AT_ONCE = (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)  # by zipfile, others in blocks
 _parquet_lock = threading.Lock()
 
 
@@ -160,7 +162,10 @@ def _list_zip(path: str, _: str) -> Iterator[tuple[str, str]]:
 
 
 def _read_zip(path: str, member: str) -> Iterator[bytes]:
-  with _open_zip(path, os.stat(path).st_mtime_ns).open(member) as file:
+  archive = _open_zip(path, os.stat(path).st_mtime_ns)
+  if archive.getinfo(member).compress_type in _UNPACKED_AT_ONCE:
+    raise UnusableAudio("it is packed with bzip2 or LZMA: unpack the archive")
+  with archive.open(member) as file:
     yield from _blocks(file.read)
 
 
@@ -190,24 +195,33 @@ def _read_parquet(path: str, member: str) -> Iterator[bytes]:
   group, row = map(int, member.split(":"))
   with _parquet_lock:  # several threads need rows of the same group at once
     audio = _parquet_audio(path, group)
-  content = audio[row].as_py()
+  if audio is None:
+    raise UnusableAudio(
+      f"its row group holds more than {_LARGEST_ROW_GROUP_MB} MB: write smaller ones"
+    )
+  content = audio[row][0].as_py()
   if not isinstance(content, bytes):
     raise UnusableAudio(f"its cell in the column audio holds no bytes but {content!r:.40}")
   yield content
 
 
 @functools.lru_cache(maxsize=2)
-def _parquet_audio(path: str, group: int) -> pa.Array:
-  """Returns the bytes of a row group; the column `audio` is bytes, or a struct that holds them."""
+def _parquet_audio(path: str, group: int) -> list[pa.Array] | None:
+  """Returns the bytes of each row, from the column `audio`; None: they are too many."""
+  rows, num_bytes = [], 0
   with pq.ParquetFile(path) as file:
-    row_group = file.metadata.row_group(group)
-    parts = [row_group.column(number) for number in range(row_group.num_columns)]
-    sizes = [p.total_uncompressed_size for p in parts if p.path_in_schema.startswith("audio")]
-    if sum(sizes) > _LARGEST_ROW_GROUP_MB << 20:
-      raise UnusableAudio(
-        f"its row group holds more than {_LARGEST_ROW_GROUP_MB} MB: write smaller ones"
-      )
-    column = file.read_row_group(group, ["audio"])["audio"].combine_chunks()
+    # Row by row, because equal cells are stored once, and take memory as often as they are there.
+    for batch in file.iter_batches(batch_size=1, row_groups=[group], columns=["audio"]):
+      column = batch.column("audio")
+      num_bytes += column.nbytes
+      if num_bytes > _LARGEST_ROW_GROUP_MB << 20:
+        return None
+      rows.append(_bytes_in(column))
+  return rows
+
+
+def _bytes_in(column: pa.Array) -> pa.Array:
+  """Returns a column of bytes, or what a struct has of them."""
   if not pa.types.is_struct(column.type):
     return column
   if column.type.get_field_index("bytes") < 0:

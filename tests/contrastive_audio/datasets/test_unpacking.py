@@ -4,9 +4,12 @@ import gzip
 import io
 import os
 import tempfile
+import tracemalloc
 import zipfile
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import soundfile
 
@@ -47,6 +50,30 @@ def test_a_large_member_goes_through_a_file_and_a_larger_one_is_refused(
   with pytest.raises(UnusableAudio, match="holds more than .* GB: unpack the archive"):
     open_first(path)
   assert os.listdir(tmp_path / "tmp") == []
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_member_that_can_only_be_unpacked_at_once_is_refused(tmp_path, method):
+  with zipfile.ZipFile(tmp_path / "x.zip", "w", method) as archive:
+    archive.writestr("x.wav", bytes(64 << 20))
+  assert os.path.getsize(tmp_path / "x.zip") < 64 << 10
+  tracemalloc.start()
+  with pytest.raises(UnusableAudio, match="packed with bzip2 or LZMA: unpack the archive"):
+    open_first(tmp_path / "x.zip")
+  assert tracemalloc.get_traced_memory()[1] < 8 << 20
+  tracemalloc.stop()
+
+
+def test_equal_cells_that_parquet_stores_once_count_as_often_as_they_are_there(
+  tmp_path, monkeypatch
+):
+  monkeypatch.setattr(archive_members, "_LARGEST_ROW_GROUP_MB", 8)
+  equal = pa.DictionaryArray.from_arrays(pa.array([0] * 100), pa.array([os.urandom(1 << 20)]))
+  table = pa.table({"path": list(map(str, range(100))), "audio": equal})
+  pq.write_table(table, tmp_path / "x.parquet", store_schema=False)
+  assert os.path.getsize(tmp_path / "x.parquet") < 4 << 20
+  with pytest.raises(UnusableAudio, match="its row group holds more than 8 MB"):
+    open_first(tmp_path / "x.parquet")
 
 
 def test_a_full_disk_is_no_reason_to_skip_a_clip(tmp_path, monkeypatch):
