@@ -19,7 +19,8 @@ def to_float(samples: np.ndarray, own_full_scale: bool = False) -> np.ndarray:
     array([-1. ,  0.5], dtype=float32)
   """
   if samples.dtype.kind == "f":
-    return samples.astype(np.float32, copy=False)
+    with np.errstate(over="ignore"):  # see `mix`
+      return samples.astype(np.float32, copy=False)
   if samples.dtype == np.uint8:
     return (samples.astype(np.float32) - 128) / 128
   if own_full_scale:
@@ -37,4 +38,7 @@ def mix(samples: np.ndarray) -> np.ndarray:
     >>> mix(np.array([[0.0, 1.0], [1.0, 1.0]], np.float32))
     array([0.5, 1. ], dtype=float32)
   """
-  return samples if samples.ndim == 1 else samples.mean(axis=1, dtype=np.float32)
+  if samples.ndim == 1:
+    return samples
+  with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused later
+    return samples.mean(axis=1, dtype=np.float32)

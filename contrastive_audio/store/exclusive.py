@@ -1,11 +1,14 @@
 """One process writes a store at a time, and says in one line why the disk refused."""
 
 import contextlib
+import errno
 from collections.abc import Iterator
 
 import filelock
 
 from contrastive_audio.errors import UserError, disk_reason
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, None)  # None: Arrow gives no number, see errors.disk_reason
 
 
 @contextlib.contextmanager
@@ -51,7 +54,8 @@ def clear_disk_errors(folder: str) -> Iterator[None]:
     reason = disk_reason(error)
     if reason is None:
       raise
+    cure = "free some space" if error.errno in _FULL else "see to that"
     raise UserError(
-      f"cannot write the store {folder!r}: {reason}. Finished chunks are kept: free some space and "
-      "run the same command again, or choose another place with --store_dir"
+      f"cannot write the store {folder!r}: {reason}. Finished chunks are kept: {cure} and run the "
+      "same command again, or choose another place with --store_dir"
     ) from error

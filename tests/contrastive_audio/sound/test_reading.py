@@ -46,6 +46,16 @@ def test_channels_are_averaged(tmp_path):
   assert_close(reading.read(tmp_path / "eight.wav", RATE_HZ), channels.mean(axis=1), atol=1e-6)
 
 
+@pytest.mark.parametrize(("level", "subtype"), [(3e38, "FLOAT"), (1e300, "DOUBLE")])
+def test_levels_that_overflow_are_refused_without_a_warning(tmp_path, level, subtype):
+  samples = np.full([1000, 2], level)
+  soundfile.write(tmp_path / "loud.wav", samples, RATE_HZ, subtype=subtype)
+  with pytest.raises(UnusableAudio, match="contains NaN or Inf samples"):
+    reading.read(tmp_path / "loud.wav", RATE_HZ)
+  with pytest.raises(UnusableAudio, match="contains NaN or Inf samples"):
+    reading.to_mono(samples, RATE_HZ, RATE_HZ)
+
+
 @pytest.mark.parametrize("rate_hz", [8_000, 11_025, 44_100, 192_000])
 def test_other_rates_are_resampled(tmp_path, rate_hz):
   soundfile.write(tmp_path / "x.wav", tone(440, 1, rate_hz), rate_hz, subtype="FLOAT")

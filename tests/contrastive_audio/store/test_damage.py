@@ -184,7 +184,7 @@ def test_a_store_in_a_folder_of_another_user_opens_without_writing_anything(
   assert content_of(prepare(folder)) == expected
   assert sorted(map(str, (folder / "stores").rglob("*"))) == before
   os.remove(path_in(folder, "index.arrow"))
-  with pytest.raises(UserError, match=r"permission denied.*--store_dir"):
+  with pytest.raises(UserError, match=r"permission denied.*: see to that and .*--store_dir"):
     prepare(folder)
 
 
