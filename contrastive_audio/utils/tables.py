@@ -21,6 +21,7 @@ from contrastive_audio.utils.text_files import WINDOWS, encoding_of, refuse
 EXTENSIONS = (".csv", ".tsv", ".parquet")
 _DELIMITERS = ",;\t"
 _LONGEST_SHOWN = 80
+_LARGEST_COLUMN_MB = 1024  # of a Parquet file; ten million names of a hundred letters
 
 
 @dataclasses.dataclass(frozen=True)
@@ -184,10 +185,14 @@ def _shown(cells: Sequence[str]) -> str:
 
 def _read_parquet(path: str, wanted: Collection[str]) -> Table:
   try:
-    with pq.ParquetFile(path) as file:
-      names = file.schema_arrow.names
-      positions = _positions(path, names, wanted)
-      table = file.read([names[position] for position in positions.values()])
+    metadata = pq.read_metadata(path)
+    names = metadata.schema.to_arrow_schema().names
+    positions = _positions(path, names, wanted)
+    chosen = [names[position] for position in positions.values()]
+    flat = {column.path for column in map(metadata.schema.column, range(metadata.num_columns))}
+    once = [name for name in chosen if name in flat]  # in memory, equal cells are there once
+    with pq.ParquetFile(path, metadata=metadata, read_dictionary=once) as file:
+      table = file.read(chosen)
   except (OSError, ValueError, MemoryError, pa.ArrowException) as error:
     refuse(path, error)
   columns = {
@@ -200,6 +205,9 @@ def _read_parquet(path: str, wanted: Collection[str]) -> Table:
 def _as_text(path: str, name: str, column: pa.ChunkedArray) -> list[str]:
   """Returns the cells of a column as text; nulls and NaN are empty."""
   try:
+    if pa.types.is_dictionary(column.type):
+      _require_bounded(path, name, column.chunks)
+      column = column.cast(column.type.value_type)
     if pa.types.is_floating(column.type):
       column = pc.if_else(pc.is_nan(column), None, column)
     cells = column.cast(pa.large_string()).to_pylist()
@@ -209,3 +217,18 @@ def _as_text(path: str, name: str, column: pa.ChunkedArray) -> list[str]:
       f"({reason_of(error)})"
     ) from error
   return ["" if cell is None else cell.strip() for cell in cells]
+
+
+def _require_bounded(path: str, name: str, chunks: Sequence[pa.DictionaryArray]) -> None:
+  """Refuses a column whose cells, each counted as often as it is there, are no list of names."""
+  num_bytes = 0
+  for chunk in chunks:
+    if pa.types.is_primitive(chunk.dictionary.type):
+      continue
+    lengths = pc.binary_length(chunk.dictionary)
+    num_bytes += pc.sum(lengths.take(chunk.indices)).as_py() or 0
+  if num_bytes > _LARGEST_COLUMN_MB << 20:
+    raise UserError(
+      f"{path}: the column {name!r} holds more than {_LARGEST_COLUMN_MB} MB of text, which is more "
+      "than names of files or classes: write another one"
+    )

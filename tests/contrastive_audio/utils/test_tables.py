@@ -101,6 +101,18 @@ def test_a_parquet_column_that_is_no_text_is_refused(tmp_path, label):
     tables.read_table(str(tmp_path / "x.parquet"), WANTED)
 
 
+def test_equal_cells_that_parquet_stores_once_count_as_often_as_they_are_there(
+  tmp_path, monkeypatch
+):
+  monkeypatch.setattr(tables, "_LARGEST_COLUMN_MB", 8)
+  labels = pa.DictionaryArray.from_arrays(pa.array([0, None] * 50), pa.array(["x" * (1 << 20)]))
+  table = pa.table({"file": list(map(str, range(100))), "label": labels})
+  pq.write_table(table, tmp_path / "x.parquet", store_schema=False)
+  with pytest.raises(UserError, match="the column 'label' holds more than 8 MB of text"):
+    tables.read_table(str(tmp_path / "x.parquet"), WANTED)
+  assert tables.read_table(str(tmp_path / "x.parquet"), ("file",)).columns["file"][-1] == "99"
+
+
 def refusal(folder, content, name):
   """Why a table is refused; nothing, if its columns are whole."""
   try:
