@@ -21,8 +21,8 @@ from contrastive_audio.cli.main import run_main, start_tensorflow
 from contrastive_audio.cli.open_data import DataChoice, DataLocation, open_store
 from contrastive_audio.cli.places import require_folder
 from contrastive_audio.errors import UserError
-from mixback import released_weights
 from mixback.config import Config
+from mixback.released_weights import assign, read_state_dict, recognise
 
 RELEASED_INPUT_SCALE = 36_670.0  # sqrt(N) of FSDnoisy18k's noisy training set
 
@@ -102,8 +102,8 @@ def main(_: Sequence[str]) -> None:
     location=data_location(),
   )
   require_folder("run", request.run)
-  arrays = released_weights.read_state_dict(request.checkpoint)
-  network = released_weights.recognise(arrays, request.checkpoint)
+  arrays = read_state_dict(request.checkpoint)
+  network = recognise(arrays, request.checkpoint)
   start_tensorflow()
   _import_encoder(request, network, arrays)
 
@@ -115,7 +115,7 @@ def _import_encoder(request: Import, network: str, arrays: Mapping[str, np.ndarr
 
   config = Config(encoder=network, dataset=request.data.name if request.data else Config.dataset)
   encoder = getattr(encoders, network)(config.num_mels, config.batchnorm_momentum)
-  released_weights.assign(encoder, arrays)
+  assign(encoder, arrays)
   mean, std, digest = _statistics(request, config)
   config = dataclasses.replace(config, mean=mean, std=std / request.input_scale)
   run = Run.start_or_resume(
