@@ -53,11 +53,11 @@ def build(config, noise=0.0):
 def train(folder, store, config, model=None):
   """Trains in this process; returns (run, model, outcome)."""
   model = model or build(config)
-  run = Run.start_or_resume(
-    str(folder), "cola", dataclasses.asdict(config), {"digest": store.digest}, config.front_end()
-  )
+  fields, defaults = dataclasses.asdict(config), dataclasses.asdict(Config())
+  data, front_end = {"digest": store.digest}, config.front_end()
+  run = Run.start_or_resume(str(folder), "cola", fields, data, front_end, defaults=defaults)
   networks = Float32Networks(model)
-  front_end, pairs = config.front_end(), config.pairs(store)
+  pairs = config.pairs(store)
   monitors = [KnnMonitor(run, store, front_end, networks.encoder)]
   training = Pretraining(run, config, pairs, model, networks, monitors, Hosts())
   return run, model, training.train()

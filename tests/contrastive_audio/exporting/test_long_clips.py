@@ -10,8 +10,9 @@ import tensorflow as tf
 
 import cola.config
 import mixback.config
-from contrastive_audio.exporting import clip_encoder as module
-from contrastive_audio.exporting.clip_encoder import ClipEmbedder, ClipEncoder
+from contrastive_audio.exporting import clip_embedder as module
+from contrastive_audio.exporting.clip_embedder import ClipEmbedder
+from contrastive_audio.exporting.clip_encoder import ClipEncoder
 from contrastive_audio.exporting.saved_model import export_saved_model
 from contrastive_audio.frontend.clip_store import StoredClip, stored_clips
 from contrastive_audio.frontend.front_end import WINDOWS
