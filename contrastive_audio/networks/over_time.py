@@ -87,10 +87,10 @@ class SplitEncoder:
     """
     self._reductions = _find_reductions(encoder)
     sources = [reduction.source for reduction in self._reductions]
-    self._frames = keras.Model(encoder.input, sources)
+    self._frames = keras.Model(encoder.inputs[0], sources)
     results = [reduction.result for reduction in self._reductions]
-    is_whole = len(results) == 1 and results[0] is encoder.output
-    self._tail = None if is_whole else keras.Model(results, encoder.output)
+    is_whole = len(results) == 1 and results[0] is encoder.outputs[0]
+    self._tail = None if is_whole else keras.Model(results, encoder.outputs[0])
     reaches = [reach_of(source) for source in sources]
     known: list[Reach] = [reach for reach in reaches if reach is not None]
     self.is_exact = len(known) == len(reaches)
@@ -176,7 +176,7 @@ def _combine(kind: str, old: tf.Tensor, new: tf.Tensor) -> tf.Tensor:
 def _find_reductions(encoder: keras.Model) -> list[_Reduction]:
   """Returns what sums up time, found from the embedding backwards."""
   found: dict[int, _Reduction] = {}
-  waiting, seen = [encoder.output], set[int]()
+  waiting, seen = [encoder.outputs[0]], set[int]()
   while waiting:
     tensor = waiting.pop()
     if id(tensor) in seen:

@@ -85,7 +85,9 @@ class Model:
     """
     if self.front_end is None or self.encoder is None or self.head is None:
       raise no_head(self.name)
-    network = keras.Model(self.encoder.input, self.head(self.encoder.output), name="projections")
+    network = keras.Model(
+      self.encoder.inputs[0], self.head(self.encoder.outputs[0]), name="projections"
+    )
     return keras_model(self.name, f"{self.identity} head", self.front_end, network)
 
 

@@ -113,7 +113,7 @@ def test_rows_come_a_few_at_a_time_however_long_a_clip_is(front_end, encoder, mo
   clip = StoredClip(MemoryStore([noise]), 0)
   monkeypatch.setattr(module, "WHOLE_SAMPLES", 0)
   embedder = ClipEmbedder(ClipEncoder(front_end, encoder))
-  sizes = [len(rows) for _, rows in embedder.embed_rows([clip], frames=True)]
+  sizes = [len(rows) for _, rows in embedder.embed_rows([clip], "frames")]
   assert (max(sizes), sum(sizes)) == (64, 601)
   assert clip.store.longest <= 64 * 0.05 * front_end.sample_rate_hz + front_end.num_samples
   (embedding,) = embedder.embed([clip])

@@ -1,5 +1,7 @@
 """Encoders that run over a whole clip in blocks."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -30,7 +32,7 @@ def log_mels(num_mels, frames=FRAMES):
 
 def in_blocks(split, values, bounds, context):
   state = split.start(len(values))
-  for first, end in zip(bounds, bounds[1:]):
+  for first, end in itertools.pairwise(bounds):
     fed, fed_end = max(0, first - context), min(FRAMES, end + context)
     owned = end - first if end < FRAMES else -1
     state = split.add(state, values[:, fed:fed_end], first - fed, owned)
