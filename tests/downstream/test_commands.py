@@ -12,9 +12,9 @@ from contrastive_audio.cli.help import REQUIRED
 from tests.support import command, environment, tone, write_clips
 
 FLAGS = {
-  "linear": """model task output labels_per_class label_noise protocol train_on clip_pooling audio_root
-    metric data_dir manual_dir store_dir max_bad_fraction memory_mb gpu_memory_growth seed learning_rate
-    batch_size epochs batchnorm""",
+  "linear": """model task output labels_per_class label_noise protocol train_on clip_pooling
+    audio_root metric data_dir manual_dir store_dir max_bad_fraction memory_mb gpu_memory_growth
+    seed learning_rate batch_size epochs batchnorm""",
   "knn": """model task output labels_per_class label_noise protocol neighbours layer clip_pooling
     audio_root metric data_dir manual_dir store_dir max_bad_fraction memory_mb gpu_memory_growth
     seed""",
