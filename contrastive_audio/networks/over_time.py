@@ -201,7 +201,7 @@ def _reduction(
   over = axis if isinstance(axis, (list, tuple)) else [axis]
   sums_up = name in _KINDS and (name.startswith("Global") or list(over) == [1])
   if not sums_up or len(timed) != 1 or len(result.shape) != 2:
-    raise _refusal(encoder, f"{name} goes through its frames in order, and no block stands alone")
+    raise _refusal(encoder, f"{name} is no mean, maximum or variance over its frames")
   return _Reduction(_KINDS[name], timed[0], result)
 
 

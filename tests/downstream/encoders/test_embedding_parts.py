@@ -104,7 +104,7 @@ def test_an_encoder_that_gives_nan_is_refused(store, tmp_path):
 class NanEmbedder:
   clip_pooling = "windows"
 
-  def embed_rows(self, clips, frames):
+  def embed_rows(self, clips):
     for number, _ in enumerate(clips):
       yield np.array([number]), np.full([1, 128], np.nan, "f")
 
