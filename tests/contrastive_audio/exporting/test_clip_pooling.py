@@ -194,3 +194,15 @@ def test_a_network_that_goes_through_its_frames_in_order_is_refused(tmp_path):
   run = make_run(tmp_path / "run", "crnn")
   with pytest.raises(UserError, match="encoder crnn cannot be run over a whole clip"):
     export(run, "saved_model", clip_pooling="clip")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("file_format", ["tflite", "onnx"])
+def test_a_network_with_means_inside_is_exported_for_whole_clips_too(file_format, tmp_path):
+  run = make_run(tmp_path / "run", "efficientnet_b0")
+  embed = embed_function(run, "clip", file_format)
+  wave = noise(run.front_end(), 3)
+  (desired,) = ClipEmbedder(ClipEncoder(run.front_end().pooled("clip"), run.encoder())).embed(
+    [wave]
+  )
+  assert_close(np.array(embed(wave[None]))[0], desired, atol=RELATIVE * abs(desired).max())
