@@ -68,7 +68,8 @@ class Reference:
   @classmethod
   def of(cls, run_folder, repeats: int) -> "Reference":
     """Embeds the clips with the encoder of a Run."""
-    from contrastive_audio.exporting.clip_encoder import ClipEmbedder, ClipEncoder
+    from contrastive_audio.exporting.clip_embedder import ClipEmbedder
+    from contrastive_audio.exporting.clip_encoder import ClipEncoder
 
     front_end = run_folder.front_end()
     embedder = ClipEmbedder(ClipEncoder(front_end, run_folder.encoder()))

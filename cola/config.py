@@ -38,6 +38,7 @@ class Config(SystemConfig):
   fmax_hz: float = 7800.0  # P
   frames: int = 96  # P: T = 96, "960 ms"; 15,600 samples
   short_clips: str = "zeros"  # C: zeros on both sides; or "tile", "repeat"
+  clip_pooling: str = "windows"  # P: mean of windows' embeddings; or "windows_max", "clip": frames'
   mean: float | None = 0.0  # of the log-mels, subtracted (P: nothing is); None: measured
   std: float | None = 1.0  # the log-mels are divided by it (P: they are not); None: measured
 
@@ -114,6 +115,7 @@ class Config(SystemConfig):
       short_clips=self.short_clips,
       mean=0.0 if self.mean is None else self.mean,
       std=1.0 if self.std is None else self.std,
+      clip_pooling=self.clip_pooling,
     )
 
   def pairs(self, store: "ClipStore") -> "ExcerptPairs":

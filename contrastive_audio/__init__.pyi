@@ -1,7 +1,7 @@
 from .datasets import open_source as open_source
 from .errors import UnusableAudio as UnusableAudio
 from .errors import UserError as UserError
-from .exporting.clip_encoder import ClipEmbedder as ClipEmbedder
+from .exporting.clip_embedder import ClipEmbedder as ClipEmbedder
 from .exporting.clip_encoder import ClipEncoder as ClipEncoder
 from .frontend.front_end import FrontEnd as FrontEnd
 from .frontend.log_mel import LogMel as LogMel

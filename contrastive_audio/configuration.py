@@ -14,6 +14,7 @@ PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16", "float64")
 VIEWS_ON = ("device", "host")
 POSITIVES = ("random", "same", "separated")  # how the second excerpt of a clip is chosen
 SHORT_CLIPS = ("zeros", "tile", "repeat")  # how a clip shorter than an excerpt is filled up
+CLIP_POOLINGS = ("windows", "clip", "windows_max")  # how a clip's embedding is made of its frames
 INPUT_SCALINGS = ("keras", "none")  # of EfficientNet-B0
 EXPORT_FORMATS = ("saved_model", "tflite", "onnx", "keras")
 STRATEGIES = ("auto", "none", "mirrored", "multi_worker")  # devices and hosts

@@ -5,6 +5,7 @@
   --format=onnx         the same for ONNX runtimes
   --format=keras        the encoder alone, log-mels -> embedding
 
+With --clip_pooling=clip, a clip is embedded by all its frames at once, and not by windows.
 With --classifier=FOLDER, the --output of downstream.linear, the model gives class scores, too.
 """
 
@@ -14,7 +15,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from contrastive_audio.cli.console import line
-from contrastive_audio.cli.flags import FLAGS
+from contrastive_audio.cli.flags import FLAGS, define_clip_pooling_flag
 from contrastive_audio.cli.help import REQUIRED, flag_group
 from contrastive_audio.cli.main import run_main, start_tensorflow
 from contrastive_audio.cli.places import require_writable
@@ -30,14 +31,16 @@ EXAMPLES = (
 
 def main(_: Sequence[str]) -> None:
   folder, file_format = FLAGS.model, FLAGS.format
-  output, classifier = FLAGS.output, FLAGS.classifier
+  output, classifier, clip_pooling = FLAGS.output, FLAGS.classifier, FLAGS.clip_pooling
   _require_exportable(folder, file_format)
+  if clip_pooling and file_format == "keras":
+    raise UserError("--clip_pooling: --format=keras is the encoder alone, and embeds no clips")
   require_writable("output", output)
   start_tensorflow()
   from contrastive_audio.exporting import export
   from contrastive_audio.runs import Run
 
-  exported = export.export(Run.open(folder), file_format, output, classifier)
+  exported = export.export(Run.open(folder), file_format, output, classifier, clip_pooling)
   line("exported", exported.path)
   line("takes", exported.takes)
   line("gives", exported.gives)
@@ -67,6 +70,7 @@ def _define_flags() -> None:
     flags.DEFINE_enum("format", "saved_model", EXPORT_FORMATS, "See above.")
     flags.DEFINE_string("output", None, "Where to; if not given, into the run folder.")
     flags.DEFINE_string("classifier", None, "The --output of downstream.linear: its classifier.")
+  define_clip_pooling_flag("Export")
 
 
 def run(argv: Sequence[str] | None = None) -> None:

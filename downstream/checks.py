@@ -7,7 +7,7 @@ from contrastive_audio.cli.open_data import DataChoice, DataLocation, read_keys
 from contrastive_audio.cli.places import require_folder, require_writable
 from contrastive_audio.errors import UserError
 from downstream.cards.opening import check_task
-from downstream.choices import EvaluationRequest, require_model
+from downstream.choices import EvaluationRequest, require_model, require_pooling
 
 
 def check_request(request: EvaluationRequest) -> None:
@@ -26,6 +26,7 @@ def check_request(request: EvaluationRequest) -> None:
     contrastive_audio.errors.UserError: no such folder: 'no/such/folder' ...
   """
   require_model(request.model)
+  require_pooling(request.model, request.clip_pooling)
   require_folder("output", request.output)
   check_task(request.task, request.location)
 

@@ -68,6 +68,7 @@ class EvaluationRequest:
     conditions: how many training labels are seen; at least one.
     seed: of splits, labels and weights.
     output: folder for results; None: they are only printed.
+    clip_pooling: one of configuration.CLIP_POOLINGS, in place of the model's; None: that.
 
   Example:
     >>> EvaluationRequest("runs/mine", TaskChoice("esc50")).conditions[0].name
@@ -80,6 +81,7 @@ class EvaluationRequest:
   conditions: tuple[Condition, ...] = dataclasses.field(default_factory=lambda: (Condition(),))
   seed: int = 0
   output: str | None = None
+  clip_pooling: str | None = None
 
 
 def require_model(name: str) -> None:
@@ -118,6 +120,25 @@ def require_model(name: str) -> None:
       f"--model={name}: the folder holds neither a run (config.json) nor a SavedModel "
       "(saved_model.pb)"
     )
+
+
+def require_pooling(name: str, clip_pooling: str | None) -> None:
+  """Raises an error if a model has no other way to make the embedding of a clip.
+
+  Args:
+    name: as `--model` takes it.
+    clip_pooling: as `--clip_pooling` takes it; None: that of the model.
+
+  Raises:
+    UserError: the model describes whole clips.
+
+  Example:
+    >>> require_pooling("logmel_stats", "windows_max")
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: --model=logmel_stats describes whole clips: leave out ...
+  """
+  if name == LOGMEL_STATS and clip_pooling:
+    raise UserError(f"--model={name} describes whole clips: leave out --clip_pooling")
 
 
 def require_trainable(name: str) -> None:

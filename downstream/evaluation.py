@@ -194,10 +194,12 @@ def _run(
   show_embeddings: bool,
   writes: bool,
 ) -> None:
-  model = open_model(request.model, request.seed)
+  model = open_model(request.model, request.seed, request.clip_pooling)
   data = open_task(request.task, request.location, model.sample_rate_hz)
   _print_task(data, request.seed)
-  setup = Setup(method_name, model.name, model.identity, request.seed)
+  # Methods that train on excerpts score clips by averages over windows, whatever the model has.
+  clip_pooling = model.embedder.clip_pooling if show_embeddings else "windows"
+  setup = Setup(method_name, model.name, model.identity, request.seed, clip_pooling=clip_pooling)
   if request.output:
     require_own_results(request.output, setup, data.task.name)
   for condition in request.conditions:  # what is asked for in vain is said before all work

@@ -59,6 +59,7 @@ class Setup:
     identity: hex digest of everything that its embeddings depend on.
     seed: of splits, labels and weights.
     embedding_s: how long it took to prepare the method, in seconds.
+    clip_pooling: one of configuration.CLIP_POOLINGS, how the embedding of a clip is made.
 
   Example:
     >>> Setup("kNN", "runs/mine", identity="3f2a", seed=0).method
@@ -70,6 +71,7 @@ class Setup:
   identity: str
   seed: int
   embedding_s: float = 0.0
+  clip_pooling: str = "windows"
 
 
 def write_results(
@@ -147,6 +149,12 @@ def require_own_results(folder: str, setup: Setup, task: str) -> None:
     raise UserError(
       f"--output={folder} holds the results of {method} with {model} on {old_task}: choose another "
       "folder, or delete it"
+    )
+  old_pooling = content.get("clip_pooling", "windows")
+  if old_pooling != setup.clip_pooling:
+    raise UserError(
+      f"--output={folder} holds results with clip_pooling={old_pooling}, and these would have "
+      f"{setup.clip_pooling}: choose another folder, or delete it"
     )
 
 

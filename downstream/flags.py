@@ -145,4 +145,5 @@ def evaluation_request() -> EvaluationRequest:
     conditions=parse_conditions(FLAGS.labels_per_class, FLAGS.label_noise),
     seed=FLAGS.seed,
     output=FLAGS.output,
+    clip_pooling=FLAGS.clip_pooling if "clip_pooling" in FLAGS else None,
   )

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from contrastive_audio.cli.flags import FLAGS
+from contrastive_audio.cli.flags import FLAGS, define_clip_pooling_flag
 from contrastive_audio.cli.help import flag_group
 from contrastive_audio.cli.main import run_main, start_tensorflow
+from contrastive_audio.errors import UserError
 from downstream.checks import check_request
 from downstream.choices import KNN_PROTOCOLS, LAYERS, require_layer
 from downstream.flags import define_evaluation_flags, evaluation_request
@@ -26,6 +27,8 @@ EXAMPLES = (
 def main(_: Sequence[str]) -> None:
   request, protocol, neighbours = evaluation_request(), FLAGS.protocol, FLAGS.neighbours
   layer = FLAGS.layer or ("projection" if protocol == "patches" else "embedding")
+  if request.clip_pooling and protocol == "patches":
+    raise UserError("--clip_pooling is for --protocol=split: patches are not pooled, they vote")
   check_request(request)
   require_layer(request.model, layer)
   start_tensorflow()
@@ -48,6 +51,7 @@ def _define_flags() -> None:
       LAYERS,
       "Whose output is compared; if not given, projection with patches, else embedding.",
     )
+  define_clip_pooling_flag("Evaluation")
 
 
 def run(argv: Sequence[str] | None = None) -> None:

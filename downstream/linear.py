@@ -17,7 +17,7 @@ from typing import Any
 from absl import flags
 
 from contrastive_audio.cli.console import line
-from contrastive_audio.cli.flags import FLAGS
+from contrastive_audio.cli.flags import FLAGS, define_clip_pooling_flag
 from contrastive_audio.cli.help import flag_group
 from contrastive_audio.cli.main import run_main, start_tensorflow
 from contrastive_audio.errors import UserError
@@ -66,6 +66,11 @@ def _request() -> tuple[EvaluationRequest, str, str, dict[str, Any]]:
   if protocol != protocols.CACHED and FLAGS.train_on != "clips":
     raise UserError(
       f"--train_on={FLAGS.train_on} is for --protocol=cached; {protocol} trains on excerpts"
+    )
+  if FLAGS.clip_pooling and (protocol != protocols.CACHED or FLAGS.train_on != "clips"):
+    raise UserError(
+      f"--clip_pooling={FLAGS.clip_pooling} is for --protocol=cached on clips; what else there is "
+      "averages over windows"
     )
   return evaluation_request(), protocol, FLAGS.train_on, changes
 
@@ -116,6 +121,7 @@ def _define_flags() -> None:
     names = (protocols.CACHED, *protocols.LINEAR, protocols.PAPER)
     flags.DEFINE_enum("protocol", protocols.CACHED, names, "See above.")
     flags.DEFINE_enum("train_on", "clips", TRAIN_ON, "What --protocol=cached fits on.")
+  define_clip_pooling_flag("Evaluation")
   define_training_flags("Training on excerpts (by default as the protocol says)")
 
 

@@ -12,6 +12,7 @@ from contrastive_audio.cli.flags import (
   FLAGS,
   data_choice,
   data_location,
+  define_clip_pooling_flag,
   define_gpu_flag,
   define_location_flags,
   define_model_flag,
@@ -22,7 +23,7 @@ from contrastive_audio.cli.help import REQUIRED, flag_group
 from contrastive_audio.cli.main import run_main, start_tensorflow
 from contrastive_audio.cli.open_data import open_store
 from downstream.checks import check_input, require_empty_folder
-from downstream.choices import require_model
+from downstream.choices import require_model, require_pooling
 
 EXAMPLES = (
   "python -m downstream.neighbours --model=runs/mine --input=/path/to/your/audio --output=alike",
@@ -33,10 +34,11 @@ EXAMPLES = (
 
 def main(_: Sequence[str]) -> None:
   name, seed, folder = FLAGS.model, FLAGS.seed, FLAGS.output
-  count, num_shown = FLAGS.neighbours, FLAGS.shown
+  count, num_shown, clip_pooling = FLAGS.neighbours, FLAGS.shown, FLAGS.clip_pooling
   clips, location = data_choice([FLAGS.input]), data_location()
   queries = data_choice([FLAGS.queries]) if FLAGS.queries else None
   require_model(name)
+  require_pooling(name, clip_pooling)
   require_empty_folder(folder)
   for choice in filter(None, (clips, queries)):
     check_input(choice, location)
@@ -45,7 +47,7 @@ def main(_: Sequence[str]) -> None:
   from downstream.encoders.models import open_model
   from downstream.encoders.neighbour_page import find_neighbours, print_neighbours, write_neighbours
 
-  model = open_model(name, seed)
+  model = open_model(name, seed, clip_pooling)
   clip_store = open_store(clips, location, model.sample_rate_hz)
   query_store = open_store(queries, location, model.sample_rate_hz) if queries else None
   neighbours = find_neighbours(
@@ -68,6 +70,7 @@ def _define_flags() -> None:
     )
     flags.DEFINE_integer("neighbours", 5, "Number of nearest clips of each query.", lower_bound=1)
     flags.DEFINE_integer("shown", 20, "Number of queries on the page.", lower_bound=1)
+  define_clip_pooling_flag("Search")
   define_selection_flags()
   define_location_flags(max_bad_fraction=1.0)
   define_gpu_flag()

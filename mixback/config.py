@@ -44,6 +44,7 @@ class Config(SystemConfig):
   frames: int = 101  # 1 s: 24,048 samples of the clip, which is padded by reflection
   short_clips: str = "repeat"  # of clips shorter than 1 s, up to exactly 1 s; or "zeros", "tile"
   patch_hop_frames: int = 50  # between the patches by which a clip is evaluated
+  clip_pooling: str = "windows"  # P: mean of patches' embeddings; or "windows_max", "clip": frames'
   mean: float | None = None  # of the log-mels of the training set; None: measured
   std: float | None = None  # as mean; the published code's is too small, see import_weights.py
 
@@ -90,6 +91,11 @@ class Config(SystemConfig):
     self.require("short_clips", SHORT_CLIPS)
     if self.mix == "batch" and self.batch_size < 3:
       raise UserError("mix=batch needs two other clips for each: pass --batch_size=3 or more")
+    if self.encoder == "crnn" and self.clip_pooling == "clip":
+      raise UserError(
+        "clip_pooling=clip: crnn goes through its frames in order, and its embedding is that of "
+        "the last one: use clip_pooling=windows or windows_max"
+      )
 
   def fixed_steps(self) -> str | None:
     """Returns why a training cannot go on beyond its last step; None if it can."""
@@ -138,6 +144,7 @@ class Config(SystemConfig):
       hop_frames=self.patch_hop_frames,
       mean=0.0 if self.mean is None else self.mean,
       std=1.0 if self.std is None else self.std,
+      clip_pooling=self.clip_pooling,
     )
 
   def pairs(self, store: "ClipStore") -> "ExcerptPairs":

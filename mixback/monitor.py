@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import keras
 import numpy as np
 
-from contrastive_audio.exporting.clip_encoder import Clip, ClipEmbedder, ClipEncoder
+from contrastive_audio.exporting.clip_embedder import Clip, ClipEmbedder
+from contrastive_audio.exporting.clip_encoder import ClipEncoder
 from contrastive_audio.frontend.front_end import FrontEnd
 from contrastive_audio.monitoring import knn
 from contrastive_audio.monitoring.monitor import LabelMonitor, describe_linear, linear_metrics
@@ -19,7 +20,7 @@ class PatchKnnMonitor(LabelMonitor):
 
   All patches of a clip vote, one every 50 frames. K is 200 or, in a small set, half as many as a
   class has on average. The result is the mean over classes of the share of correct clips, of the
-  embedding and, as in the paper, of the projection. A linear classifier is evaluated on the mean
+  embedding and, as in the paper, of the projection. A linear classifier is evaluated on the
   embedding of each clip, see contrastive_audio.monitoring.linear_probe.
 
   Example:
@@ -53,6 +54,7 @@ class PatchKnnMonitor(LabelMonitor):
   def evaluate(
     self, waves: Iterable[Clip], labels: Sequence[str], groups: Sequence[str | None]
   ) -> dict[str, float]:
+    waves = list(waves)
     by_clip = list(self._embedder.embed_windows(waves))
     clips = np.repeat(np.arange(len(by_clip)), [len(patches) for patches in by_clip])
     patches = np.concatenate(by_clip)
@@ -64,9 +66,16 @@ class PatchKnnMonitor(LabelMonitor):
       "knn_neighbours": k,
       "knn_patches": len(patches),
     }
-    means = np.stack([np.mean(rows, axis=0)[: self._embedding_size] for rows in by_clip])
     has_groups = len(set(groups) - {None}) > 1
-    return metrics | linear_metrics(means, labels, groups if has_groups else None)
+    embedded = self._of_clips(waves, by_clip)[:, : self._embedding_size]
+    return metrics | linear_metrics(embedded, labels, groups if has_groups else None)
+
+  def _of_clips(self, waves: Iterable[Clip], patches: Sequence[np.ndarray]) -> np.ndarray:
+    """Returns the embeddings of clips, from those of their patches where they are made of them."""
+    if self._embedder.clip_pooling == "clip":
+      return np.stack(list(self._embedder.embed(waves)))
+    pool = np.max if self._embedder.clip_pooling == "windows_max" else np.mean
+    return np.stack([pool(rows, axis=0) for rows in patches])
 
   def describe(self, metrics: Mapping[str, float]) -> str:
     few = " (a small set)" if metrics["knn_neighbours"] < knn.PATCH_NEIGHBOURS else ""

@@ -40,7 +40,7 @@ def pieces():
 
 
 def test_the_blocks_are_found():
-  assert len(pieces()) == 35
+  assert len(pieces()) == 36
   assert len(EXAMPLES) == 2
   assert len(EXPORT_EXAMPLES) == 3
 

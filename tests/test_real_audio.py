@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from contrastive_audio.exporting.clip_encoder import ClipEmbedder, ClipEncoder
+from contrastive_audio.exporting.clip_embedder import ClipEmbedder
+from contrastive_audio.exporting.clip_encoder import ClipEncoder
 from contrastive_audio.runs import Run
 from tests.contrastive_audio.exporting.test_clip_encoder import run_only_tensorflow
 from tests.support import assert_close, shared_data, train

@@ -9,7 +9,8 @@ import pytest
 import soundfile
 import tensorflow as tf
 
-from contrastive_audio.exporting.clip_encoder import ClipEmbedder, ClipEncoder
+from contrastive_audio.exporting.clip_embedder import ClipEmbedder
+from contrastive_audio.exporting.clip_encoder import ClipEncoder
 from contrastive_audio.runs import Run
 from tests.contrastive_audio.exporting.test_clip_encoder import noise, run_only_tensorflow
 from tests.support import (

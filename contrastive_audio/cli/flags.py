@@ -5,6 +5,7 @@ from absl import flags
 from contrastive_audio.cli.help import REQUIRED, flag_group
 from contrastive_audio.cli.open_data import DataChoice, DataLocation
 from contrastive_audio.cli.places import require_folder
+from contrastive_audio.configuration import CLIP_POOLINGS
 from contrastive_audio.store.decoding import MEMORY_MB, MIN_MEMORY_MB
 
 FLAGS = flags.FLAGS
@@ -28,6 +29,29 @@ def define_model_flag() -> None:
       "Encoder: a run folder, an exported SavedModel, random:RUN, random:efficientnet_b0 or "
       "logmel_stats.",
       required=True,
+    )
+
+
+def define_clip_pooling_flag(title: str) -> None:
+  """Defines --clip_pooling, how the embedding of a clip is made of its frames.
+
+  Args:
+    title: of its group in the help.
+
+  Example:
+    >>> define_clip_pooling_flag("Embeddings")
+    >>> FLAGS["clip_pooling"].default is None
+    True
+    >>> from contrastive_audio.cli.help import forget_flags
+    >>> forget_flags()
+  """
+  with flag_group(title):
+    flags.DEFINE_enum(
+      "clip_pooling",
+      None,
+      CLIP_POOLINGS,
+      "How a clip's embedding is made: the mean over windows, of all its frames at once (clip), or "
+      "the maximum over windows; if not given, as the model has it.",
     )
 
 

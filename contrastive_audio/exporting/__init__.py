@@ -1,6 +1,8 @@
 """An encoder -> SavedModel, TFLite, ONNX, classifier.
 
 clip_encoder  waveform -> embedding, as every run is evaluated and exported
+whole_clip    the embedding of all frames of a clip at once, in blocks
+clip_embedder many clips of any length -> embeddings
 rows          embeddings of windows -> those of clips
 finite        what becomes of NaN
 saved_model   writes the SavedModel

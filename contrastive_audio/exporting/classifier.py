@@ -1,7 +1,8 @@
 """A trained linear classifier in one file: downstream.linear writes it, the export reads it.
 
 classifier.npz holds `weights` `[D, C]` and `bias` `[C]` (the standardisation of the embedding is
-folded into them), `class_names` `[C]`, `multi_label`, `model` (a human-readable name), and
+folded into them), `class_names` `[C]`, `multi_label`, `model` (a human-readable name),
+`clip_pooling` (how an embedding is made of a clip; "windows" where it is missing), and
 `fingerprint` `[D]`: the embedding of one fixed sound. The fingerprint tells whether a classifier
 belongs to an encoder, whether in a run folder or exported, on any machine.
 """
@@ -13,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from contrastive_audio.errors import UserError
-from contrastive_audio.exporting.clip_encoder import Embedder
+from contrastive_audio.exporting.clip_embedder import Embedder
 from contrastive_audio.utils.files import make_folder, replacing
 
 FILE_NAME = "classifier.npz"
@@ -31,6 +32,7 @@ class LinearClassifier:
     multi_label: whether a clip can have several classes (sigmoid) or has exactly one (softmax).
     model: name of the model whose embeddings it takes.
     fingerprint: float32 `[D]`, see `fingerprint`.
+    clip_pooling: one of configuration.CLIP_POOLINGS.
 
   Example:
     >>> classifier = LinearClassifier(
@@ -51,6 +53,7 @@ class LinearClassifier:
   multi_label: bool
   model: str
   fingerprint: np.ndarray
+  clip_pooling: str = "windows"
 
   @classmethod
   def open(cls, folder: str) -> "LinearClassifier":
@@ -77,6 +80,7 @@ class LinearClassifier:
           multi_label=bool(arrays["multi_label"]),
           model=str(arrays["model"]),
           fingerprint=np.asarray(arrays["fingerprint"], np.float32),
+          clip_pooling=str(arrays["clip_pooling"]) if "clip_pooling" in arrays else "windows",
         )
       classifier._require_consistent()
     except Exception as error:  # damage shows itself in any way
@@ -107,6 +111,7 @@ class LinearClassifier:
         multi_label=self.multi_label,
         model=self.model,
         fingerprint=self.fingerprint,
+        clip_pooling=self.clip_pooling,
       )
     return path
 
@@ -119,8 +124,14 @@ class LinearClassifier:
       folder: of the classifier, for the message.
 
     Raises:
-      UserError: the embeddings have another size, or other values.
+      UserError: the embeddings have another size, other values, or are made in another way.
     """
+    if self.clip_pooling != embedder.clip_pooling:
+      raise UserError(
+        f"--classifier={folder}: it was trained on embeddings with clip_pooling="
+        f"{self.clip_pooling}, not {embedder.clip_pooling}: pass "
+        f"--clip_pooling={self.clip_pooling}, or train another one"
+      )
     actual, expected = fingerprint(embedder, sample_rate_hz), self.fingerprint
     difference = "other values"
     if actual.shape != expected.shape:

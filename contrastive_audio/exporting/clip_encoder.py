@@ -4,31 +4,23 @@ Letters: B clips, n samples, W windows, M windows of any clips, N samples of a w
 F mel bands, D embedding.
 """
 
-import itertools
-from collections.abc import Iterable, Iterator
-from typing import Protocol, runtime_checkable
-
 import keras
 import numpy as np
 import tensorflow as tf
 
 from contrastive_audio.exporting.finite import nan_unless_finite
-from contrastive_audio.exporting.rows import Rows, mean_by_clip, rows_of_clips
-from contrastive_audio.frontend.clip_layout import read_laid_out
-from contrastive_audio.frontend.clip_store import StoredClip
-from contrastive_audio.frontend.front_end import FRAME_HOP_S, FrontEnd
+from contrastive_audio.exporting.whole_clip import ClipBlocks, WholeClip
+from contrastive_audio.frontend.front_end import FrontEnd
 
 WINDOWS_AT_ONCE = 64  # bounds the memory of a long clip
-WHOLE_SAMPLES = 1 << 22  # the longest clip of a store that is read whole, 3 to 4 minutes
-
-Clip = np.ndarray | StoredClip
 
 
 class ClipEncoder(tf.Module):
   """What a SavedModel holds: normalisation, log-mels and encoder, from waveform to embedding.
 
   `embed` and `embed_frames` do all of it. The other methods are its steps; with them, ClipEmbedder
-  puts windows of many clips into one batch.
+  puts windows of many clips into one batch. How the embedding of a clip is made is the field
+  `clip_pooling` of the front end.
 
   A clip with a sample that is NaN or infinite has NaN in every element of its embedding, and of
   those of its frames; the other clips of the batch are what they are without it.
@@ -44,6 +36,11 @@ class ClipEncoder(tf.Module):
     window_samples: int32 variable, N.
     mirrored_samples: int32 variable, see clip_layout.ClipLayout.
     has_clip_level: boolean variable, whether a clip is scaled as a whole, by its peak.
+    clip_pooling: string variable, one of configuration.CLIP_POOLINGS.
+    clip_blocks: ClipBlocks, only if `clip_pooling` is "clip".
+
+  Raises:
+    UserError: `clip_pooling` is "clip", and the encoder cannot be run over a whole clip.
 
   Example:
     >>> from contrastive_audio.frontend.log_mel import LogMel
@@ -77,13 +74,24 @@ class ClipEncoder(tf.Module):
     self._encoder = encoder
     self._cut = getattr(front_end, windows)
     self._starts = getattr(front_end, f"{windows}_starts")
+    self.clip_pooling = tf.Variable(front_end.clip_pooling, trainable=False)
+    self._pooling = front_end.clip_pooling
+    if self._pooling == "clip":
+      whole_clip = WholeClip(front_end, encoder)
+      self._embed_whole = whole_clip.embed
+      self.clip_blocks = ClipBlocks(whole_clip, front_end.layout.mirrored_samples)
 
   @tf.function(input_signature=[tf.TensorSpec([None, None], tf.float32, name="waveform")])
   def embed(self, waveform: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Waveform `[B, n]` -> `{"embedding": [B, D]}`, the mean over windows that cover the clip."""
-    laid_out, starts = self._cut(nan_unless_finite(waveform))
-    embeddings = self._encode_all(laid_out, starts)
-    return {"embedding": tf.reduce_mean(embeddings, axis=1)}
+    """Waveform `[B, n]` -> `{"embedding": [B, D]}`, of clips as `clip_pooling` says."""
+    waves = nan_unless_finite(waveform)
+    if self._pooling == "clip":
+      return {"embedding": self._embed_whole(self._front_end.lay_out(waves))}
+    embeddings = self._encode_all(*self._cut(waves))
+    if self._pooling == "windows":
+      return {"embedding": tf.reduce_mean(embeddings, axis=1)}
+    finite = tf.reduce_all(tf.math.is_finite(embeddings), axis=1)  # a maximum may lose NaN
+    return {"embedding": tf.where(finite, tf.reduce_max(embeddings, axis=1), np.nan)}
 
   @tf.function(input_signature=[tf.TensorSpec([None, None], tf.float32, name="waveform")])
   def embed_frames(self, waveform: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -154,139 +162,6 @@ class ClipEncoder(tf.Module):
     flat = tf.reshape(log_mels, [-1, self._front_end.frames, self._front_end.num_mels])
     shape = [tf.shape(waves)[0], tf.shape(starts)[0], self._encoder.output_shape[-1]]
     return tf.reshape(self.encode(flat), shape)
-
-
-@runtime_checkable
-class Embedder(Protocol):
-  """What embeds clips: a ClipEmbedder, or a baseline that needs no network.
-
-  Example:
-    >>> issubclass(ClipEmbedder, Embedder)
-    True
-  """
-
-  def embed(self, clips: Iterable[Clip]) -> Iterator[np.ndarray]:
-    """Yields the embedding, float32 `[D]`, of each clip, in order."""
-
-  def embed_windows(self, clips: Iterable[Clip]) -> Iterator[np.ndarray]:
-    """Yields float32 `[W, D]` for each clip: the windows whose mean is the embedding."""
-
-  def embed_frames(self, clips: Iterable[Clip]) -> Iterator[np.ndarray]:
-    """Yields float32 `[W, D]` for each clip: a window every 50 ms, see `frame_times_s`."""
-
-  def embed_rows(self, clips: Iterable[Clip], frames: bool = False) -> Iterator[Rows]:
-    """Yields (number of the clip of each row `[W]`, embeddings `[W, D]`), a few rows at a time."""
-
-  def log_mels(self, clip: Clip) -> Iterator[np.ndarray]:
-    """Yields the log-mel `[T, F]` of each window of a clip."""
-
-
-class ClipEmbedder:
-  """Embeds many clips of any length with a ClipEncoder; windows of short clips share a batch.
-
-  Clips are arrays, float32 `[n]`, or StoredClips. Of those, long ones are read a few windows at a
-  time, so that one of hours needs no more memory than one of minutes. Models that were exported by
-  version 0.1 read every clip whole.
-
-  Args:
-    clip_encoder: a ClipEncoder, or one that was loaded from a SavedModel.
-
-  Example:
-    >>> from contrastive_audio.frontend.log_mel import LogMel
-    >>> from contrastive_audio.networks.encoders import frame_cnn
-    >>> log_mel = LogMel(
-    ...   16_000, "hann", 400, 160, 1024, "none", 1, "htk", 64, 60.0, 7800.0, "e", "clip", 1e-5
-    ... )
-    >>> front_end = FrontEnd(log_mel, frames=96, level="excerpt_l2")
-    >>> embedder = ClipEmbedder(ClipEncoder(front_end, frame_cnn(64)))
-    >>> waves = [np.zeros(n, np.float32) for n in (800, 40_000)]
-    >>> [windows.shape for windows in embedder.embed_windows(waves)]
-    [(1, 3072), (3, 3072)]
-  """
-
-  def __init__(self, clip_encoder: ClipEncoder):
-    self._clip_encoder = clip_encoder
-    self._window_samples = int(clip_encoder.window_samples)
-
-  def embed(self, clips: Iterable[Clip]) -> Iterator[np.ndarray]:
-    """Yields the embedding, float32 `[D]`, of each clip, in order."""
-    for _, means in mean_by_clip(self.embed_rows(clips)):
-      yield from means
-
-  def embed_windows(self, clips: Iterable[Clip]) -> Iterator[np.ndarray]:
-    """Yields float32 `[W, D]` for each clip: the windows whose mean is the embedding."""
-    return rows_of_clips(self.embed_rows(clips))
-
-  def embed_frames(self, clips: Iterable[Clip]) -> Iterator[np.ndarray]:
-    """Yields float32 `[W, D]` for each clip: a window every 50 ms, see `frame_times_s`."""
-    return rows_of_clips(self.embed_rows(clips, frames=True))
-
-  def embed_rows(self, clips: Iterable[Clip], frames: bool = False) -> Iterator[Rows]:
-    """Yields (number of the clip of each row `[W]`, embeddings `[W, D]`), a few rows at a time.
-
-    Args:
-      clips: numbered from 0.
-      frames: the windows of `embed_frames`, instead of those of `embed_windows`.
-    """
-    windows = (
-      (number, log_mel)
-      for number, clip in enumerate(clips)
-      for log_mel in self._log_mels(clip, frames)
-    )
-    while batch := list(itertools.islice(windows, WINDOWS_AT_ONCE)):
-      numbers, log_mels = zip(*batch)
-      yield np.array(numbers), self._clip_encoder.encode(np.stack(log_mels)).numpy()
-
-  def log_mels(self, clip: Clip) -> Iterator[np.ndarray]:
-    """Yields the log-mel `[T, F]` of each window of `embed_windows`."""
-    return self._log_mels(clip, frames=False)
-
-  def _log_mels(self, clip: Clip, frames: bool) -> Iterator[np.ndarray]:
-    for excerpts in self._excerpts(clip, frames):
-      yield from self._clip_encoder.log_mels(excerpts).numpy()
-
-  def _excerpts(self, clip: Clip, frames: bool) -> Iterator[np.ndarray]:
-    """Yields the laid-out windows of a clip, float32 `[w, N]`, a few at a time."""
-    model = self._clip_encoder
-    if isinstance(clip, StoredClip):
-      if clip.num_samples > WHOLE_SAMPLES and hasattr(model, "frame_starts"):
-        yield from self._read_excerpts(clip, frames)
-        return
-      clip = clip.read()
-    laid_out = (model.cut_frames if frames else model.cut)(clip)
-    samples = laid_out["wave"].numpy()
-    for starts in _blocks(laid_out["starts"].numpy()):
-      yield np.stack([samples[start : start + self._window_samples] for start in starts])
-
-  def _read_excerpts(self, clip: StoredClip, frames: bool) -> Iterator[np.ndarray]:
-    model = self._clip_encoder
-    find_starts = model.frame_starts if frames else model.starts
-    all_starts = find_starts(tf.constant(clip.num_samples, tf.int64)).numpy()
-    mirrored_samples = 0 if frames else int(model.mirrored_samples)
-    level = "clip_peak" if model.has_clip_level else "as_is"
-    for starts in _blocks(all_starts):
-      first, end = starts[0], starts[-1] + self._window_samples
-      samples = read_laid_out(clip, first, end, mirrored_samples, level)
-      offsets = starts - first
-      yield np.stack([samples[offset : offset + self._window_samples] for offset in offsets])
-
-
-def _blocks(starts: np.ndarray) -> Iterator[np.ndarray]:
-  for first in range(0, len(starts), WINDOWS_AT_ONCE):
-    yield starts[first : first + WINDOWS_AT_ONCE]
-
-
-def frame_times_s(num_windows: int) -> np.ndarray:
-  """Returns the centres of the windows of `embed_frames`, float64 `[W]` in seconds.
-
-  Args:
-    num_windows: W.
-
-  Example:
-    >>> frame_times_s(3).tolist()
-    [0.0, 0.05, 0.1]
-  """
-  return FRAME_HOP_S * np.arange(num_windows)
 
 
 def _constant(value: int, dtype: tf.DType = tf.int32) -> tf.Variable:

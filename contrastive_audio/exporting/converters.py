@@ -116,6 +116,11 @@ def export_onnx(
     module = PortableEncoder(front_end, encoder, classifier, by_convolution=True)
     content = _to_onnx(module.embed)  # the function does not keep its module alive
   except _DoesNotConvert as reason:
+    if front_end.clip_pooling != "windows":
+      raise UserError(
+        f"--format=onnx: the path from waveform to embedding does not convert ({reason}), and "
+        f"clip_pooling={front_end.clip_pooling} is part of it: use --format=saved_model or tflite"
+      ) from reason
     if classifier:
       raise UserError(
         f"--classifier: the path from waveform to scores does not convert to ONNX ({reason}): use "

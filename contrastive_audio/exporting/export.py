@@ -11,7 +11,8 @@ import tensorflow as tf
 
 from contrastive_audio.errors import UserError
 from contrastive_audio.exporting.classifier import LinearClassifier
-from contrastive_audio.exporting.clip_encoder import ClipEmbedder, ClipEncoder
+from contrastive_audio.exporting.clip_embedder import ClipEmbedder
+from contrastive_audio.exporting.clip_encoder import ClipEncoder
 from contrastive_audio.exporting.converters import (
   export_onnx,
   export_tflite,
@@ -96,6 +97,7 @@ def export(
   file_format: str,
   output: str | None = None,
   classifier_folder: str | None = None,
+  clip_pooling: str | None = None,
 ) -> Exported:
   """Exports a run.
 
@@ -104,12 +106,14 @@ def export(
     file_format: one of configuration.EXPORT_FORMATS.
     output: path to write; None: into the run folder.
     classifier_folder: folder with a classifier.npz, or None.
+    clip_pooling: one of configuration.CLIP_POOLINGS, in place of the run's; None: that.
 
   Returns:
     What was exported.
 
   Raises:
-    UserError: the output would replace something else, or the classifier does not fit.
+    UserError: the output would replace something else, or the classifier does not fit, or the
+      encoder has no such `clip_pooling`.
 
   Example:
     >>> from contrastive_audio.frontend.log_mel import LogMel
@@ -131,7 +135,7 @@ def export(
   _require_replaceable(path, file_format)
   if file_format == "onnx":
     require_onnx()
-  front_end, encoder = run.front_end(), run.encoder()
+  front_end, encoder = run.front_end().pooled(clip_pooling), run.encoder()
   classifier = None
   if classifier_folder:
     classifier = _open_classifier(classifier_folder, file_format, front_end, encoder)
@@ -139,6 +143,8 @@ def export(
   takes = _WRITERS[file_format](_Job(run, front_end, encoder, path, classifier))
   gives = f"embedding [B, {encoder.output_shape[-1]}]"
   gives += f", scores [B, {len(classifier.class_names)}]" if classifier else ""
+  if file_format != "keras" and front_end.clip_pooling != "windows":
+    gives += f", clip_pooling={front_end.clip_pooling}"
   has_labels = classifier is not None and file_format in ("tflite", "onnx")
   return Exported(path, takes, gives, labels_path(path) if has_labels else None)
 

@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from contrastive_audio.exporting.classifier import LinearClassifier
 from contrastive_audio.exporting.finite import all_finite
+from contrastive_audio.exporting.whole_clip import WholeClip
 from contrastive_audio.frontend.front_end import FrontEnd
 from contrastive_audio.frontend.log_mel import LogMel
 
@@ -54,13 +55,21 @@ class PortableEncoder(tf.Module):
     by_convolution: bool = False,
   ):
     super().__init__()
-    encoder = _portable_copy(encoder, front_end.frames, front_end.num_mels)
+    self._pooling = front_end.clip_pooling
+    frames = None if self._pooling == "clip" else front_end.frames
+    encoder = _portable_copy(encoder, frames, front_end.num_mels)
     self.encoder_variables = [variable.value for variable in encoder.variables]
     self._front_end = _with(front_end, _ConvolutionLogMel if by_convolution else LogMel)
     self._encode = lambda log_mels: encoder(log_mels, training=False)
     self._size = encoder.output_shape[-1]
     self._classifier = classifier
-    self._sum = self._sum_at_once if by_convolution else self._sum_in_blocks
+    if self._pooling == "clip":
+      whole_clip = WholeClip(self._front_end, encoder)
+      embed_whole = whole_clip.embed_at_once if by_convolution else whole_clip.embed
+      self._pool = lambda waves: embed_whole(self._front_end.lay_out(waves))
+    else:
+      self._gather = self._gather_at_once if by_convolution else self._gather_in_blocks
+      self._pool = self._pool_windows
 
   @tf.function(input_signature=[tf.TensorSpec([None, None], tf.float32, name="waveform")])
   def embed(self, waveform: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -69,33 +78,41 @@ class PortableEncoder(tf.Module):
     NaN for clips with a sample that is NaN or infinite; other runtimes lose it on the way.
     """
     finite = all_finite(waveform)
-    laid_out, starts = self._front_end.covering(tf.where(finite, waveform, 0.0))
-    embedding = self._sum(laid_out, starts) / tf.cast(tf.shape(starts)[0], tf.float32)
+    embedding = self._pool(tf.where(finite, waveform, 0.0))
     outputs = {"embedding": tf.ensure_shape(embedding, [None, self._size])}
     if self._classifier:
       outputs["scores"] = self._classifier.scores(embedding)
     return {name: tf.where(finite, values, np.nan) for name, values in outputs.items()}
 
-  def _sum_at_once(self, laid_out: tf.Tensor, starts: tf.Tensor) -> tf.Tensor:
-    """Returns the sum `[B, D]` of the embeddings of all windows."""
+  def _pool_windows(self, waves: tf.Tensor) -> tf.Tensor:
+    """Clips `[B, n]` -> embeddings `[B, D]`: mean or maximum over windows."""
+    laid_out, starts = self._front_end.covering(waves)
+    gathered = self._gather(laid_out, starts)
+    is_mean = self._pooling == "windows"
+    return gathered / tf.cast(tf.shape(starts)[0], tf.float32) if is_mean else gathered
+
+  def _gather_at_once(self, laid_out: tf.Tensor, starts: tf.Tensor) -> tf.Tensor:
+    """Returns sum or maximum `[B, D]` of the embeddings of all windows."""
     log_mels = self._front_end(self._front_end.cut(laid_out, starts))  # [B, W, T, F]
     flat = tf.reshape(log_mels, [-1, self._front_end.frames, self._front_end.num_mels, 1])
     embeddings = tf.cast(self._encode(flat), tf.float32)
     by_clip = tf.reshape(embeddings, tf.stack([tf.shape(laid_out)[0], -1, self._size]))
-    return tf.reduce_sum(by_clip, axis=1)
+    is_mean = self._pooling == "windows"
+    return tf.reduce_sum(by_clip, axis=1) if is_mean else tf.reduce_max(by_clip, axis=1)
 
-  def _sum_in_blocks(self, laid_out: tf.Tensor, starts: tf.Tensor) -> tf.Tensor:
+  def _gather_in_blocks(self, laid_out: tf.Tensor, starts: tf.Tensor) -> tf.Tensor:
     """Does the same a few windows at a time, so that a long clip needs no more memory."""
     num_windows = tf.shape(starts)[0]
+    combine, nothing = (tf.add, 0.0) if self._pooling == "windows" else (tf.maximum, -np.inf)
 
     def add(first: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
       block = starts[first : tf.minimum(first + WINDOWS_AT_ONCE, num_windows)]
-      return first + WINDOWS_AT_ONCE, total + self._sum_at_once(laid_out, block)
+      return first + WINDOWS_AT_ONCE, combine(total, self._gather_at_once(laid_out, block))
 
     _, total = tf.while_loop(
       lambda first, _: first < num_windows,
       add,
-      [0, tf.zeros(tf.stack([tf.shape(laid_out)[0], self._size]))],
+      [0, tf.fill(tf.stack([tf.shape(laid_out)[0], self._size]), nothing)],
       shape_invariants=[tf.TensorShape([]), tf.TensorShape([None, self._size])],
     )
     return total
@@ -136,8 +153,8 @@ def build_encoder_function(
   return encode
 
 
-def _portable_copy(encoder: keras.Model, frames: int, num_mels: int) -> keras.Model:
-  """Copies an encoder with plain kernels, a fixed number of frames and no loops."""
+def _portable_copy(encoder: keras.Model, frames: int | None, num_mels: int) -> keras.Model:
+  """Copies an encoder with plain kernels, no loops and, where it is known, a number of frames."""
   copies = []
 
   def copy(layer: Any) -> Any:

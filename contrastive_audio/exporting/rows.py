@@ -10,36 +10,42 @@ import numpy as np
 Rows = tuple[np.ndarray, np.ndarray]
 
 
-def mean_by_clip(blocks: Iterable[Rows]) -> Iterator[Rows]:
-  """Yields (clip numbers `[n]`, means over their rows, float32 `[n, D]`), a few clips at a time.
+def pool_by_clip(blocks: Iterable[Rows], clip_pooling: str) -> Iterator[Rows]:
+  """Yields (clip numbers `[n]`, embeddings float32 `[n, D]`), a few clips at a time.
 
   Args:
     blocks: rows of clips, one of which may go on in the next block.
+    clip_pooling: one of configuration.CLIP_POOLINGS: "windows_max" takes the maximum over the rows
+      of a clip, the others their mean ("clip" has a single row).
 
   Example:
-    >>> rows = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], np.float32)
+    >>> rows = np.array([[1, 2], [3, 4], [5, 6]], np.float32)
     >>> blocks = [(np.array([4, 7]), rows[:2]), (np.array([7]), rows[2:])]
-    >>> [(clips.tolist(), means.tolist()) for clips, means in mean_by_clip(blocks)]
+    >>> [(clips.tolist(), means.tolist()) for clips, means in pool_by_clip(blocks, "windows")]
     [([4], [[1.0, 2.0]]), ([7], [[4.0, 5.0]])]
+    >>> [maxima.tolist() for _, maxima in pool_by_clip(blocks, "windows_max")]
+    [[[1.0, 2.0]], [[5.0, 6.0]]]
   """
+  combine = np.maximum if clip_pooling == "windows_max" else np.add
   held: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None  # the clip that may go on
   for numbers, rows in blocks:
     clips, first, counts = np.unique(numbers, return_index=True, return_counts=True)
-    sums = np.add.reduceat(rows, first, axis=0, dtype=np.float64)
+    pooled = combine.reduceat(rows, first, axis=0, dtype=np.float64)
     if held is not None and held[0][0] == clips[0]:
-      sums[:1] += held[1]
+      pooled[:1] = combine(pooled[:1], held[1])
       counts[:1] += held[2]
     elif held is not None:
-      clips, sums, counts = map(np.concatenate, zip(held, (clips, sums, counts)))
-    held = clips[-1:], sums[-1:], counts[-1:]
+      clips, pooled, counts = map(np.concatenate, zip(held, (clips, pooled, counts)))
+    held = clips[-1:], pooled[-1:], counts[-1:]
     if len(clips) > 1:
-      yield _means(clips[:-1], sums[:-1], counts[:-1])
+      yield _finish(clip_pooling, clips[:-1], pooled[:-1], counts[:-1])
   if held is not None:
-    yield _means(*held)
+    yield _finish(clip_pooling, *held)
 
 
-def _means(clips: np.ndarray, sums: np.ndarray, counts: np.ndarray) -> Rows:
-  return clips, (sums / counts[:, None]).astype(np.float32)
+def _finish(clip_pooling: str, clips: np.ndarray, pooled: np.ndarray, counts: np.ndarray) -> Rows:
+  divisor = 1 if clip_pooling == "windows_max" else counts[:, None]
+  return clips, (pooled / divisor).astype(np.float32)
 
 
 def rows_of_clips(blocks: Iterable[Rows]) -> Iterator[np.ndarray]:

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from contrastive_audio.configuration import SHORT_CLIPS
+from contrastive_audio.configuration import CLIP_POOLINGS, SHORT_CLIPS
 from contrastive_audio.frontend.clip_layout import HEAD_ROOM, ClipLayout
 from contrastive_audio.frontend.log_mel import LogMel
 
@@ -65,6 +65,8 @@ class FrontEnd(keras.layers.Layer):
     hop_frames: largest step between the windows that cover a clip; None: T.
     mean: subtracted from the log-mels.
     std: the log-mels are divided by it.
+    clip_pooling: how the embedding of a clip is made: "windows": the mean over those that cover it;
+      "windows_max": their maximum; "clip": of all its frames at once, see whole_clip.
     **kwargs: of keras.layers.Layer.
 
   Example:
@@ -89,6 +91,7 @@ class FrontEnd(keras.layers.Layer):
     hop_frames: int | None = None,
     mean: float = 0.0,
     std: float = 1.0,
+    clip_pooling: str = "windows",
     **kwargs: Any,
   ):
     kwargs.pop("dtype", None)
@@ -97,6 +100,8 @@ class FrontEnd(keras.layers.Layer):
       raise ValueError(f"{level=}: must be one of {', '.join(LEVELS)}")
     if short_clips not in SHORT_CLIPS:
       raise ValueError(f"{short_clips=}: must be one of {', '.join(SHORT_CLIPS)}")
+    if clip_pooling not in CLIP_POOLINGS:
+      raise ValueError(f"{clip_pooling=}: must be one of {', '.join(CLIP_POOLINGS)}")
     self.log_mel = log_mel
     self.frames = frames
     self.level = level
@@ -105,6 +110,7 @@ class FrontEnd(keras.layers.Layer):
     self.hop_frames = hop_frames or frames
     self.mean = mean
     self.std = std
+    self.clip_pooling = clip_pooling
     self.num_samples = log_mel.num_samples(frames)
     self.num_mels = log_mel.num_mels
     self.sample_rate_hz = log_mel.sample_rate_hz
@@ -263,10 +269,16 @@ class FrontEnd(keras.layers.Layer):
     indices = starts[:, None] + tf.range(self.num_samples, dtype=starts.dtype)
     return tf.gather(waves, indices, axis=1)
 
+  def pooled(self, clip_pooling: str | None) -> "FrontEnd":
+    """Returns the same front end with another `clip_pooling`; None: itself."""
+    if clip_pooling is None:
+      return self
+    return FrontEnd.from_config(self.get_config() | {"clip_pooling": clip_pooling})
+
   def get_config(self) -> dict[str, Any]:
     """Returns the arguments of this layer."""
-    names = ("frames", "level", "short_clips", "shortest_samples", "hop_frames", "mean", "std")
-    own = {name: getattr(self, name) for name in names}
+    names = "frames level short_clips shortest_samples hop_frames mean std clip_pooling"
+    own = {name: getattr(self, name) for name in names.split()}
     return super().get_config() | own | {"log_mel": self.log_mel.get_config()}
 
   @classmethod

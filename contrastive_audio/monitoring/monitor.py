@@ -10,7 +10,8 @@ import tensorflow as tf
 import tqdm
 
 from contrastive_audio.datasets import LABEL_SEPARATOR
-from contrastive_audio.exporting.clip_encoder import Clip, ClipEmbedder, ClipEncoder
+from contrastive_audio.exporting.clip_embedder import Clip, ClipEmbedder
+from contrastive_audio.exporting.clip_encoder import ClipEncoder
 from contrastive_audio.frontend.clip_store import stored_clips
 from contrastive_audio.frontend.front_end import FrontEnd
 from contrastive_audio.monitoring import knn, linear_probe
@@ -116,7 +117,7 @@ class LabelMonitor(abc.ABC):
 
 
 class KnnMonitor(LabelMonitor):
-  """kNN and a linear classifier on the embeddings that the export gives: means over windows.
+  """kNN and a linear classifier on the embeddings of clips that the export gives.
 
   No clip helps to classify itself. Where clips have groups (speakers, recordings), neither does any
   other clip of its group.

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import TYPE_CHECKING
 
+from contrastive_audio.configuration import CLIP_POOLINGS
 from contrastive_audio.errors import UserError
 from contrastive_audio.views.augmentation_config import AugmentConfig
 
@@ -34,13 +35,15 @@ class SystemConfig(AugmentConfig):
     fft_samples: int = 0
     fmin_hz: float = 0.0
     fmax_hz: float = 0.0
+    clip_pooling: str = ""
 
   def require_front_end(self) -> None:
-    """Raises a UserError unless the fields of the log-mels fit together."""
+    """Raises a UserError unless the fields of the front end fit together."""
     self.require_at_least(1, "sample_rate_hz", "frame_samples", "hop_samples", "num_mels", "frames")
     self.require_at_least(self.frame_samples, "fft_samples")
     self.require_between(0, self.sample_rate_hz / 2, "fmin_hz", "fmax_hz")
     self.require_positive("std")
+    self.require("clip_pooling", CLIP_POOLINGS)
     if self.fmin_hz >= self.fmax_hz:
       raise UserError(f"fmin_hz={self.fmin_hz:g}: must be below fmax_hz={self.fmax_hz:g}")
 

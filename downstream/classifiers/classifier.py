@@ -11,7 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from contrastive_audio.distributed.hosts import Hosts
-from contrastive_audio.exporting.clip_encoder import ClipEmbedder, ClipEncoder
+from contrastive_audio.exporting.clip_embedder import ClipEmbedder
+from contrastive_audio.exporting.clip_encoder import ClipEncoder
 from contrastive_audio.frontend.clip_store import stored_clips
 from contrastive_audio.frontend.front_end import FrontEnd
 from contrastive_audio.store.store import Store

@@ -108,7 +108,7 @@ def _folder(problem: Problem, stage: str) -> str | None:
 def _choose_inverse_strength(problem: Problem) -> float:
   """Lets the validation clips choose the regularisation of the start, on the given encoder."""
   store = problem.data.store
-  embeddings = Embeddings(problem.model, store).make().of_clips()
+  embeddings = Embeddings(problem.model, store, windows="covering").make().of_clips()
   return choose_inverse_strength(problem, ClipRows(np.arange(store.num_clips), embeddings))
 
 

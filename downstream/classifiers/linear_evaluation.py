@@ -67,8 +67,7 @@ def cached_linear_method(
   validation clips if the data set has some.
 
   Args:
-    train_on: "clips", whose embedding is the mean over their windows, or "windows", whose
-      predictions are averaged.
+    train_on: "clips", by their embeddings, or "windows", whose predictions are averaged.
     cache: `(model, store) -> folder` of the embeddings; None: the user's cache.
     keep: called with the Choice of each split.
 
@@ -87,7 +86,8 @@ def cached_linear_method(
   """
 
   def make_method(data: TaskData, model: Model) -> Method:
-    embedded = Embeddings(model, data.store, cache and cache(model, data.store)).make()
+    windows = "covering" if train_on == "windows" else None
+    embedded = Embeddings(model, data.store, cache and cache(model, data.store), windows).make()
     if train_on == "windows":
       clips, embeddings = embedded.of_windows()
     else:
@@ -205,5 +205,6 @@ def write_classifier(folder: str, choices: Sequence[Choice]) -> str:
     multi_label=classifier.multi_label,
     model=model.name,
     fingerprint=fingerprint(model.embedder, model.sample_rate_hz),
+    clip_pooling=model.embedder.clip_pooling,
   )
   return exported.save(folder)

@@ -57,7 +57,7 @@ def embed_to_file(
     'bell/000.flac'
   """
   parts_folder = f"{output}.parts"
-  windows = "frames" if frames else "covering"
+  windows = "frames" if frames else None
   embeddings = Embeddings(model, store, parts_folder, windows).make()
   if projector_folder:
     _write_projector(projector_folder, embeddings, model, store)
@@ -92,8 +92,8 @@ def write_embeddings(
 ) -> None:
   """Writes a row per clip or, with frames, per frame, atomically.
 
-  .npz: `key` `[n]`, `label` `[n]` (empty: none), `embedding` `[n, D]`, `sample_rate_hz`; with
-  frames `embedding` `[W, D]`, `clip` `[W]` (index into key) and `time_s` `[W]`.
+  .npz: `key` `[n]`, `label` `[n]` (empty: none), `embedding` `[n, D]`, `sample_rate_hz`,
+  `clip_pooling`; with frames `embedding` `[W, D]`, `clip` `[W]` (index into key), `time_s` `[W]`.
   .parquet: columns key, label, (time_s,) embedding.
 
   Args:
@@ -144,6 +144,7 @@ def _write_npz(path: str, embeddings: Embeddings, store: Store, model: Model, fr
   labels = [label or "" for label in store.labels()]
   arrays = {"key": np.array(store.keys()), "label": np.array(labels)}
   arrays["sample_rate_hz"] = np.array(model.sample_rate_hz)
+  arrays["clip_pooling"] = np.array(model.embedder.clip_pooling)
   columns = [(clips, times_s) for clips, _, times_s in _rows(embeddings, frames)]
   num_rows = sum(len(clips) for clips, _ in columns)
   if frames:
@@ -185,4 +186,5 @@ def _parquet_schema(model: Model, frames: bool) -> pa.Schema:
   schema = pa.schema(
     [pa.field("key", pa.string()), pa.field("label", pa.string()), *times, embedding]
   )
-  return schema.with_metadata({"sample_rate_hz": str(model.sample_rate_hz), "model": model.name})
+  notes = {"sample_rate_hz": str(model.sample_rate_hz), "model": model.name}
+  return schema.with_metadata(notes | {"clip_pooling": model.embedder.clip_pooling})

@@ -14,7 +14,7 @@ import tqdm
 
 from contrastive_audio.cli.console import line
 from contrastive_audio.errors import UserError
-from contrastive_audio.exporting.rows import Rows, mean_by_clip
+from contrastive_audio.exporting.rows import Rows, pool_by_clip
 from contrastive_audio.frontend.clip_store import stored_clips
 from contrastive_audio.store.store import Store
 from contrastive_audio.utils import progress_bar
@@ -42,7 +42,7 @@ class Embeddings:
   """
 
   def __init__(
-    self, model: Model, store: Store, folder: str | None = None, windows: str = "covering"
+    self, model: Model, store: Store, folder: str | None = None, windows: str | None = None
   ):
     """Opens or creates the folder of the parts; embeds nothing yet.
 
@@ -50,12 +50,14 @@ class Embeddings:
       model: what embeds the clips.
       store: the clips, at the model's rate.
       folder: where the parts are; None: in the user's cache.
-      windows: "covering", whose mean is the clip's embedding; another of protocols.WINDOWS; or
-        "frames", an embedding every 50 ms.
+      windows: what a row is of: one of protocols.WINDOWS; "frames", an embedding every 50 ms; or
+        "clips". None: what the model makes the embedding of a clip of, "covering" or "clips".
 
     Raises:
       UserError: the folder holds parts of other embeddings.
     """
+    self._clip_pooling = model.embedder.clip_pooling
+    windows = windows or ("clips" if self._clip_pooling == "clip" else "covering")
     self._model, self._store, self._windows = model, store, windows
     self._bounds = _bounds(store)
     plan = {
@@ -93,12 +95,12 @@ class Embeddings:
     return np.concatenate(clips), np.concatenate(values)
 
   def clip_parts(self) -> Iterator[Rows]:
-    """Yields (clip numbers `[n]`, means over their windows `[n, D]`) in order, a few at a time."""
-    return mean_by_clip(self.parts())
+    """Yields (clip numbers `[n]`, their embeddings `[n, D]`) in order, a few at a time."""
+    return pool_by_clip(self.parts(), self._clip_pooling)
 
   def of_clips(self) -> np.ndarray:
-    """Returns float32 `[n, D]`, the mean over the windows of each clip."""
-    return np.concatenate([means for _, means in self.clip_parts()])
+    """Returns float32 `[n, D]`, the embedding of each clip."""
+    return np.concatenate([embeddings for _, embeddings in self.clip_parts()])
 
   def _make_parts(self, missing: list[int]) -> None:
     num_left = sum(int(self._bounds[number + 1] - self._bounds[number]) for number in missing)

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from contrastive_audio.errors import UserError
-from contrastive_audio.exporting.clip_encoder import Clip
+from contrastive_audio.exporting.clip_embedder import Clip
 from contrastive_audio.exporting.rows import Rows
 from contrastive_audio.frontend.clip_store import StoredClip
 from contrastive_audio.frontend.log_mel import LogMel
@@ -20,6 +20,9 @@ class StatisticsEmbedder:
 
   The statistics are those of the log-mels of the whole clip; the level is not normalised. D = 2F.
 
+  Attributes:
+    clip_pooling: "windows", of which a clip has one.
+
   Example:
     >>> from downstream.encoders.models import cola_front_end
     >>> embedder = StatisticsEmbedder(cola_front_end().log_mel)
@@ -27,6 +30,8 @@ class StatisticsEmbedder:
     >>> silence.shape, round(float(silence[0]), 3), float(silence[-1])  # ln 1e-5, deviation 0
     ((128,), -11.513, 0.0)
   """
+
+  clip_pooling = "windows"
 
   def __init__(self, log_mel: LogMel):
     """Prepares the log-mels.
@@ -54,13 +59,13 @@ class StatisticsEmbedder:
     for embedding in self.embed(clips):
       yield embedding[None]
 
-  def embed_rows(self, clips: Iterable[Clip], frames: bool = False) -> Iterator[Rows]:
+  def embed_rows(self, clips: Iterable[Clip], rows: str = "windows") -> Iterator[Rows]:
     """Yields (number of the clip `[1]`, float32 `[1, D]`) for each clip.
 
     Raises:
       UserError: frames are asked for.
     """
-    if frames:
+    if rows == "frames":
       self.embed_frames(clips)
     for number, embedding in enumerate(self.embed(clips)):
       yield np.array([number]), embedding[None]

@@ -18,7 +18,8 @@ import numpy as np
 import tensorflow as tf
 
 from contrastive_audio.errors import UserError
-from contrastive_audio.exporting.clip_encoder import Clip, ClipEmbedder, ClipEncoder, Embedder
+from contrastive_audio.exporting.clip_embedder import Clip, ClipEmbedder, Embedder
+from contrastive_audio.exporting.clip_encoder import ClipEncoder
 from contrastive_audio.exporting.rows import Rows
 from contrastive_audio.frontend.front_end import FrontEnd
 from contrastive_audio.frontend.log_mel import LogMel
@@ -26,7 +27,7 @@ from contrastive_audio.networks import encoders
 from contrastive_audio.networks.cpu_kernels import use_cpu_kernels
 from contrastive_audio.runs import Run
 from contrastive_audio.utils.files import digest_of_file
-from downstream.choices import LOGMEL_STATS, RANDOM, no_head, require_model
+from downstream.choices import LOGMEL_STATS, RANDOM, no_head, require_model, require_pooling
 from downstream.encoders.log_mel_baseline import StatisticsEmbedder
 
 _EXPORTED = ("sample_rate_hz", "embedding_size", "window_samples", "cut", "encode")
@@ -67,11 +68,13 @@ class Model:
 
     Args:
       clips: numbered from 0.
-      windows: "frames", or one of protocols.WINDOWS; SavedModels and baselines have no others than
-        "covering", which take their place.
+      windows: "clips" or "frames", see clip_embedder.ROWS, or one of protocols.WINDOWS; SavedModels
+        and baselines have no others than "covering", which take their place.
     """
-    if windows in ("frames", "covering") or self.front_end is None or self.encoder is None:
-      return self.embedder.embed_rows(clips, frames=windows == "frames")
+    if windows in ("clips", "frames"):
+      return self.embedder.embed_rows(clips, windows)
+    if windows == "covering" or self.front_end is None or self.encoder is None:
+      return self.embedder.embed_rows(clips)
     return ClipEmbedder(ClipEncoder(self.front_end, self.encoder, windows)).embed_rows(clips)
 
   def with_head(self) -> "Model":
@@ -82,38 +85,41 @@ class Model:
     """
     if self.front_end is None or self.encoder is None or self.head is None:
       raise no_head(self.name)
-    log_mels = keras.Input(self.encoder.input_shape[1:])
-    network = keras.Model(log_mels, self.head(self.encoder(log_mels)), name="projections")
+    network = keras.Model(
+      self.encoder.inputs[0], self.head(self.encoder.outputs[0]), name="projections"
+    )
     return keras_model(self.name, f"{self.identity} head", self.front_end, network)
 
 
-def open_model(name: str, seed: int = 0) -> Model:
+def open_model(name: str, seed: int = 0, clip_pooling: str | None = None) -> Model:
   """Opens what `--model` names.
 
   Args:
     name: see the docstring of this module.
     seed: seed of random weights.
+    clip_pooling: one of configuration.CLIP_POOLINGS, in place of the model's; None: that.
 
   Raises:
-    UserError: there is no such model.
+    UserError: there is no such model, or it has no such pooling.
 
   Example:
     >>> open_model("logmel_stats").embedding_size  # mean and standard deviation of 64 bands
     128
   """
   require_model(name)
+  require_pooling(name, clip_pooling)
   if name == LOGMEL_STATS:
     log_mel = cola_front_end().log_mel
     embedder = StatisticsEmbedder(log_mel)
     return Model(name, LOGMEL_STATS, log_mel.sample_rate_hz, 2 * log_mel.num_mels, embedder)
   if name.startswith(RANDOM):
-    return _open_random(name, seed)
+    return _open_random(name, seed, clip_pooling)
   if os.path.exists(os.path.join(name, "config.json")):
     run = Run.open(name)
     encoder, head = run.encoder(), run.head()
     digest = _digest_of_files([run.path("encoder.keras")])
-    return keras_model(name, digest, run.front_end(), encoder, head)
-  return _open_saved_model(name)
+    return keras_model(name, digest, run.front_end().pooled(clip_pooling), encoder, head)
+  return _open_saved_model(name, clip_pooling)
 
 
 def cola_front_end() -> FrontEnd:
@@ -143,7 +149,7 @@ def cola_front_end() -> FrontEnd:
   return FrontEnd(log_mel, 96, "excerpt_l2")
 
 
-def _open_random(name: str, seed: int) -> Model:
+def _open_random(name: str, seed: int, clip_pooling: str | None) -> Model:
   network = name.removeprefix(RANDOM)
   keras.utils.set_random_seed(seed)
   if network == "efficientnet_b0":
@@ -155,7 +161,7 @@ def _open_random(name: str, seed: int) -> Model:
     head = run.head()
     head = head and keras.models.clone_model(head)
   digest = f"{network} {seed} {tf.__version__} {keras.__version__}"
-  return keras_model(name, digest, front_end, encoder, head)
+  return keras_model(name, digest, front_end.pooled(clip_pooling), encoder, head)
 
 
 def keras_model(
@@ -179,7 +185,10 @@ def keras_model(
     >>> model.sample_rate_hz, model.embedding_size
     (16000, 3072)
   """
-  config = json.dumps(_without_names(front_end.get_config()), sort_keys=True)
+  fields = _without_names(front_end.get_config())
+  if fields["clip_pooling"] == "windows":  # as identities were before there was anything else
+    del fields["clip_pooling"]
+  config = json.dumps(fields, sort_keys=True)
   identity = hashlib.sha256(f"{encoder.name} {digest} {config}".encode()).hexdigest()
   use_cpu_kernels(encoder)
   return Model(
@@ -203,7 +212,7 @@ def _without_names(config: Mapping[str, Any]) -> dict[str, Any]:
   }
 
 
-def _open_saved_model(folder: str) -> Model:
+def _open_saved_model(folder: str, clip_pooling: str | None) -> Model:
   again = "export it again with python -m contrastive_audio.export --model=RUN"
   try:
     loaded = tf.saved_model.load(folder)
@@ -217,9 +226,13 @@ def _open_saved_model(folder: str) -> Model:
       f"--model={folder}: the SavedModel lacks {', '.join(missing)}, which those exported by this "
       f"version have: {again}"
     )
+  if clip_pooling == "clip" and not hasattr(loaded, "clip_blocks"):
+    raise UserError(
+      f"--model={folder}: the SavedModel has no clip_pooling=clip: {again} --clip_pooling=clip"
+    )
   try:
     sample_rate_hz, embedding_size = int(loaded.sample_rate_hz), int(loaded.embedding_size)
-    embedder = ClipEmbedder(loaded)
+    embedder = ClipEmbedder(loaded, clip_pooling)
     (embedding,) = embedder.embed([np.zeros(int(loaded.window_samples), np.float32)])
     if embedding.shape != (embedding_size,):
       raise ValueError(f"an embedding has the shape {embedding.shape}, not [{embedding_size}]")
@@ -229,7 +242,7 @@ def _open_saved_model(folder: str) -> Model:
       f"--model={folder}: the SavedModel does not embed ({reason}): {again}"
     ) from error
   paths = [os.path.join(root, file) for root, _, files in os.walk(folder) for file in files]
-  identity = _digest_of_files(sorted(paths))
+  identity = _digest_of_files(sorted(paths)) + (f" {clip_pooling}" if clip_pooling else "")
   return Model(folder, identity, sample_rate_hz, embedding_size, embedder)
 
 

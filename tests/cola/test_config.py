@@ -52,7 +52,8 @@ def test_small_data_sets_get_the_small_recipe_by_default():
 
 
 @pytest.mark.parametrize(
-  ("field", "value"), [("similarity", "dot"), ("pooling", "sum"), ("short_clips", "reflect")]
+  ("field", "value"),
+  [("similarity", "dot"), ("pooling", "sum"), ("short_clips", "reflect"), ("clip_pooling", "max")],
 )
 def test_an_unknown_choice_is_refused_with_the_known_ones(field, value):
   with pytest.raises(UserError, match=f"{field}={value!r}: must be one of"):

@@ -12,18 +12,19 @@ from contrastive_audio.cli.help import REQUIRED
 from tests.support import command, environment, tone, write_clips
 
 FLAGS = {
-  "linear": """model task output labels_per_class label_noise protocol train_on audio_root metric
-    data_dir manual_dir store_dir max_bad_fraction memory_mb gpu_memory_growth seed learning_rate
-    batch_size epochs batchnorm""",
-  "knn": """model task output labels_per_class label_noise protocol neighbours layer audio_root
-    metric data_dir manual_dir store_dir max_bad_fraction memory_mb gpu_memory_growth seed""",
+  "linear": """model task output labels_per_class label_noise protocol train_on clip_pooling
+    audio_root metric data_dir manual_dir store_dir max_bad_fraction memory_mb gpu_memory_growth
+    seed learning_rate batch_size epochs batchnorm""",
+  "knn": """model task output labels_per_class label_noise protocol neighbours layer clip_pooling
+    audio_root metric data_dir manual_dir store_dir max_bad_fraction memory_mb gpu_memory_growth
+    seed""",
   "finetune": """model task output labels_per_class label_noise protocol audio_root metric data_dir
     manual_dir store_dir max_bad_fraction memory_mb seed learning_rate batch_size epochs frozen
     patience start batchnorm strategy gpu_memory_growth""",
-  "embed": """model input output frames projector keys split data_dir manual_dir store_dir
-    max_bad_fraction memory_mb gpu_memory_growth seed""",
-  "neighbours": """model input output queries neighbours shown keys split data_dir manual_dir
+  "embed": """model input output frames projector clip_pooling keys split data_dir manual_dir
     store_dir max_bad_fraction memory_mb gpu_memory_growth seed""",
+  "neighbours": """model input output queries neighbours shown clip_pooling keys split data_dir
+    manual_dir store_dir max_bad_fraction memory_mb gpu_memory_growth seed""",
   "tables": """table runs_dir suite dry_run seeds tasks variants models steps batch_size epoch_steps
     epochs protocol pretraining_dataset pretraining_tasks audio_root data_dir manual_dir store_dir
     max_bad_fraction memory_mb gpu_memory_growth""",
@@ -119,6 +120,22 @@ MISTAKES = [
     ["--protocol=paper", "--train_on=windows"],
     "--train_on=windows is for --protocol=cached; paper trains on excerpts",
   ),
+  (
+    "linear",
+    EVALUATE,
+    ["--train_on=windows", "--clip_pooling=clip"],
+    "--clip_pooling=clip is for --protocol=cached on clips",
+  ),
+  ("linear", EVALUATE, ["--clip_pooling=clip"], "--model=logmel_stats describes whole clips: leav"),
+  ("knn", EVALUATE, ["--clip_pooling=x"], "--clip_pooling=x: value should be one of <windows|cli"),
+  (
+    "knn",
+    EVALUATE,
+    ["--protocol=patches", "--layer=embedding", "--clip_pooling=clip"],
+    "--clip_pooling is for --protocol=split",
+  ),
+  ("embed", EMBED, ["--clip_pooling=clip"], "--model=logmel_stats describes whole clips: leave ou"),
+  ("neighbours", EMBED, ["--clip_pooling=clip"], "--model=logmel_stats describes whole clips: lea"),
   ("linear", EVALUATE, ["--train_on=x"], "--train_on=x: value should be one of <clips|windows>"),
   ("knn", EVALUATE, ["--protocol=x"], "--protocol=x: value should be one of <split|patches>"),
   ("knn", EVALUATE, ["--neighbours=0"], "--neighbours=0: 0 is not "),

@@ -50,6 +50,7 @@ def test_small_data_sets_get_the_small_recipe_by_default():
     ("mix", "all"),
     ("mix_energy", "none"),
     ("short_clips", "cut"),
+    ("clip_pooling", "mean"),
   ],
 )
 def test_an_unknown_choice_is_refused_with_the_known_ones(field, value):
@@ -63,6 +64,14 @@ def test_backgrounds_need_three_clips_and_alpha_is_a_share():
   assert Config(batch_size=2, mix="none").batch_size == 2
   with pytest.raises(UserError, match="mix_alpha=1.5: must be 0 to 1"):
     Config(mix_alpha=1.5)
+
+
+def test_whole_clips_are_refused_for_the_recurrent_network_at_once():
+  with pytest.raises(UserError, match="clip_pooling=clip: crnn goes through its frames in order"):
+    Config(encoder="crnn", clip_pooling="clip")
+  assert (
+    Config(encoder="crnn", clip_pooling="windows_max").front_end().clip_pooling == "windows_max"
+  )
 
 
 def test_recipes_and_flags_reach_the_excerpts(clip_store):

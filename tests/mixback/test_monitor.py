@@ -4,9 +4,16 @@ import types
 
 import keras
 import numpy as np
+import pytest
 
+from contrastive_audio.configuration import CLIP_POOLINGS
+from contrastive_audio.exporting.clip_embedder import ClipEmbedder
+from contrastive_audio.exporting.clip_encoder import ClipEncoder
+from contrastive_audio.frontend.clip_store import stored_clips
 from contrastive_audio.monitoring import knn
+from contrastive_audio.monitoring import monitor as core_monitor
 from contrastive_audio.runs import Run
+from mixback import monitor as module
 from mixback.config import Config
 from mixback.monitor import PatchKnnMonitor
 from tests.support import assert_close
@@ -36,3 +43,29 @@ def test_embedding_and_projection_are_evaluated_separately(clip_store, tmp_path)
   assert_close(run.metrics("knn_chance")[1], [0.5])
   # Twelve clips of 1.5 s, 110 frames of 220 samples at 16 kHz: a patch of 101 frames each.
   assert run.metrics("knn_patches")[1] == [12]
+
+
+@pytest.mark.parametrize("clip_pooling", CLIP_POOLINGS)
+def test_the_linear_classifiers_of_monitors_see_what_is_exported(
+  clip_store, tmp_path, monkeypatch, clip_pooling
+):
+  front_end = Config(sample_rate_hz=16_000, fmax_hz=7_800.0, clip_pooling=clip_pooling).front_end()
+  log_mel = keras.Input([None, 96, 1])
+  bands = keras.layers.Reshape([-1, 96])(log_mel)
+  encoder = keras.Model(log_mel, keras.layers.GlobalMaxPooling1D()(bands))
+  head = keras.Sequential([keras.Input([96]), keras.layers.Dense(2)])
+  networks = types.SimpleNamespace(encoder=encoder, head=head)
+  run = Run.start_or_resume(str(tmp_path / "run"), "mixback", {}, {}, front_end)
+  seen = []
+  for name in (module, core_monitor):
+    monkeypatch.setattr(name, "linear_metrics", lambda rows, *_: seen.append(rows) or {})
+  monitors = (
+    PatchKnnMonitor(run, clip_store, front_end, networks),
+    core_monitor.KnnMonitor(run, clip_store, front_end, encoder),
+  )
+  waves, labels = list(stored_clips(clip_store, range(12))), ["high"] * 6 + ["low"] * 6
+  for monitor in monitors:
+    monitor.evaluate(iter(waves), labels, [None] * 12)
+  for rows, windows in zip(seen, ("hopping", "covering"), strict=True):
+    embedder = ClipEmbedder(ClipEncoder(front_end, encoder, windows))
+    assert_close(rows, np.stack(list(embedder.embed(waves))), atol=1e-4)

@@ -11,7 +11,8 @@ import tensorflow as tf
 
 import cola.config
 import mixback.config
-from contrastive_audio.exporting.clip_encoder import ClipEmbedder, ClipEncoder
+from contrastive_audio.exporting.clip_embedder import ClipEmbedder
+from contrastive_audio.exporting.clip_encoder import ClipEncoder
 from contrastive_audio.networks import encoders
 from contrastive_audio.runs import Run
 from tests.support import assert_close

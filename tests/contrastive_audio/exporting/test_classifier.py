@@ -9,7 +9,8 @@ import pytest
 from contrastive_audio.errors import UserError
 from contrastive_audio.exporting import converters, export
 from contrastive_audio.exporting.classifier import LinearClassifier, fingerprint
-from contrastive_audio.exporting.clip_encoder import ClipEmbedder, ClipEncoder
+from contrastive_audio.exporting.clip_embedder import ClipEmbedder
+from contrastive_audio.exporting.clip_encoder import ClipEncoder
 from contrastive_audio.exporting.saved_model import ClipClassifier
 from tests.contrastive_audio.exporting.exported import (
   RELATIVE,

@@ -12,7 +12,8 @@ import tensorflow as tf
 
 import mixback.config
 from contrastive_audio.exporting import clip_encoder as module
-from contrastive_audio.exporting.clip_encoder import ClipEmbedder, ClipEncoder, frame_times_s
+from contrastive_audio.exporting.clip_embedder import ClipEmbedder, frame_times_s
+from contrastive_audio.exporting.clip_encoder import ClipEncoder
 from contrastive_audio.exporting.saved_model import export_saved_model
 from contrastive_audio.sound import reading
 from contrastive_audio.utils import exchange

@@ -10,8 +10,9 @@ import tensorflow as tf
 
 import cola.config
 import mixback.config
-from contrastive_audio.exporting import clip_encoder as module
-from contrastive_audio.exporting.clip_encoder import ClipEmbedder, ClipEncoder
+from contrastive_audio.exporting import clip_embedder as module
+from contrastive_audio.exporting.clip_embedder import ClipEmbedder
+from contrastive_audio.exporting.clip_encoder import ClipEncoder
 from contrastive_audio.exporting.saved_model import export_saved_model
 from contrastive_audio.frontend.clip_store import StoredClip, stored_clips
 from contrastive_audio.frontend.front_end import WINDOWS
@@ -112,7 +113,7 @@ def test_rows_come_a_few_at_a_time_however_long_a_clip_is(front_end, encoder, mo
   clip = StoredClip(MemoryStore([noise]), 0)
   monkeypatch.setattr(module, "WHOLE_SAMPLES", 0)
   embedder = ClipEmbedder(ClipEncoder(front_end, encoder))
-  sizes = [len(rows) for _, rows in embedder.embed_rows([clip], frames=True)]
+  sizes = [len(rows) for _, rows in embedder.embed_rows([clip], "frames")]
   assert (max(sizes), sum(sizes)) == (64, 601)
   assert clip.store.longest <= 64 * 0.05 * front_end.sample_rate_hz + front_end.num_samples
   (embedding,) = embedder.embed([clip])

@@ -87,7 +87,9 @@ class FirstSamples:
 
   name = "runs/x"
   sample_rate_hz = 16_000
-  embedder = types.SimpleNamespace(embed=lambda waves: (wave[:12] for wave in waves))
+  embedder = types.SimpleNamespace(
+    clip_pooling="windows", embed=lambda waves: (wave[:12] for wave in waves)
+  )
 
 
 def choices_of(rows, targets, splits):

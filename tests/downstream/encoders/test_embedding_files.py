@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from contrastive_audio.exporting.clip_encoder import frame_times_s
+from contrastive_audio.exporting.clip_embedder import frame_times_s
 from downstream.encoders import part_files
 from tests.support import assert_close, command
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from contrastive_audio.errors import UserError
-from contrastive_audio.exporting import clip_encoder
+from contrastive_audio.exporting import clip_embedder
 from downstream.encoders import embedding_parts, models, part_files
 from downstream.encoders.embedding_parts import Embeddings
 from downstream.encoders.part_files import read_part
@@ -27,7 +27,7 @@ def test_parts_hold_every_clip_once_whatever_their_size(
   model, store, part_s, batch_bytes, tmp_path, monkeypatch
 ):
   monkeypatch.setattr(part_files, "BATCH_BYTES", batch_bytes)
-  monkeypatch.setattr(clip_encoder, "WINDOWS_AT_ONCE", 5)  # so that clips go on in the next batch
+  monkeypatch.setattr(clip_embedder, "WINDOWS_AT_ONCE", 5)  # so that clips go on in the next batch
   monkeypatch.setattr(embedding_parts, "PART_S", part_s)
   made = Embeddings(model, store, str(tmp_path / "e")).make()
   assert made.num_parts == {1: 5, 5: 2, 1200: 1}[part_s]
@@ -80,8 +80,9 @@ def test_a_kill_or_a_full_disk_at_any_moment_only_costs_a_repetition(store, tmp_
     for number, clip in enumerate(clips):
       yield np.array([number]), np.full([1, 3], clip.num_samples, "f")
 
+  embedder = types.SimpleNamespace(clip_pooling="windows")
   model = types.SimpleNamespace(
-    name="lengths", identity="m" * 64, embedding_size=3, embed_rows=embed_rows
+    name="lengths", identity="m" * 64, embedding_size=3, embed_rows=embed_rows, embedder=embedder
   )
 
   def check(embeddings):
@@ -101,7 +102,9 @@ def test_an_encoder_that_gives_nan_is_refused(store, tmp_path):
 
 
 class NanEmbedder:
-  def embed_rows(self, clips, frames):
+  clip_pooling = "windows"
+
+  def embed_rows(self, clips):
     for number, _ in enumerate(clips):
       yield np.array([number]), np.full([1, 128], np.nan, "f")
 

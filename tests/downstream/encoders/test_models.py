@@ -10,7 +10,8 @@ import tensorflow as tf
 
 from cola.config import Config
 from contrastive_audio.errors import UserError
-from contrastive_audio.exporting.clip_encoder import ClipEmbedder, ClipEncoder
+from contrastive_audio.exporting.clip_embedder import ClipEmbedder
+from contrastive_audio.exporting.clip_encoder import ClipEncoder
 from contrastive_audio.runs import Run
 from downstream.encoders import models
 from tests.support import assert_close

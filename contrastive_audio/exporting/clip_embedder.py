@@ -1,0 +1,209 @@
+"""Many clips of any length -> embeddings, in memory that does not grow with a clip.
+
+Letters: B clips, n samples, W windows, M windows of any clips, N samples of a window, T frames,
+F mel bands, D embedding.
+"""
+
+import itertools
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import tensorflow as tf
+
+from contrastive_audio.exporting.clip_encoder import WINDOWS_AT_ONCE, ClipEncoder
+from contrastive_audio.exporting.rows import Rows, pool_by_clip, rows_of_clips
+from contrastive_audio.frontend.clip_layout import read_laid_out
+from contrastive_audio.frontend.clip_store import StoredClip
+from contrastive_audio.frontend.front_end import FRAME_HOP_S
+
+WHOLE_SAMPLES = 1 << 22  # the longest clip of a store that is read whole, 3 to 4 minutes
+ROWS = ("clips", "windows", "frames")  # what an embedding is of
+
+Clip = np.ndarray | StoredClip
+
+
+@runtime_checkable
+class Embedder(Protocol):
+  """What embeds clips: a ClipEmbedder, or a baseline that needs no network.
+
+  Attributes:
+    clip_pooling: one of configuration.CLIP_POOLINGS.
+
+  Example:
+    >>> isinstance(np.zeros(3), Embedder)
+    False
+  """
+
+  clip_pooling: str
+
+  def embed(self, clips: Iterable[Clip]) -> Iterator[np.ndarray]:
+    """Yields the embedding, float32 `[D]`, of each clip, in order."""
+
+  def embed_windows(self, clips: Iterable[Clip]) -> Iterator[np.ndarray]:
+    """Yields float32 `[W, D]` for each clip: windows that cover it."""
+
+  def embed_frames(self, clips: Iterable[Clip]) -> Iterator[np.ndarray]:
+    """Yields float32 `[W, D]` for each clip: a window every 50 ms, see `frame_times_s`."""
+
+  def embed_rows(self, clips: Iterable[Clip], rows: str = "windows") -> Iterator[Rows]:
+    """Yields (number of the clip of each row `[W]`, embeddings `[W, D]`), a few rows at a time.
+
+    Args:
+      clips: numbered from 0.
+      rows: one of ROWS: an embedding of each clip, window, or frame.
+    """
+
+  def log_mels(self, clip: Clip) -> Iterator[np.ndarray]:
+    """Yields the log-mel `[T, F]` of each window of a clip."""
+
+
+class ClipEmbedder:
+  """Embeds many clips of any length with a ClipEncoder; windows of short clips share a batch.
+
+  Clips are arrays, float32 `[n]`, or StoredClips. Of those, long ones are read a few windows at a
+  time, so that one of hours needs no more memory than one of minutes. Models that were exported by
+  version 0.1 read every clip whole.
+
+  Args:
+    clip_encoder: a ClipEncoder, or one that was loaded from a SavedModel.
+    clip_pooling: "windows" or "windows_max", in place of that of the encoder; None: that.
+
+  Attributes:
+    clip_pooling: one of configuration.CLIP_POOLINGS.
+
+  Example:
+    >>> from contrastive_audio.frontend.log_mel import LogMel
+    >>> from contrastive_audio.networks.encoders import frame_cnn
+    >>> log_mel = LogMel(
+    ...   16_000, "hann", 400, 160, 1024, "none", 1, "htk", 64, 60.0, 7800.0, "e", "clip", 1e-5
+    ... )
+    >>> from contrastive_audio.frontend.front_end import FrontEnd
+    >>> front_end = FrontEnd(log_mel, frames=96, level="excerpt_l2")
+    >>> embedder = ClipEmbedder(ClipEncoder(front_end, frame_cnn(64)))
+    >>> waves = [np.zeros(n, np.float32) for n in (800, 40_000)]
+    >>> [windows.shape for windows in embedder.embed_windows(waves)]
+    [(1, 3072), (3, 3072)]
+  """
+
+  def __init__(self, clip_encoder: ClipEncoder, clip_pooling: str | None = None):
+    self._clip_encoder = clip_encoder
+    self._window_samples = int(clip_encoder.window_samples)
+    self.clip_pooling = clip_pooling or pooling_of(clip_encoder)
+
+  def embed(self, clips: Iterable[Clip]) -> Iterator[np.ndarray]:
+    """Yields the embedding, float32 `[D]`, of each clip, in order."""
+    for _, embeddings in self.embed_rows(clips, "clips"):
+      yield from embeddings
+
+  def embed_windows(self, clips: Iterable[Clip]) -> Iterator[np.ndarray]:
+    """Yields float32 `[W, D]` for each clip: windows that cover it."""
+    return rows_of_clips(self.embed_rows(clips))
+
+  def embed_frames(self, clips: Iterable[Clip]) -> Iterator[np.ndarray]:
+    """Yields float32 `[W, D]` for each clip: a window every 50 ms, see `frame_times_s`."""
+    return rows_of_clips(self.embed_rows(clips, "frames"))
+
+  def embed_rows(self, clips: Iterable[Clip], rows: str = "windows") -> Iterator[Rows]:
+    """Yields (number of the clip of each row `[W]`, embeddings `[W, D]`), a few rows at a time.
+
+    Args:
+      clips: numbered from 0.
+      rows: one of ROWS: an embedding of each clip, window, or frame.
+    """
+    if rows == "clips" and self.clip_pooling == "clip":
+      return ((np.array([i]), self._embed_whole(clip)[None]) for i, clip in enumerate(clips))
+    if rows == "clips":
+      return pool_by_clip(self._embed_windows(clips, frames=False), self.clip_pooling)
+    return self._embed_windows(clips, frames=rows == "frames")
+
+  def _embed_whole(self, clip: Clip) -> np.ndarray:
+    """Embeds a clip by all its frames; one of its own length, so that none is padded."""
+    model = self._clip_encoder
+    if not isinstance(clip, StoredClip) or clip.num_samples <= WHOLE_SAMPLES:
+      wave = clip.read() if isinstance(clip, StoredClip) else clip
+      return model.embed(tf.constant(wave[None]))["embedding"][0].numpy()
+    state = model.clip_blocks.start()
+    for block in model.clip_blocks.cut(tf.constant(clip.num_samples, tf.int64)).numpy():
+      first, end, skipped, owned = map(int, block)
+      samples = self._read(clip, first, end, int(model.mirrored_samples))
+      state = model.clip_blocks.add(state, samples[None], skipped, owned)
+    return model.clip_blocks.finish(state)[0].numpy()
+
+  def _embed_windows(self, clips: Iterable[Clip], frames: bool) -> Iterator[Rows]:
+    windows = (
+      (number, log_mel)
+      for number, clip in enumerate(clips)
+      for log_mel in self._log_mels(clip, frames)
+    )
+    while batch := list(itertools.islice(windows, WINDOWS_AT_ONCE)):
+      numbers, log_mels = zip(*batch)
+      yield np.array(numbers), self._clip_encoder.encode(np.stack(log_mels)).numpy()
+
+  def log_mels(self, clip: Clip) -> Iterator[np.ndarray]:
+    """Yields the log-mel `[T, F]` of each window of `embed_windows`."""
+    return self._log_mels(clip, frames=False)
+
+  def _log_mels(self, clip: Clip, frames: bool) -> Iterator[np.ndarray]:
+    for excerpts in self._excerpts(clip, frames):
+      yield from self._clip_encoder.log_mels(excerpts).numpy()
+
+  def _excerpts(self, clip: Clip, frames: bool) -> Iterator[np.ndarray]:
+    """Yields the laid-out windows of a clip, float32 `[w, N]`, a few at a time."""
+    model = self._clip_encoder
+    if isinstance(clip, StoredClip):
+      if clip.num_samples > WHOLE_SAMPLES and hasattr(model, "frame_starts"):
+        yield from self._read_excerpts(clip, frames)
+        return
+      clip = clip.read()
+    laid_out = (model.cut_frames if frames else model.cut)(clip)
+    samples = laid_out["wave"].numpy()
+    for starts in _blocks(laid_out["starts"].numpy()):
+      yield np.stack([samples[start : start + self._window_samples] for start in starts])
+
+  def _read_excerpts(self, clip: StoredClip, frames: bool) -> Iterator[np.ndarray]:
+    model = self._clip_encoder
+    find_starts = model.frame_starts if frames else model.starts
+    all_starts = find_starts(tf.constant(clip.num_samples, tf.int64)).numpy()
+    mirrored_samples = 0 if frames else int(model.mirrored_samples)
+    for starts in _blocks(all_starts):
+      first, end = starts[0], starts[-1] + self._window_samples
+      samples = self._read(clip, first, end, mirrored_samples)
+      offsets = starts - first
+      yield np.stack([samples[offset : offset + self._window_samples] for offset in offsets])
+
+  def _read(self, clip: StoredClip, first: int, end: int, mirrored_samples: int) -> np.ndarray:
+    level = "clip_peak" if self._clip_encoder.has_clip_level else "as_is"
+    return read_laid_out(clip, first, end, mirrored_samples, level)
+
+
+def pooling_of(clip_encoder: Any) -> str:
+  """Returns how a ClipEncoder makes the embedding of a clip.
+
+  Args:
+    clip_encoder: a ClipEncoder, or one of any version that was loaded from a SavedModel.
+
+  Example:
+    >>> pooling_of(tf.Module())  # of earlier versions
+    'windows'
+  """
+  variable = getattr(clip_encoder, "clip_pooling", None)
+  return "windows" if variable is None else variable.numpy().decode()
+
+
+def _blocks(starts: np.ndarray) -> Iterator[np.ndarray]:
+  for first in range(0, len(starts), WINDOWS_AT_ONCE):
+    yield starts[first : first + WINDOWS_AT_ONCE]
+
+
+def frame_times_s(num_windows: int) -> np.ndarray:
+  """Returns the centres of the windows of `embed_frames`, float64 `[W]` in seconds.
+
+  Args:
+    num_windows: W.
+
+  Example:
+    >>> frame_times_s(3).tolist()
+    [0.0, 0.05, 0.1]
+  """
+  return FRAME_HOP_S * np.arange(num_windows)
