@@ -5,6 +5,7 @@
   --format=onnx         the same for ONNX runtimes
   --format=keras        the encoder alone, log-mels -> embedding
 
+--model is a run folder, or preset:NAME, for which --output says where the model goes.
 With --classifier=FOLDER, the --output of downstream.linear, the model gives class scores, too.
 """
 
@@ -21,6 +22,7 @@ from contrastive_audio.cli.places import require_writable
 from contrastive_audio.configuration import EXPORT_FORMATS
 from contrastive_audio.errors import UserError
 from contrastive_audio.utils.extras import require_onnx
+from contrastive_audio.utils.presets import model_folder
 
 EXAMPLES = (
   "python -m contrastive_audio.export --model=runs/mine --format=tflite",
@@ -31,7 +33,7 @@ EXAMPLES = (
 def main(_: Sequence[str]) -> None:
   folder, file_format = FLAGS.model, FLAGS.format
   output, classifier = FLAGS.output, FLAGS.classifier
-  _require_exportable(folder, file_format)
+  _require_exportable(folder, file_format, output)
   require_writable("output", output)
   start_tensorflow()
   from contrastive_audio.exporting import export
@@ -45,8 +47,11 @@ def main(_: Sequence[str]) -> None:
     line("classes", exported.labels_path)
 
 
-def _require_exportable(folder: str, file_format: str) -> None:
+def _require_exportable(model: str, file_format: str, output: str | None) -> None:
   """Raises an error, without TensorFlow, unless the folder holds an encoder and its record."""
+  folder = model_folder(model)
+  if folder != model and output is None:
+    raise UserError(f"--model={model} is a preset, which stays as it is: pass --output, too")
   if not os.path.isdir(folder):
     raise UserError(f"--model={folder}: there is no such folder; export takes a run folder")
   if not os.path.exists(os.path.join(folder, "config.json")):
@@ -61,7 +66,7 @@ def _require_exportable(folder: str, file_format: str) -> None:
 
 def _define_flags() -> None:
   with flag_group(REQUIRED):
-    flags.DEFINE_string("model", None, "Run folder to export.", required=True)
+    flags.DEFINE_string("model", None, "Run folder to export, or preset:NAME.", required=True)
     flags.DEFINE_alias("run", "model")
   with flag_group("Export"):
     flags.DEFINE_enum("format", "saved_model", EXPORT_FORMATS, "See above.")
