@@ -28,8 +28,13 @@ class StartingWeights:
     head: its head; None: it has none.
 
   Example:
+    >>> from contrastive_audio.frontend.log_mel import LogMel
     >>> from contrastive_audio.networks.encoders import frame_cnn
-    >>> run = Run.start_or_resume("run", "cola", {}, {}, front_end=keras.layers.Identity())
+    >>> log_mel = LogMel(
+    ...   16_000, "hann", 400, 160, 1024, "none", 1, "htk", 64, 60.0, 7800.0, "e", "clip", 1e-5
+    ... )
+    >>> front_end = FrontEnd(log_mel, frames=96, level="excerpt_l2")
+    >>> run = Run.start_or_resume("run", "cola", {}, {}, front_end)
     >>> run.save_networks(frame_cnn(64))
     >>> weights = StartingWeights(SourceRun.open("run"))
     >>> model = ContrastiveModel(None, frame_cnn(64), keras.Sequential(), objective=None)
@@ -49,7 +54,7 @@ class StartingWeights:
     """
     run = Run.open(source.folder)
     self.source, self.encoder, self.head = source, run.encoder(), run.head()
-    self._front_end = run.front_end
+    self._front_end = run.front_end()
 
   def require_fit(self, model: HasNetworks, front_end: FrontEnd | None = None) -> None:
     """Raises an error unless the encoder of a model can take the weights.
@@ -69,7 +74,7 @@ class StartingWeights:
   def _require_log_mels(self, front_end: FrontEnd) -> None:
     """Raises an error unless log-mels are those that the encoder has learned from."""
     there, here = (
-      {"level": each.level} | each.log_mel.get_config() for each in (self._front_end(), front_end)
+      {"level": each.level} | each.log_mel.get_config() for each in (self._front_end, front_end)
     )
     for name in sorted(there.keys() & here.keys() - {"name", "dtype", "trainable"}):
       if there[name] != here[name]:
