@@ -66,6 +66,7 @@ TFIO = ["tensorflow-io==0.37.1", "tensorflow==2.16.2", "tensorflow-metadata<1.17
 SUBCOMMANDS = {
   "prepare": "contrastive_audio.prepare",
   "export": "contrastive_audio.export",
+  "presets": "contrastive_audio.presets",
   "import_weights": "mixback.import_weights",
   **{
     name: f"downstream.{name}"
@@ -125,8 +126,8 @@ setuptools.setup(
     ]
   ),
   package_data={
-    **{name: ["*.pyi", "py.typed"] for name in ("contrastive_audio", "cola", "mixback")},
-    "downstream": ["*.pyi", "py.typed"],
+    "contrastive_audio": ["*.pyi", "py.typed", "presets/*/*"],
+    **{name: ["*.pyi", "py.typed"] for name in ("cola", "mixback", "downstream")},
     "contrastive_audio.datasets.builders": ["*/README.md", "*/*.bib", "*/*.txt", "*/*.tsv"],
   },
   install_requires=REQUIREMENTS,

@@ -179,6 +179,25 @@ RECIPES["small"] = {
   "monitor_every": Deviation(100, "a curve to look at"),
 }
 
+# For going on from weights (--init), the default there. Front end, encoder and head are those of
+# the source, whatever a recipe says. Views and batches are those of `small`. Nothing is measured.
+RECIPES["adapt"] = {
+  **{
+    name: Deviation(RECIPES["small"][name].value, "as in small; not measured here yet")
+    for name in (
+      *("mean", "std", "augment", "masks", "mask_frames_max", "mask_bands_max", "mask_fill"),
+      *("batchnorm_momentum", "head", "projection_units", "similarity", "batch_size", "steps"),
+      "monitor_every",
+    )
+  },
+  "learning_rate": Deviation(
+    3e-4, "a third of small's: what is there shall change, not vanish; not measured yet"
+  ),
+  "warm_up": Deviation(
+    0.1, "Adam's first steps are the largest, and its averages are empty; not measured yet"
+  ),
+}
+
 SMALL_DATA_SET_CLIPS = 20_000  # with fewer (20 batches of the paper), `small` is the default
 
 

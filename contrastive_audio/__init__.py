@@ -15,11 +15,14 @@ Each folder is a floor, and imports only what stands below it:
   distributed/    who the hosts are, and what replicas exchange
   utils/          what knows nothing about sound
 
-`runs` is the run folder, `configuration` what all configurations share, `errors` what can be wrong.
-The commands are `prepare` and `export`.
+`runs` is the run folder, `configuration` what all configurations share, `errors` what can be wrong,
+`pretrained` a trained encoder in one line of Python.
+The commands are `prepare`, `export` and `presets`.
 
 What a program of your own needs most can be imported from here:
 
+  load              a preset or a run folder -> a PretrainedEncoder
+  PretrainedEncoder embeds waveforms of any length
   read              a file -> mono samples at one sample rate
   open_source       a name -> the clips of a data set
   Run               a run folder: its encoder, its front end, its metrics

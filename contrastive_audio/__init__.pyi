@@ -5,6 +5,8 @@ from .exporting.clip_embedder import ClipEmbedder as ClipEmbedder
 from .exporting.clip_encoder import ClipEncoder as ClipEncoder
 from .frontend.front_end import FrontEnd as FrontEnd
 from .frontend.log_mel import LogMel as LogMel
+from .pretrained import PretrainedEncoder as PretrainedEncoder
+from .pretrained import load as load
 from .runs import Run as Run
 from .sound.reading import read as read
 from .store.store import Store as Store

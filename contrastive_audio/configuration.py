@@ -45,6 +45,8 @@ class RunConfig:
   steps: int | None = None  # None: epochs * epoch_steps
   epoch_steps: int | None = None  # None: clips // batch_size, a pass over all clips
   seed: int = 0  # of weights, excerpts and views
+  init_digest: str = ""  # of the weights that it starts from (--init); empty: random weights
+  keep: float = 0.0  # weight of the distance to the embeddings of the weights of --init
   monitor_every: int = 0  # steps between kNN and linear checks; 0: before the first and at the end
   checkpoint_every: int = 100  # steps between checkpoints
   reestimate_batches: int = 0  # clean batches that give BatchNorm its final statistics; 0: none
@@ -58,7 +60,11 @@ class RunConfig:
     self.require("views_on", VIEWS_ON)
     self.require_between(0, 1, "max_bad_fraction")
     self.require_at_least(1, "steps", "epoch_steps", "checkpoint_every")
-    self.require_at_least(0, "seed", "monitor_every", "reestimate_batches", "logits_block")
+    self.require_at_least(0, "seed", "monitor_every", "reestimate_batches", "logits_block", "keep")
+    if self.keep and not self.init_digest:
+      raise UserError(
+        f"keep={self.keep:g} holds embeddings near those of other weights: pass --init=MODEL, too"
+      )
 
   @property
   def num_steps(self) -> int:

@@ -5,6 +5,7 @@
   --format=onnx         the same for ONNX runtimes
   --format=keras        the encoder alone, log-mels -> embedding
 
+--model is a run folder, or preset:NAME, for which --output says where the model goes.
 With --clip_pooling=clip, a clip is embedded by all its frames at once, and not by windows.
 With --classifier=FOLDER, the --output of downstream.linear, the model gives class scores, too.
 """
@@ -22,6 +23,7 @@ from contrastive_audio.cli.places import require_writable
 from contrastive_audio.configuration import EXPORT_FORMATS
 from contrastive_audio.errors import UserError
 from contrastive_audio.utils.extras import require_onnx
+from contrastive_audio.utils.presets import model_folder
 
 EXAMPLES = (
   "python -m contrastive_audio.export --model=runs/mine --format=tflite",
@@ -32,7 +34,7 @@ EXAMPLES = (
 def main(_: Sequence[str]) -> None:
   folder, file_format = FLAGS.model, FLAGS.format
   output, classifier, clip_pooling = FLAGS.output, FLAGS.classifier, FLAGS.clip_pooling
-  _require_exportable(folder, file_format)
+  _require_exportable(folder, file_format, output)
   if clip_pooling and file_format == "keras":
     raise UserError("--clip_pooling: --format=keras is the encoder alone, and embeds no clips")
   require_writable("output", output)
@@ -48,8 +50,11 @@ def main(_: Sequence[str]) -> None:
     line("classes", exported.labels_path)
 
 
-def _require_exportable(folder: str, file_format: str) -> None:
+def _require_exportable(model: str, file_format: str, output: str | None) -> None:
   """Raises an error, without TensorFlow, unless the folder holds an encoder and its record."""
+  folder = model_folder(model)
+  if folder != model and output is None:
+    raise UserError(f"--model={model} is a preset, which stays as it is: pass --output, too")
   if not os.path.isdir(folder):
     raise UserError(f"--model={folder}: there is no such folder; export takes a run folder")
   if not os.path.exists(os.path.join(folder, "config.json")):
@@ -64,7 +69,7 @@ def _require_exportable(folder: str, file_format: str) -> None:
 
 def _define_flags() -> None:
   with flag_group(REQUIRED):
-    flags.DEFINE_string("model", None, "Run folder to export.", required=True)
+    flags.DEFINE_string("model", None, "Run folder to export, or preset:NAME.", required=True)
     flags.DEFINE_alias("run", "model")
   with flag_group("Export"):
     flags.DEFINE_enum("format", "saved_model", EXPORT_FORMATS, "See above.")

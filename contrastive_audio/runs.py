@@ -38,6 +38,7 @@ from contrastive_audio.utils import run_files
 from contrastive_audio.utils.files import make_folder, replacing, write_text
 from contrastive_audio.utils.json_lines import drop_rows_after, read_rows
 from contrastive_audio.utils.locks import FolderLock
+from contrastive_audio.utils.presets import model_folder
 from contrastive_audio.utils.settings import extended_steps
 
 Scalar = str | int | float | bool | None
@@ -79,11 +80,12 @@ class Run:
     """Opens an existing run.
 
     Args:
-      folder: its path.
+      folder: its path, or preset:NAME.
 
     Raises:
-      UserError: the folder is not a run.
+      UserError: the folder is not a run, or there is no such preset.
     """
+    folder = model_folder(folder)
     return cls(folder, run_files.read_config(folder))
 
   @staticmethod

@@ -114,7 +114,9 @@ def fields(system: str) -> Table:
   rows: dict[str, list[str]] = {}
   for owner in (config_class, AugmentConfig, RunConfig):
     for name, comment, section in described_fields(owner):
-      row = [f"`{name}`", f"`{getattr(defaults, name)}`", comment, section]
+      default = getattr(defaults, name)
+      shown = "''" if default == "" else default
+      row = [f"`{name}`", f"`{shown}`", comment, section]
       rows.setdefault(name, row)
   names = {field.name for field in dataclasses.fields(config_class)}
   if undescribed := names ^ rows.keys():

@@ -6,6 +6,8 @@ import os
 from contrastive_audio.cli.open_data import DataLocation
 from contrastive_audio.errors import UserError
 from contrastive_audio.utils.exchange import bring_back
+from contrastive_audio.utils.presets import model_folder
+from contrastive_audio.utils.run_files import has_config
 
 LOGMEL_STATS, RANDOM = "logmel_stats", "random:"  # models that are not trained
 METRICS = ("accuracy", "macro_accuracy", "mAP")
@@ -84,6 +86,22 @@ class EvaluationRequest:
   clip_pooling: str | None = None
 
 
+def folder_of(name: str) -> str:
+  """Returns the folder of a model, or of the run whose network random: takes.
+
+  Args:
+    name: as `--model` takes it.
+
+  Raises:
+    UserError: it is no preset of this installation.
+
+  Example:
+    >>> folder_of("random:runs/mine")
+    'runs/mine'
+  """
+  return model_folder(name.removeprefix(RANDOM))
+
+
 def require_model(name: str) -> None:
   """Raises an error unless a text can be the name of a model; quick, only looks at folders.
 
@@ -100,10 +118,10 @@ def require_model(name: str) -> None:
   """
   if name == LOGMEL_STATS or name == RANDOM + "efficientnet_b0":
     return
-  folder = name.removeprefix(RANDOM)
+  folder = folder_of(name)
   if not os.path.isdir(folder):
     bring_back(folder)  # an export may have been killed while it replaced the model
-  is_run = os.path.exists(os.path.join(folder, "config.json"))
+  is_run = has_config(folder)
   if name.startswith(RANDOM):
     if not is_run:
       raise UserError(
@@ -112,8 +130,8 @@ def require_model(name: str) -> None:
       )
   elif not os.path.isdir(folder):
     raise UserError(
-      f"--model={name}: there is no such folder; a model is a run folder, an exported SavedModel, "
-      f"{LOGMEL_STATS}, random:efficientnet_b0 or random:RUN"
+      f"--model={name}: there is no such folder; a model is a run folder, preset:NAME, an exported "
+      f"SavedModel, {LOGMEL_STATS}, random:efficientnet_b0 or random:RUN"
     )
   elif not is_run and not os.path.exists(os.path.join(folder, "saved_model.pb")):
     raise UserError(
@@ -159,7 +177,7 @@ def require_trainable(name: str) -> None:
   require_model(name)
   if name == LOGMEL_STATS:
     raise UserError(f"--model={LOGMEL_STATS} has no weights to train: use downstream.linear")
-  if not name.startswith(RANDOM) and not os.path.exists(os.path.join(name, "config.json")):
+  if not name.startswith(RANDOM) and not has_config(folder_of(name)):
     raise UserError(
       f"--model={name} is an exported SavedModel, whose weights cannot be trained: pass the run "
       "folder that it was exported from, or use downstream.linear with --protocol=cached"
@@ -200,9 +218,7 @@ def require_layer(name: str, layer: str) -> None:
     contrastive_audio.errors.UserError: --model=logmel_stats has no projection head: ...
   """
   require_model(name)
-  if layer == "projection" and not os.path.exists(
-    os.path.join(name.removeprefix(RANDOM), "head.keras")
-  ):
+  if layer == "projection" and not os.path.exists(os.path.join(folder_of(name), "head.keras")):
     raise no_head(name)
 
 

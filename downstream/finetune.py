@@ -1,7 +1,7 @@
 """python -m downstream.finetune: trains encoder and classifier together on the labels of a task.
 
-It starts from pre-trained weights (--model=RUN), or from random weights (--model=random:RUN), which
-is the papers' supervised baseline.
+It starts from pre-trained weights (--model=RUN, or preset:NAME), or from random weights
+(--model=random:RUN), which is the papers' supervised baseline.
 
   --protocol=early_stopping  validation clips, a share of the training clips, choose the number of
                              epochs; then a second training has as many on all training clips

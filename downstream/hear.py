@@ -15,7 +15,10 @@ import numpy as np
 import tensorflow as tf
 
 from contrastive_audio.errors import UserError
+from contrastive_audio.exporting.clip_encoder import ClipEncoder
+from contrastive_audio.runs import Run
 from contrastive_audio.utils.exchange import bring_back
+from contrastive_audio.utils.presets import PRESET
 
 # Bounds the memory of a large batch; the exported model bounds that of a long sound by itself.
 _WINDOWS_AT_ONCE = 64
@@ -57,7 +60,7 @@ def load_model(model_file_path: str | os.PathLike = "") -> HearModel:
   """Loads an exported encoder.
 
   Args:
-    model_file_path: a run folder, or a SavedModel folder exported from one.
+    model_file_path: a run folder, a SavedModel folder exported from one, or preset:NAME.
 
   Raises:
     UserError: there is no such folder, or it does not hold an encoder of this project.
@@ -67,7 +70,11 @@ def load_model(model_file_path: str | os.PathLike = "") -> HearModel:
     Traceback (most recent call last):
     contrastive_audio.errors.UserError: there is no folder 'no/such/run': ...
   """
-  folder = _saved_model_folder(os.fspath(model_file_path))
+  path = os.fspath(model_file_path)
+  if path.startswith(PRESET):
+    run = Run.open(path)
+    return HearModel(ClipEncoder(run.front_end(), run.encoder()))
+  folder = _saved_model_folder(path)
   try:
     exported = tf.saved_model.load(folder)
   except Exception as error:  # a damaged file can raise almost anything

@@ -12,7 +12,7 @@ from typing import Any
 
 from contrastive_audio.errors import UserError
 from contrastive_audio.utils import run_files
-from downstream.choices import METRICS, RANDOM
+from downstream.choices import METRICS, folder_of
 
 OPTIMIZERS = ("adam", "sgd")
 SELECTIONS = ("last", "best", "refit")
@@ -174,7 +174,7 @@ def resolve(name: str, model: str) -> str:
     >>> resolve("paper", "random:efficientnet_b0"), resolve("cached", "runs/mine")
     ('cola', 'cached')
   """
-  folder = model.removeprefix(RANDOM)
+  folder = folder_of(model)
   if name != PAPER or not run_files.has_config(folder):
     return "cola" if name == PAPER else name
   system = run_files.read_config(folder)["system"]

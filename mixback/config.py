@@ -1,7 +1,8 @@
 """Every number of mix-back; defaults of the paper (P) or its released configuration (C)."""
 
 import dataclasses
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from contrastive_audio.configuration import POSITIVES, SHORT_CLIPS, Deviation, Recipe
 from contrastive_audio.errors import UserError
@@ -96,6 +97,18 @@ class Config(SystemConfig):
         "clip_pooling=clip: crnn goes through its frames in order, and its embedding is that of "
         "the last one: use clip_pooling=windows or windows_max"
       )
+
+  @classmethod
+  def fields_of_front_end(cls, saved: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the fields that make a front end, or a part of it, of what was saved of one.
+
+    Args:
+      saved: `get_config()` of a FrontEnd or LogMel, in JSON types.
+    """
+    fields = super().fields_of_front_end(saved)
+    if "hop_frames" in saved:
+      fields["patch_hop_frames"] = saved["hop_frames"]
+    return fields
 
   def fixed_steps(self) -> str | None:
     """Returns why a training cannot go on beyond its last step; None if it can."""
@@ -193,6 +206,20 @@ RECIPES["small"] = {
   "batch_size": Deviation(64, "small sets lack clips"),
   "steps": Deviation(400, "minutes on two cores"),
   "monitor_every": Deviation(100, "a curve to look at"),
+}
+
+# As in cola/config.py: for going on from weights; no value was measured yet.
+RECIPES["adapt"] = {
+  **{
+    name: Deviation(RECIPES["small"][name].value, "as in small; not measured here yet")
+    for name in ("augment", "projection_units", "batch_size", "steps", "monitor_every")
+  },
+  "optimizer": Deviation(
+    "adam", "as in small, with its warm-up over a tenth of the steps; not measured here yet"
+  ),
+  "learning_rate": Deviation(
+    3e-4, "a third of small's: what is there shall change, not vanish; not measured yet"
+  ),
 }
 
 SMALL_DATA_SET_CLIPS = 5_000  # with fewer, `small` is the default; the paper's set has 15,813

@@ -16,6 +16,16 @@ from tests.forked import Forked
 
 ROOT = pathlib.Path(__file__).parent.parent
 GOLDEN = ROOT / "tests" / "golden"
+CARD = """---
+licence: MIT
+embedding_size: 3072
+scores: noisy tones, ten labels: 99.0
+summary: two steps on twelve noisy tones
+---
+# tiny
+
+Trained on noisy tones: it knows nothing else.
+"""
 
 
 def assert_close(actual, desired, atol=0.0, rtol=0.0):
@@ -84,8 +94,13 @@ def command(module, *arguments, cwd, check=True):
 
 
 def refused(*options, cwd, system):
+  """Runs `cola.train`, or of another system, which must end in one line; returns that line."""
+  return refused_command(f"{system}.train", *options, cwd=cwd)
+
+
+def refused_command(module, *options, cwd):
   """Runs a command that must end in one line and without a traceback; returns that line."""
-  result = train(*options, cwd=cwd, check=False, system=system)
+  result = command(module, *options, cwd=cwd, check=False)
   assert result.returncode == 1, result.stderr
   assert "Traceback" not in result.stderr
   (line,) = [x for x in result.stderr.splitlines() if x and not x.startswith("decoding:")][-1:]

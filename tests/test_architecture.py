@@ -15,10 +15,10 @@ CORE = "contrastive_audio"
 ALLOWED = {CORE: set(), "cola": {CORE}, "mixback": {CORE}, "downstream": {CORE}}
 # Top to bottom; a folder or module imports only from floors below its own.
 FLOORS = (
-  ("prepare", "export"),
+  ("prepare", "export", "presets"),
   ("cli",),
   ("training",),
-  ("monitoring",),
+  ("monitoring", "pretrained"),
   ("store", "exporting", "runs", "views"),
   ("datasets", "frontend", "networks"),
   ("utils", "sound", "configuration", "distributed"),
@@ -108,7 +108,7 @@ def test_no_file_and_no_function_is_too_long():
 
 
 COMMANDS = [
-  *(f"{CORE}/{name}" for name in ("export", "prepare")),
+  *(f"{CORE}/{name}" for name in ("export", "prepare", "presets")),
   *("cola/train", "mixback/train", "mixback/import_weights"),
   *(
     f"downstream/{name}"

@@ -143,6 +143,19 @@ def test_two_hosts_give_the_weights_of_one_and_only_the_chief_speaks(alone, plac
   assert_same_results(place / run, place / f"{system}-alone")
 
 
+def test_two_hosts_go_on_from_weights_and_keep_near_them_as_one(alone, place, processes):
+  system, _ = alone
+  if system != "cola":
+    pytest.skip("going on knows no system: once is enough")
+  options = [*PLAN, *SYSTEMS[system], f"--init={system}-alone", "--keep=0.5"]
+  train(*options, "--run=on-alone", cwd=place, system=system)
+  hosts = start_hosts(processes, 2, "cola.train", *options, "--run=on-hosts", cwd=place)
+  for code, *output in finish(hosts):
+    assert code == 0, output
+  assert_same_weights(weights(place / "on-hosts"), weights(place / "on-alone"))
+  assert_same_results(place / "on-hosts", place / "on-alone")
+
+
 def test_a_killed_host_ends_the_others_and_the_same_commands_go_on_to_the_same_weights(
   alone, place, processes
 ):

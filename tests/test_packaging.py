@@ -14,6 +14,7 @@ from tests.support import ROOT
 from tests.test_architecture import COMMANDS
 
 pytestmark = pytest.mark.slow
+PRESET = ("config.json", "encoder.keras", "head.keras", "card.md")
 IGNORED = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "dist", "runs")
 
 
@@ -22,6 +23,10 @@ def built(tmp_path_factory):
   """Folder with an sdist and a wheel made of the files of this checkout."""
   folder = tmp_path_factory.mktemp("build")
   shutil.copytree(ROOT, folder / "project", ignore=IGNORED)
+  preset = folder / "project" / "contrastive_audio" / "presets" / "made_up"
+  preset.mkdir(parents=True)
+  for name in PRESET:
+    (preset / name).write_text("{}")
   build = [sys.executable, "-m", "build", "--no-isolation", f"--outdir={folder}"]
   done = subprocess.run([*build, folder / "project"], capture_output=True, text=True)
   assert done.returncode == 0, done.stdout + done.stderr
@@ -85,6 +90,14 @@ def test_the_sdist_holds_documentation_tests_and_notebooks(built):
     "tests/golden/cola_log_mel.npz", "tests/support.py", "notebooks/make.py", "conftest.py",
   ):  # fmt: skip
     assert name in names, name
+
+
+def test_presets_travel_in_the_wheel_and_in_the_sdist(built):
+  (wheel,), (sdist,) = built.glob("*.whl"), built.glob("*.tar.gz")
+  with tarfile.open(sdist) as archive:
+    packed = {name.partition("/")[2] for name in archive.getnames()}
+  for names in (set(zipfile.ZipFile(wheel).namelist()), packed):
+    assert {f"contrastive_audio/presets/made_up/{name}" for name in PRESET} <= names
 
 
 def test_the_description_has_no_link_that_leads_nowhere(built):

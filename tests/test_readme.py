@@ -22,6 +22,9 @@ EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 EXPORT_EXAMPLES = re.findall(
   r"```python\n(.*?)```", (ROOT / "docs" / "export.md").read_text(), re.DOTALL
 )
+PRESET_EXAMPLES = re.findall(
+  r"```python\n(.*?)```", (ROOT / "docs" / "presets.md").read_text(), re.DOTALL
+)
 HAS_ONNX = bool(importlib.util.find_spec("tf2onnx") and importlib.util.find_spec("onnxruntime"))
 TINY = ["--steps=2", "--batch_size=4"]
 # What makes a command small, by the end of its module's name.
@@ -40,9 +43,10 @@ def pieces():
 
 
 def test_the_blocks_are_found():
-  assert len(pieces()) == 36
+  assert len(pieces()) == 42
   assert len(EXAMPLES) == 2
   assert len(EXPORT_EXAMPLES) == 3
+  assert len(PRESET_EXAMPLES) == 1
 
 
 def test_installing_and_testing_is_what_ci_does():
@@ -70,7 +74,8 @@ def small_tables(monkeypatch):
 
 
 @pytest.mark.slow
-def test_every_command_and_the_example_run(tmp_path, small_tables):
+def test_every_command_and_the_example_run(tmp_path, small_tables, presets):
+  (presets / "tiny").rename(presets / "NAME")
   write_clips(tmp_path / "audio")
   write_clips(tmp_path / "root" / "philharmonia")
   fake_audioset.LAYOUTS["1 PANNs"](tmp_path / "audioset")
@@ -88,6 +93,7 @@ def test_every_command_and_the_example_run(tmp_path, small_tables):
     command(*arguments[2:], *small, cwd=tmp_path)
   run_examples(tmp_path)
   run_export_examples(tmp_path)
+  run_preset_example(tmp_path)
 
 
 def run_examples(folder):
@@ -104,6 +110,15 @@ def run_examples(folder):
   model = values["model"]
   assert [weights.shape for weights in model.trainable_weights] == [(3072, 5), (5,)]
   assert model(np.zeros([2, 15_600], "f")).shape == (2, 5)
+
+
+def run_preset_example(folder):
+  """Runs the example of docs/presets.md with the preset of the fixture."""
+  values = {}
+  for example in PRESET_EXAMPLES:
+    exec(example.replace("/path/to/your/clip.mp3", str(folder / "clip.mp3")), values)
+  assert values["embedding"].shape == (3072,)
+  assert len(values["embeddings"]) == len(values["times_s"]) == 51
 
 
 def run_export_examples(folder):

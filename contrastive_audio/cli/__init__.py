@@ -7,6 +7,7 @@ flag_values  values that no flag has a use for
 help         what --help prints
 open_data    the data sets that flags name -> one store
 places       where a command may write
+starting     the weights and statistics that a training starts from
 training     what both `train` commands do
 children     commands that a command starts, and signals
 report       what commands print about stores and runs

@@ -26,8 +26,8 @@ def define_model_flag() -> None:
     flags.DEFINE_string(
       "model",
       None,
-      "Encoder: a run folder, an exported SavedModel, random:RUN, random:efficientnet_b0 or "
-      "logmel_stats.",
+      "Encoder: a run folder, preset:NAME, an exported SavedModel, random:RUN, "
+      "random:efficientnet_b0 or logmel_stats.",
       required=True,
     )
 

@@ -49,25 +49,25 @@ def _lists(store: Store, name: str) -> str:
   return ", ".join(filter(os.path.exists, paths))
 
 
-def print_recipe(name: str, is_default: bool, config: SystemConfig, num_clips: int) -> None:
+def print_recipe(name: str, why: str | None, config: SystemConfig, num_clips: int) -> None:
   """Prints the plan of a training.
 
   Args:
     name: of the recipe.
-    is_default: whether nobody chose it.
+    why: why it is this one; None: the user chose it.
     config: the configuration of the training.
     num_clips: of the data set.
 
   Example:
     >>> from types import SimpleNamespace
     >>> config = SimpleNamespace(num_steps=400, batch_size=64)
-    >>> print_recipe("small", is_default=True, config=config, num_clips=320)
+    >>> print_recipe("small", "the default for 320 clips", config, num_clips=320)
     recipe     small (the default for 320 clips; --recipe chooses): 400 steps of 64 pairs, 80 epochs
   """
-  why = f" (the default for {num_clips} clips; --recipe chooses)" if is_default else ""
+  reason = f" ({why}; --recipe chooses)" if why else ""
   epochs = config.num_steps / max(1, num_clips // config.batch_size)
   plan = f"{config.num_steps} steps of {config.batch_size} pairs"
-  line("recipe", f"{name}{why}: {plan}, {epochs:.{0 if epochs >= 10 else 1}f} epochs")
+  line("recipe", f"{name}{reason}: {plan}, {epochs:.{0 if epochs >= 10 else 1}f} epochs")
 
 
 def print_monitor(monitor: "LabelMonitor", choice: "DataChoice | None") -> None:

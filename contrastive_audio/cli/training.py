@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from contrastive_audio.cli import report
-from contrastive_audio.cli.console import line
 from contrastive_audio.cli.main import start_tensorflow
 from contrastive_audio.cli.open_data import ChosenData, Listing
-from contrastive_audio.cli.training_flags import TrainingRequest
+from contrastive_audio.cli.starting import open_weights, with_statistics
+from contrastive_audio.cli.training_flags import ADAPT, ANY_SIZE, TrainingRequest
 from contrastive_audio.configuration import Recipe, configure
 from contrastive_audio.errors import UserError
 from contrastive_audio.utils import run_files
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
   from contrastive_audio.distributed.hosts import Hosts
   from contrastive_audio.runs import Run
   from contrastive_audio.store.store import Store
+  from contrastive_audio.training.starting_weights import StartingWeights
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +75,9 @@ def train_system(system: System, request: TrainingRequest) -> None:
     Traceback (most recent call last):
     contrastive_audio.errors.UserError: no such folder: './nowhere' ...
   """
-  rate_hz = system.config_class.sample_rate_hz
+  if request.source:
+    request.source.require_system(system.name)
+  rate_hz = request.fields.get("sample_rate_hz", system.config_class.sample_rate_hz)
   data = ChosenData(request.data, request.location, rate_hz)
   monitored = request.monitor and ChosenData(request.monitor, request.location, rate_hz)
   if request.print_config:
@@ -87,9 +90,10 @@ def train_system(system: System, request: TrainingRequest) -> None:
 
   # Signals second: when hosts join, TensorFlow takes SIGTERM for itself.
   with join_hosts(request.strategy) as hosts, StopRequest(in_set_up=True) as stop:
+    weights = _weights(system, request)
     store = data.store()
     judged = _labelled_store(monitored) if monitored else store
-    _train(system, request, store, judged, hosts, stop)
+    _train(system, request, store, judged, hosts, stop, weights)
   if stop.requested:
     sys.exit(stop.exit_code)
 
@@ -101,6 +105,7 @@ def _train(
   judged: "Store",
   hosts: "Hosts",
   stop: StopRequest,
+  weights: "StartingWeights | None",
 ) -> None:
   """Creates or resumes a run, trains, and prints the result."""
   from contrastive_audio.networks.float32_copy import Float32Networks
@@ -111,9 +116,9 @@ def _train(
   pairs = config.pairs(store)
   hosts.require_shares(config.batch_size)
   with _locked(run_folder(system.name, request), hosts) as lock:
-    config = with_statistics(config, store, run_folder(system.name, request))
+    config = with_statistics(config, store, run_folder(system.name, request), request.source)
     run = _start_or_resume(system.name, recipe, config, store, request, hosts, lock)
-    model = pretraining.build(build_model, config, hosts)
+    model = pretraining.build(build_model, config, hosts, weights)
     networks = Float32Networks(model)
     monitor = make_monitor(run, judged, config.front_end(), networks)
     report.print_monitor(monitor, request.monitor)
@@ -122,6 +127,15 @@ def _train(
     report.print_outcome(run, outcome, config, store, model)
     if not outcome.finished:  # the signal may have come to another host
       stop.requested = True
+
+
+def _weights(system: System, request: TrainingRequest) -> "StartingWeights | None":
+  """Returns the weights of --init; refuses those that do not fit before any audio is decoded."""
+  if request.source is None:
+    return None
+  build_model, _ = system.load()
+  _, config = _choose(system, request, ANY_SIZE)
+  return open_weights(request.source, build_model, config)
 
 
 @contextlib.contextmanager
@@ -181,47 +195,19 @@ def resolve(system: System, request: TrainingRequest, listing: Listing) -> dict[
 
 def _choose(system: System, request: TrainingRequest, num_clips: int) -> tuple[str, SystemConfig]:
   """Returns the recipe and the configuration for a number of clips."""
-  recipe = request.recipe or system.default_recipe(num_clips)
-  return recipe, configure(system.config_class, system.recipes[recipe], request.fields, num_clips)
+  recipe = request.recipe or (ADAPT if request.source else system.default_recipe(num_clips))
+  config = configure(system.config_class, system.recipes[recipe], request.fields, num_clips)
+  if request.measured:
+    config = dataclasses.replace(config, mean=None, std=None)
+  return recipe, config
 
 
 def _plan(system: System, request: TrainingRequest, num_clips: int) -> tuple[str, SystemConfig]:
   """Returns the recipe and the configuration for a number of clips; prints them."""
   recipe, config = _choose(system, request, num_clips)
-  is_default = request.recipe is None
-  report.print_recipe(recipe, is_default=is_default, config=config, num_clips=num_clips)
+  why = f"the default for {num_clips} clips" if request.source is None else "the default for --init"
+  report.print_recipe(recipe, None if request.recipe else why, config, num_clips)
   return recipe, config
-
-
-def with_statistics(config: SystemConfig, store: "Store", folder: str) -> SystemConfig:
-  """Returns a configuration whose mean and std are those of the run, or are measured.
-
-  Args:
-    config: a configuration with the fields mean and std; None: to be filled in.
-    store: the Store to measure.
-    folder: where the run is, or will be.
-
-  Example:
-    >>> from types import SimpleNamespace
-    >>> config = SimpleNamespace(mean=0.0, std=1.0)
-    >>> with_statistics(config, store=None, folder="runs/mine") is config  # nothing to measure
-    True
-  """
-  from contrastive_audio.frontend.statistics import log_mel_statistics
-  from contrastive_audio.runs import Run
-
-  if config.mean is not None and config.std is not None:
-    return config
-  if os.path.exists(os.path.join(folder, "config.json")):
-    kept = Run.open(folder).config["config"]
-    mean, std = kept.get("mean"), kept.get("std")
-    if not all(isinstance(value, (int, float)) for value in (mean, std)):
-      # The settings differ, and which of them do is for the run to say.
-      mean, std = None, None
-  else:
-    mean, std = log_mel_statistics(store, config.front_end())
-    line("statistics", f"mean {mean:.3f}, standard deviation {std:.3f} of the log-mels")
-  return dataclasses.replace(config, mean=mean, std=std)
 
 
 def _start_or_resume(

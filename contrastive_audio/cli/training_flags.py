@@ -1,6 +1,7 @@
 """The flags of every `train` command, and the request that they become."""
 
 import dataclasses
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,13 +22,17 @@ from contrastive_audio.configuration import (
   STRATEGIES,
   VIEWS_ON,
   Recipe,
-  RunConfig,
   configure,
   parse_settings,
 )
+from contrastive_audio.errors import UserError
+from contrastive_audio.training.source_run import SourceRun
+from contrastive_audio.views.system_config import SystemConfig
 
 HYPER_PARAMETERS = "Hyper-parameters (by default those of the recipe)"
-_ANY_SIZE = 1 << 30  # clips: a check of values that no data set has been opened for
+ADAPT = "adapt"  # the recipe for going on from weights
+STATISTICS = ("source", "measured")  # of the log-mels
+ANY_SIZE = 1 << 30  # clips: a check of values that no data set has been opened for
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +48,8 @@ class TrainingRequest:
     strategy: one of configuration.STRATEGIES.
     monitor: the clips that evaluations use while it trains; None: those of the training.
     print_config: whether to print the configuration instead of training.
+    source: the run whose weights it starts from; None: random weights.
+    measured: whether mean and standard deviation of the log-mels are measured, whatever else says.
 
   Example:
     >>> TrainingRequest(DataChoice(("synthetic",)), DataLocation()).recipe is None
@@ -57,6 +64,8 @@ class TrainingRequest:
   strategy: str = "auto"
   monitor: DataChoice | None = None
   print_config: bool = False
+  source: SourceRun | None = None
+  measured: bool = False
 
 
 def define_training_flags(recipes: Sequence[str]) -> None:
@@ -79,7 +88,7 @@ def define_training_flags(recipes: Sequence[str]) -> None:
       "recipe",
       None,
       recipes,
-      "Set of hyper-parameters; if not given, paper, or small for a small data set.",
+      "Set of hyper-parameters; if not given, paper, or small for a small data set, or adapt.",
     )
     flags.DEFINE_bool(
       "print_config", False, "Print what would be trained as JSON, every field, and train nothing."
@@ -94,8 +103,31 @@ def define_training_flags(recipes: Sequence[str]) -> None:
     )
     flags.DEFINE_integer("batch_size", None, "Pairs of a step, on all devices.", lower_bound=2)
     flags.DEFINE_multi_string("set", [], "FIELD=VALUE of the configuration, for any field.")
+  _define_starting_flags()
   _define_progress_flags()
   _define_device_flags()
+
+
+def _define_starting_flags() -> None:
+  with flag_group("Going on from weights (docs/presets.md)"):
+    flags.DEFINE_string(
+      "init",
+      None,
+      "Run folder, or preset:NAME, whose weights it starts from. Front end, encoder and head are "
+      "the same; the recipe is adapt, if no other is chosen.",
+    )
+    flags.DEFINE_float(
+      "keep",
+      None,
+      "Weight of the distance to the embeddings of --init, which is added to the loss; 0.1, say.",
+      lower_bound=0.0,
+    )
+    flags.DEFINE_enum(
+      "statistics",
+      None,
+      STATISTICS,
+      "Mean and deviation of the log-mels: of --init (if it is given, the default), or measured.",
+    )
 
 
 def _define_progress_flags() -> None:
@@ -135,7 +167,7 @@ def _define_device_flags() -> None:
 
 
 def training_request(
-  config_class: type[RunConfig], recipes: Mapping[str, Recipe]
+  config_class: type[SystemConfig], recipes: Mapping[str, Recipe]
 ) -> TrainingRequest:
   """Returns what the flags ask for, with all values checked.
 
@@ -150,16 +182,21 @@ def training_request(
     >>> from contrastive_audio.cli.help import forget_flags
     >>> define_training_flags(["paper"])
     >>> _ = FLAGS(["train", "--steps=100", "--dataset=./clips"])
-    >>> training_request(RunConfig, {"paper": {}}).fields["steps"]
+    >>> training_request(SystemConfig, {"paper": {}}).fields["steps"]
     100
     >>> forget_flags()
   """
-  data, fields = data_choice(FLAGS.dataset), {}
+  data, fields = data_choice(FLAGS.dataset), dict[str, Any]()
   for field in dataclasses.fields(config_class):
     if field.name in FLAGS and FLAGS[field.name].value is not None:
       fields[field.name] = FLAGS[field.name].value
   fields |= {"dataset": data.name} | parse_settings(config_class, FLAGS.set)
-  configure(config_class, recipes[FLAGS.recipe or "paper"], fields, _ANY_SIZE)
+  if "init_digest" in fields:
+    raise UserError("--set=init_digest: the digest of weights is not chosen; pass --init=MODEL")
+  source, measured = _source(), FLAGS.statistics == "measured"
+  if source:
+    fields = source.fields(config_class, fields, measured)
+  configure(config_class, recipes[FLAGS.recipe or (ADAPT if source else "paper")], fields, ANY_SIZE)
   require_folder("run", FLAGS.run)
   return TrainingRequest(
     data,
@@ -170,4 +207,22 @@ def training_request(
     strategy=FLAGS.strategy,
     monitor=DataChoice((FLAGS.monitor,)) if FLAGS.monitor else None,
     print_config=FLAGS.print_config,
+    source=source,
+    measured=measured,
   )
+
+
+def _source() -> SourceRun | None:
+  """Returns the run of --init; refuses flags that mean nothing with it, or without."""
+  if FLAGS.init is None:
+    if FLAGS.recipe == ADAPT or FLAGS.statistics == "source":
+      flag = "recipe=adapt" if FLAGS.recipe == ADAPT else "statistics=source"
+      raise UserError(f"--{flag} is for going on from weights: pass --init=MODEL, too")
+    return None
+  source = SourceRun.open(FLAGS.init)
+  if FLAGS.run and os.path.realpath(FLAGS.run) == os.path.realpath(source.folder):
+    raise UserError(
+      f"--init={FLAGS.init} is the folder of --run: choose another for the new run; to resume one, "
+      "repeat its command"
+    )
+  return source

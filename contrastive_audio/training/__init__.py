@@ -3,6 +3,9 @@
 contrastive    the keras.Model with the train_step: start here
 cross_entropy  the loss over large batches, in blocks
 optimizers     Adam, SGD as in PyTorch, a learning rate that rises and falls
+source_run     the run whose weights a training starts from: its record
+starting_weights  its networks: do they fit, and who gets them
+source_distance   what --keep holds small
 pretraining    a run: trains, monitors, saves, resumes exactly, exports
 callbacks      what happens between two steps
 recording      what is logged

@@ -16,6 +16,7 @@ from contrastive_audio.monitoring.health import spread
 from contrastive_audio.networks import batchnorm
 from contrastive_audio.networks.dropout import draw_dropout_by_rows
 from contrastive_audio.training.optimizers import takes_sums
+from contrastive_audio.training.source_distance import SourceDistance
 from contrastive_audio.views import stateless_random
 
 Views = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # (excerpts, seed) -> log-mels
@@ -67,6 +68,17 @@ class ContrastiveModel(keras.Model):
     self.separate_passes = separate_passes
     self._drop_states = drop_states(encoder) + drop_states(head)
     self._stop_requested: tf.Variable | None = None
+    self._source: SourceDistance | None = None
+    self._keep = 0.0
+
+  def keep_near(self, source: SourceDistance, weight: float) -> None:
+    """Adds the distance to the embeddings of a frozen encoder to the loss.
+
+    Args:
+      source: measures the distance.
+      weight: the distance is multiplied by it.
+    """
+    self._source, self._keep = source, weight
 
   def synchronise(self, hosts: Hosts) -> None:
     """Makes all replicas together behave as one would, in BatchNorm, dropout and stop requests.
@@ -107,16 +119,21 @@ class ContrastiveModel(keras.Model):
     seed = step_seed(self.seed, self.optimizer.iterations)
     set_drop_states(self._drop_states, seed)
     views = self._make_views(batch, seed)  # [B, 2, T, F]
+    source = self._source and self._source.embed(_one_after_the_other(views))
     with tf.GradientTape() as tape:
       embeddings, anchors, positives = self._embed_both(views)
       loss, accuracy = self.objective(anchors, positives)
+      measured = {}
+      if self._source and source:
+        measured["source_distance"] = self._source(embeddings, source)
+        loss += self._keep * measured["source_distance"]
       # Gradients are summed over the replicas, hence the division; mixed precision may scale.
       scaled = self.optimizer.scale_loss(loss / replicas.count())
     scale = self.optimizer.scale_loss(tf.constant(1.0))
     weights = self.trainable_weights
     gradients = apply_sums(self.optimizer, tape.gradient(scaled, weights), weights)
-    loss, accuracy = replicas.mean([loss, accuracy])
-    logs = {
+    loss, accuracy, measured = replicas.mean((loss, accuracy, measured))
+    logs = measured | {
       "loss": loss,
       "contrastive_accuracy": accuracy,
       "embedding_spread": spread(embeddings),
@@ -138,16 +155,19 @@ class ContrastiveModel(keras.Model):
 
   def _embed_both(self, views: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Views `[B, 2, T, F]` -> embeddings `[2B, D]`, projections `[B, P]` of both, in training."""
-    views = tf.expand_dims(views, -1)
-    passes = [views[:, 0], views[:, 1]]
-    if not self.separate_passes:
-      passes = [tf.concat(passes, 0)]
+    log_mels = _one_after_the_other(views)
+    passes = tf.split(log_mels, 2) if self.separate_passes else [log_mels]
     embeddings = [self.encoder(log_mels, training=True) for log_mels in passes]
     projections = tf.concat([self.head(rows, training=True) for rows in embeddings], 0)
     if projections.dtype in (tf.float16, tf.bfloat16):
       projections = tf.cast(projections, tf.float32)
     anchors, positives = tf.split(projections, 2)
     return tf.concat(embeddings, 0), anchors, positives
+
+
+def _one_after_the_other(views: tf.Tensor) -> tf.Tensor:
+  """Views `[B, 2, T, F]` -> `[2B, T, F, 1]`: the first view of each clip, then the second."""
+  return tf.expand_dims(tf.concat([views[:, 0], views[:, 1]], 0), -1)
 
 
 def _for_replica(seed: tf.Tensor, batch: tf.Tensor) -> tf.Tensor:

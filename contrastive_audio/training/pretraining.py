@@ -26,6 +26,7 @@ from contrastive_audio.training import callbacks, plots
 from contrastive_audio.training.checkpoints import Checkpoints, require_untrained
 from contrastive_audio.training.contrastive import ContrastiveModel, step_seed
 from contrastive_audio.training.recording import DataClock, Recorder
+from contrastive_audio.training.starting_weights import StartingWeights
 from contrastive_audio.utils import progress_bar, run_files
 from contrastive_audio.utils.stopping import StopRequest
 from contrastive_audio.views.excerpts import ExcerptPairs, map_in_order
@@ -50,19 +51,26 @@ class Outcome:
 
 
 def build(
-  build_model: Callable[[AnyConfig], ContrastiveModel], config: AnyConfig, hosts: Hosts
+  build_model: Callable[[AnyConfig], ContrastiveModel],
+  config: AnyConfig,
+  hosts: Hosts,
+  weights: StartingWeights | None = None,
 ) -> ContrastiveModel:
-  """Builds a model for all replicas, with the initial weights of the seed.
+  """Builds a model for all replicas, with the initial weights of the seed, or with others.
 
   The precision of the configuration holds for this model only.
 
   Args:
     build_model: `(config)`, returns a compiled model.
-    config: seed, precision and whether operations are deterministic.
+    config: seed, precision, keep, and whether operations are deterministic.
     hosts: the hosts that share the training.
+    weights: those that it starts from; None: the seed decides.
 
   Returns:
     The model; its optimizer is built.
+
+  Raises:
+    UserError: the weights do not fit.
 
   Example:
     >>> from contrastive_audio.configuration import RunConfig
@@ -83,12 +91,14 @@ def build(
   try:
     with hosts.strategy.scope():
       model = build_model(config)
+      if config.precision.startswith("mixed"):
+        for network in (model.encoder, model.head):
+          batchnorm.keep_in_float32(network)
+      if weights:
+        weights.give(model, config)
       model.optimizer.build(model.trainable_variables)
   finally:
     keras.config.set_dtype_policy("float32")
-  if config.precision.startswith("mixed"):
-    for network in (model.encoder, model.head):
-      batchnorm.keep_in_float32(network)
   model.synchronise(hosts)
   return model
 

@@ -5,6 +5,7 @@ locks           a folder in which one process works at a time
 stopping        Ctrl-C and SIGTERM: heard, answered at once, obeyed in good order
 json_lines      files with a JSON object per line, whatever they hold
 run_files       what stands in a run folder, whole or half made
+presets         what preset:NAME means: run folders that come with the package
 settings        how the settings of a run differ, and which extend it
 checksums       of files, and of JSON inside it
 cache           the folder for data that can be rebuilt

@@ -1,7 +1,8 @@
 """What training reads of the configuration of a system; without TensorFlow."""
 
 import dataclasses
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from contrastive_audio.configuration import CLIP_POOLINGS
 from contrastive_audio.errors import UserError
@@ -54,6 +55,16 @@ class SystemConfig(AugmentConfig):
     self.require_at_least(0, "learning_rate", "weight_decay")
     self.require_positive("temperature")
     self.require_between(0, 1, "batchnorm_momentum", "warm_up")
+
+  @classmethod
+  def fields_of_front_end(cls, saved: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the fields that make a front end, or a part of it, of what was saved of one.
+
+    Args:
+      saved: `get_config()` of a FrontEnd or LogMel, in JSON types.
+    """
+    names = {field.name for field in dataclasses.fields(cls)}
+    return {name: value for name, value in saved.items() if name in names}
 
   def fixed_steps(self) -> str | None:
     """Returns why a training cannot go on beyond its last step; None if it can."""

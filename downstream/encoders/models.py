@@ -1,6 +1,7 @@
 """A name of a model -> something that embeds clips: a run, a SavedModel or a baseline.
 
 FOLDER                   a run folder, or a SavedModel exported by this project
+preset:NAME              a run folder that comes with the package
 random:efficientnet_b0   random weights behind the front end of COLA
 random:RUN               the network and the front end of a run, with random weights
 logmel_stats             mean and standard deviation of each log-mel band: no network at all
@@ -27,7 +28,15 @@ from contrastive_audio.networks import encoders
 from contrastive_audio.networks.cpu_kernels import use_cpu_kernels
 from contrastive_audio.runs import Run
 from contrastive_audio.utils.files import digest_of_file
-from downstream.choices import LOGMEL_STATS, RANDOM, no_head, require_model, require_pooling
+from contrastive_audio.utils.run_files import has_config
+from downstream.choices import (
+  LOGMEL_STATS,
+  RANDOM,
+  folder_of,
+  no_head,
+  require_model,
+  require_pooling,
+)
 from downstream.encoders.log_mel_baseline import StatisticsEmbedder
 
 _EXPORTED = ("sample_rate_hz", "embedding_size", "window_samples", "cut", "encode")
@@ -114,7 +123,7 @@ def open_model(name: str, seed: int = 0, clip_pooling: str | None = None) -> Mod
     return Model(name, LOGMEL_STATS, log_mel.sample_rate_hz, 2 * log_mel.num_mels, embedder)
   if name.startswith(RANDOM):
     return _open_random(name, seed, clip_pooling)
-  if os.path.exists(os.path.join(name, "config.json")):
+  if has_config(folder_of(name)):
     run = Run.open(name)
     encoder, head = run.encoder(), run.head()
     digest = _digest_of_files([run.path("encoder.keras")])

@@ -7,7 +7,7 @@ import pytest
 from contrastive_audio.cli import subcommands
 
 NAMES = ["embed", "export", "finetune", "import_weights", "knn", "linear", "neighbours"]
-NAMES += ["prepare", "tables", "tasks"]
+NAMES += ["prepare", "presets", "tables", "tasks"]
 
 
 @pytest.mark.parametrize("name", NAMES)

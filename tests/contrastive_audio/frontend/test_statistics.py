@@ -9,7 +9,7 @@ import soundfile
 
 import cola.config
 from contrastive_audio import datasets
-from contrastive_audio.cli import training
+from contrastive_audio.cli import starting
 from contrastive_audio.errors import UserError
 from contrastive_audio.frontend import statistics
 from contrastive_audio.store import preparation
@@ -63,10 +63,10 @@ def test_a_silent_data_set_is_refused_in_one_line(tmp_path):
 
 def test_excerpts_that_are_brought_to_their_level_one_by_one_are_standardised(clip_store):
   config = cola.config.Config(short_clips="tile", mean=None, std=None)
-  config = training.with_statistics(config, clip_store, "no run yet")
+  config = starting.with_statistics(config, clip_store, "no run yet")
   front_end, values = config.front_end(), []
   for clip_id in range(clip_store.num_clips):
     values.append(np.ravel(cut_log_mels(front_end, clip_store.wave(clip_id))))
   values = np.concatenate(values)
   assert_close([values.mean(), values.std()], [0, 1], atol=1e-3)
-  assert training.with_statistics(config, None, None) is config
+  assert starting.with_statistics(config, None, None) is config

@@ -80,6 +80,7 @@ from tests.contrastive_audio.training.test_contrastive import PAIRS
 tf.config.set_logical_device_configuration(
   tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
 from contrastive_audio.training.contrastive import ContrastiveModel
+from contrastive_audio.training.source_distance import SourceDistance
 from cola.model import BilinearSimilarity, ColaObjective
 projections = np.random.default_rng(0).normal(size=[2, 4, 8]).astype("f")
 objective = ColaObjective(BilinearSimilarity())
@@ -106,11 +107,15 @@ assert np.abs(total - desired).max() < 1e-6, np.abs(total - desired).max()
 def one_step(scope, rows, run):
   with scope:
     tf.keras.utils.set_random_seed(0)
-    encoder = tf.keras.Sequential([tf.keras.Input([6, 5, 1]), tf.keras.layers.Flatten()])
-    head = tf.keras.Sequential([tf.keras.Input([30]), tf.keras.layers.Dense(8)])
+    encoder, frozen = (
+      tf.keras.Sequential(
+        [tf.keras.Input([6, 5, 1]), tf.keras.layers.Flatten(), tf.keras.layers.Dense(5)])
+      for _ in range(2))
+    head = tf.keras.Sequential([tf.keras.Input([5]), tf.keras.layers.Dense(8)])
     objective = ColaObjective(BilinearSimilarity())
     objective(tf.zeros([2, 8]), tf.zeros([2, 8]))
     model = ContrastiveModel(None, encoder, head, objective)
+    model.keep_near(SourceDistance(frozen), 0.5)
     model.build((None, 6, 5, 1))
     model.compile(tf.keras.optimizers.SGD(0.1))
     model.optimizer.build(model.trainable_variables)

@@ -1,0 +1,89 @@
+"""The weights and the statistics of log-mels that a training starts from, and a line for each."""
+
+import dataclasses
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from contrastive_audio.cli.console import line
+from contrastive_audio.training.source_run import SourceRun
+from contrastive_audio.views.system_config import SystemConfig
+
+if TYPE_CHECKING:
+  from contrastive_audio.store.store import Store
+  from contrastive_audio.training.contrastive import ContrastiveModel
+  from contrastive_audio.training.starting_weights import StartingWeights
+
+
+def open_weights(
+  source: SourceRun, build_model: Callable[[SystemConfig], "ContrastiveModel"], config: SystemConfig
+) -> "StartingWeights":
+  """Reads the weights that a training starts from; makes sure that they fit; prints a line.
+
+  Args:
+    source: the run that they come from.
+    build_model: `(config)`, returns a model as it will be trained.
+    config: of the training; it may lack what only the clips tell.
+
+  Raises:
+    UserError: they do not fit, or are damaged.
+
+  Example:
+    >>> from contrastive_audio.training.source_run import SourceRun
+    >>> open_weights(SourceRun.open("no/such/run"), build_model=None, config=None)
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: --init=no/such/run is no run folder ...
+  """
+  from contrastive_audio.training.starting_weights import StartingWeights
+
+  weights = StartingWeights(source)
+  model = build_model(config)
+  weights.require_fit(model, config.front_end())
+  head = "and its head" if weights.fits_head(model) else "with a new head"
+  count = f"{weights.encoder.count_params() / 1e6:.1f} M weights"
+  kept = f", kept near with weight {config.keep:g}" if config.keep else ""
+  line("init", f"{source.model}: {config.encoder}, {count}, {head}{kept}")
+  return weights
+
+
+def with_statistics(
+  config: SystemConfig, store: "Store", folder: str, source: SourceRun | None = None
+) -> SystemConfig:
+  """Returns a configuration whose mean and std are those of the run or its source, or are measured.
+
+  Args:
+    config: a configuration with the fields mean and std; None: to be filled in.
+    store: the Store to measure.
+    folder: where the run is, or will be.
+    source: the run whose weights the training starts from.
+
+  Example:
+    >>> from types import SimpleNamespace
+    >>> config = SimpleNamespace(mean=0.0, std=1.0)
+    >>> with_statistics(config, store=None, folder="runs/mine") is config  # nothing to measure
+    True
+  """
+  from contrastive_audio.frontend.statistics import log_mel_statistics
+  from contrastive_audio.runs import Run
+
+  if config.mean is not None and config.std is not None:
+    if source:
+      of = f"{_numbers(config.mean, config.std)} of the log-mels, those of {source.model}"
+      line("statistics", f"{of}; --statistics=measured takes those of the clips")
+    return config
+  if os.path.exists(os.path.join(folder, "config.json")):
+    kept = Run.open(folder).config["config"]
+    mean, std = kept.get("mean"), kept.get("std")
+    if not all(isinstance(value, (int, float)) for value in (mean, std)):
+      # The settings differ, and which of them do is for the run to say.
+      mean, std = None, None
+  else:
+    mean, std = log_mel_statistics(store, config.front_end())
+    of = f", measured; those of {source.model}: {_numbers(*source.statistics)}" if source else ""
+    line("statistics", f"{_numbers(mean, std)} of the log-mels{of}")
+  return dataclasses.replace(config, mean=mean, std=std)
+
+
+def _numbers(mean: float, std: float) -> str:
+  digits = ".3f" if std >= 0.01 else ".3g"  # imported weights may have tiny ones
+  return f"mean {mean:.3f}, standard deviation {std:{digits}}"
