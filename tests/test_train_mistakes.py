@@ -101,6 +101,8 @@ def test_what_needs_no_audio_is_checked_before_tensorflow_is_imported(
   tmp_path, options, message, system
 ):
   (tmp_path / "clips.csv").write_text("file,label,split\na.wav,x,train\nb.wav,y,test\n")
+  for name in ("a.wav", "b.wav"):
+    (tmp_path / name).touch()
   done = subprocess.run(
     [sys.executable, "-c", SPLITS.format(system=system), *options],
     cwd=tmp_path, env=environment(), capture_output=True, text=True,

@@ -164,6 +164,13 @@ def test_a_dry_run_takes_no_tensorflow_and_does_nothing(audio_root, tmp_path):
   assert list(tmp_path.iterdir()) == []
 
 
+_METRICS = "runs/*/metrics.jsonl"
+
+
+def _has_steps(path):
+  return '"loss"' in path.read_text()
+
+
 def test_a_signal_stops_the_training_of_a_table_which_saves_its_step(
   audio_root, tmp_path, processes
 ):
@@ -171,8 +178,8 @@ def test_a_signal_stops_the_training_of_a_table_which_saves_its_step(
   options += ["--variants=no mix-back", f"--audio_root={audio_root}", "--tasks=instrument"]
   options += ["--pretraining_tasks=instrument", "--runs_dir=t", "--store_dir=stores"]
   process = processes.start("downstream.tables", *options, cwd=tmp_path)
-  # The first check is logged by a training that listens to signals.
-  while not (logged := list((tmp_path / "t").glob("runs/*/metrics.jsonl"))):
+  # Steps are logged by a training that has left its set-up.
+  while not (logged := [path for path in (tmp_path / "t").glob(_METRICS) if _has_steps(path)]):
     assert process.poll() is None, process.communicate()
     time.sleep(0.02)
   process.send_signal(signal.SIGTERM)

@@ -1,6 +1,5 @@
 """Copies of AudioSet as the tools leave them on disk: right names, official lists, tiny audio."""
 
-import csv
 import gzip
 import io
 import tarfile
@@ -171,9 +170,3 @@ LAYOUTS = {
   "10 DCASE": lambda folder: _by_name(folder, "Y{id}_{start:.3f}_{end:.3f}.wav"),
   "whole videos": whole_videos,
 }
-
-
-def rows_of(path):
-  """The rows of a CSV file."""
-  with open(path, newline="") as file:
-    return list(csv.reader(file))
