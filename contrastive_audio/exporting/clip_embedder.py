@@ -13,11 +13,10 @@ import tensorflow as tf
 
 from contrastive_audio.exporting.clip_encoder import WINDOWS_AT_ONCE, ClipEncoder
 from contrastive_audio.exporting.rows import Rows, pool_by_clip, rows_of_clips
-from contrastive_audio.frontend.clip_layout import read_laid_out
+from contrastive_audio.frontend.clip_layout import WHOLE_SAMPLES, read_laid_out, read_windows
 from contrastive_audio.frontend.clip_store import StoredClip
 from contrastive_audio.frontend.front_end import FRAME_HOP_S
 
-WHOLE_SAMPLES = 1 << 22  # the longest clip of a store that is read whole, 3 to 4 minutes
 ROWS = ("clips", "windows", "frames")  # what an embedding is of
 
 Clip = np.ndarray | StoredClip
@@ -166,15 +165,14 @@ class ClipEmbedder:
     find_starts = model.frame_starts if frames else model.starts
     all_starts = find_starts(tf.constant(clip.num_samples, tf.int64)).numpy()
     mirrored_samples = 0 if frames else int(model.mirrored_samples)
-    for starts in _blocks(all_starts):
-      first, end = starts[0], starts[-1] + self._window_samples
-      samples = self._read(clip, first, end, mirrored_samples)
-      offsets = starts - first
-      yield np.stack([samples[offset : offset + self._window_samples] for offset in offsets])
+    size, level = self._window_samples, self._level()
+    return read_windows(clip, all_starts, size, mirrored_samples, level, WINDOWS_AT_ONCE)
 
   def _read(self, clip: StoredClip, first: int, end: int, mirrored_samples: int) -> np.ndarray:
-    level = "clip_peak" if self._clip_encoder.has_clip_level else "as_is"
-    return read_laid_out(clip, first, end, mirrored_samples, level)
+    return read_laid_out(clip, first, end, mirrored_samples, self._level())
+
+  def _level(self) -> str:
+    return "clip_peak" if self._clip_encoder.has_clip_level else "as_is"
 
 
 def pooling_of(clip_encoder: Any) -> str:

@@ -6,11 +6,13 @@ Letters: n samples of a clip, N samples of an excerpt.
 """
 
 import dataclasses
+from collections.abc import Iterator
 
 import numpy as np
 
 from contrastive_audio.frontend.clip_store import ClipStore, StoredClip
 
+WHOLE_SAMPLES = 1 << 22  # the longest clip of a store that is read whole, 3 to 4 minutes
 HEAD_ROOM = 0.005  # of "clip_peak" (published code of mix-back)
 
 
@@ -126,6 +128,38 @@ def read_laid_out(
   wave = clip.read(lowest, int(folded.max()) + 1)
   _scale(clip.store, clip.clip_id, wave, level)
   return np.where(is_clip, wave[folded - lowest], np.float32(0))
+
+
+def read_windows(
+  clip: StoredClip,
+  starts: np.ndarray,
+  num_samples: int,
+  mirrored_samples: int,
+  level: str,
+  at_once: int,
+) -> Iterator[np.ndarray]:
+  """Yields windows of a long clip as it is laid out, float32 `[w, N]`, a few at a time.
+
+  Args:
+    clip: see `read_laid_out`.
+    starts: int `[W]`, first sample of each window, in ascending order.
+    num_samples: N.
+    mirrored_samples: see `read_laid_out`.
+    level: see ClipLayout.
+    at_once: w; only the samples of so many windows are in memory.
+
+  Example:
+    >>> from contrastive_audio.datasets.synthetic import open_synthetic
+    >>> from contrastive_audio.store.preparation import prepare
+    >>> clip = StoredClip(prepare(open_synthetic(clips_per_class=1), 16_000), 0)
+    >>> [windows.shape for windows in read_windows(clip, np.arange(9), 400, 0, "as_is", 5)]
+    [(5, 400), (4, 400)]
+  """
+  for first in range(0, len(starts), at_once):
+    some = starts[first : first + at_once]
+    begin, end = int(some[0]), int(some[-1]) + num_samples
+    samples = read_laid_out(clip, begin, end, mirrored_samples, level)
+    yield np.stack([samples[offset : offset + num_samples] for offset in some - begin])
 
 
 def _scale(store: ClipStore, clip_id: int, wave: np.ndarray, level: str) -> np.ndarray:

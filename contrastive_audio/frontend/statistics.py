@@ -4,20 +4,22 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from contrastive_audio.errors import UserError
-from contrastive_audio.frontend.clip_store import ClipStore
+from contrastive_audio.frontend.clip_layout import WHOLE_SAMPLES, read_laid_out, read_windows
+from contrastive_audio.frontend.clip_store import ClipStore, StoredClip, stored_clips
 from contrastive_audio.frontend.front_end import FrontEnd
 from contrastive_audio.frontend.log_mel import LogMel
 from contrastive_audio.utils import progress_bar
 from contrastive_audio.utils.checksums import read_sealed_json, write_sealed_json
 
-FRAMES_AT_ONCE = 4096  # bounds the memory that a long clip takes
+FRAMES_AT_ONCE = 4096  # bounds the memory that a long clip takes, as does
+WINDOWS_AT_ONCE = 64
 
 
 def log_mel_statistics(store: ClipStore, front_end: FrontEnd) -> tuple[float, float]:
@@ -75,30 +77,63 @@ def _totals_of_windows(store: ClipStore, front_end: FrontEnd) -> np.ndarray:
   @tf.function(input_signature=[tf.TensorSpec([1, None], tf.float32)])
   def totals_of_clip(wave: tf.Tensor) -> tf.Tensor:
     laid_out, starts = front_end.covering(wave)
-    return _totals(front_end.log_mel.compress(front_end.energies(front_end.cut(laid_out, starts))))
+    return totals_of_windows(front_end.cut(laid_out, starts)[0])
 
-  totals = np.zeros(3)
-  with progress_bar.make(store.num_clips, "statistics", "clip") as bar:
-    for clip_id in range(store.num_clips):
-      totals += totals_of_clip(store.wave(clip_id)[None]).numpy()
-      bar.update()
-  return totals
+  @tf.function(input_signature=[tf.TensorSpec([None, front_end.num_samples], tf.float32)])
+  def totals_of_windows(windows: tf.Tensor) -> tf.Tensor:
+    return _totals(front_end.log_mel.compress(front_end.energies(windows)))
+
+  def totals_of(clip: StoredClip) -> Iterator[tf.Tensor]:
+    if clip.num_samples <= WHOLE_SAMPLES:
+      yield totals_of_clip(clip.read()[None])
+    else:
+      yield from map(totals_of_windows, _long_windows(clip, front_end))
+
+  return _sums(store, totals_of)
+
+
+def _long_windows(clip: StoredClip, front_end: FrontEnd) -> Iterator[np.ndarray]:
+  """Yields the windows that cover a long clip, float32 `[w, N]`, a few at a time."""
+  layout = front_end.layout
+  length = tf.constant(clip.num_samples + 2 * layout.mirrored_samples, tf.int64)
+  starts = front_end.covering_starts(length).numpy() - layout.mirrored_samples
+  size, mirrored, level = front_end.num_samples, layout.mirrored_samples, layout.level
+  return read_windows(clip, starts, size, mirrored, level, WINDOWS_AT_ONCE)
 
 
 def _totals_of_clips(store: ClipStore, front_end: FrontEnd) -> np.ndarray:
   """Totals of clips that are normalised as a whole: each frame once."""
-  signature = [tf.TensorSpec([1, None], tf.float32)]
+  signature, log_mel = [tf.TensorSpec([1, None], tf.float32)], front_end.log_mel
   lay_out = tf.function(front_end.lay_out, input_signature=signature)
 
   @tf.function(input_signature=signature)
   def totals_of_block(block: tf.Tensor) -> tf.Tensor:
-    return _totals(front_end.log_mel.compress(front_end.log_mel.mel_of(block)))
+    return _totals(log_mel.compress(log_mel.mel_of(block)))
 
+  def totals_of(clip: StoredClip) -> Iterator[tf.Tensor]:
+    if clip.num_samples <= WHOLE_SAMPLES:
+      blocks = frame_blocks(log_mel, lay_out(clip.read()[None]))
+    else:
+      blocks = _long_blocks(clip, front_end)
+    return map(totals_of_block, blocks)
+
+  return _sums(store, totals_of)
+
+
+def _long_blocks(clip: StoredClip, front_end: FrontEnd) -> Iterator[np.ndarray]:
+  """Yields what `frame_blocks` yields of a long clip, read block by block."""
+  layout = front_end.layout
+  margin = layout.mirrored_samples
+  for first, end in frame_spans(front_end.log_mel, clip.num_samples + 2 * margin):
+    yield read_laid_out(clip, first - margin, end - margin, margin, layout.level)[None]
+
+
+def _sums(store: ClipStore, totals_of: Callable[[StoredClip], Iterator[tf.Tensor]]) -> np.ndarray:
+  """Adds up the totals of all clips."""
   totals = np.zeros(3)
   with progress_bar.make(store.num_clips, "statistics", "clip") as bar:
-    for clip_id in range(store.num_clips):
-      for block in frame_blocks(front_end.log_mel, lay_out(store.wave(clip_id)[None])):
-        totals += totals_of_block(block).numpy()
+    for clip in stored_clips(store, range(store.num_clips)):
+      totals += sum(part.numpy() for part in totals_of(clip))
       bar.update()
   return totals
 

@@ -37,6 +37,32 @@ def test_they_are_those_of_all_frames_of_all_whole_clips(clip_store, monkeypatch
   assert_close(statistics._measure(clip_store, front_end), desired, rtol=1e-5)
 
 
+@pytest.mark.parametrize(
+  ("config", "longest_samples"),
+  [
+    (cola.config.Config(), 15_600),
+    (Config(sample_rate_hz=16_000, fmax_hz=7_800.0), 2048 + 6 * 220),
+  ],
+)
+def test_a_long_clip_is_measured_in_pieces_and_never_read_whole(
+  clip_store, monkeypatch, config, longest_samples
+):
+  front_end = config.front_end()
+  desired = statistics._measure(clip_store, front_end)
+  copy, lengths = type(clip_store).copy_excerpt, []
+
+  def spy(self, clip_id, start, out):
+    lengths.append(len(out))
+    copy(self, clip_id, start, out)
+
+  monkeypatch.setattr(type(clip_store), "copy_excerpt", spy)
+  monkeypatch.setattr(statistics, "WHOLE_SAMPLES", 0)
+  monkeypatch.setattr(statistics, "FRAMES_AT_ONCE", 7)
+  monkeypatch.setattr(statistics, "WINDOWS_AT_ONCE", 1)
+  assert_close(statistics._measure(clip_store, front_end), desired, rtol=1e-6)
+  assert max(lengths) <= longest_samples < clip_store.num_samples.min()
+
+
 def test_they_are_computed_once_and_kept_for_each_front_end(clip_store, monkeypatch):
   config = Config(sample_rate_hz=16_000, fmax_hz=7_900.0)
   first = statistics.log_mel_statistics(clip_store, config.front_end())
