@@ -31,14 +31,16 @@ class FolderLock:
     contrastive_audio.errors.UserError: another process is training this run (pid ...
   """
 
-  def __init__(self, folder: str | os.PathLike, activity: str):
+  def __init__(self, folder: str | os.PathLike, activity: str, other: str | None = None):
     """Locks nothing yet.
 
     Args:
       folder: it has to exist when it is locked.
       activity: what the holder does, as it follows "another process".
+      other: what may be chosen instead, as it follows "choose"; None: another folder.
     """
     self._folder, self._activity = os.fspath(folder), activity
+    self._other = other or f"another folder than {self._folder!r}"
     self._lock = filelock.FileLock(os.path.join(self._folder, LOCK))
     self._depth = 0
 
@@ -65,7 +67,7 @@ class FolderLock:
     except filelock.Timeout as error:
       raise UserError(
         f"another process {self._activity} ({self._describe_holder()}): wait until it has ended, "
-        f"or choose another folder than {self._folder!r}"
+        f"or choose {self._other}"
       ) from error
     except OSError as error:
       raise UserError(

@@ -18,7 +18,8 @@ from contrastive_audio.frontend.front_end import FRAME_HOP_S
 from contrastive_audio.store import left_out
 from contrastive_audio.store.disk_format import SKIPPED
 from contrastive_audio.store.store import Store
-from contrastive_audio.utils.files import replacing
+from contrastive_audio.utils.files import make_folder, replacing
+from contrastive_audio.utils.locks import FolderLock
 from downstream.encoders import projector
 from downstream.encoders.embedding_parts import Embeddings
 from downstream.encoders.models import Model
@@ -44,7 +45,7 @@ def embed_to_file(
     projector_folder: where to write files for TensorBoard's embedding projector; None: nowhere.
 
   Raises:
-    UserError: an embedding is not finite, or the disk refuses.
+    UserError: an embedding is not finite, the disk refuses, or another process has the same output.
 
   Example:
     >>> from contrastive_audio.datasets.synthetic import open_synthetic
@@ -57,15 +58,16 @@ def embed_to_file(
     'bell/000.flac'
   """
   parts_folder = f"{output}.parts"
-  windows = "frames" if frames else None
-  embeddings = Embeddings(model, store, parts_folder, windows).make()
-  if projector_folder:
-    _write_projector(projector_folder, embeddings, model, store)
-  if store.num_skipped:
-    left_out.copy(store.folders, parts_folder)
-    os.replace(os.path.join(parts_folder, SKIPPED), f"{output}.{SKIPPED}")
-  write_embeddings(output, embeddings, store, model, frames)
-  shutil.rmtree(parts_folder)
+  make_folder(parts_folder)
+  with FolderLock(parts_folder, f"is embedding into {output}", "another --output").held():
+    embeddings = Embeddings(model, store, parts_folder, "frames" if frames else None).make()
+    if projector_folder:
+      _write_projector(projector_folder, embeddings, model, store)
+    if store.num_skipped:
+      left_out.copy(store.folders, parts_folder)
+      os.replace(os.path.join(parts_folder, SKIPPED), f"{output}.{SKIPPED}")
+    write_embeddings(output, embeddings, store, model, frames)
+    shutil.rmtree(parts_folder)
   line("embeddings", f"{output}: {store.num_clips} clips, {model.embedding_size}-d")
 
 

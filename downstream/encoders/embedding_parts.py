@@ -78,7 +78,7 @@ class Embeddings:
 
   def make(self) -> "Embeddings":
     """Embeds the clips of all missing parts; returns self."""
-    with filelock.FileLock(os.path.join(self.folder, "lock")):
+    with filelock.FileLock(os.path.join(self.folder, parts_plan.LOCK)):
       missing = [number for number in range(self.num_parts) if not self._is_complete(number)]
       if missing:
         self._make_parts(missing)

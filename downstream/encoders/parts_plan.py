@@ -13,6 +13,7 @@ from contrastive_audio.errors import UserError, disk_reason
 from contrastive_audio.utils.files import read_json, write_json
 from contrastive_audio.utils.words import counted
 
+LOCK = "parts.lock"  # held while parts are made; who only reads them needs none
 _PLAN, _PART = "plan.json", re.compile(r"part-\d+\.arrow")
 
 
@@ -35,7 +36,7 @@ def claim(folder: str, plan: Mapping[str, Any]) -> None:
   path = os.path.join(folder, _PLAN)
   saved = _read(path)
   if saved is None:
-    with filelock.FileLock(os.path.join(folder, "lock")):
+    with filelock.FileLock(os.path.join(folder, LOCK)):
       saved = _read(path)  # somebody else may have come first
       if saved is None:
         _begin(folder, path, plan)

@@ -4,8 +4,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from contrastive_audio.errors import UserError
 from contrastive_audio.exporting.clip_embedder import frame_times_s
+from contrastive_audio.utils.locks import FolderLock
 from downstream.encoders import part_files
+from downstream.encoders.embedding_files import embed_to_file
 from tests.support import assert_close, command
 
 
@@ -79,3 +82,17 @@ def test_a_mistake_is_one_line(options, message, mixed, tmp_path):
   assert result.returncode == 1
   assert result.stderr.startswith(message)
   assert result.stderr.count("\n") == 1
+
+
+def test_a_second_process_with_the_same_output_hears_of_the_first(model, store, tmp_path):
+  output = tmp_path / "out.npz"
+  parts = tmp_path / "out.npz.parts"
+  parts.mkdir()
+  with FolderLock(parts, "is embedding").held():
+    with pytest.raises(UserError, match=r"another process is embedding into .*out.npz \(pid \d+"):
+      embed_to_file(str(output), store, model)
+    assert parts.exists()
+  assert not output.exists()
+  embed_to_file(str(output), store, model)
+  assert len(np.load(output)["key"]) == store.num_clips
+  assert not parts.exists()
