@@ -43,6 +43,42 @@ def run(module, place, *options, check=True):
   return command(f"downstream.{module}", *options, cwd=place, check=check)
 
 
+def folds_of(data, condition):
+  """The clips of each fold that chooses a regularisation, and the training clips."""
+  (problem,) = evaluation.pose(data, None, condition, seed=0)
+  for train, fold in problem.folds:
+    assert sorted([*train, *fold]) == problem.final_train.tolist()
+  return [fold.tolist() for _, fold in problem.folds], problem.final_train.tolist()
+
+
+@pytest.mark.parametrize(("condition", "count"), [(Condition(), 5), (Condition(4), 4)])
+def test_the_folds_divide_the_clips_whose_labels_are_seen_and_no_others(data, condition, count):
+  folds, train = folds_of(data, condition)
+  assert len(train) == (32 if condition.labels_per_class is None else 8)
+  assert len(folds) == count
+  assert sorted(np.concatenate(folds).tolist()) == train
+
+
+def test_one_label_per_class_leaves_no_folds_and_many_clips_need_only_one(data, monkeypatch):
+  assert folds_of(data, Condition(1))[0] == []
+  monkeypatch.setattr(evaluation, "_FOLDED_CLIPS_MAX", 31)
+  assert len(folds_of(data, Condition())[0]) == 1
+  assert len(folds_of(data, Condition(4))[0]) == 4
+
+
+def test_validation_clips_of_the_data_set_are_the_only_fold(place):
+  rows = [f"clips/{name}/{number}.wav,{name}" for name in ("low", "high") for number in range(20)]
+  splits = ["train", "train", "validation", "test"] * 10
+  lines = [f"{row},{split}" for row, split in zip(rows, splits)]
+  (place / "splits.csv").write_text("\n".join(["file,label,split", *lines]) + "\n")
+  location = DataLocation(store_dir=str(place / "stores"))
+  data = open_task(TaskChoice(f"folder:{place / 'splits.csv'}"), location, 16_000)
+  (problem,) = evaluation.pose(data, None, Condition(), seed=0)
+  ((train, fold),) = problem.folds
+  assert (train.tolist(), fold.tolist()) == (problem.train.tolist(), problem.validation.tolist())
+  assert len(fold) == 10
+
+
 @pytest.mark.slow
 def test_knn_and_linear_evaluate_a_run_and_write_their_results(place, tiny_run):
   for module, name in (("knn", "kNN"), ("linear", "linear, cached")):

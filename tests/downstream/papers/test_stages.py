@@ -11,6 +11,7 @@ import pytest
 from contrastive_audio.cli.open_data import DataLocation
 from contrastive_audio.distributed import hosts
 from contrastive_audio.errors import UserError
+from downstream import protocols
 from downstream.choices import Condition
 from downstream.evaluation_files import Result
 from downstream.papers import laboratory
@@ -83,6 +84,14 @@ def test_a_run_that_was_trained_again_is_measured_again(tmp_path, log):
   for content in (b"one", b"two", b"two"):
     (tmp_path / "run" / "encoder.keras").write_bytes(content)
     run(LaboratoryRequest(str(tmp_path / "l")), [cell("digit", model=str(tmp_path / "run"))])
+  assert len(log) == 2
+
+
+def test_what_another_version_evaluated_otherwise_is_measured_again(tmp_path, log, monkeypatch):
+  request = LaboratoryRequest(str(tmp_path))
+  for version in (1, 2, 2):
+    monkeypatch.setattr(protocols, "EVALUATION_VERSION", version)
+    run(request, [cell("digit")])
   assert len(log) == 2
 
 
