@@ -4,6 +4,7 @@ import contextlib
 import os
 import pathlib
 import random
+import re
 import shutil
 
 import numpy as np
@@ -11,9 +12,12 @@ import pytest
 
 from benchmarks.lib.damage import damages
 from contrastive_audio import datasets
+from contrastive_audio.cli.endings import in_one_line
 from contrastive_audio.errors import UserError
+from contrastive_audio.frontend.clip_layout import ClipLayout
 from contrastive_audio.store import chunk_writer, chunks, manifest, preparation, store
 from contrastive_audio.store.disk_format import BLOCK_BYTES
+from contrastive_audio.views.excerpts import ExcerptPairs
 from tests.support import command, write_clips
 
 
@@ -195,3 +199,16 @@ def test_a_store_of_a_newer_version_is_refused_and_left_alone(folder):
   with pytest.raises(UserError, match="was written by a newer version"):
     store.Store(str(made))
   assert pathlib.Path(made, "index.arrow").exists()
+
+
+def test_damage_that_a_training_reads_is_one_line_of_its_command(folder, capsys):
+  """tf.data reads the excerpts, and wraps what is raised there into an error of its own."""
+  opened = prepare(folder)
+  shard = path_in(folder, "shard-*.arrow")
+  shard.write_bytes(bytes(shard.stat().st_size))
+  pairs = ExcerptPairs(opened, 2, ClipLayout(num_samples=800, shortest_samples=800), seed=0)
+  with pytest.raises(SystemExit) as ended, in_one_line():
+    list(pairs.dataset(0, 4, parallel=False))
+  (line,) = capsys.readouterr().err.splitlines()
+  assert ended.value.code == 1
+  assert re.match(rf"error: damaged store: .*{shard.name}", line)
