@@ -44,6 +44,9 @@ class RunConfig:
   max_bad_fraction: float = 0.05  # largest share of clips that may be unusable
   steps: int | None = None  # None: epochs * epoch_steps
   epoch_steps: int | None = None  # None: clips // batch_size, a pass over all clips
+  balance: float = (
+    1.0  # a group of n clips is drawn with weight n^balance; 1: clips alike; 0: groups
+  )
   seed: int = 0  # of weights, excerpts and views
   init_digest: str = ""  # of the weights that it starts from (--init); empty: random weights
   keep: float = 0.0  # weight of the distance to the embeddings of the weights of --init
@@ -58,7 +61,7 @@ class RunConfig:
   def __post_init__(self) -> None:
     self.require("precision", PRECISIONS)
     self.require("views_on", VIEWS_ON)
-    self.require_between(0, 1, "max_bad_fraction")
+    self.require_between(0, 1, "max_bad_fraction", "balance")
     self.require_at_least(1, "steps", "epoch_steps", "checkpoint_every")
     self.require_at_least(0, "seed", "monitor_every", "reestimate_batches", "logits_block", "keep")
     if self.keep and not self.init_digest:

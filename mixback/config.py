@@ -176,6 +176,7 @@ class Config(SystemConfig):
       positives=self.positives,
       separation=self.separation_frames,
       backgrounds=self.mix == "within_clip",
+      balance=self.balance,
     )
 
 

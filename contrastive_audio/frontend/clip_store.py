@@ -36,6 +36,9 @@ class ClipStore(Protocol):
   def keys(self, clip_ids: Sequence[int] | np.ndarray | None = None) -> list[str]:
     """Returns the names of some clips; None: of all."""
 
+  def groups(self, clip_ids: Sequence[int] | np.ndarray | None = None) -> Sequence[str | None]:
+    """Returns the groups of some clips, such as speakers; None: of all."""
+
   def wave(self, clip_id: int) -> np.ndarray:
     """Returns a clip, float32 `[n]`."""
 

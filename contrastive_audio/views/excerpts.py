@@ -10,6 +10,7 @@ excerpt.
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -19,9 +20,10 @@ from contrastive_audio.errors import UserError
 from contrastive_audio.frontend.clip_layout import ClipLayout
 from contrastive_audio.frontend.clip_store import ClipStore
 from contrastive_audio.views import stateless_random
+from contrastive_audio.views.balance import draw_without_repeats, group_log_weights
 
 ENOUGH_FOR_BACKGROUND = 4  # excerpts that fit into the clip (published code of mix-back)
-_PERMUTE, _START = 1, 2  # streams of randomness
+_PERMUTE, _START, _DRAW = 1, 2, 3  # streams of randomness
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +41,8 @@ class ExcerptPairs:
     separation: of "separated", in starts of the layout's grid.
     backgrounds: draw two more random excerpts of each clip, after the pair. They are silent if the
       clip is shorter than ENOUGH_FOR_BACKGROUND excerpts.
+    balance: 1: every clip comes once in an epoch. Less: a group of n clips is drawn with a weight
+      of n^balance, in each step anew; see views/balance.py.
 
   Example:
     >>> from contrastive_audio.datasets.synthetic import open_synthetic
@@ -58,6 +62,7 @@ class ExcerptPairs:
   positives: str = "random"
   separation: int = 0
   backgrounds: bool = False
+  balance: float = 1.0
 
   def __post_init__(self) -> None:
     if not 0 < self.batch_size <= self.store.num_clips:
@@ -65,6 +70,12 @@ class ExcerptPairs:
         f"a batch of {self.batch_size} pairs needs as many different clips, and the data set has "
         f"{self.store.num_clips}: pass --batch_size={self.store.num_clips} or less"
       )
+    if self.balance != 1:
+      _ = self._log_weights  # a clip without a group is an error now, not in the first step
+
+  @functools.cached_property
+  def _log_weights(self) -> np.ndarray:
+    return group_log_weights(self.store.groups(), self.balance)
 
   @property
   def excerpts_per_clip(self) -> int:
@@ -84,6 +95,9 @@ class ExcerptPairs:
       share: (number, count): only that one of `count` equal shares of the batch.
     """
     step = tf.cast(step, tf.int64)
+    if self.balance != 1:
+      seed = _fold(self.seed, _DRAW, step)
+      return draw_without_repeats(self._log_weights, self.batch_size, seed)[self._rows(share)]
     epoch, batch = step // self.steps_per_epoch, step % self.steps_per_epoch
     positions = batch * self.batch_size + tf.range(self.batch_size, dtype=tf.int64)
     seed = _fold(self.seed, _PERMUTE, epoch)
