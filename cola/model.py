@@ -212,7 +212,7 @@ def make_encoder(config: Config) -> keras.Model:
     (None, 3072)
   """
   if config.encoder == "frame_cnn":
-    return encoders.frame_cnn(config.num_mels, batchnorm_momentum=config.batchnorm_momentum)
+    return encoders.frame_cnn(config.num_mels, config.batchnorm_momentum, config.encoder_width)
   return encoders.efficientnet_b0(
     config.num_mels,
     pooling=config.pooling,
@@ -242,6 +242,7 @@ def projection_head(encoder: keras.Model, config: Config) -> keras.Model:
       units=config.projection_units,
       hidden_units=config.hidden_units,
       batchnorm_momentum=config.batchnorm_momentum,
+      head_input=config.head_input,
     )
   layers = [keras.Input(encoder.output_shape[1:]), keras.layers.Dense(config.projection_units)]
   if config.similarity == "bilinear":

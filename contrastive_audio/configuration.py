@@ -16,6 +16,7 @@ POSITIVES = ("random", "same", "separated")  # how the second excerpt of a clip 
 SHORT_CLIPS = ("zeros", "tile", "repeat")  # how a clip shorter than an excerpt is filled up
 CLIP_POOLINGS = ("windows", "clip", "windows_max")  # how a clip's embedding is made of its frames
 INPUT_SCALINGS = ("keras", "none")  # of EfficientNet-B0
+HEAD_INPUTS = ("last", "all")  # which units of the embedding of frame_cnn a projection head sees
 EXPORT_FORMATS = ("saved_model", "tflite", "onnx", "keras")
 STRATEGIES = ("auto", "none", "mirrored", "multi_worker")  # devices and hosts
 
@@ -47,6 +48,8 @@ class RunConfig:
   balance: float = (
     1.0  # a group of n clips is drawn with weight n^balance; 1: clips alike; 0: groups
   )
+  encoder_width: int = 1  # of frame_cnn: its channels are multiplied by it
+  head_input: str = "last"  # of frame_cnn: the head sees its last layer; or "all" of the embedding
   seed: int = 0  # of weights, excerpts and views
   init_digest: str = ""  # of the weights that it starts from (--init); empty: random weights
   keep: float = 0.0  # weight of the distance to the embeddings of the weights of --init
@@ -61,8 +64,9 @@ class RunConfig:
   def __post_init__(self) -> None:
     self.require("precision", PRECISIONS)
     self.require("views_on", VIEWS_ON)
+    self.require("head_input", HEAD_INPUTS)
     self.require_between(0, 1, "max_bad_fraction", "balance")
-    self.require_at_least(1, "steps", "epoch_steps", "checkpoint_every")
+    self.require_at_least(1, "steps", "epoch_steps", "checkpoint_every", "encoder_width")
     self.require_at_least(0, "seed", "monitor_every", "reestimate_batches", "logits_block", "keep")
     if self.keep and not self.init_digest:
       raise UserError(

@@ -153,7 +153,8 @@ def build_model(config: Config) -> ContrastiveModel:
     TensorShape([1, 512])
   """
   make_encoder = getattr(encoders, config.encoder)
-  encoder = make_encoder(config.num_mels, batchnorm_momentum=config.batchnorm_momentum)
+  width = {"width": config.encoder_width} if config.encoder == "frame_cnn" else {}
+  encoder = make_encoder(config.num_mels, batchnorm_momentum=config.batchnorm_momentum, **width)
   model = ContrastiveModel(
     make_views(config),
     encoder,
@@ -191,6 +192,7 @@ def projection_head(encoder: keras.Model, config: Config) -> keras.Model:
     hidden_units=config.hidden_units,
     batchnorm_momentum=config.batchnorm_momentum,
     dense=pytorch_dense,
+    head_input=config.head_input,
   )
   outputs = keras.layers.UnitNormalization(dtype=dtype())(head.output)
   return keras.Model(head.input, outputs, name="projection")

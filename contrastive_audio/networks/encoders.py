@@ -13,7 +13,8 @@ from contrastive_audio.utils.backend import require_channels_last
 
 layers = keras.layers
 
-# Encoder -> how many of the last units of its embedding the projection head sees; others: all.
+# Encoder -> how many of the last units of its embedding a head with head_input="last" sees; others
+# have no such part.
 HEAD_UNITS = {"frame_cnn": 1024}
 
 
@@ -142,23 +143,21 @@ def crnn(num_mels: int, batchnorm_momentum: float = 0.9) -> keras.Model:
 
 
 def frame_cnn(
-  num_mels: int,
-  batchnorm_momentum: float = 0.9,
-  widths: tuple[int, ...] = (16, 32, 64),
-  units: int = 512,
+  num_mels: int, batchnorm_momentum: float = 0.9, width: int = 1, units: int = 512
 ) -> keras.Model:
   """Builds a small network for small data sets, which never averages over frequency.
 
   Each block is a 3x3 convolution, BatchNorm, ReLU and 2x2 max pooling. Then all channels and bands
   of a frame become one vector, and a dense layer follows. The embedding starts with the mean and
   the standard deviation over time of the outputs of the later blocks. It ends with the mean and the
-  maximum over time of the dense layer, the only units that the projection head sees (HEAD_UNITS).
+  maximum over time of the dense layer, which HEAD_UNITS counts.
   With 64 mels and the defaults: 0.3 M weights, D = 3072.
 
   Args:
     num_mels: F, at least 8.
     batchnorm_momentum: momentum of the moving averages.
-    widths: channels of the blocks; the embedding leaves out the statistics of the first block.
+    width: the three blocks have 16, 32 and 64 times as many channels; the embedding leaves out the
+      statistics of the first.
     units: units of the dense layer.
 
   Returns:
@@ -171,10 +170,10 @@ def frame_cnn(
   """
   x = log_mels = _input(num_mels)
   statistics: list[tf.Tensor] = []
-  for number, width in enumerate(widths, start=1):
-    x = _convolution_block(x, f"block{number}", width, 3, batchnorm_momentum, "he_normal")
+  for number, channels in enumerate((16 * width, 32 * width, 64 * width), start=1):
+    x = _convolution_block(x, f"block{number}", channels, 3, batchnorm_momentum, "he_normal")
     x = layers.MaxPooling2D(2)(x)
-    frames = layers.Reshape([-1, x.shape[2] * width])(x)
+    frames = layers.Reshape([-1, x.shape[2] * channels])(x)
     statistics += mean_and_deviation(frames) if number > 1 else []
   x = layers.Dense(units, use_bias=False, kernel_initializer="he_normal", name="frames")(frames)
   x = layers.ReLU()(_normalisation("frames_bn", batchnorm_momentum)(x))

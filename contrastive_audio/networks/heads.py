@@ -30,10 +30,9 @@ def mlp(
   hidden_units: int,
   batchnorm_momentum: float,
   dense: Callable[[int, int], keras.layers.Dense] = keras_dense,
+  head_input: str = "last",
 ) -> keras.Model:
   """Builds a head of Dense, BatchNorm, ReLU and Dense.
-
-  Its input is the whole embedding, or the last units of it for the encoders in HEAD_UNITS.
 
   Args:
     encoder: the encoder whose embeddings the head takes.
@@ -41,6 +40,7 @@ def mlp(
     hidden_units: units of the first dense layer.
     batchnorm_momentum: momentum of the moving averages.
     dense: `(inputs, units) -> dense layer`; keras_dense, or pytorch_defaults.pytorch_dense.
+    head_input: "all" of the embedding; or "last": the last units of it, for encoders in HEAD_UNITS.
 
   Returns:
     The head, `[B, D] -> [B, P]`.
@@ -53,7 +53,7 @@ def mlp(
   """
   size = encoder.output_shape[-1]
   embedding = x = keras.Input([size])
-  if (visible_units := HEAD_UNITS.get(encoder.name, size)) < size:
+  if head_input == "last" and (visible_units := HEAD_UNITS.get(encoder.name, size)) < size:
     x = embedding[:, size - visible_units :]
   x = dense(x.shape[-1], hidden_units)(x)
   x = keras.layers.BatchNormalization(momentum=batchnorm_momentum, epsilon=1e-5)(x)

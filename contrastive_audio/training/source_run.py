@@ -13,9 +13,16 @@ from contrastive_audio.utils.run_files import CONFIG, has_config, read_config
 from contrastive_audio.views.system_config import SystemConfig
 
 # Fields that decide what the weights of an encoder are; those of the log-mels do, too.
-_ENCODER_FIELDS = ("encoder", "pooling", "input_scaling")
+_ENCODER_FIELDS = ("encoder", "encoder_width", "pooling", "input_scaling")
 # Fields of the projection head and of what compares projections: others mean a new head.
-_HEAD_FIELDS = ("head", "hidden_units", "projection_units", "similarity", "temperature")
+_HEAD_FIELDS = (
+  "head",
+  "head_input",
+  "hidden_units",
+  "projection_units",
+  "similarity",
+  "temperature",
+)
 _WEIGHTS = "model.weights.h5"  # in a .keras file; the rest of it holds the date
 _DIGEST_LETTERS = 16
 

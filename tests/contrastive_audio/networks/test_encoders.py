@@ -154,6 +154,13 @@ def test_frame_cnn_is_small_and_encodes_any_number_of_frames(frames_network):
     assert frames_network(log_mels(1, frames)).shape == (1, 3072)
 
 
+def test_a_wider_frame_cnn_has_as_many_times_the_channels_of_each_block():
+  network = encoders.frame_cnn(64, width=2)
+  convolutions, dense = 9 * (1 * 32 + 32 * 64 + 64 * 128), 8 * 128 * 512
+  assert network.count_params() == convolutions + dense + 4 * (32 + 64 + 128 + 512)
+  assert network.output_shape == (None, 2 * 16 * 64 + 2 * 8 * 128 + 2 * 512)
+
+
 def test_frame_cnn_keeps_where_in_frequency_something_happens(frames_network):
   low, high = np.zeros([2, 1, 96, 64, 1], "f")
   low[0, :, 8:16] = high[0, :, 40:48] = 1

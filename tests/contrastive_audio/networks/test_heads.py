@@ -19,6 +19,15 @@ def test_of_frame_cnn_the_head_sees_the_last_units_only():
   assert np.abs(head(changed) - head(embedding)).max() > 0.01
 
 
+def test_a_head_that_sees_all_depends_on_every_part_of_the_embedding():
+  head = heads.mlp(encoders.frame_cnn(64), 16, 32, 0.9, head_input="all")
+  embedding = np.random.default_rng(0).normal(size=[4, 3072]).astype("f")
+  for start in range(0, 3072, 512):
+    changed = embedding.copy()
+    changed[:, start : start + 512] += 1
+    assert np.abs(head(changed) - head(embedding)).max() > 0.01
+
+
 def test_of_other_encoders_it_sees_everything():
   encoder = encoders.vgg_like(64)
   head = heads.mlp(encoder, 16, 32, 0.9)

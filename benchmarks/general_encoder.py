@@ -1,0 +1,226 @@
+"""python -m benchmarks.general_encoder: trains the encoder of the presets, and judges it.
+
+--pool is a folder of openly licensed clips with a pool.csv. The clips whose licence names neither
+GPL nor share-alike train, with the recipe `general`; labelled collections among the others are
+tasks. --suite chooses them: `development` for changes of the recipe, `judging` for the final table,
+or `small`, the small suite. It prints a table for each number of labels. The same command resumes
+where it was stopped.
+"""
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+from absl import flags
+
+from benchmarks.lib import pool
+from benchmarks.lib.laboratory_flags import define_laboratory_flags, laboratory_request
+from benchmarks.recipes import TASKS as SMALL_SUITE
+from contrastive_audio.cli.console import line
+from contrastive_audio.cli.flags import FLAGS
+from contrastive_audio.cli.help import flag_group
+from contrastive_audio.cli.main import run_main
+from contrastive_audio.errors import UserError
+from downstream.choices import Condition, parse_conditions, parse_seeds
+from downstream.papers.cells import Cell, arrange
+from downstream.papers.measurement import Measurement, Pretraining
+from downstream.papers.results import Results
+from downstream.papers.run_health import remarks_on
+from downstream.papers.stages import Stages
+from downstream.papers.table import Table, Variant
+
+EXAMPLES = (
+  "python -m benchmarks.general_encoder --pool=/path/to/pool --suite=judging",
+  "python -m benchmarks.general_encoder --pool=/path/to/pool --suite=small "
+  "--audio_root=/path/to/audio_root --models='released VGG-like=/path/to/vgg'",
+)
+SUITES = {"development": pool.DEVELOPMENT, "judging": pool.JUDGING, "small": SMALL_SUITE}
+REFERENCE = "random weights"
+
+
+def main(_: Sequence[str]) -> None:
+  request, seeds = laboratory_request(), parse_seeds(FLAGS.seeds)
+  conditions = parse_conditions(FLAGS.labels_per_class, label_noise=0.0)
+  lists = write_lists(FLAGS.pool, os.path.join(request.folder, "pool"))
+  tasks = {name: lists.get(name, name) for name in SUITES[FLAGS.suite]}
+  rows = rows_of(tasks, general(lists["training"], FLAGS.set or ()), parse_models(FLAGS.models))
+  rows = chosen_rows(rows, FLAGS.variants)
+  stages = Stages(request)
+  cells = {condition: cells_of(rows, tasks, condition, seeds) for condition in conditions}
+  stages.train([cell for some in cells.values() for cell in some])
+  for condition, some in cells.items():
+    show(list(rows), list(tasks), condition, some, stages, seeds)
+  stages.conclude()
+
+
+def write_lists(folder: str, output: str) -> dict[str, str]:
+  """Writes the lists of a pool; returns name -> data set, "training" and those of the tasks.
+
+  Args:
+    folder: of the pool.
+    output: folder for the lists.
+
+  Raises:
+    UserError: it is not a pool.
+  """
+  rows, lists = pool.read_pool(folder), {}
+  for name in ("training", *pool.TASKS):
+    path = os.path.abspath(os.path.join(output, f"{name}.csv"))
+    if name == "training":
+      pool.write_training_list(rows, folder, path)
+    else:
+      pool.write_task(rows, folder, name, path)
+    lists[name] = f"folder:{path}"
+  line("lists", f"{output} (from {len(rows)} clips of the pool)")
+  return lists
+
+
+def general(training: str, settings: Sequence[str] = ()) -> Pretraining:
+  """Returns the training of the general encoder.
+
+  Args:
+    training: the clips, as `--dataset` takes them.
+    settings: FIELD=VALUE, changes of the recipe.
+
+  Example:
+    >>> general("folder:pool.csv", ["temperature=0.1"]).options
+    (('recipe', 'general'), ('set', 'temperature=0.1'))
+  """
+  options = (("recipe", "general"), *(("set", setting) for setting in settings))
+  return Pretraining("cola", options, dataset=training)
+
+
+def parse_models(texts: Sequence[str] | None) -> dict[str, str]:
+  """Reads the flag --models.
+
+  Args:
+    texts: NAME=MODEL each.
+
+  Raises:
+    UserError: one of them is not.
+
+  Example:
+    >>> parse_models(["general, one hour=runs/hour"])
+    {'general, one hour': 'runs/hour'}
+  """
+  models = {}
+  for text in texts or ():
+    name, equals, model = text.partition("=")
+    if not (name and equals and model):
+      raise UserError(f"--models={text}: write NAME=MODEL, such as 'mine=runs/mine'")
+    models[name] = model
+  return models
+
+
+def rows_of(
+  tasks: dict[str, str], trained: Pretraining, models: dict[str, str]
+) -> dict[str, dict[str, Variant]]:
+  """Returns the rows of the table: name -> task -> variant.
+
+  COLA small is trained on the training clips of each task; in the small suite, on those of all
+  tasks together.
+
+  Args:
+    tasks: name -> as `--task` takes it.
+    trained: the general encoder.
+    models: further rows, name -> as `--model` takes it.
+  """
+
+  def of_all(name: str, model: Pretraining | str) -> dict[str, Variant]:
+    return {task: Variant(name, model) for task in tasks}
+
+  small = (("recipe", "small"), ("split", "train"))
+  untrained = Pretraining(trained.system, trained.options, True, trained.dataset)
+  own = {
+    task: Pretraining("cola", small if path != task else small[:1], dataset=_dataset_of(task, path))
+    for task, path in tasks.items()
+  }
+  return {
+    "log-mel statistics": of_all("log-mel statistics", "logmel_stats"),
+    REFERENCE: of_all(REFERENCE, untrained),
+    "COLA small": {task: Variant("COLA small", model) for task, model in own.items()},
+    **{name: of_all(name, model) for name, model in models.items()},
+    **({} if models else {"general": of_all("general", trained)}),
+  }
+
+
+def chosen_rows(rows: dict, names: Sequence[str] | None) -> dict:
+  """Returns the rows of these names; None: all.
+
+  Raises:
+    UserError: there is no row of such a name.
+
+  Example:
+    >>> chosen_rows({"random weights": {}, "general": {}}, ["general"])
+    {'general': {}}
+  """
+  if unknown := [name for name in names or () if name not in rows]:
+    raise UserError(f"--variants: there is no {unknown[0]!r}; there are {'; '.join(rows)}")
+  return {name: row for name, row in rows.items() if not names or name in names}
+
+
+def _dataset_of(task: str, path: str) -> str | None:
+  return None if path == task else path
+
+
+def cells_of(
+  rows: dict[str, dict[str, Variant]],
+  tasks: dict[str, str],
+  condition: Condition,
+  seeds: Sequence[int],
+) -> list[Cell]:
+  """Returns the numbers of the table under one condition."""
+  return [
+    Cell(
+      (row, column, number),
+      variants[task].name,
+      Measurement(variants[task].model, variants[task].method, path, condition),
+      seed,
+    )
+    for row, variants in enumerate(rows.values())
+    for number, seed in enumerate(seeds)
+    for column, (task, path) in enumerate(tasks.items())
+  ]
+
+
+def show(
+  rows: list[str],
+  tasks: list[str],
+  condition: Condition,
+  cells: Sequence[Cell],
+  stages: Stages,
+  seeds: Sequence[int],
+) -> None:
+  """Measures, prints and writes a table."""
+  from downstream.papers.table_files import print_and_write
+
+  scores = arrange(cells, stages.measure(cells), (len(rows), len(tasks), len(seeds)))
+  published = np.full([len(rows), len(tasks) + 1], np.nan)
+  results = Results(rows, tasks, seeds, scores, published, remarks_on(cells, stages.pretrainings))
+  title = f"general encoder, {FLAGS.suite} tasks, {condition.name}"
+  variants = [Variant(name, None) for name in rows]
+  table = Table(title, variants, tasks=(), tasks_are_rows=False, reference=REFERENCE)
+  name = f"general-{FLAGS.suite}-{condition.name.replace(' ', '-')}"
+  print_and_write(table, results, os.path.join(stages.request.folder, name), draw_published=False)
+
+
+def _define_flags() -> None:
+  with flag_group("Measurement"):
+    flags.DEFINE_string("pool", None, "Folder of the pool, with pool.csv.", required=True)
+    flags.DEFINE_enum("suite", "development", list(SUITES), "Tasks of the table.")
+    flags.DEFINE_list("labels_per_class", ["10", "all"], "Labels of the classifiers.")
+    flags.DEFINE_multi_string("variants", None, "Row of the tables; if not given, all.")
+    flags.DEFINE_multi_string("set", None, "FIELD=VALUE: a change of the recipe `general`.")
+    flags.DEFINE_multi_string(
+      "models", None, "NAME=MODEL: further rows, in place of a training of the general encoder."
+    )
+  define_laboratory_flags()
+
+
+def run(argv: Sequence[str] | None = None) -> None:
+  """Runs the command, with the arguments of this process if none are given."""
+  run_main(main, _define_flags, __doc__, EXAMPLES, argv)
+
+
+if __name__ == "__main__":
+  run()

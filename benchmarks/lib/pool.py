@@ -1,0 +1,128 @@
+"""A pool of openly licensed clips -> lists: what the general encoder trains on, and is judged on.
+
+The pool is a folder with pool.csv, which has the columns file, collection, kind, source, licence,
+seconds and label. Clips whose licence names GPL or share-alike never train: the weights shall be
+free of both. Labelled collections among them become tasks. No clip of a task trains.
+"""
+
+import collections
+import csv
+import io
+import os
+import random
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from contrastive_audio.errors import UserError
+from contrastive_audio.utils.files import make_folder, write_text
+
+# Collection -> the smallest number of clips of a class. Development tasks choose the recipe;
+# the others are opened for the final table.
+DEVELOPMENT = {
+  "klettres": 20,  # the language of a syllable
+  "asterisk-prompts": 20,  # the voice of an announcement
+  "freepats": 8,  # the instrument of a note
+  "lmms-samples": 8,  # kinds of music samples
+  "wesnoth-sfx": 8,  # creatures and magic of a game
+}
+JUDGING = {
+  "timgm6mb": 7,  # the instrument of a note
+  "scratch-media": 10,  # kinds of effects and music
+  "modsounds": 6,  # weapons, doors, steps of a game
+  "bucklespring-keys": 20,  # a key pressed, or released
+}
+TASKS = DEVELOPMENT | JUDGING
+MOST_OF_CLASS = 60  # so that no class of hundreds decides
+_SHARE_ALIKE = re.compile(r"GPL|-SA\b", re.IGNORECASE)
+_COLUMNS = ("file", "collection", "kind", "licence", "label")
+
+Row = Mapping[str, str]
+
+
+def read_pool(folder: str) -> list[Row]:
+  """Reads pool.csv of a pool.
+
+  Args:
+    folder: of the pool.
+
+  Raises:
+    UserError: it is not a pool.
+
+  Example:
+    >>> read_pool("no/such/folder")
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: --pool=no/such/folder: no pool.csv in it ...
+  """
+  path = os.path.join(folder, "pool.csv")
+  if not os.path.exists(path):
+    raise UserError(f"--pool={folder}: no pool.csv in it, which lists the clips of a pool")
+  with open(path, newline="", encoding="utf-8") as file:
+    rows = list(csv.DictReader(file))
+  if not rows or (missing := [name for name in _COLUMNS if name not in rows[0]]):
+    raise UserError(f"{path}: needs the columns {', '.join(missing if rows else _COLUMNS)}")
+  return rows
+
+
+def may_train(row: Row) -> bool:
+  """Whether the licence of a clip names neither GPL nor share-alike.
+
+  Example:
+    >>> [may_train({"licence": text}) for text in ("CC-BY-3.0 (salamander/README)", "CC-BY-SA")]
+    [True, False]
+  """
+  return not _SHARE_ALIKE.search(row["licence"])
+
+
+def label_of(row: Row) -> str:
+  """Returns the class of a clip; of the keys of a keyboard, the end of the name says it.
+
+  Example:
+    >>> label_of({"collection": "bucklespring-keys", "file": "keys/01-1.ogg", "label": ""})
+    'press'
+  """
+  if row["collection"] == "bucklespring-keys":
+    return {"0": "release", "1": "press"}.get(row["file"].removesuffix(".ogg")[-1], "")
+  return row["label"]
+
+
+def write_training_list(rows: Iterable[Row], pool: str, path: str) -> None:
+  """Writes the clips that may train, each with its collection as its group.
+
+  Args:
+    rows: of the pool.
+    pool: its folder.
+    path: of the CSV.
+  """
+  chosen = [row for row in rows if may_train(row) and row["collection"] not in TASKS]
+  root = os.path.abspath(pool)
+  _write(
+    path, ["file", "group"], [(os.path.join(root, r["file"]), r["collection"]) for r in chosen]
+  )
+
+
+def write_task(rows: Iterable[Row], pool: str, name: str, path: str) -> None:
+  """Writes the labelled clips of a collection; half of each class trains, half tests.
+
+  Args:
+    rows: of the pool.
+    pool: its folder.
+    name: of the collection.
+    path: of the CSV.
+  """
+  clips: dict[str, list[str]] = collections.defaultdict(list)
+  for row in rows:
+    if row["collection"] == name and (label := label_of(row)):
+      clips[label].append(os.path.join(os.path.abspath(pool), row["file"]))
+  table = []
+  for label, files in sorted(clips.items()):
+    if len(files) >= TASKS[name]:
+      drawn = random.Random(f"{name}/{label}").sample(sorted(files), min(len(files), MOST_OF_CLASS))
+      table += [(file, label, ("train", "test")[i % 2]) for i, file in enumerate(drawn)]
+  _write(path, ["file", "label", "split"], table)
+
+
+def _write(path: str, heading: Sequence[str], table: Iterable[Sequence[str]]) -> None:
+  text = io.StringIO()
+  csv.writer(text, lineterminator="\n").writerows([heading, *table])
+  make_folder(os.path.dirname(path))
+  write_text(path, text.getvalue())
