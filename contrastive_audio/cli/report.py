@@ -17,6 +17,8 @@ if TYPE_CHECKING:
   from contrastive_audio.training.contrastive import ContrastiveModel
   from contrastive_audio.training.pretraining import Outcome
 
+_LOST_ADVICE = "compare --model=preset:general, and see docs/troubleshooting.md"
+
 
 def print_store(store: Store) -> None:
   """Prints what a store holds, and what is odd about it.
@@ -142,9 +144,15 @@ def _print_knn(run: "Run") -> None:
 
 def _print_linear(run: "Run") -> None:
   steps, accuracy = run.metrics("linear_accuracy")
-  if len(steps):
-    before = f", before training {100 * accuracy[0]:.1f} %" if steps[0] == 0 < steps[-1] else ""
-    line("linear", f"{100 * accuracy[-1]:.1f} % (mean over classes){before}")
+  if not len(steps):
+    return
+  text = f"{100 * accuracy[-1]:.1f} % (mean over classes)"
+  if steps[0] > 0 or len(steps) == 1:
+    line("linear", text)
+    return
+  line("linear", f"{text}, before training {100 * accuracy[0]:.1f} %")
+  if (lost := 100 * (accuracy[0] - accuracy[-1])) >= 0.05:
+    line("lost", f"training lost {lost:.1f} points of the linear classifier: {_LOST_ADVICE}")
 
 
 def _next_commands(run: "Run") -> list[str]:

@@ -1,5 +1,6 @@
 """What the summary of a training tells its reader to do next."""
 
+import json
 import shlex
 
 import pytest
@@ -31,3 +32,22 @@ def test_of_a_named_data_set_and_of_several_the_run_is_shown(dataset):
 
 def test_after_the_synthetic_clips_come_those_of_the_reader():
   assert next_commands("synthetic") == ["python -m cola.train --dataset=/path/to/your/audio"]
+
+
+def linear_lines(tmp_path, capsys, *accuracies):
+  rows = [{"step": 100 * i, "linear_accuracy": a} for i, a in enumerate(accuracies)]
+  (tmp_path / "metrics.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+  report._print_linear(Run(str(tmp_path), {}))
+  return capsys.readouterr().out.splitlines()
+
+
+def test_what_training_lost_is_said_in_points_beside_what_was_there_before(tmp_path, capsys):
+  linear, lost = linear_lines(tmp_path, capsys, 0.856, 0.9, 0.841)
+  assert linear.endswith("84.1 % (mean over classes), before training 85.6 %")
+  assert "training lost 1.5 points" in lost
+  assert "preset:general" in lost
+
+
+def test_a_training_that_gained_or_was_measured_once_lost_nothing(tmp_path, capsys):
+  for accuracies in ((0.841, 0.856), (0.85, 0.85), (0.85,)):
+    assert len(linear_lines(tmp_path, capsys, *accuracies)) == 1

@@ -1,0 +1,102 @@
+"""The general encoder trains on what may train, and is judged on what it has never heard."""
+
+import csv
+
+import numpy as np
+import pytest
+import soundfile
+
+from benchmarks import general_encoder
+from benchmarks.lib import pool
+from contrastive_audio.errors import UserError
+from tests.support import command, tone
+
+LICENCES = {"free": "CC0-1.0 (LICENSE)", "pianos": "CC-BY-3.0 (salamander/README)"}
+NOT_FREE = {"games": "GPL-3 / CC0 / CC-BY per file", "voices": "CC-BY-SA-3.0 (debian/copyright)"}
+HEADING = ("file", "collection", "kind", "source", "licence", "seconds", "label")
+
+
+def row(collection, licence, number, label):
+  name = f"{collection}/{number:02d}-{number % 2}.ogg"
+  return (name, collection, "kind", "source", licence, "0.4", label)
+
+
+@pytest.fixture(scope="module")
+def fake_pool(tmp_path_factory):
+  """Free collections, others that may not train, and all tasks with two classes each."""
+  folder, rows = tmp_path_factory.mktemp("pool"), []
+  for name, licence in (LICENCES | NOT_FREE).items():
+    rows += [row(name, licence, number, "") for number in range(8)]
+  for name, least in pool.TASKS.items():
+    rows += [row(name, "GPL-2+", number, f"class {number % 2}") for number in range(2 * least)]
+    rows.append(row(name, "GPL-2+", 98, "rare"))
+  with open(folder / "pool.csv", "w", newline="", encoding="utf-8") as file:
+    csv.writer(file).writerows([HEADING, *rows])
+  rng = np.random.default_rng(0)
+  for index, (name, *_) in enumerate(rows):
+    (folder / name).parent.mkdir(exist_ok=True)
+    wave = tone(300 + 500 * (index % 2), 0.4) + 0.01 * rng.standard_normal(6400)
+    soundfile.write(folder / name, wave, 16_000, format="WAV")
+  return folder
+
+
+def read(path):
+  with open(path, newline="", encoding="utf-8") as file:
+    return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def lists(fake_pool, tmp_path_factory):
+  written = general_encoder.write_lists(str(fake_pool), str(tmp_path_factory.mktemp("lists")))
+  return {name: read(dataset.removeprefix("folder:")) for name, dataset in written.items()}
+
+
+def test_only_clips_train_whose_licence_names_neither_gpl_nor_share_alike(lists):
+  assert {row["group"] for row in lists["training"]} == set(LICENCES)
+  assert len(lists["training"]) == 8 * len(LICENCES)
+
+
+def test_no_clip_of_a_task_trains(lists):
+  trained = {row["file"] for row in lists["training"]}
+  for name in pool.TASKS:
+    assert not trained & {row["file"] for row in lists[name]}
+
+
+@pytest.mark.parametrize("name", pool.TASKS)
+def test_half_of_each_class_tests_and_rare_classes_are_left_out(lists, name):
+  splits = {}
+  for row in lists[name]:
+    splits.setdefault(row["label"], []).append(row["split"])
+  assert len(splits) == 2
+  assert "rare" not in splits
+  for parts in splits.values():
+    assert abs(parts.count("train") - parts.count("test")) <= 1
+
+
+def test_the_lists_of_a_pool_do_not_depend_on_the_order_of_its_table(fake_pool, tmp_path):
+  rows = pool.read_pool(str(fake_pool))
+  for number, order in enumerate((rows, rows[::-1])):
+    pool.write_task(order, str(fake_pool), "freepats", str(tmp_path / f"{number}.csv"))
+  assert (tmp_path / "0.csv").read_bytes() == (tmp_path / "1.csv").read_bytes()
+
+
+def test_a_folder_without_its_table_is_no_pool(tmp_path):
+  with pytest.raises(UserError, match=r"no pool\.csv"):
+    pool.read_pool(str(tmp_path))
+  (tmp_path / "pool.csv").write_text("file,label\na.ogg,x\n")
+  with pytest.raises(UserError, match="needs the columns collection, kind, licence"):
+    pool.read_pool(str(tmp_path))
+
+
+@pytest.mark.slow
+def test_the_general_encoder_is_trained_and_judged_by_one_command(fake_pool, tmp_path):
+  options = [f"--pool={fake_pool}", "--suite=judging", "--labels_per_class=3", "--seeds=0"]
+  options += ["--variants=general", "--variants=random weights", "--variants=log-mel statistics"]
+  options += ["--set=steps=3", "--set=batch_size=8", "--runs_dir=lab", f"--store_dir={tmp_path}"]
+  printed = command("benchmarks.general_encoder", *options, cwd=tmp_path).stdout
+  table = read(tmp_path / "lab" / "general-judging-3-per-class.csv")
+  assert len(table) > 0
+  for name in ("general", "random weights", "log-mel statistics", *pool.JUDGING):
+    assert name in printed
+  again = command("benchmarks.general_encoder", *options, cwd=tmp_path).stdout
+  assert "pre-train" not in again
