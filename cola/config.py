@@ -186,23 +186,25 @@ RECIPES["general"] = {
   **{
     name: Deviation(RECIPES["small"][name].value, "as in small")
     for name in (
-      *("encoder", "short_clips", "mean", "std", "masks", "mask_frames_max", "mask_bands_max"),
-      *("mask_fill", "batchnorm_momentum", "head", "projection_units", "similarity"),
-      "learning_rate",
+      *("encoder", "short_clips", "mean", "std", "masks", "mask_bands_max", "mask_fill"),
+      *("batchnorm_momentum", "head", "projection_units", "similarity", "learning_rate"),
     )
   },
+  "frames": Deviation(192, "two seconds: more of a sound in each view"),
+  "mask_frames_max": Deviation(48, "as in small, up to a quarter of the frames"),
   "augment": Deviation(
     "pitch_shift,level,equalise,specaugment", "as in small, and notes of other pitches"
   ),
   "pitch_bands_max": Deviation(8, "instruments gain, speakers lose nothing"),
   "encoder_width": Deviation(2, "more to learn from more audio; 0.6 M weights"),
   "head_input": Deviation("all", "what the head does not see is not trained to be of use"),
+  "hidden_units": Deviation(256, "the head takes 5120 inputs; half as large a file"),
   "clip_pooling": Deviation("clip", "statistics and maxima over all frames of a clip"),
   "balance": Deviation(0.5, "no collection of a pool dominates"),
   "warm_up": Deviation(0.02, "then a cosine: the last steps settle what the first have found"),
-  "batch_size": Deviation(128, "more negatives, in as much time for each excerpt"),
-  "steps": Deviation(4000, "an hour on two cores"),
-  "monitor_every": Deviation(1000, "a curve to look at"),
+  "batch_size": Deviation(96, "more negatives than in small"),
+  "steps": Deviation(3000, "an hour on two cores"),
+  "monitor_every": Deviation(500, "a curve to look at"),
 }
 
 # For going on from weights (--init), the default there. Front end, encoder and head are those of
