@@ -203,7 +203,7 @@ RECIPES["general"] = {
   "balance": Deviation(0.5, "no collection of a pool dominates"),
   "warm_up": Deviation(0.02, "then a cosine: the last steps settle what the first have found"),
   "batch_size": Deviation(96, "more negatives than in small"),
-  "steps": Deviation(3000, "an hour on two cores"),
+  "steps": Deviation(2000, "about an hour on two cores"),
   "monitor_every": Deviation(500, "a curve to look at"),
 }
 
