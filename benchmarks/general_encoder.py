@@ -7,6 +7,7 @@ or `small`, the small suite. It prints a table for each number of labels. The sa
 where it was stopped.
 """
 
+import dataclasses
 import os
 from collections.abc import Sequence
 
@@ -34,6 +35,19 @@ EXAMPLES = (
   "python -m benchmarks.general_encoder --pool=/path/to/pool --suite=small "
   "--audio_root=/path/to/audio_root --models='released VGG-like=/path/to/vgg'",
 )
+# What the recipe is without one of its choices; rows of the table that are asked for by --variants.
+CHANGES = {
+  "one second": ["frames=96", "mask_frames_max=24"],
+  "narrow": ["encoder_width=1"],
+  "head sees the last layer": ["head_input=last"],
+  "without pitch shift": ["augment=level,equalise,specaugment"],
+  "pitch shift of 5 bands": ["pitch_bands_max=5"],
+  "without masks": ["augment=pitch_shift,level,equalise"],
+  "all clips alike": ["balance=1"],
+  "constant rate": ["warm_up=0"],
+  "temperature 0.1": ["temperature=0.1"],
+  "a pitch shift, and nothing else": ["augment=pitch_shift"],
+}
 SUITES = {"development": pool.DEVELOPMENT, "judging": pool.JUDGING, "small": SMALL_SUITE}
 REFERENCE = "random weights"
 
@@ -43,8 +57,9 @@ def main(_: Sequence[str]) -> None:
   conditions = parse_conditions(FLAGS.labels_per_class, label_noise=0.0)
   lists = write_lists(FLAGS.pool, os.path.join(request.folder, "pool"))
   tasks = {name: lists.get(name, name) for name in SUITES[FLAGS.suite]}
-  rows = rows_of(tasks, general(lists["training"], FLAGS.set or ()), parse_models(FLAGS.models))
-  rows = chosen_rows(rows, FLAGS.variants)
+  trained = general_rows(lists["training"], FLAGS.set or ())
+  rows = rows_of(tasks, trained, parse_models(FLAGS.models))
+  rows = chosen_rows(rows, FLAGS.variants or [name for name in rows if name not in CHANGES])
   stages = Stages(request)
   cells = {condition: cells_of(rows, tasks, condition, seeds) for condition in conditions}
   stages.train([cell for some in cells.values() for cell in some])
@@ -75,19 +90,25 @@ def write_lists(folder: str, output: str) -> dict[str, str]:
   return lists
 
 
-def general(training: str, settings: Sequence[str] = ()) -> Pretraining:
-  """Returns the training of the general encoder.
+def general_rows(training: str, settings: Sequence[str] = ()) -> dict[str, Pretraining]:
+  """Returns the trainings of the general encoder: as the recipe has it, and without its choices.
 
   Args:
     training: the clips, as `--dataset` takes them.
-    settings: FIELD=VALUE, changes of the recipe.
+    settings: FIELD=VALUE, further changes of all of them.
 
   Example:
-    >>> general("folder:pool.csv", ["temperature=0.1"]).options
-    (('recipe', 'general'), ('set', 'temperature=0.1'))
+    >>> general_rows("folder:pool.csv", ["steps=9"])["narrow"].options
+    (('recipe', 'general'), ('set', 'steps=9'), ('set', 'encoder_width=1'))
   """
-  options = (("recipe", "general"), *(("set", setting) for setting in settings))
-  return Pretraining("cola", options, dataset=training)
+  return {
+    name: Pretraining(
+      "cola",
+      (("recipe", "general"), *(("set", setting) for setting in [*settings, *changes])),
+      dataset=training,
+    )
+    for name, changes in {"general": [], **CHANGES}.items()
+  }
 
 
 def parse_models(texts: Sequence[str] | None) -> dict[str, str]:
@@ -113,7 +134,7 @@ def parse_models(texts: Sequence[str] | None) -> dict[str, str]:
 
 
 def rows_of(
-  tasks: dict[str, str], trained: Pretraining, models: dict[str, str]
+  tasks: dict[str, str], trained: dict[str, Pretraining], models: dict[str, str]
 ) -> dict[str, dict[str, Variant]]:
   """Returns the rows of the table: name -> task -> variant.
 
@@ -122,7 +143,7 @@ def rows_of(
 
   Args:
     tasks: name -> as `--task` takes it.
-    trained: the general encoder.
+    trained: name -> training of the general encoder.
     models: further rows, name -> as `--model` takes it.
   """
 
@@ -130,7 +151,7 @@ def rows_of(
     return {task: Variant(name, model) for task in tasks}
 
   small = (("recipe", "small"), ("split", "train"))
-  untrained = Pretraining(trained.system, trained.options, True, trained.dataset)
+  untrained = dataclasses.replace(trained["general"], random=True)
   own = {
     task: Pretraining("cola", small if path != task else small[:1], dataset=_dataset_of(task, path))
     for task, path in tasks.items()
@@ -140,7 +161,7 @@ def rows_of(
     REFERENCE: of_all(REFERENCE, untrained),
     "COLA small": {task: Variant("COLA small", model) for task, model in own.items()},
     **{name: of_all(name, model) for name, model in models.items()},
-    **({} if models else {"general": of_all("general", trained)}),
+    **{name: of_all(name, model) for name, model in trained.items()},
   }
 
 
@@ -209,10 +230,12 @@ def _define_flags() -> None:
     flags.DEFINE_string("pool", None, "Folder of the pool, with pool.csv.", required=True)
     flags.DEFINE_enum("suite", "development", list(SUITES), "Tasks of the table.")
     flags.DEFINE_list("labels_per_class", ["10", "all"], "Labels of the classifiers.")
-    flags.DEFINE_multi_string("variants", None, "Row of the tables; if not given, all.")
+    flags.DEFINE_multi_string(
+      "variants", None, f"Row of the tables, also one of {'; '.join(CHANGES)}."
+    )
     flags.DEFINE_multi_string("set", None, "FIELD=VALUE: a change of the recipe `general`.")
     flags.DEFINE_multi_string(
-      "models", None, "NAME=MODEL: further rows, in place of a training of the general encoder."
+      "models", None, "NAME=MODEL: further rows, such as 'preset=preset:general'."
     )
   define_laboratory_flags()
 
