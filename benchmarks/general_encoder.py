@@ -17,7 +17,6 @@ from absl import flags
 from benchmarks.lib import pool
 from benchmarks.lib.laboratory_flags import define_laboratory_flags, laboratory_request
 from benchmarks.recipes import TASKS as SMALL_SUITE
-from contrastive_audio.cli.console import line
 from contrastive_audio.cli.flags import FLAGS
 from contrastive_audio.cli.help import flag_group
 from contrastive_audio.cli.main import run_main
@@ -55,39 +54,63 @@ REFERENCE = "random weights"
 def main(_: Sequence[str]) -> None:
   request, seeds = laboratory_request(), parse_seeds(FLAGS.seeds)
   conditions = parse_conditions(FLAGS.labels_per_class, label_noise=0.0)
-  lists = write_lists(FLAGS.pool, os.path.join(request.folder, "pool"))
-  tasks = {name: lists.get(name, name) for name in SUITES[FLAGS.suite]}
-  trained = general_rows(lists["training"], FLAGS.set or ())
-  rows = rows_of(tasks, trained, parse_models(FLAGS.models))
-  rows = chosen_rows(rows, FLAGS.variants or [name for name in rows if name not in CHANGES])
-  stages = Stages(request)
-  cells = {condition: cells_of(rows, tasks, condition, seeds) for condition in conditions}
+  lists = Lists(FLAGS.pool, os.path.join(request.folder, "pool"))
+  trained = general_rows(lists.training(), FLAGS.set or ())
+  rows = chosen_rows(models_of(trained, parse_models(FLAGS.models)), FLAGS.variants)
+  tasks, stages = list(SUITES[FLAGS.suite]), Stages(request)
+  cells = {some: cells_of(rows, tasks, some, seeds, lists) for some in conditions}
   stages.train([cell for some in cells.values() for cell in some])
   for condition, some in cells.items():
-    show(list(rows), list(tasks), condition, some, stages, seeds)
+    show(list(rows), tasks, condition, some, stages, seeds)
   stages.conclude()
 
 
-def write_lists(folder: str, output: str) -> dict[str, str]:
-  """Writes the lists of a pool; returns name -> data set, "training" and those of the tasks.
+class Lists:
+  """The lists of a pool, which are written when they are asked for.
 
   Args:
-    folder: of the pool.
+    pool_folder: of the pool.
     output: folder for the lists.
 
   Raises:
     UserError: it is not a pool.
   """
-  rows, lists = pool.read_pool(folder), {}
-  for name in ("training", *pool.TASKS):
-    path = os.path.abspath(os.path.join(output, f"{name}.csv"))
-    if name == "training":
-      pool.write_training_list(rows, folder, path)
-    else:
-      pool.write_task(rows, folder, name, path)
-    lists[name] = f"folder:{path}"
-  line("lists", f"{output} (from {len(rows)} clips of the pool)")
-  return lists
+
+  def __init__(self, pool_folder: str, output: str):
+    self._pool, self._output = pool_folder, os.path.abspath(output)
+    self._rows = pool.read_pool(pool_folder)
+
+  def training(self) -> str:
+    """Returns the clips of the training, as `--dataset` takes them."""
+    path = os.path.join(self._output, "training.csv")
+    pool.write_training_list(self._rows, self._pool, path)
+    return f"folder:{path}"
+
+  def task(self, name: str, condition: Condition, seed: int) -> tuple[str, Condition]:
+    """Returns a task as `--task` takes it, and what is left of a condition.
+
+    Of a collection, the list says which labels are seen; a task of the small suite is its card.
+
+    Args:
+      name: one of a suite.
+      condition: how many labels are seen.
+      seed: of the halves of a collection.
+    """
+    if name not in pool.TASKS:
+      return name, condition
+    count = condition.labels_per_class
+    path = os.path.join(self._output, f"{name}-{count or 'half'}-{seed}.csv")
+    pool.write_task(self._rows, self._pool, name, path, seed, count)
+    return f"folder:{path}", Condition()
+
+  def own_clips(self, name: str, seed: int) -> Pretraining:
+    """Returns COLA small on the training clips of a task; in the small suite, of all its tasks."""
+    small = (("recipe", "small"),)
+    if name not in pool.TASKS:
+      return Pretraining("cola", small)
+    return Pretraining(
+      "cola", (*small, ("split", "train")), dataset=self.task(name, Condition(), seed)[0]
+    )
 
 
 def general_rows(training: str, settings: Sequence[str] = ()) -> dict[str, Pretraining]:
@@ -133,74 +156,60 @@ def parse_models(texts: Sequence[str] | None) -> dict[str, str]:
   return models
 
 
-def rows_of(
-  tasks: dict[str, str], trained: dict[str, Pretraining], models: dict[str, str]
-) -> dict[str, dict[str, Variant]]:
-  """Returns the rows of the table: name -> task -> variant.
-
-  COLA small is trained on the training clips of each task; in the small suite, on those of all
-  tasks together.
+def models_of(
+  trained: dict[str, Pretraining], models: dict[str, str]
+) -> dict[str, Pretraining | str | None]:
+  """Returns the rows of the table: name -> model; None: COLA small, of each task's own clips.
 
   Args:
-    tasks: name -> as `--task` takes it.
     trained: name -> training of the general encoder.
     models: further rows, name -> as `--model` takes it.
   """
-
-  def of_all(name: str, model: Pretraining | str) -> dict[str, Variant]:
-    return {task: Variant(name, model) for task in tasks}
-
-  small = (("recipe", "small"), ("split", "train"))
-  untrained = dataclasses.replace(trained["general"], random=True)
-  own = {
-    task: Pretraining("cola", small if path != task else small[:1], dataset=_dataset_of(task, path))
-    for task, path in tasks.items()
-  }
   return {
-    "log-mel statistics": of_all("log-mel statistics", "logmel_stats"),
-    REFERENCE: of_all(REFERENCE, untrained),
-    "COLA small": {task: Variant("COLA small", model) for task, model in own.items()},
-    **{name: of_all(name, model) for name, model in models.items()},
-    **{name: of_all(name, model) for name, model in trained.items()},
+    "log-mel statistics": "logmel_stats",
+    REFERENCE: dataclasses.replace(trained["general"], random=True),
+    "COLA small": None,
+    **models,
+    **trained,
   }
 
 
 def chosen_rows(rows: dict, names: Sequence[str] | None) -> dict:
-  """Returns the rows of these names; None: all.
+  """Returns the rows of these names; None: all but the changes of the recipe.
 
   Raises:
     UserError: there is no row of such a name.
 
   Example:
-    >>> chosen_rows({"random weights": {}, "general": {}}, ["general"])
-    {'general': {}}
+    >>> chosen_rows({"random weights": None, "general": None, "narrow": None}, None)
+    {'random weights': None, 'general': None}
   """
   if unknown := [name for name in names or () if name not in rows]:
     raise UserError(f"--variants: there is no {unknown[0]!r}; there are {'; '.join(rows)}")
-  return {name: row for name, row in rows.items() if not names or name in names}
-
-
-def _dataset_of(task: str, path: str) -> str | None:
-  return None if path == task else path
+  names = names or [name for name in rows if name not in CHANGES]
+  return {name: row for name, row in rows.items() if name in names}
 
 
 def cells_of(
-  rows: dict[str, dict[str, Variant]],
-  tasks: dict[str, str],
+  rows: dict[str, Pretraining | str | None],
+  tasks: Sequence[str],
   condition: Condition,
   seeds: Sequence[int],
+  lists: Lists,
 ) -> list[Cell]:
   """Returns the numbers of the table under one condition."""
   return [
     Cell(
       (row, column, number),
-      variants[task].name,
-      Measurement(variants[task].model, variants[task].method, path, condition),
+      name,
+      Measurement(
+        model or lists.own_clips(task, seed), "linear", *lists.task(task, condition, seed)
+      ),
       seed,
     )
-    for row, variants in enumerate(rows.values())
+    for row, (name, model) in enumerate(rows.items())
     for number, seed in enumerate(seeds)
-    for column, (task, path) in enumerate(tasks.items())
+    for column, task in enumerate(tasks)
   ]
 
 

@@ -1,5 +1,6 @@
 """The general encoder trains on what may train, and is judged on what it has never heard."""
 
+import collections
 import csv
 
 import numpy as np
@@ -9,6 +10,7 @@ import soundfile
 from benchmarks import general_encoder
 from benchmarks.lib import pool
 from contrastive_audio.errors import UserError
+from downstream.choices import Condition
 from tests.support import command, tone
 
 LICENCES = {"free": "CC0-1.0 (LICENSE)", "pianos": "CC-BY-3.0 (salamander/README)"}
@@ -47,25 +49,30 @@ def read(path):
 
 @pytest.fixture(scope="module")
 def lists(fake_pool, tmp_path_factory):
-  written = general_encoder.write_lists(str(fake_pool), str(tmp_path_factory.mktemp("lists")))
-  return {name: read(dataset.removeprefix("folder:")) for name, dataset in written.items()}
+  return general_encoder.Lists(str(fake_pool), str(tmp_path_factory.mktemp("lists")))
+
+
+def clips_of(lists, name, labels=None, seed=0):
+  dataset, _ = lists.task(name, Condition(labels), seed)
+  return read(dataset.removeprefix("folder:"))
 
 
 def test_only_clips_train_whose_licence_names_neither_gpl_nor_share_alike(lists):
-  assert {row["group"] for row in lists["training"]} == set(LICENCES)
-  assert len(lists["training"]) == 8 * len(LICENCES)
+  training = read(lists.training().removeprefix("folder:"))
+  assert {row["group"] for row in training} == set(LICENCES)
+  assert len(training) == 8 * len(LICENCES)
 
 
-def test_no_clip_of_a_task_trains(lists):
-  trained = {row["file"] for row in lists["training"]}
-  for name in pool.TASKS:
-    assert not trained & {row["file"] for row in lists[name]}
+@pytest.mark.parametrize("name", pool.TASKS)
+def test_no_clip_of_a_task_trains(lists, name):
+  trained = {row["file"] for row in read(lists.training().removeprefix("folder:"))}
+  assert not trained & {row["file"] for row in clips_of(lists, name)}
 
 
 @pytest.mark.parametrize("name", pool.TASKS)
 def test_half_of_each_class_tests_and_rare_classes_are_left_out(lists, name):
   splits = {}
-  for row in lists[name]:
+  for row in clips_of(lists, name):
     splits.setdefault(row["label"], []).append(row["split"])
   assert len(splits) == 2
   assert "rare" not in splits
@@ -73,11 +80,21 @@ def test_half_of_each_class_tests_and_rare_classes_are_left_out(lists, name):
     assert abs(parts.count("train") - parts.count("test")) <= 1
 
 
-def test_the_lists_of_a_pool_do_not_depend_on_the_order_of_its_table(fake_pool, tmp_path):
+def test_few_labels_are_some_of_the_training_half_and_test_the_same_clips(lists):
+  half, few = (clips_of(lists, "klettres", labels) for labels in (None, 3))
+  tested = [{row["file"] for row in rows if row["split"] == "test"} for rows in (half, few)]
+  assert tested[0] == tested[1]
+  labels = collections.Counter(row["label"] for row in few if row["split"] == "train")
+  assert set(labels.values()) == {3}
+  assert {row["file"] for row in few} < {row["file"] for row in half}
+
+
+def test_the_seed_decides_about_the_halves_and_the_order_of_the_pool_does_not(fake_pool, tmp_path):
   rows = pool.read_pool(str(fake_pool))
-  for number, order in enumerate((rows, rows[::-1])):
-    pool.write_task(order, str(fake_pool), "freepats", str(tmp_path / f"{number}.csv"))
-  assert (tmp_path / "0.csv").read_bytes() == (tmp_path / "1.csv").read_bytes()
+  for number, (order, seed) in enumerate(((rows, 0), (rows[::-1], 0), (rows, 1))):
+    pool.write_task(order, str(fake_pool), "freepats", str(tmp_path / f"{number}.csv"), seed)
+  texts = [(tmp_path / f"{number}.csv").read_text() for number in range(3)]
+  assert texts[0] == texts[1] != texts[2]
 
 
 def test_a_folder_without_its_table_is_no_pool(tmp_path):

@@ -100,14 +100,19 @@ def write_training_list(rows: Iterable[Row], pool: str, path: str) -> None:
   )
 
 
-def write_task(rows: Iterable[Row], pool: str, name: str, path: str) -> None:
-  """Writes the labelled clips of a collection; half of each class trains, half tests.
+def write_task(
+  rows: Iterable[Row], pool: str, name: str, path: str, seed: int, most_labels: int | None = None
+) -> None:
+  """Writes the labelled clips of a collection; a random half of each class trains, half tests.
 
   Args:
     rows: of the pool.
     pool: its folder.
     name: of the collection.
     path: of the CSV.
+    seed: of the halves.
+    most_labels: only as many clips of each class train, and the rest of their half is left out;
+      classes have too few clips for an exact number. None: all train.
   """
   clips: dict[str, list[str]] = collections.defaultdict(list)
   for row in rows:
@@ -116,8 +121,11 @@ def write_task(rows: Iterable[Row], pool: str, name: str, path: str) -> None:
   table = []
   for label, files in sorted(clips.items()):
     if len(files) >= TASKS[name]:
-      drawn = random.Random(f"{name}/{label}").sample(sorted(files), min(len(files), MOST_OF_CLASS))
-      table += [(file, label, ("train", "test")[i % 2]) for i, file in enumerate(drawn)]
+      draw = random.Random(f"{name}/{label}/{seed}")
+      drawn = draw.sample(sorted(files), min(len(files), MOST_OF_CLASS))
+      train, test = drawn[::2][:most_labels], drawn[1::2]
+      table += [(file, label, "train") for file in train]
+      table += [(file, label, "test") for file in test]
   _write(path, ["file", "label", "split"], table)
 
 
