@@ -85,7 +85,7 @@ def _define_flags() -> None:
       None,
       protocols.STARTS,
       "Weights that the classifier starts from: random (the papers), or linear, those of logistic "
-      "regression on the embeddings, which helps a lot if labels are few.",
+      "regression on the embeddings, meant for few labels.",
     )
   with flag_group("Devices"):
     flags.DEFINE_enum("strategy", "auto", STRATEGIES, "As for the train commands.")

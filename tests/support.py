@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.forked import Forked
+from benchmarks.lib.forked import Forked
 
 ROOT = pathlib.Path(__file__).parent.parent
 GOLDEN = ROOT / "tests" / "golden"

@@ -6,7 +6,6 @@ After each case the command is repeated undisturbed, and has to give the same re
 import contextlib
 import os
 import random
-import resource
 import shutil
 import subprocess
 import time
@@ -40,8 +39,8 @@ class _Job:
       self._flags = tiny_commands.training_flags(clips, stores, run)
       self.result = lambda: tiny_commands.weights(run)
 
-  def start(self, limit: Callable[[], None] | None = None) -> subprocess.Popen:
-    return tiny_commands.start(self.module, self._flags, limit)
+  def start(self, file_bytes: int | None = None) -> tiny_commands.Process:
+    return tiny_commands.start(self.module, self._flags, file_bytes)
 
   def repeat(self, expected: _Result) -> str:
     """Runs the command undisturbed; returns the outcome."""
@@ -161,8 +160,8 @@ def _of_full_disk(code: int, output: str) -> str | None:
 
 
 @contextlib.contextmanager
-def _little_space(place: str, size: int) -> Iterator[Callable[[], None] | None]:
-  """Yields what limits a process, or None if the folder itself has become a full disk."""
+def _little_space(place: str, size: int) -> Iterator[int | None]:
+  """Yields a limit for each file, or None if the folder itself has become a full disk."""
   options = f"size={_MOUNTED_BYTES}"
   mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", place]
   if os.geteuid() == 0 and not subprocess.run(mount, capture_output=True).returncode:
@@ -174,4 +173,4 @@ def _little_space(place: str, size: int) -> Iterator[Callable[[], None] | None]:
     finally:
       subprocess.run(["umount", "--lazy", place], check=True, capture_output=True)
   else:
-    yield lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+    yield size

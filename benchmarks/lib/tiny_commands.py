@@ -3,17 +3,20 @@
 import contextlib
 import io
 import os
+import resource
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
 
 import numpy as np
 import soundfile
 
+from benchmarks.lib.forked import Forked
+
 RATE_HZ, CLIPS, SECONDS = 16_000, 12, 1.0
 STEPS, CHECKPOINT_EVERY = 6, 2
 TRAIN, PREPARE = "cola.train", "contrastive_audio.prepare"
+Process = Forked | subprocess.Popen
 
 
 def write_clips(folder: str) -> str:
@@ -65,33 +68,34 @@ def preparing_flags(clips: str, stores: str) -> list[str]:
   return [f"--dataset={clips}", f"--store_dir={stores}", f"--sample_rate_hz={RATE_HZ}"]
 
 
-def start(
-  module: str, flags: list[str], limit: Callable[[], None] | None = None
-) -> subprocess.Popen:
+def start(module: str, flags: list[str], file_bytes: int | None = None) -> Process:
   """Starts a command in a process of its own.
 
   Args:
     module: of the command.
     flags: of the command.
-    limit: called in the new process, before the command.
+    file_bytes: no file may grow beyond so many.
 
   Example:
     >>> end_of(start("platform", []))[0]
     0
   """
-  return subprocess.Popen(
+  if file_bytes is None:
+    return Forked(module, flags)
+  limits = (file_bytes, resource.RLIM_INFINITY)
+  return subprocess.Popen(  # no fork: its output is a file, and would be limited, too
     [sys.executable, "-m", module, *flags],
     stdin=subprocess.DEVNULL,
     stdout=subprocess.PIPE,
-    stderr=subprocess.STDOUT,
+    stderr=subprocess.PIPE,
     text=True,
     errors="replace",
-    preexec_fn=limit,
+    preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limits),
   )
 
 
-def end_of(process: subprocess.Popen) -> tuple[int, str]:
-  """Waits for a command; returns its exit code and what it printed.
+def end_of(process: Process) -> tuple[int, str]:
+  """Waits for a command; returns its exit code and what it printed, complaints last.
 
   Args:
     process: from `start`.
@@ -100,7 +104,7 @@ def end_of(process: subprocess.Popen) -> tuple[int, str]:
     >>> end_of(start("no_such_module", []))[0]
     1
   """
-  output, _ = process.communicate()
+  output = "".join(process.communicate())
   return process.returncode, output
 
 

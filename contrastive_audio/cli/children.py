@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 
 from contrastive_audio.cli.console import line
+from contrastive_audio.cli.endings import Interrupted
 
 # Ctrl-C, an orderly end, and a terminal that is closed (which Windows does not have).
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
@@ -34,22 +35,22 @@ def run_child(module: str, *arguments: str) -> int:
     The exit code of the child.
 
   Raises:
-    KeyboardInterrupt: this process got a signal; the child has ended.
+    Interrupted: this process got a signal; the child has ended.
 
   Example:
     >>> run_child("platform")  # which prints to the terminal, not to this example
     0
   """
   process: subprocess.Popen | None = None
-  asked_to_stop = False
+  interrupt: Interrupted | None = None
 
   def stop(number: int, frame: FrameType | None) -> None:
-    nonlocal asked_to_stop
+    nonlocal interrupt
     if process is not None:
-      if not asked_to_stop:
+      if interrupt is None:
         line("stopping", "waiting for what runs to save its state; a second signal ends it at once")
       process.terminate()
-    asked_to_stop = True
+    interrupt = Interrupted(number)
 
   with _handled_by(stop):
     process = subprocess.Popen(
@@ -59,11 +60,11 @@ def run_child(module: str, *arguments: str) -> int:
       start_new_session=True,
     )
     with process:
-      if asked_to_stop:  # before there was a child to tell
+      if interrupt is not None:  # before there was a child to tell
         process.terminate()
       code = process.wait()
-  if asked_to_stop:
-    raise KeyboardInterrupt
+  if interrupt is not None:
+    raise interrupt
   return code
 
 
@@ -81,7 +82,7 @@ def interrupted_by_signals() -> Iterator[None]:
   """
 
   def interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+    raise Interrupted(number)
 
   with _handled_by(interrupt):
     yield

@@ -2,12 +2,13 @@
 
 0    the work is done, even if nobody read the output to its end (`| head`)
 1    something to mend, in one line; or a fault of the program, with its traceback
-130  interrupted
+130  interrupted by Ctrl-C; by another signal, 128 and its number, as shells count
 """
 
 import contextlib
 import errno
 import re
+import signal
 import sys
 from collections.abc import Iterator
 from typing import NoReturn
@@ -23,12 +24,34 @@ _FAULT = (
 )
 
 
+class Interrupted(KeyboardInterrupt):
+  """A signal asked for the end; KeyboardInterrupt itself stands for Ctrl-C.
+
+  Attributes:
+    exit_code: of the process that ends because of it.
+
+  Example:
+    >>> Interrupted(signal.SIGTERM).exit_code
+    143
+  """
+
+  def __init__(self, number: int):
+    """Keeps what the process ends with.
+
+    Args:
+      number: of the signal.
+    """
+    super().__init__(f"signal {int(number)}")
+    self.exit_code = 128 + int(number)
+
+
 @contextlib.contextmanager
 def in_one_line() -> Iterator[None]:
   """Ends a command whose work is the block: what a person can mend becomes one line.
 
   Raises:
-    SystemExit: with code 1 after an error of the user or the machine, 130 after Ctrl-C.
+    SystemExit: with code 1 after an error of the user or the machine, 130 after Ctrl-C, 143 after
+      SIGTERM.
     Exception: a fault of the program, which Python shows with its traceback.
 
   Example:
@@ -39,8 +62,9 @@ def in_one_line() -> Iterator[None]:
   try:
     with terminal.steady():
       yield
-  except KeyboardInterrupt:
-    leave("interrupted; the same command resumes where it stopped", 130)
+  except KeyboardInterrupt as interrupt:
+    code = getattr(interrupt, "exit_code", 128 + signal.SIGINT)
+    leave("interrupted; the same command resumes where it stopped", code)
   except Exception as error:
     if (text := _mendable(error)) is not None:
       leave(f"error: {text}", 1)

@@ -29,7 +29,7 @@ class Card:
     text: the card without these fields, in Markdown.
 
   Example:
-    >>> Card("MIT", 3072, "suite, ten labels: 75.1", "trained on fifteen hours of sounds").licence
+    >>> Card("MIT", 3072, "noisy tones: 99.0", "trained on fifteen hours of sounds").licence
     'MIT'
   """
 

@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from contrastive_audio.cli.children import STOP_SIGNALS
+from contrastive_audio.cli.children import STOP_SIGNALS, interrupted_by_signals
+from contrastive_audio.cli.main import run_main
 from tests.support import environment, wait_for
 
 # Says that it runs, and on SIGTERM that it saves; like a training, a second signal interrupts it.
@@ -68,7 +69,7 @@ def test_a_signal_to_the_parent_stops_the_child_once_and_is_waited_for(parent, n
   (folder / "go on").touch()
   printed, errors = process.communicate()
   assert (folder / "saved").read_text() == "SIGTERM"
-  assert process.returncode == 130
+  assert process.returncode == 128 + number
   assert printed.startswith("stopping   waiting for")
   assert printed.count("\n") == 1
   assert errors == "interrupted; the same command resumes where it stopped\n"
@@ -81,7 +82,7 @@ def test_a_second_signal_reaches_the_child_too(parent):
   process.send_signal(signal.SIGTERM)
   process.communicate()
   assert (folder / "saved").read_text() == "SIGTERM SIGTERM"
-  assert process.returncode == 130
+  assert process.returncode == 143
 
 
 def test_a_child_whose_parent_is_killed_is_asked_to_stop(parent):
@@ -105,3 +106,14 @@ def test_a_child_that_ends_by_itself_gives_its_code_and_a_nohup_is_respected(tmp
     text=True,
   )
   assert (done.returncode, done.stdout) == (0, "code 0\n")
+
+
+@pytest.mark.parametrize("number", STOP_SIGNALS)
+def test_a_block_without_a_child_is_interrupted_and_the_exit_code_is_that_of_the_signal(number):
+  def main(_):
+    with interrupted_by_signals():
+      signal.raise_signal(number)
+
+  with pytest.raises(SystemExit) as ended:
+    run_main(main, lambda: None, "", [], ["command"])
+  assert ended.value.code == 128 + number

@@ -1,5 +1,7 @@
 """What libsndfile does not open: the formats in which videos and downloads come."""
 
+import fractions
+
 import av
 import numpy as np
 import pytest
@@ -98,4 +100,17 @@ def test_a_truncated_file_is_refused(tmp_path, extension):
   path = write(tmp_path / f"x.{extension}", tone(440, 5, RATE_HZ), codec)
   path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
   with pytest.raises(UnusableAudio, match="cannot be decoded|truncated"):
+    reading.read(path, RATE_HZ)
+
+
+def test_a_file_whose_packets_hold_no_sound_is_refused_as_soon_as_that_is_clear(tmp_path):
+  path = tmp_path / "x.mkv"
+  with av.open(str(path), "w") as container:
+    sound = container.add_stream("flac", rate=RATE_HZ, layout="mono")
+    for number in range(3000):
+      packet = av.Packet(b"\0\0\0")  # less than the header of a frame: the decoder waits for more
+      packet.stream, packet.time_base = sound, fractions.Fraction(1, RATE_HZ)
+      packet.pts = packet.dts = 960 * number
+      container.mux(packet)
+  with pytest.raises(UnusableAudio, match="its packets hold no sound"):
     reading.read(path, RATE_HZ)

@@ -1,8 +1,8 @@
 """Commands in processes of their own that need not import TensorFlow: forks of one that did.
 
-A process takes four seconds of a processor to import TensorFlow and Keras, and the tests start
-dozens of commands that are killed, stopped or run beside each other. Importing starts no threads
-that a fork would lose.
+A process takes four seconds of a processor to import TensorFlow and Keras, and tests and campaigns
+of faults start dozens of commands that are killed, stopped or run beside each other. Importing
+starts no threads that a fork would lose.
 """
 
 import multiprocessing
@@ -13,6 +13,7 @@ import shutil
 import signal
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 
 PRELOADED = [
   "tensorflow",
@@ -29,47 +30,83 @@ _FORKS.set_forkserver_preload(PRELOADED)
 
 
 class Forked:
-  """`python -m MODULE` in a fork; its interface is that of subprocess.Popen."""
+  """`python -m MODULE` in a fork; its interface is that of subprocess.Popen.
 
-  def __init__(self, module, arguments, cwd, env, logical_devices=1):
+  Example:
+    >>> printed, complained = Forked("platform", ["terse"]).communicate()
+    >>> printed.count("\\n"), complained
+    (1, '')
+  """
+
+  def __init__(
+    self,
+    module: str,
+    arguments: Sequence[object],
+    cwd: str | os.PathLike | None = None,
+    env: Mapping[str, str] | None = None,
+    logical_devices: int = 1,
+  ):
+    """Starts the command.
+
+    Args:
+      module: of the command.
+      arguments: of the command.
+      cwd: its folder; None: that of this process.
+      env: its whole environment; None: that of this process.
+      logical_devices: as many processors TensorFlow sees.
+    """
     self._folder = pathlib.Path(tempfile.mkdtemp(prefix="forked-"))
-    self._written = None
+    self._written: tuple[str, ...] | None = None
     outputs = [str(self._folder / name) for name in _STREAMS]
-    settings = (module, list(map(str, arguments)), str(cwd), dict(env), outputs, logical_devices)
+    environment = dict(os.environ if env is None else env)
+    place = str(cwd or os.getcwd())
+    settings = (module, list(map(str, arguments)), place, environment, outputs, logical_devices)
     self._process = _FORKS.Process(target=_run, args=settings)
     self._process.start()
     self.pid = self._process.pid
 
   @property
-  def returncode(self):
+  def returncode(self) -> int | None:
     """The exit code; negative, the signal that ended it; None while it runs."""
     return self._process.exitcode
 
-  def poll(self):
+  def poll(self) -> int | None:
+    """Returns the exit code; None while it runs."""
     return self.returncode
 
-  def wait(self, timeout=None):
+  def wait(self, timeout: float | None = None) -> int | None:
+    """Waits for the end, or so many seconds; returns the exit code."""
     self._process.join(timeout)
     return self.returncode
 
-  def send_signal(self, number):
+  def send_signal(self, number: int) -> None:
+    """Sends a signal, unless the process has ended."""
     if self.returncode is None:
       os.kill(self.pid, number)
 
-  def kill(self):
+  def kill(self) -> None:
+    """Ends the process at once."""
     self.send_signal(signal.SIGKILL)
 
-  def communicate(self, timeout=None):
+  def communicate(self, timeout: float | None = None) -> tuple[str, ...]:
     """Waits for the end; returns what was written to standard output and to standard error."""
     self.wait(timeout)
     if self._written is None:
       paths = [self._folder / name for name in _STREAMS]
-      self._written = tuple(path.read_text() if path.exists() else "" for path in paths)
+      read = (path.read_text(errors="replace") if path.exists() else "" for path in paths)
+      self._written = tuple(read)
       shutil.rmtree(self._folder)
     return self._written
 
 
-def _run(module, arguments, cwd, env, outputs, logical_devices):
+def _run(
+  module: str,
+  arguments: list[str],
+  cwd: str,
+  env: dict[str, str],
+  outputs: list[str],
+  logical_devices: int,
+) -> None:
   """What the fork does."""
   for descriptor, path in enumerate(outputs, start=1):
     os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), descriptor)
@@ -83,7 +120,7 @@ def _run(module, arguments, cwd, env, outputs, logical_devices):
   runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
-def _divide_processor(count):
+def _divide_processor(count: int) -> None:
   """Makes TensorFlow see several devices where there is one processor."""
   import tensorflow as tf
 
