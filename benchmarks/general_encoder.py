@@ -55,7 +55,7 @@ def main(_: Sequence[str]) -> None:
   request, seeds = laboratory_request(), parse_seeds(FLAGS.seeds)
   conditions = parse_conditions(FLAGS.labels_per_class, label_noise=0.0)
   lists = Lists(FLAGS.pool, os.path.join(request.folder, "pool"))
-  trained = general_rows(lists.training(), FLAGS.set or ())
+  trained = general_rows(lists.training(), FLAGS.set or (), None if FLAGS.train_per_seed else 0)
   rows = chosen_rows(models_of(trained, parse_models(FLAGS.models)), FLAGS.variants)
   tasks, stages = list(SUITES[FLAGS.suite]), Stages(request)
   cells = {some: cells_of(rows, tasks, some, seeds, lists) for some in conditions}
@@ -113,12 +113,15 @@ class Lists:
     )
 
 
-def general_rows(training: str, settings: Sequence[str] = ()) -> dict[str, Pretraining]:
+def general_rows(
+  training: str, settings: Sequence[str] = (), seed: int | None = 0
+) -> dict[str, Pretraining]:
   """Returns the trainings of the general encoder: as the recipe has it, and without its choices.
 
   Args:
     training: the clips, as `--dataset` takes them.
     settings: FIELD=VALUE, further changes of all of them.
+    seed: of the trainings; None: each seed of the table has its own.
 
   Example:
     >>> general_rows("folder:pool.csv", ["steps=9"])["narrow"].options
@@ -129,6 +132,7 @@ def general_rows(training: str, settings: Sequence[str] = ()) -> dict[str, Pretr
       "cola",
       (("recipe", "general"), *(("set", setting) for setting in [*settings, *changes])),
       dataset=training,
+      seed=seed,
     )
     for name, changes in {"general": [], **CHANGES}.items()
   }
@@ -241,6 +245,9 @@ def _define_flags() -> None:
     flags.DEFINE_list("labels_per_class", ["10", "all"], "Labels of the classifiers.")
     flags.DEFINE_multi_string(
       "variants", None, f"Row of the tables, also one of {'; '.join(CHANGES)}."
+    )
+    flags.DEFINE_boolean(
+      "train_per_seed", False, "Train the general encoder for each seed, not once with seed 0."
     )
     flags.DEFINE_multi_string("set", None, "FIELD=VALUE: a change of the recipe `general`.")
     flags.DEFINE_multi_string(

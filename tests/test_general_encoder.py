@@ -117,3 +117,20 @@ def test_the_general_encoder_is_trained_and_judged_by_one_command(fake_pool, tmp
     assert name in printed
   again = command("benchmarks.general_encoder", *options, cwd=tmp_path).stdout
   assert "pre-train" not in again
+
+
+def test_one_training_is_judged_with_the_labels_of_several_seeds(lists):
+  trained = general_encoder.general_rows(lists.training())
+  rows = {
+    "general": trained["general"],
+    "random weights": general_encoder.models_of(trained, {})["random weights"],
+  }
+  cells = general_encoder.cells_of(rows, ["klettres"], Condition(3), [0, 1], lists)
+  assert len({cell.measurement.task for cell in cells}) == 2
+  runs = {tuple(cell.measurement.model.flags(cell.seed)) for cell in cells}
+  assert len(runs) == 1
+  each = general_encoder.general_rows(lists.training(), seed=None)["general"]
+  assert {flag for seed in (0, 1) for flag in each.flags(seed) if "seed" in flag} == {
+    "--seed=0",
+    "--seed=1",
+  }

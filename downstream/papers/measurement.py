@@ -25,6 +25,7 @@ class Pretraining:
     options: flags, (name, value) pairs.
     random: whether to use its network and front end with random weights.
     dataset: as `--dataset` takes it; None: the training clips of tasks.
+    seed: of the training, whatever the seed of a number is; None: that.
 
   Example:
     >>> Pretraining("cola", (("recipe", "quick"), ("steps", 100))).flags(seed=0)
@@ -35,11 +36,24 @@ class Pretraining:
   options: tuple[tuple[str, str | int | float], ...] = ()
   random: bool = False
   dataset: str | None = None
+  seed: int | None = None
 
   def flags(self, seed: int) -> list[str]:
-    """Returns the flags of its command, without those of the data and of the run folder."""
+    """Returns the flags of its command, without those of the data and of the run folder.
+
+    Args:
+      seed: of the number that is measured.
+    """
     options = [f"--{name}={value}" for name, value in self.options]
-    return [*options, f"--seed={seed}", "--monitor_every=0"]
+    return [*options, f"--seed={self.seed_for(seed)}", "--monitor_every=0"]
+
+  def seed_for(self, seed: int) -> int:
+    """Returns the seed of the training behind a number.
+
+    Args:
+      seed: of the number that is measured.
+    """
+    return seed if self.seed is None else self.seed
 
 
 @dataclasses.dataclass(frozen=True)

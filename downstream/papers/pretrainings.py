@@ -93,7 +93,7 @@ class Pretrainings:
     answer = self._resolved[key]
     if isinstance(answer, UserError):
       raise answer
-    return answer | {"config": answer["config"] | {"seed": seed}}
+    return answer | {"config": answer["config"] | {"seed": model.seed_for(seed)}}
 
   def _flags(self, model: Pretraining, seed: int) -> list[str]:
     return [*model.flags(seed), *self.clips.flags(model)]
