@@ -42,6 +42,7 @@ class RunConfig:
 
   split: str | None = None  # of the data set; None: train, if it has splits
   max_bad_fraction: float = 0.05  # largest share of clips that may be unusable
+  piece_s: float = 0.0  # length of the pieces that clips are cut into; 0: whole clips
   steps: int | None = None  # None: epochs * epoch_steps
   epoch_steps: int | None = None  # None: clips // batch_size, a pass over all clips
   seed: int = 0  # of weights, excerpts and views
@@ -61,6 +62,7 @@ class RunConfig:
     self.require_between(0, 1, "max_bad_fraction")
     self.require_at_least(1, "steps", "epoch_steps", "checkpoint_every")
     self.require_at_least(0, "seed", "monitor_every", "reestimate_batches", "logits_block", "keep")
+    self.require_at_least(0, "piece_s")
     if self.keep and not self.init_digest:
       raise UserError(
         f"keep={self.keep:g} holds embeddings near those of other weights: pass --init=MODEL, too"

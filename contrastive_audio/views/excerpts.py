@@ -10,6 +10,7 @@ excerpt.
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -19,6 +20,7 @@ from contrastive_audio.errors import UserError
 from contrastive_audio.frontend.clip_layout import ClipLayout
 from contrastive_audio.frontend.clip_store import ClipStore
 from contrastive_audio.views import stateless_random
+from contrastive_audio.views.arrangement import Arrangement
 
 ENOUGH_FOR_BACKGROUND = 4  # excerpts that fit into the clip (published code of mix-back)
 _PERMUTE, _START = 1, 2  # streams of randomness
@@ -30,7 +32,8 @@ class ExcerptPairs:
 
   Attributes:
     store: the clips.
-    batch_size: B, clips of a step; no clip comes twice in a step.
+    batch_size: B, clips of a step; no clip comes twice in a step. If the clips are pieces of
+      recordings, no recording does where that can be, see Arrangement.
     layout: how excerpts are cut.
     seed: of all draws.
     positives: "random": two starts, independent and uniform; "same": one start twice;
@@ -84,11 +87,22 @@ class ExcerptPairs:
       share: (number, count): only that one of `count` equal shares of the batch.
     """
     step = tf.cast(step, tf.int64)
+    if self._arrangement is not None:
+      ids = tf.numpy_function(self._arrangement.batch, [step], tf.int64, stateful=False)
+      return tf.ensure_shape(ids, [self.batch_size])[self._rows(share)]
     epoch, batch = step // self.steps_per_epoch, step % self.steps_per_epoch
     positions = batch * self.batch_size + tf.range(self.batch_size, dtype=tf.int64)
     seed = _fold(self.seed, _PERMUTE, epoch)
     last = tf.constant(self.store.num_clips - 1, tf.int64)
     return tf.random.experimental.index_shuffle(positions[self._rows(share)], seed, last)
+
+  @functools.cached_property
+  def _arrangement(self) -> Arrangement | None:
+    """The order of the clips, if several are pieces of one recording."""
+    recordings = self.store.recordings
+    if len(np.unique(recordings)) == len(recordings):
+      return None
+    return Arrangement(recordings, self.batch_size, self.seed)
 
   def start_words(self, step: int | tf.Tensor, share: tuple[int, int] = (0, 1)) -> tf.Tensor:
     """Returns uint32 `[b, E]`, a uniform word for each excerpt of a step.

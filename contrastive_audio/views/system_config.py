@@ -33,7 +33,9 @@ class SystemConfig(AugmentConfig):
   if TYPE_CHECKING:
     # For type checkers only, as in RunConfig.
     frame_samples: int = 0
+    hop_samples: int = 0
     fft_samples: int = 0
+    frames: int = 0
     fmin_hz: float = 0.0
     fmax_hz: float = 0.0
     clip_pooling: str = ""
@@ -45,6 +47,12 @@ class SystemConfig(AugmentConfig):
     self.require_between(0, self.sample_rate_hz / 2, "fmin_hz", "fmax_hz")
     self.require_positive("std")
     self.require("clip_pooling", CLIP_POOLINGS)
+    excerpt_s = self.frames * self.hop_samples / self.sample_rate_hz
+    if 0 < self.piece_s < excerpt_s:
+      raise UserError(
+        f"piece_s={self.piece_s:g}: shorter than an excerpt, which has {excerpt_s:.2f} s; 0 takes "
+        "clips as they are"
+      )
     if self.fmin_hz >= self.fmax_hz:
       raise UserError(f"fmin_hz={self.fmin_hz:g}: must be below fmax_hz={self.fmax_hz:g}")
 
@@ -69,6 +77,11 @@ class SystemConfig(AugmentConfig):
   def fixed_steps(self) -> str | None:
     """Returns why a training cannot go on beyond its last step; None if it can."""
     return None
+
+  @property
+  def chance(self) -> float:
+    """The contrastive accuracy of an encoder that has learned nothing."""
+    return 1 / self.batch_size
 
   def log_mel(self) -> "LogMel":
     """Returns the log-mel layer."""
