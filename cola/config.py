@@ -126,7 +126,8 @@ class Config(SystemConfig):
     """
     from contrastive_audio.views.excerpts import ExcerptPairs
 
-    return ExcerptPairs(store, self.batch_size, self.front_end().layout, self.seed)
+    layout, activity = self.front_end().layout, self.activity(store)
+    return ExcerptPairs(store, self.batch_size, layout, self.seed, activity=activity)
 
 
 # Effects: kNN accuracy on the synthetic set after 150 steps, one change at a time, seed 0; random

@@ -42,6 +42,7 @@ class RunConfig:
 
   split: str | None = None  # of the data set; None: train, if it has splits
   max_bad_fraction: float = 0.05  # largest share of clips that may be unusable
+  active: bool = False  # excerpts are drawn in proportion to what happens there
   piece_s: float = 0.0  # length of the pieces that clips are cut into; 0: whole clips
   steps: int | None = None  # None: epochs * epoch_steps
   epoch_steps: int | None = None  # None: clips // batch_size, a pass over all clips

@@ -181,6 +181,7 @@ class Config(SystemConfig):
       positives=self.positives,
       separation=self.separation_frames,
       backgrounds=self.mix == "within_clip",
+      activity=self.activity(store),
     )
 
 

@@ -106,3 +106,10 @@ def test_what_is_printed_before_a_training_leaves_the_length_open(place):
   for options, piece_s in ([], None), (["--piece_s=3"], 3.0):
     printed = train("--dataset=field", "--print_config", *OPTIONS, *options, cwd=place).stdout
     assert json.loads(printed)["config"]["piece_s"] == piece_s
+
+
+def test_a_training_draws_what_happens_and_its_record_says_so(place):
+  output, run = trained(place, "active", "--steps=2", "--active")
+  assert "432 of about 5 s" in output
+  assert run.config["config"]["active"] is True
+  assert len(list((place / "stores").glob("*/activity-*.json"))) == 1

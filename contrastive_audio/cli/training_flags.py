@@ -108,6 +108,11 @@ def define_training_flags(recipes: Sequence[str]) -> None:
       "the median clip is longer than 30 s (docs/recordings.md).",
       lower_bound=0.0,
     )
+    flags.DEFINE_bool(
+      "active",
+      None,
+      "Draw excerpts in proportion to their energy over the background (docs/recordings.md).",
+    )
     flags.DEFINE_integer("batch_size", None, "Pairs of a step, on all devices.", lower_bound=2)
     flags.DEFINE_multi_string("set", [], "FIELD=VALUE of the configuration, for any field.")
   _define_starting_flags()

@@ -6,6 +6,7 @@
   chunk-*.arrow      rows of the index, from which it is merged; see chunks
   chunk-*.json       checksums of shards, see chunks
   levels-*.json      levels of pieces that the clips were cut into, measured when they were opened
+  activity-*.json    how much happens where in the clips, measured by trainings with --active
   skipped.csv        clips that could not be used, with the reason
   missing.csv        clips that the data set lists but does not hold, if there are any
 

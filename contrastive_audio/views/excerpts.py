@@ -20,6 +20,7 @@ from contrastive_audio.errors import UserError
 from contrastive_audio.frontend.clip_layout import ClipLayout
 from contrastive_audio.frontend.clip_store import ClipStore
 from contrastive_audio.views import stateless_random
+from contrastive_audio.views.activity import Activity
 from contrastive_audio.views.arrangement import Arrangement
 
 ENOUGH_FOR_BACKGROUND = 4  # excerpts that fit into the clip (published code of mix-back)
@@ -42,6 +43,7 @@ class ExcerptPairs:
     separation: of "separated", in starts of the layout's grid.
     backgrounds: draw two more random excerpts of each clip, after the pair. They are silent if the
       clip is shorter than ENOUGH_FOR_BACKGROUND excerpts.
+    activity: how likely each place of a clip is, for the pair; None: all are alike.
 
   Example:
     >>> from contrastive_audio.datasets.synthetic import open_synthetic
@@ -61,6 +63,7 @@ class ExcerptPairs:
   positives: str = "random"
   separation: int = 0
   backgrounds: bool = False
+  activity: Activity | None = None
 
   def __post_init__(self) -> None:
     if not 0 < self.batch_size <= self.store.num_clips:
@@ -129,7 +132,7 @@ class ExcerptPairs:
     """
     excerpts = _aligned_empty([*start_words.shape, self.layout.num_samples])
     clip_samples = self.store.num_samples[clip_ids]
-    starts = self._start_indices(clip_samples, start_words)
+    starts = self._start_indices(clip_ids, start_words)
     for row, clip_id in enumerate(clip_ids):
       for column in range(start_words.shape[1]):
         phase, out = start_words[row, column] / 2**32, excerpts[row, column]
@@ -138,13 +141,16 @@ class ExcerptPairs:
     excerpts[too_short, 2:] = 0
     return excerpts
 
-  def _start_indices(self, clip_samples: np.ndarray, words: np.ndarray) -> np.ndarray:
+  def _start_indices(self, clip_ids: np.ndarray, words: np.ndarray) -> np.ndarray:
     """Returns int64 `[b, E]`: which of the layout's starts each word picks."""
-    last = self.layout.num_starts(clip_samples)[:, None] - 1
+    last = self.layout.num_starts(self.store.num_samples[clip_ids])[:, None] - 1
     distance = np.minimum(self.separation, last) if self.positives == "separated" else 0
     starts = _pick(words, last + 1)
+    if self.activity:
+      starts[:, :2] = self.activity.pick(clip_ids, words[:, :2])
     if self.positives != "random":
-      starts[:, :1] = _pick(words[:, :1], last + 1 - distance)
+      first = starts[:, :1] if self.activity else _pick(words[:, :1], last + 1 - distance)
+      starts[:, :1] = np.minimum(first, last - distance)
       starts[:, 1:2] = starts[:, :1] + distance
     return starts
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
   from contrastive_audio.frontend.clip_store import ClipStore
   from contrastive_audio.frontend.front_end import FrontEnd
   from contrastive_audio.frontend.log_mel import LogMel
+  from contrastive_audio.views.activity import Activity
   from contrastive_audio.views.excerpts import ExcerptPairs
 
 
@@ -90,6 +91,18 @@ class SystemConfig(AugmentConfig):
   def front_end(self) -> "FrontEnd":
     """Returns the front end of training, monitoring and export."""
     raise NotImplementedError
+
+  def activity(self, store: "ClipStore") -> "Activity | None":
+    """Returns how likely excerpts are at each place of the clips; None: all places are alike.
+
+    Args:
+      store: the training clips.
+    """
+    if not self.active:
+      return None
+    from contrastive_audio.views.activity import Activity  # late, as the front end
+
+    return Activity(store, self.front_end().layout, self.sample_rate_hz)
 
   def pairs(self, store: "ClipStore") -> "ExcerptPairs":
     """Returns the excerpts of each step.
