@@ -126,8 +126,10 @@ class Config(SystemConfig):
     """
     from contrastive_audio.views.excerpts import ExcerptPairs
 
-    layout = self.front_end().layout
-    return ExcerptPairs(store, self.batch_size, layout, self.seed, balance=self.balance)
+    layout, activity = self.front_end().layout, self.activity(store)
+    return ExcerptPairs(
+      store, self.batch_size, layout, self.seed, balance=self.balance, activity=activity
+    )
 
 
 # Each field has a reason; none has been measured by itself.

@@ -43,6 +43,8 @@ class RunConfig:
 
   split: str | None = None  # of the data set; None: train, if it has splits
   max_bad_fraction: float = 0.05  # largest share of clips that may be unusable
+  active: bool = False  # excerpts are drawn in proportion to what happens there
+  piece_s: float = 0.0  # length of the pieces that clips are cut into; 0: whole clips
   steps: int | None = None  # None: epochs * epoch_steps
   epoch_steps: int | None = None  # None: clips // batch_size, a pass over all clips
   balance: float = (
@@ -68,6 +70,7 @@ class RunConfig:
     self.require_between(0, 1, "max_bad_fraction", "balance")
     self.require_at_least(1, "steps", "epoch_steps", "checkpoint_every", "encoder_width")
     self.require_at_least(0, "seed", "monitor_every", "reestimate_batches", "logits_block", "keep")
+    self.require_at_least(0, "piece_s")
     if self.keep and not self.init_digest:
       raise UserError(
         f"keep={self.keep:g} holds embeddings near those of other weights: pass --init=MODEL, too"

@@ -50,10 +50,11 @@ def check_input(choice: DataChoice, location: DataLocation) -> None:
     read_keys(choice.keys)
   for name in choice.datasets:
     kind, _, path = datasets.full_name(name).partition(":")
-    is_folder = os.path.isdir(os.path.expanduser(path))
-    if kind == "folder" and (choice.split is not None or not is_folder):
-      datasets.open_local(name, choice.split, location.data_dir)
-    elif kind not in ("folder", "store"):
+    is_folder = kind == "folder" and os.path.isdir(os.path.expanduser(path))
+    is_checked = choice.split is not None or choice.background is not None or not is_folder
+    if kind in ("folder", "labels") and is_checked:
+      datasets.open_local(name, choice.split, location.data_dir, background=choice.background)
+    elif kind not in ("folder", "labels", "store"):
       datasets.require_name(name, location.data_dir, location.manual_dir)
 
 

@@ -25,6 +25,7 @@ class TaskChoice:
     name: a card, a path, or an audio data set of tensorflow-datasets.
     metric: one of METRICS, for a task without a card.
     audio_root: folder that holds the folders esc10 and philharmonia, for the tasks that need them.
+    background: class of what a table with times leaves unlabelled; None: that is not used.
 
   Example:
     >>> TaskChoice("esc50").metric
@@ -34,6 +35,7 @@ class TaskChoice:
   name: str
   metric: str = "accuracy"
   audio_root: str | None = None
+  background: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from contrastive_audio.cli.console import line
+from contrastive_audio.datasets.stretches import recording_of, span_of
 from contrastive_audio.errors import UserError
 from contrastive_audio.utils.files import make_folder, read_json, write_json
 from contrastive_audio.utils.spreadsheets import write_csv
@@ -191,11 +192,15 @@ def draw_map(folder: str, data: TaskData, model: Model, seed: int) -> None:
 
 
 def _write_predictions(path: str, data: TaskData, clip_ids: list[int], scores: np.ndarray) -> None:
-  rows = [["file", "label", "predicted", *data.class_names]]
-  for clip_id, row in zip(clip_ids, scores):
+  keys = [data.clips.keys[clip_id] for clip_id in clip_ids]
+  has_times = any(map(span_of, keys))
+  times = ["start_s", "end_s"] if has_times else []
+  rows: list[list[object]] = [["file", *times, "label", "predicted", *data.class_names]]
+  for clip_id, key, row in zip(clip_ids, keys, scores):
     predicted = data.class_names[int(row.argmax())]
     texts = [f"{value:.5g}" for value in row]
-    rows.append([data.clips.keys[clip_id], data.clips.labels[clip_id], predicted, *texts])
+    place = [recording_of(key), *(span_of(key) or ("", ""))] if has_times else [key]
+    rows.append([*place, data.clips.labels[clip_id], predicted, *texts])
   write_csv(path, rows)
 
 

@@ -7,6 +7,7 @@ from absl import flags
 from contrastive_audio.cli.flags import (
   FLAGS,
   data_location,
+  define_background_flag,
   define_gpu_flag,
   define_location_flags,
   define_model_flag,
@@ -58,6 +59,7 @@ def define_task_flags() -> None:
     >>> forget_flags()
   """
   define_audio_root_flag()
+  define_background_flag()
   with flag_group("Data"):
     flags.DEFINE_enum(
       "metric",
@@ -140,7 +142,7 @@ def evaluation_request() -> EvaluationRequest:
   """
   return EvaluationRequest(
     model=FLAGS.model,
-    task=TaskChoice(FLAGS.task, FLAGS.metric, FLAGS.audio_root),
+    task=TaskChoice(FLAGS.task, FLAGS.metric, FLAGS.audio_root, FLAGS.background),
     location=data_location(),
     conditions=parse_conditions(FLAGS.labels_per_class, FLAGS.label_noise),
     seed=FLAGS.seed,

@@ -119,6 +119,11 @@ class Config(SystemConfig):
     drops = f"{100 * self.first_drop:g} % and {100 * self.second_drop:g} %"
     return f"its learning rate drops after {drops} of its steps"
 
+  @property
+  def chance(self) -> float:
+    """The contrastive accuracy of an encoder that has learned nothing."""
+    return 1 / (2 * self.batch_size - 1)  # all other views of the batch
+
   def log_mel(self) -> "LogMel":
     """Returns the configured LogMel layer."""
     from contrastive_audio.frontend.log_mel import LogMel  # late, because it imports TensorFlow
@@ -177,6 +182,7 @@ class Config(SystemConfig):
       separation=self.separation_frames,
       backgrounds=self.mix == "within_clip",
       balance=self.balance,
+      activity=self.activity(store),
     )
 
 

@@ -95,6 +95,26 @@ def define_selection_flags() -> None:
     flags.DEFINE_string(
       "split", None, "Part of the data set; if not given, train where there is one, else all."
     )
+  define_background_flag()
+
+
+def define_background_flag() -> None:
+  """Defines --background, the class of what a table with times leaves unlabelled.
+
+  Example:
+    >>> define_background_flag()
+    >>> FLAGS["background"].default is None
+    True
+    >>> from contrastive_audio.cli.help import forget_flags
+    >>> forget_flags()
+  """
+  with flag_group("Data"):
+    flags.DEFINE_string(
+      "background",
+      None,
+      "Class of the stretches that a table with times leaves unlabelled; if not given, these are "
+      "not used (docs/recordings.md).",
+    )
 
 
 def define_location_flags(max_bad_fraction: float = 0.05) -> None:
@@ -208,4 +228,4 @@ def data_choice(datasets: list[str]) -> DataChoice:
     >>> from contrastive_audio.cli.help import forget_flags
     >>> forget_flags()
   """
-  return DataChoice(tuple(datasets), FLAGS.split, FLAGS.keys)
+  return DataChoice(tuple(datasets), FLAGS.split, FLAGS.keys, FLAGS.background)

@@ -49,6 +49,7 @@ class DataChoice:
     datasets: names, as `--dataset` has them; several are combined into one data set.
     split: part of each data set; None: train where there is one, else all.
     keys: file with the keys of the clips to use, one per line; None: all clips.
+    background: class of what tables with times leave unlabelled; None: that is not used.
 
   Example:
     >>> DataChoice(("./clips", "synthetic")).name
@@ -58,6 +59,7 @@ class DataChoice:
   datasets: tuple[str, ...]
   split: str | None = None
   keys: str | None = None
+  background: str | None = None
 
   @property
   def name(self) -> str:
@@ -108,9 +110,11 @@ class ChosenData:
 
   def _open_quickly(self, name: str) -> _Opened:
     if is_store(name):
-      return _open_finished(name.removeprefix(_STORE), self._rate_hz, self._choice.split)
-    location = self._location
-    return datasets.open_local(name, self._choice.split, location.data_dir, location.manual_dir)
+      return _open_finished(name.removeprefix(_STORE), self._rate_hz, self._choice)
+    choice, location = self._choice, self._location
+    return datasets.open_local(
+      name, choice.split, location.data_dir, location.manual_dir, choice.background
+    )
 
   def sources(self) -> list[datasets.ClipSource]:
     """Returns the sources of all data sets; those that are stores already are refused."""
@@ -134,7 +138,7 @@ class ChosenData:
     if opened is None and self._keys:
       return Listing(0, _digest(f"{name}, split {self._choice.split}"))
     source = opened or self._open(name)
-    return Listing(source.num_clips, source.fingerprint())
+    return Listing(source.num_listed, source.listing())
 
   def store(self) -> Store:
     """Decodes what is not decoded yet; returns one store, and prints what it holds."""
@@ -160,8 +164,10 @@ class ChosenData:
     return source
 
   def _open(self, name: str) -> datasets.ClipSource:
-    location = self._location
-    return datasets.open_source(name, self._choice.split, location.data_dir, location.manual_dir)
+    choice, location = self._choice, self._location
+    return datasets.open_source(
+      name, choice.split, location.data_dir, location.manual_dir, choice.background
+    )
 
 
 def open_store(choice: DataChoice, location: DataLocation, sample_rate_hz: int) -> Store:
@@ -224,7 +230,7 @@ def prepare_at(location: DataLocation, source: datasets.ClipSource, sample_rate_
   )
 
 
-def _open_finished(folder: str, sample_rate_hz: int, split: str | None) -> Store:
+def _open_finished(folder: str, sample_rate_hz: int, choice: DataChoice) -> Store:
   """Opens a store that contrastive_audio.prepare has made."""
   store = Store(os.path.expanduser(folder))
   if store.sample_rate_hz != sample_rate_hz:
@@ -232,8 +238,12 @@ def _open_finished(folder: str, sample_rate_hz: int, split: str | None) -> Store
       f"--dataset={_STORE}{folder}: it holds {store.sample_rate_hz} Hz, and {sample_rate_hz} Hz "
       f"are needed: prepare it again with --sample_rate_hz={sample_rate_hz}"
     )
-  if split is not None:
-    raise UserError(f"--split={split}: a store has no splits; prepare the one you need, or --keys")
+  if choice.split is not None:
+    raise UserError(
+      f"--split={choice.split}: a store has no splits; prepare the one you need, or --keys"
+    )
+  if choice.background is not None:
+    raise UserError(f"--background={choice.background}: a store has no table with times")
   return store
 
 

@@ -5,6 +5,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from contrastive_audio.cli.console import line
+from contrastive_audio.monitoring.complaints import is_at_chance
 from contrastive_audio.store.disk_format import MISSING, SKIPPED
 from contrastive_audio.store.store import Store
 from contrastive_audio.utils.words import counted
@@ -115,8 +116,10 @@ def print_outcome(
     return
   heard_samples = outcome.step * config.batch_size * 2 * config.front_end().num_samples
   heard = f"{_duration(heard_samples / (config.sample_rate_hz * 3600))} of excerpts"
-  trained = f"{run.config['system']} on {store.num_clips} clips"
+  kind = "pieces" if config.piece_s else "clips"
+  trained = f"{run.config['system']} on {store.num_clips} {kind}"
   line("trained", f"{trained}: {outcome.step} steps, {heard}")
+  _print_chance(run, config.chance)
   size = model.encoder.output_shape[-1]
   weights = f"{model.encoder.count_params() / 1e6:.1f} M weights"
   line("encoder", f"{config.encoder}, {weights}, {size}-d embeddings")
@@ -126,6 +129,15 @@ def print_outcome(
   line("model", run.saved_model)
   for heading, command in zip(("next", "or"), _next_commands(run)):
     line(heading, command)
+
+
+def _print_chance(run: "Run", chance: float) -> None:
+  from contrastive_audio.monitoring.health import recent_accuracy  # late: it imports TensorFlow
+
+  accuracy = recent_accuracy(run)
+  if accuracy is not None and is_at_chance(accuracy, chance):
+    found = f"{100 * accuracy:.1f} % of the pairs were found, {100 * chance:.1f} % by chance"
+    line("at chance", f"{found}: the encoder has learned next to nothing; see the warning above")
 
 
 def _print_knn(run: "Run") -> None:

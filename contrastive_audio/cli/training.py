@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from contrastive_audio.cli import report
+from contrastive_audio.cli import recordings, report
 from contrastive_audio.cli.main import start_tensorflow
 from contrastive_audio.cli.open_data import ChosenData, Listing
 from contrastive_audio.cli.starting import open_weights, with_statistics
@@ -91,7 +91,7 @@ def train_system(system: System, request: TrainingRequest) -> None:
   # Signals second: when hosts join, TensorFlow takes SIGTERM for itself.
   with join_hosts(request.strategy) as hosts, StopRequest(in_set_up=True) as stop:
     weights = _weights(system, request)
-    store = data.store()
+    request, store = _cut_into_pieces(system, request, data.store())
     judged = _labelled_store(monitored) if monitored else store
     _train(system, request, store, judged, hosts, stop, weights)
   if stop.requested:
@@ -127,6 +127,16 @@ def _train(
     report.print_outcome(run, outcome, config, store, model)
     if not outcome.finished:  # the signal may have come to another host
       stop.requested = True
+
+
+def _cut_into_pieces(
+  system: System, request: TrainingRequest, store: "Store"
+) -> tuple[TrainingRequest, "Store"]:
+  """Returns what is trained on, cut if the clips are long, and the request with the length."""
+  asked = request.fields.get("piece_s")
+  piece_s = recordings.choose_piece_s(store, asked, run_folder(system.name, request))
+  request = dataclasses.replace(request, fields={**request.fields, "piece_s": piece_s})
+  return request, recordings.cut(store, piece_s, was_asked=asked is not None)
 
 
 def _weights(system: System, request: TrainingRequest) -> "StartingWeights | None":
@@ -169,7 +179,8 @@ def _labelled_store(data: ChosenData) -> "Store":
 def resolve(system: System, request: TrainingRequest, listing: Listing) -> dict[str, Any]:
   """Returns what would be trained, in JSON types: system, configuration and clips.
 
-  The configuration is that of a run's config.json, with mean and std null if they are measured.
+  The configuration is that of a run's config.json, with mean and std null if they are measured,
+  and piece_s null if the length of the clips will decide; clips and steps are those of whole clips.
 
   Args:
     system: what would be trained.
@@ -186,9 +197,10 @@ def resolve(system: System, request: TrainingRequest, listing: Listing) -> dict[
     (9, 0, 'paper')
   """
   recipe, config = _choose(system, request, listing.num_clips)
+  undecided = {} if "piece_s" in request.fields else {"piece_s": None}
   return {
     "system": system.name,
-    "config": dataclasses.asdict(config) | {"recipe": recipe},
+    "config": dataclasses.asdict(config) | undecided | {"recipe": recipe},
     "data": {"clips": listing.num_clips, "listing": listing.digest},
   }
 

@@ -101,6 +101,18 @@ def define_training_flags(recipes: Sequence[str]) -> None:
       "Steps of an epoch of the recipe; if not given, a pass over all clips. COLA's code has 1000.",
       lower_bound=1,
     )
+    flags.DEFINE_float(
+      "piece_s",
+      None,
+      "Length in s of the pieces that clips are cut into; 0: whole clips; if not given, 5 where "
+      "the median clip is longer than 30 s (docs/recordings.md).",
+      lower_bound=0.0,
+    )
+    flags.DEFINE_bool(
+      "active",
+      None,
+      "Draw excerpts in proportion to their energy over the background (docs/recordings.md).",
+    )
     flags.DEFINE_integer("batch_size", None, "Pairs of a step, on all devices.", lower_bound=2)
     flags.DEFINE_multi_string("set", [], "FIELD=VALUE of the configuration, for any field.")
   _define_starting_flags()

@@ -4,6 +4,7 @@ Which names there are, and which module implements them:
 
   synthetic        sound events generated from a seed, the default (synthetic.py)
   folder:PATH      a folder of audio files, or a table of them (folder.py); PATH alone will do
+  labels:PATH      a folder of label files of Raven or Audacity, beside their recordings
   audioset ...     a published data set, in the layouts people have on disk (published.py, corpora/)
   spoken_digit ... any audio builder of tensorflow-datasets (tfds.py); builders/ holds ours
 
@@ -37,7 +38,7 @@ __all__ = [
   "require_name",
 ]
 
-_FOLDER = "folder:"
+_FOLDER, _LABELS = "folder:", "labels:"
 _SYNTHETIC = "synthetic"
 
 
@@ -46,6 +47,7 @@ def open_source(
   split: str | None = None,
   data_dir: str | None = None,
   manual_dir: str | None = None,
+  background: str | None = None,
 ) -> ClipSource:
   """Opens a data set by its name, and prepares it first if necessary.
 
@@ -57,6 +59,7 @@ def open_source(
     data_dir: folder that holds the data set, or where prepared data sets are kept; None: the
       source's own default.
     manual_dir: folder of archives that were downloaded by hand.
+    background: class of what a table with times leaves unlabelled; None: that is not used.
 
   Returns:
     The clips.
@@ -69,7 +72,7 @@ def open_source(
     Traceback (most recent call last):
     contrastive_audio.errors.UserError: unknown data set 'no_such_data_set'. ...
   """
-  source = open_local(name, split, data_dir, manual_dir)
+  source = open_local(name, split, data_dir, manual_dir, background)
   if source is not None:
     return source
   if name == _SYNTHETIC:
@@ -90,6 +93,7 @@ def open_local(
   split: str | None = None,
   data_dir: str | None = None,
   manual_dir: str | None = None,
+  background: str | None = None,
 ) -> ClipSource | None:
   """Opens a data set whose files lie on disk, without TensorFlow; returns None for all others.
 
@@ -98,6 +102,7 @@ def open_local(
     split: see `open_source`.
     data_dir: see `open_source`.
     manual_dir: see `open_source`.
+    background: see `open_source`.
 
   Raises:
     UserError: missing folder, no audio in it, no such split; a published data set that is not
@@ -108,10 +113,14 @@ def open_local(
     True
   """
   name = full_name(name)
-  if name.startswith(_FOLDER):
+  if name.startswith((_FOLDER, _LABELS)):
     from contrastive_audio.datasets import folder
 
-    return folder.open_folder(name.removeprefix(_FOLDER), split)
+    kind, _, path = name.partition(":")
+    opened = folder.open_label_folder if f"{kind}:" == _LABELS else folder.open_folder
+    return opened(path, split, background)
+  if background is not None:
+    raise UserError(f"--background={background}: {name} has no table with times")
   if name in corpora.NAMES:
     from contrastive_audio.datasets import published
 
@@ -157,7 +166,7 @@ def full_name(name: str) -> str:
     >>> full_name("./clips"), full_name("musan"), full_name("folder:clips")
     ('folder:./clips', 'musan', 'folder:clips')
   """
-  if name == _SYNTHETIC or name in corpora.NAMES or name.startswith(_FOLDER):
+  if name == _SYNTHETIC or name in corpora.NAMES or name.startswith((_FOLDER, _LABELS)):
     return name
   is_path = name.startswith((".", "~", os.sep)) or os.path.exists(name)
   return _FOLDER + name if is_path else name

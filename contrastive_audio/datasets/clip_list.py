@@ -1,5 +1,6 @@
-"""A table of the user's that lists clips -> clips, each file once."""
+"""A table of the user's that lists clips -> clips: files, each once, or stretches of files."""
 
+import dataclasses
 import functools
 import itertools
 import os
@@ -12,6 +13,7 @@ import pyarrow as pa
 from contrastive_audio.datasets.clip_table import Row, to_table
 from contrastive_audio.datasets.file_tree import UNPRINTABLE
 from contrastive_audio.datasets.splits import split_name
+from contrastive_audio.datasets.timed_rows import TimedRows, parse_times
 from contrastive_audio.errors import UserError
 from contrastive_audio.utils.spreadsheets import unescaped
 from contrastive_audio.utils.tables import Table, read_table
@@ -20,17 +22,26 @@ from contrastive_audio.utils.words import counted
 # What a clip has -> the columns that say it; of several, the first.
 _COLUMNS = {
   "file": ("file", "filename", "file_name", "filepath", "file_path", "path"),
-  "label": ("label", "category", "class", "target"),
+  "label": ("label", "category", "class", "target", "event_label", "common name"),
   "group": ("group",),
   "split": ("split",),
 }
+# Columns of the start and of the end of a stretch, in seconds; of several pairs, the first.
+_TIMES = (
+  ("start_s", "end_s"),
+  ("start_s", "stop_s"),
+  ("begin time (s)", "end time (s)"),  # Raven
+  ("start (s)", "end (s)"),  # BirdNET
+  ("onset", "offset"),  # DCASE
+)
 
 
 class ClipList(NamedTuple):
   """What a table lists.
 
   Attributes:
-    clips: clip_table.SCHEMA, with paths relative to the folder of the table.
+    clips: clip_table.SCHEMA, with paths relative to the folder of the table; with times, also the
+      column timed_rows.WHERE.
     remarks: what users should know about this table.
 
   Example:
@@ -43,7 +54,7 @@ class ClipList(NamedTuple):
 
 
 def read_clip_list(path: str) -> ClipList:
-  """Reads a table with a column of files and, if they are there, of labels, groups and splits.
+  """Reads a table with a column of files and, if they are there, of labels, groups, splits, times.
 
   Args:
     path: of a table, see utils/tables.py.
@@ -59,7 +70,7 @@ def read_clip_list(path: str) -> ClipList:
     >>> clips["label"].to_pylist(), remarks
     (['dog'], ('files from the column filename, labels from category', 'columns ignored: fold'))
   """
-  table = read_table(path, list(itertools.chain(*_COLUMNS.values())))
+  table = read_table(path, list(dict.fromkeys(itertools.chain(*_COLUMNS.values(), *_TIMES))))
   column_of = {
     what: column
     for what, names in _COLUMNS.items()
@@ -72,14 +83,32 @@ def read_clip_list(path: str) -> ClipList:
     )
   if not table.lines:
     raise UserError(f"{path}: the file lists no clips")
+  times = _columns_of_times(table)
   reader = _Reader(table, column_of)
-  clips = to_table(reader.rows())
+  if times:
+    timed = reader.timed_rows(*times)
+    clips, remarks = timed.table(), timed.remarks()
+  else:
+    clips, remarks = to_table(reader.rows()), reader.remarks()
   reader.require_some_files()
-  return ClipList(clips, tuple(_remarks(table, column_of) + reader.remarks()))
+  column_of |= dict(zip(("start", "end"), times))
+  return ClipList(clips, tuple(_remarks(table, column_of) + remarks))
+
+
+def _columns_of_times(table: Table) -> tuple[str, ...]:
+  """Returns the columns of starts and ends; none, if the table has no times."""
+  pair = next((pair for pair in _TIMES if set(pair) <= set(table.columns)), ())
+  if not pair and (lonely := {"start_s", "end_s", "stop_s"} & set(table.columns)):
+    raise UserError(
+      f"{table.path}: the column {min(lonely)!r} needs another one: times are start_s and end_s, "
+      "in seconds from the start of the file"
+    )
+  return pair
 
 
 def _remarks(table: Table, column_of: Mapping[str, str]) -> list[str]:
-  renamed = [f"{what}s from {name}" for what, name in column_of.items() if what != name]
+  usual = {name: name for name in _COLUMNS} | {"start": "start_s", "end": "end_s"}
+  renamed = [f"{what}s from {name}" for what, name in column_of.items() if usual[what] != name]
   others = [name or "(no name)" for name in table.names if name.lower() not in column_of.values()]
   remarks = ["the text is read as Windows-1252"] if table.is_windows else []
   remarks += [", ".join(renamed).replace(" from ", " from the column ", 1)] if renamed else []
@@ -97,7 +126,7 @@ class _Reader:
   def __init__(self, table: Table, column_of: Mapping[str, str]):
     self._table, self._column_of = table, column_of
     self._files = _Files(os.path.dirname(table.path))
-    self._seen: dict[Hashable, tuple[int, Row]] = {}
+    self._seen: dict[Hashable, tuple[int, Row]] = {}  # file -> its first line, and row
     self._repeats: list[tuple[int, int]] = []
     self._num_found = 0
 
@@ -112,6 +141,17 @@ class _Reader:
       else:
         self._require_same(line, row, first_line, first)
         self._repeats.append((line, first_line))
+
+  def timed_rows(self, start: str, stop: str) -> TimedRows:
+    """Returns the rows of a table with times, whose columns are named."""
+    timed = TimedRows()
+    for line, cells in self._table.rows():
+      row, where = self._row(line, cells), self._table.where(line)
+      identity = self._files.identity(row.path)
+      self._seen.setdefault(identity, (line, row))
+      start_s, stop_s = parse_times(where, cells[start], cells[stop])
+      timed.add(where, identity, dataclasses.replace(row, start_s=start_s, stop_s=stop_s))
+    return timed
 
   def require_some_files(self) -> None:
     """Refuses a table none of whose files is there."""

@@ -6,10 +6,14 @@ from collections.abc import Collection, Sequence
 import pyarrow as pa
 
 from contrastive_audio.datasets import archive_members, splits
-from contrastive_audio.datasets.clip_list import read_clip_list
+from contrastive_audio.datasets.annotations.finding import EXTENSION as LABEL_FILE
+from contrastive_audio.datasets.clip_list import ClipList, read_clip_list
 from contrastive_audio.datasets.clip_table import Row, to_table
 from contrastive_audio.datasets.file_source import FileSource
 from contrastive_audio.datasets.file_tree import Found, find_files, printable
+from contrastive_audio.datasets.label_list import read_label_file, read_label_folder
+from contrastive_audio.datasets.timed_rows import WHERE
+from contrastive_audio.datasets.timed_source import TimedSource, divided_recordings
 from contrastive_audio.errors import UserError
 from contrastive_audio.sound import formats
 from contrastive_audio.utils import tables
@@ -19,18 +23,21 @@ _NUM_NAMED = 5  # classes in a summary
 _LONGEST_NAME = 40
 
 
-def open_folder(path: str, split: str | None = None) -> FileSource:
+def open_folder(path: str, split: str | None = None, background: str | None = None) -> FileSource:
   """Opens a folder (recursively), a table with the columns `file,label[,group,split]`, or one file.
 
   If every file of a folder lies in a sub-folder, the first sub-folder is its class; otherwise the
   clips have no labels. If all first sub-folders, or two of them, are called train, test and the
   like, they are splits, and the folders in them classes. Symbolic links are followed once, hidden
   folders are left out. Paths in a table are relative to its folder.
+  A table with the columns `start_s` and `end_s`, and a label file of Raven or Audacity, list
+  stretches of recordings.
 
   Args:
-    path: a folder, a file ending in .csv, .tsv or .parquet, or an audio file.
+    path: a folder, a file ending in .csv, .tsv or .parquet, a label file, or an audio file.
     split: the split to open, several joined by "+", or "all"; None: "train" if there is one, else
       all.
+    background: class of what a table with times leaves unlabelled; None: that is not used.
 
   Returns:
     The clips.
@@ -47,16 +54,20 @@ def open_folder(path: str, split: str | None = None) -> FileSource:
   """
   path = os.path.expanduser(path)
   if os.path.isdir(path):
+    _require_no_background(path, background)
     return _open_tree(path, split)
   extension = os.path.splitext(path)[1].lower()
   if os.path.exists(path) and not os.path.isfile(path):
     raise UserError(f"{path!r} is neither a folder nor a regular file")
   if extension in tables.EXTENSIONS:
-    return _open_table(path, split)
+    return _open_table(path, read_clip_list(path), split, background)
+  if extension == LABEL_FILE and os.path.exists(path):
+    return _open_table(path, read_label_file(path), split, background)
   if not os.path.exists(path):
     raise UserError(f"no such folder: {path!r} (from --dataset=folder:{path})")
   if extension not in formats.EXTENSIONS:
     raise UserError(_not_audio(path, extension))
+  _require_no_background(path, background)
   folder, name = os.path.split(path)
   clips, _ = _choose(to_table([Row(name)]), split, path)
   return FileSource(_name(path), folder, clips, f"the file {path}")
@@ -67,7 +78,7 @@ def _not_audio(path: str, extension: str) -> str:
     return f"{path!r} is an archive: unpack it, and pass the folder"
   return (
     f"{path!r} is neither a folder nor audio, nor a table that lists audio, which ends in "
-    f"{', '.join(tables.EXTENSIONS)}"
+    f"{', '.join(tables.EXTENSIONS)}; or in {LABEL_FILE}, if Raven or Audacity wrote it"
   )
 
 
@@ -86,13 +97,47 @@ def _open_tree(root: str, split: str | None) -> FileSource:
   return FileSource(_name(root), root, clips, summary)
 
 
-def _open_table(path: str, split: str | None) -> FileSource:
-  every, remarks = read_clip_list(path)
-  clips, splits_text = _choose(every, split, path)
+def open_label_folder(
+  path: str, split: str | None = None, background: str | None = None
+) -> FileSource:
+  """Opens what all label files of Raven and Audacity below a folder list.
+
+  Args:
+    path: the folder; the recordings lie beside their label files, or these name them.
+    split: as of `open_folder`; there are none.
+    background: as of `open_folder`.
+
+  Raises:
+    UserError: there is no label file, or one is not what its program writes.
+
+  Example:
+    >>> open_label_folder(".")
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: no label file of Raven or Audacity (*.txt) below '.' ...
+  """
+  path = os.path.expanduser(path)
+  return _open_table(path, read_label_folder(path), split, background)
+
+
+def _open_table(
+  path: str, listed: ClipList, split: str | None, background: str | None
+) -> FileSource:
+  clips, splits_text = _choose(listed.clips, split, path)
   summary = f"{counted(clips.num_rows, 'row')}{_in_classes(clips)} of {path}{splits_text}"
-  return FileSource(
-    _name(path), os.path.dirname(path) or ".", clips, "; ".join([summary, *remarks])
-  )
+  summary = "; ".join([summary, *listed.remarks])
+  root = path if os.path.isdir(path) else os.path.dirname(path) or "."
+  if WHERE in clips.column_names:
+    return TimedSource(root, clips, summary, background, divided_recordings(listed.clips))
+  _require_no_background(path, background)
+  return FileSource(_name(path), root, clips, summary)
+
+
+def _require_no_background(path: str, background: str | None) -> None:
+  if background is not None:
+    raise UserError(
+      f"--background={background}: {path!r} lists no stretches of recordings: it takes a table "
+      "with the columns start_s and end_s, or label files of Raven or Audacity"
+    )
 
 
 def _choose(clips: pa.Table, split: str | None, path: str) -> tuple[pa.Table, str]:

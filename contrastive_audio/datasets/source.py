@@ -7,6 +7,8 @@ from types import MappingProxyType
 
 import numpy as np
 
+from contrastive_audio.datasets.stretches import Stretches
+
 LABEL_SEPARATOR = ";"  # between the labels of a clip that has several
 
 
@@ -51,6 +53,7 @@ class ClipSource(abc.ABC):
     classes: names of all classes in the official order; empty if there is no official order.
     several_labels: whether a clip may have several labels.
     missing: keys of clips that the data set lists but does not hold.
+    stretches: what is used of the clips; None: all of them.
 
   Example:
     >>> from contrastive_audio.datasets.synthetic import open_synthetic
@@ -67,6 +70,12 @@ class ClipSource(abc.ABC):
   classes: tuple[str, ...] = ()
   several_labels: bool = False
   missing: Sequence[str] = ()
+  stretches: Stretches | None = None
+
+  @property
+  def num_listed(self) -> int:
+    """How many clips, or stretches of clips, are listed."""
+    return self.num_clips
 
   @abc.abstractmethod
   def clips(self, start: int, stop: int) -> Iterator[Clip]:
@@ -75,6 +84,10 @@ class ClipSource(abc.ABC):
   @abc.abstractmethod
   def fingerprint(self) -> str:
     """Returns a hex digest that changes whenever a clip, label or group may have changed."""
+
+  def listing(self) -> str:
+    """Returns a hex digest that also changes whenever what is used of a clip does."""
+    return self.fingerprint()
 
   def splits(self) -> dict[str, str]:
     """Returns key -> name of its split, for all clips whose split is known."""

@@ -15,6 +15,7 @@ class ClipStore(Protocol):
     digest: hex digest of the content; equal digests mean equal clips in equal order.
     num_clips: number of clips.
     num_samples: int64 `[num_clips]`, length of each clip.
+    recordings: int64 `[num_clips]`, the recording of each clip; pieces of one have the same number.
     mean: float32 `[num_clips]`, mean of each clip.
     centred_peak: float32 `[num_clips]`, largest absolute value of each clip without its mean.
 
@@ -30,6 +31,7 @@ class ClipStore(Protocol):
   digest: str
   num_clips: int
   num_samples: np.ndarray
+  recordings: np.ndarray
   mean: np.ndarray
   centred_peak: np.ndarray
 

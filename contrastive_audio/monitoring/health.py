@@ -6,17 +6,19 @@ training produced. And all clips may get nearly the same embedding.
 """
 
 import keras
+import numpy as np
 import tensorflow as tf
 import tqdm
 
 from contrastive_audio.distributed import replicas
 from contrastive_audio.frontend.front_end import FrontEnd
-from contrastive_audio.monitoring.complaints import complaints
+from contrastive_audio.monitoring.complaints import chance_complaint, complaints, is_at_chance
 from contrastive_audio.networks import batchnorm
 from contrastive_audio.runs import Run
 from contrastive_audio.views.excerpts import ExcerptPairs
 
 MAX_EXCERPTS = 128
+_FEWEST_ROWS = 5  # of metrics, over 10 steps each, before the contrastive accuracy says something
 
 
 class HealthMonitor:
@@ -39,7 +41,14 @@ class HealthMonitor:
     array([0])
   """
 
-  def __init__(self, run: Run, pairs: ExcerptPairs, front_end: FrontEnd, encoder: keras.Model):
+  def __init__(
+    self,
+    run: Run,
+    pairs: ExcerptPairs,
+    front_end: FrontEnd,
+    encoder: keras.Model,
+    chance: float = 0.0,
+  ):
     """Prepares the checks.
 
     Args:
@@ -47,8 +56,10 @@ class HealthMonitor:
       pairs: the excerpts of the training; the first ones are used.
       front_end: excerpts -> log-mels.
       encoder: the encoder being trained.
+      chance: the contrastive accuracy of an untrained one; 0: that is not looked at.
     """
     self._run, self._pairs, self._front_end, self._encoder = run, pairs, front_end, encoder
+    self._chance = chance
 
   def check(self, step: int) -> None:
     """Measures the encoder, logs the results and prints warnings, once for each step.
@@ -65,8 +76,18 @@ class HealthMonitor:
     exported_spread = float(spread(exported))
     self._run.log(step, {"mode_agreement": mode_agreement, "exported_spread": exported_spread})
     if step:  # random weights are no reason to warn
-      for complaint in complaints(mode_agreement, exported_spread):
+      for complaint in complaints(mode_agreement, exported_spread) + self._about_chance():
         tqdm.tqdm.write(f"warning    step {step}: {complaint}")
+
+  def _about_chance(self) -> list[str]:
+    """Returns a complaint if the contrastive accuracy is at chance, once there are enough steps."""
+    accuracy = recent_accuracy(self._run)
+    if accuracy is None or not is_at_chance(accuracy, self._chance):
+      return []
+    store, rate_hz = self._pairs.store, self._front_end.sample_rate_hz
+    median_s = float(np.median(store.num_samples)) / rate_hz
+    are_pieces = len(np.unique(store.recordings)) < store.num_clips
+    return [chance_complaint(accuracy, self._chance, store.num_clips, median_s, are_pieces)]
 
   def _log_mels(self) -> tf.Tensor:
     """Log-mels `[M, T, F, 1]` of the first excerpts of the training, always the same."""
@@ -74,6 +95,24 @@ class HealthMonitor:
     (excerpts,) = self._pairs.dataset(0, 1, parallel=False)
     waves = tf.reshape(excerpts[:, :2], [-1, excerpts.shape[-1]])[:MAX_EXCERPTS]
     return self._front_end(waves)[..., None]
+
+
+def recent_accuracy(run: Run) -> float | None:
+  """Returns the contrastive accuracy over the last quarter of a training; None: too few steps.
+
+  Args:
+    run: its record.
+
+  Example:
+    >>> import types
+    >>> run = types.SimpleNamespace(metrics=lambda name: (np.arange(20), np.linspace(0, 0.95, 20)))
+    >>> print(f"{recent_accuracy(run):.3f}")
+    0.850
+  """
+  _, accuracies = run.metrics("contrastive_accuracy")
+  if len(accuracies) < _FEWEST_ROWS:
+    return None
+  return float(np.mean(accuracies[-max(_FEWEST_ROWS, len(accuracies) // 4) :]))
 
 
 def spread(embeddings: tf.Tensor) -> tf.Tensor:

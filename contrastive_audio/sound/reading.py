@@ -98,6 +98,30 @@ def blocks(
   return _usable(_decoded(source, sample_rate_hz, decoder, segment))
 
 
+def stated_duration_s(path: str) -> float | None:
+  """Returns the duration that the header of a file states, if it may be believed; quick.
+
+  Args:
+    path: of the file.
+
+  Example:
+    >>> import soundfile
+    >>> soundfile.write("second.wav", np.zeros(16_000), 16_000)
+    >>> stated_duration_s("second.wav"), stated_duration_s("no.wav") is None
+    (1.0, True)
+  """
+  try:
+    with Content(path) as content:
+      found = recordings.find(content)
+      if len(found) != 1 or found[0].states_its_length is False or found[0].replaced:
+        return None
+      with libsndfile.open_decoder(path) as opened:
+        is_stated = opened and (found[0].states_its_length or not opened.is_mpeg)
+        return opened.duration_s if opened and is_stated else None
+  except Exception:  # whatever is wrong with it, decoding will say
+    return None
+
+
 def to_mono(samples: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
   """Converts decoded samples to mono at another sample rate.
 

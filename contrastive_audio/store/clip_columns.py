@@ -1,5 +1,8 @@
 """What a store knows of its clips without their PCM, column by column.
 
+Beside the columns of the index, each clip has the number of its `recording`, which is the same for
+all pieces of one.
+
 Numbers are in memory, text is read when it is first needed. The index is read, not mapped: a mapped
 file that is cut off ends the process, and so does a disk that fails. Each reading verifies it.
 """
@@ -12,8 +15,10 @@ import pyarrow as pa
 
 from contrastive_audio.store.disk_format import INDEX_SCHEMA
 from contrastive_audio.store.manifest import DamagedStore
+from contrastive_audio.store.pieces import Pieces
 from contrastive_audio.utils import checksums
 
+_RECORDING = "recording"
 _NUMBERS = ("gain", "mean", "peak", "centred_peak", "num_samples", "shard", "byte_offset")
 
 
@@ -63,6 +68,30 @@ class ClipColumns:
     numbers = {name: column[rows] for name, column in self.numbers.items()}
     return ClipColumns(numbers, lambda name: iter(self.text(name).take(pa.array(rows)).chunks))
 
+  def cut(self, pieces: Pieces) -> "ClipColumns":
+    """Returns a row for each piece; the levels are still those of the clips.
+
+    Args:
+      pieces: of these clips.
+    """
+    numbers = {name: column[pieces.clip_ids] for name, column in self.numbers.items()}
+    numbers["num_samples"] = pieces.stops - pieces.starts
+    numbers["byte_offset"] = numbers["byte_offset"] + 2 * pieces.starts
+    texts = {"key": pieces.keys, "label": pieces.labels, "group": pieces.groups}
+
+    def read_text(name: str) -> Iterator[pa.Array]:
+      yield pa.array(texts[name], INDEX_SCHEMA.field(name).type)
+
+    return ClipColumns(numbers, read_text)
+
+  def with_numbers(self, numbers: Mapping[str, np.ndarray]) -> "ClipColumns":
+    """Returns the same rows with other numbers in some columns.
+
+    Args:
+      numbers: name -> array.
+    """
+    return ClipColumns({**self.numbers, **numbers}, self._read_text)
+
 
 def read_index(path: str, checksum: str | None) -> ClipColumns:
   """Reads an index.
@@ -84,6 +113,8 @@ def read_index(path: str, checksum: str | None) -> ClipColumns:
     name: np.concatenate([np.empty(0, _dtype(name)), *(part.pop(name) for part in parts)])
     for name in _NUMBERS
   }
+
+  numbers[_RECORDING] = np.arange(len(numbers["num_samples"]))
 
   def read_text(name: str) -> Iterator[pa.Array]:
     return (part[name] for part in _read(path, checksum, [name], _copy))
@@ -109,6 +140,10 @@ def join(parts: Sequence[ClipColumns], num_shards: Sequence[int]) -> ClipColumns
   clips = [len(part.numbers["shard"]) for part in parts]
   first_shards = np.cumsum([0, *num_shards[:-1]])
   numbers["shard"] = numbers["shard"] + np.repeat(first_shards, clips)
+  if _RECORDING in numbers:
+    counts = [int(part.numbers[_RECORDING].max(initial=-1)) + 1 for part in parts]
+    first_recordings = np.cumsum([0, *counts[:-1]])
+    numbers[_RECORDING] = numbers[_RECORDING] + np.repeat(first_recordings, clips)
 
   def read_text(name: str) -> Iterator[pa.Array]:
     return (array for part in parts for array in part.parts(name))

@@ -20,6 +20,7 @@ from contrastive_audio.store.decoding import MEMORY_MB, Memory
 from contrastive_audio.store.disk_format import DAMAGED, SKIPPED, VERSION
 from contrastive_audio.store.exclusive import clear_disk_errors, exclusive
 from contrastive_audio.store.manifest import DamagedStore, NoStore
+from contrastive_audio.store.pieces import pieces_of_stretches
 from contrastive_audio.store.store import Store
 from contrastive_audio.utils import progress_bar, quiet
 from contrastive_audio.utils.cache import cache_folder
@@ -199,13 +200,15 @@ class Plan:
       return None
 
   def open(self) -> Store:
-    """Opens the complete store.
+    """Opens the complete store, or of its clips what the source uses.
 
     Raises:
       UserError: too many unusable clips, or no usable one.
     """
     store = self._store or Store(self.folder)
     self._require_few_bad(store.num_skipped)
+    if store.num_clips and self.source.stretches is not None:
+      store = store.cut(pieces_of_stretches(store, self.source.stretches))
     if not store.num_clips:
       skipped = os.path.join(self.folder, SKIPPED)
       raise UserError(f"no usable clip in {self.source.summary}: see {skipped}")

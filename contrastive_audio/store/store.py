@@ -5,6 +5,8 @@
   shard-*.arrow      Arrow IPC files with the PCM and all columns; any Arrow reader opens them
   chunk-*.arrow      rows of the index, from which it is merged; see chunks
   chunk-*.json       checksums of shards, see chunks
+  levels-*.json      levels of pieces that the clips were cut into, measured when they were opened
+  activity-*.json    how much happens where in the clips, measured by trainings with --active
   skipped.csv        clips that could not be used, with the reason
   missing.csv        clips that the data set lists but does not hold, if there are any
 
@@ -32,8 +34,15 @@ import pyarrow as pa
 from contrastive_audio.store import chunks, clip_columns, manifest
 from contrastive_audio.store.clip_columns import ClipColumns
 from contrastive_audio.store.disk_format import INDEX
+from contrastive_audio.store.levels import Levels
 from contrastive_audio.store.manifest import DamagedStore, Manifest
+from contrastive_audio.store.pieces import Pieces, blocks_of
 from contrastive_audio.store.shard_files import ShardFile, allow_open_files
+from contrastive_audio.utils.kept_arrays import kept_arrays
+
+_LEVELS = ("mean", "peak", "centred_peak")
+_BLOCK_SAMPLES = 1 << 22  # of a long piece, in memory at once
+_WORTH_KEEPING = 1 << 27  # samples, some two hours: reading them takes a second
 
 
 class Store:
@@ -51,6 +60,7 @@ class Store:
     sample_rate_hz: rate of all clips.
     num_clips: number of usable clips.
     num_samples: int64 `[num_clips]`, length of each clip.
+    recordings: int64 `[num_clips]`, the recording of each clip; pieces of one have the same number.
     mean: float32 `[num_clips]`, mean of each clip.
     centred_peak: float32 `[num_clips]`, largest absolute value of each clip without its mean.
     digest: hex digest of the content; equal digests mean equal clips in equal order.
@@ -89,6 +99,7 @@ class Store:
     self._columns = columns
     self.num_samples = columns.numbers["num_samples"]
     self.num_clips = len(self.num_samples)
+    self.recordings = columns.numbers["recording"]
     self.mean = columns.numbers["mean"]
     self.centred_peak = columns.numbers["centred_peak"]
     self._gain = columns.numbers["gain"]
@@ -124,6 +135,25 @@ class Store:
     digest = _digest_of([self.digest, hashlib.sha256(ids.tobytes()).hexdigest()])
     selected._set_columns(self._columns.select(ids), digest)
     return selected
+
+  def cut(self, pieces: Pieces) -> "Store":
+    """Returns a store with pieces of the clips; nothing is copied.
+
+    The levels of the pieces, which are those of a file that holds the piece alone, are measured
+    and, where that takes long, kept in the folder of the store.
+
+    Args:
+      pieces: which ones.
+    """
+    cut = copy.copy(self)
+    cut._set_columns(self._columns.cut(pieces), _digest_of([self.digest, pieces.digest()]))
+    if cut.num_samples.sum() < _WORTH_KEEPING:
+      levels = cut._measure_levels()
+    else:
+      digest = _digest_of([self.digest, pieces.digest_of_places()])
+      levels = kept_arrays(self.folders[0], "levels", digest, cut._measure_levels)
+    cut._set_columns(cut._columns.with_numbers(levels), cut.digest)
+    return cut
 
   def keys(self, clip_ids: Sequence[int] | np.ndarray | None = None) -> list[str]:
     """Returns the names of the given clips; of all clips, if None."""
@@ -197,6 +227,18 @@ class Store:
   def num_shards(self) -> int:
     """Number of files with PCM."""
     return len(self._shards)
+
+  def _measure_levels(self) -> dict[str, np.ndarray]:
+    """Returns mean, peak and centred peak of each clip, float32, from its PCM."""
+    measured = {name: np.empty(self.num_clips, np.float32) for name in _LEVELS}
+    for clip_id in range(self.num_clips):
+      levels = Levels()
+      for first, count in blocks_of(int(self.num_samples[clip_id]), _BLOCK_SAMPLES):
+        levels.add(self._read(clip_id, first, count))
+      found = levels.of_gain(float(self._gain[clip_id]))
+      for name, column in measured.items():
+        column[clip_id] = found[name]
+    return measured
 
   def _read(self, clip_id: int, start: int, num_samples: int) -> np.ndarray:
     pcm = np.empty(num_samples, np.int16)

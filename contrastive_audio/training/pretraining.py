@@ -148,7 +148,7 @@ class Pretraining:
     self._run, self._config, self._pairs, self._hosts = run, config, pairs, hosts
     self._model, self._networks = model, networks
     self._front_end = config.front_end()
-    health = HealthMonitor(run, pairs, self._front_end, networks.encoder)
+    health = HealthMonitor(run, pairs, self._front_end, networks.encoder, config.chance)
     self._monitors: list[Monitor] = [*monitors, health]
     self._checkpoints = Checkpoints(run, model)
 

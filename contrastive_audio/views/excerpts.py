@@ -20,6 +20,8 @@ from contrastive_audio.errors import UserError
 from contrastive_audio.frontend.clip_layout import ClipLayout
 from contrastive_audio.frontend.clip_store import ClipStore
 from contrastive_audio.views import stateless_random
+from contrastive_audio.views.activity import Activity
+from contrastive_audio.views.arrangement import Arrangement
 from contrastive_audio.views.balance import draw_without_repeats, group_log_weights
 
 ENOUGH_FOR_BACKGROUND = 4  # excerpts that fit into the clip (published code of mix-back)
@@ -32,7 +34,8 @@ class ExcerptPairs:
 
   Attributes:
     store: the clips.
-    batch_size: B, clips of a step; no clip comes twice in a step.
+    batch_size: B, clips of a step; no clip comes twice in a step. If the clips are pieces of
+      recordings, no recording does where that can be, see Arrangement.
     layout: how excerpts are cut.
     seed: of all draws.
     positives: "random": two starts, independent and uniform; "same": one start twice;
@@ -42,7 +45,8 @@ class ExcerptPairs:
     backgrounds: draw two more random excerpts of each clip, after the pair. They are silent if the
       clip is shorter than ENOUGH_FOR_BACKGROUND excerpts.
     balance: 1: every clip comes once in an epoch. Less: a group of n clips is drawn with a weight
-      of n^balance, in each step anew; see views/balance.py.
+      of n^balance, in each step anew, whatever recordings its clips are of; see views/balance.py.
+    activity: how likely each place of a clip is, for the pair; None: all are alike.
 
   Example:
     >>> from contrastive_audio.datasets.synthetic import open_synthetic
@@ -63,6 +67,7 @@ class ExcerptPairs:
   separation: int = 0
   backgrounds: bool = False
   balance: float = 1.0
+  activity: Activity | None = None
 
   def __post_init__(self) -> None:
     if not 0 < self.batch_size <= self.store.num_clips:
@@ -98,11 +103,22 @@ class ExcerptPairs:
     if self.balance != 1:
       seed = _fold(self.seed, _DRAW, step)
       return draw_without_repeats(self._log_weights, self.batch_size, seed)[self._rows(share)]
+    if self._arrangement is not None:
+      ids = tf.numpy_function(self._arrangement.batch, [step], tf.int64, stateful=False)
+      return tf.ensure_shape(ids, [self.batch_size])[self._rows(share)]
     epoch, batch = step // self.steps_per_epoch, step % self.steps_per_epoch
     positions = batch * self.batch_size + tf.range(self.batch_size, dtype=tf.int64)
     seed = _fold(self.seed, _PERMUTE, epoch)
     last = tf.constant(self.store.num_clips - 1, tf.int64)
     return tf.random.experimental.index_shuffle(positions[self._rows(share)], seed, last)
+
+  @functools.cached_property
+  def _arrangement(self) -> Arrangement | None:
+    """The order of the clips, if several are pieces of one recording."""
+    recordings = self.store.recordings
+    if len(np.unique(recordings)) == len(recordings):
+      return None
+    return Arrangement(recordings, self.batch_size, self.seed)
 
   def start_words(self, step: int | tf.Tensor, share: tuple[int, int] = (0, 1)) -> tf.Tensor:
     """Returns uint32 `[b, E]`, a uniform word for each excerpt of a step.
@@ -129,7 +145,7 @@ class ExcerptPairs:
     """
     excerpts = _aligned_empty([*start_words.shape, self.layout.num_samples])
     clip_samples = self.store.num_samples[clip_ids]
-    starts = self._start_indices(clip_samples, start_words)
+    starts = self._start_indices(clip_ids, start_words)
     for row, clip_id in enumerate(clip_ids):
       for column in range(start_words.shape[1]):
         phase, out = start_words[row, column] / 2**32, excerpts[row, column]
@@ -138,13 +154,16 @@ class ExcerptPairs:
     excerpts[too_short, 2:] = 0
     return excerpts
 
-  def _start_indices(self, clip_samples: np.ndarray, words: np.ndarray) -> np.ndarray:
+  def _start_indices(self, clip_ids: np.ndarray, words: np.ndarray) -> np.ndarray:
     """Returns int64 `[b, E]`: which of the layout's starts each word picks."""
-    last = self.layout.num_starts(clip_samples)[:, None] - 1
+    last = self.layout.num_starts(self.store.num_samples[clip_ids])[:, None] - 1
     distance = np.minimum(self.separation, last) if self.positives == "separated" else 0
     starts = _pick(words, last + 1)
+    if self.activity:
+      starts[:, :2] = self.activity.pick(clip_ids, words[:, :2])
     if self.positives != "random":
-      starts[:, :1] = _pick(words[:, :1], last + 1 - distance)
+      first = starts[:, :1] if self.activity else _pick(words[:, :1], last + 1 - distance)
+      starts[:, :1] = np.minimum(first, last - distance)
       starts[:, 1:2] = starts[:, :1] + distance
     return starts
 

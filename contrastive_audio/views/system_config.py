@@ -12,6 +12,7 @@ if TYPE_CHECKING:
   from contrastive_audio.frontend.clip_store import ClipStore
   from contrastive_audio.frontend.front_end import FrontEnd
   from contrastive_audio.frontend.log_mel import LogMel
+  from contrastive_audio.views.activity import Activity
   from contrastive_audio.views.excerpts import ExcerptPairs
 
 
@@ -33,7 +34,9 @@ class SystemConfig(AugmentConfig):
   if TYPE_CHECKING:
     # For type checkers only, as in RunConfig.
     frame_samples: int = 0
+    hop_samples: int = 0
     fft_samples: int = 0
+    frames: int = 0
     fmin_hz: float = 0.0
     fmax_hz: float = 0.0
     clip_pooling: str = ""
@@ -45,6 +48,12 @@ class SystemConfig(AugmentConfig):
     self.require_between(0, self.sample_rate_hz / 2, "fmin_hz", "fmax_hz")
     self.require_positive("std")
     self.require("clip_pooling", CLIP_POOLINGS)
+    excerpt_s = self.frames * self.hop_samples / self.sample_rate_hz
+    if 0 < self.piece_s < excerpt_s:
+      raise UserError(
+        f"piece_s={self.piece_s:g}: shorter than an excerpt, which has {excerpt_s:.2f} s; 0 takes "
+        "clips as they are"
+      )
     if self.fmin_hz >= self.fmax_hz:
       raise UserError(f"fmin_hz={self.fmin_hz:g}: must be below fmax_hz={self.fmax_hz:g}")
 
@@ -70,6 +79,11 @@ class SystemConfig(AugmentConfig):
     """Returns why a training cannot go on beyond its last step; None if it can."""
     return None
 
+  @property
+  def chance(self) -> float:
+    """The contrastive accuracy of an encoder that has learned nothing."""
+    return 1 / self.batch_size
+
   def log_mel(self) -> "LogMel":
     """Returns the log-mel layer."""
     raise NotImplementedError
@@ -77,6 +91,18 @@ class SystemConfig(AugmentConfig):
   def front_end(self) -> "FrontEnd":
     """Returns the front end of training, monitoring and export."""
     raise NotImplementedError
+
+  def activity(self, store: "ClipStore") -> "Activity | None":
+    """Returns how likely excerpts are at each place of the clips; None: all places are alike.
+
+    Args:
+      store: the training clips.
+    """
+    if not self.active:
+      return None
+    from contrastive_audio.views.activity import Activity  # late, as the front end
+
+    return Activity(store, self.front_end().layout, self.sample_rate_hz)
 
   def pairs(self, store: "ClipStore") -> "ExcerptPairs":
     """Returns the excerpts of each step.

@@ -10,6 +10,7 @@ from contrastive_audio.cli.console import line
 from contrastive_audio.cli.open_data import DataLocation, prepare_at
 from contrastive_audio.datasets import ClipSource, corpora
 from contrastive_audio.datasets.corpora.corpus import Corpus, builder_name, find_root
+from contrastive_audio.datasets.stretches import recording_of
 from contrastive_audio.errors import UserError
 from contrastive_audio.store.store import Store
 from downstream.cards.all_cards import CARDS
@@ -56,7 +57,7 @@ def open_task(choice: TaskChoice, location: DataLocation, sample_rate_hz: int) -
   stores: list[Store] = []
   split_names: list[str | None] = []
   classes: tuple[str, ...] = ()
-  for opened in _open_sources(task, _dataset_of(task, choice), location):
+  for opened in _open_sources(task, _dataset_of(task, choice), location, choice.background):
     source = opened.source
     if task.name not in CARDS:  # what was taken for classes and splits is a guess
       line("data", source.summary)
@@ -86,7 +87,9 @@ def check_task(choice: TaskChoice, location: DataLocation) -> None:
   task = task_of(choice)
   dataset = _dataset_of(task, choice)
   split = _splits_to_open(task, dataset)
-  source = datasets.open_local(dataset, split, location.data_dir, location.manual_dir)
+  source = datasets.open_local(
+    dataset, split, location.data_dir, location.manual_dir, choice.background
+  )
   if source is not None and task.split is None and (own_splits := source.splits()):
     require_train_and_test(set(own_splits.values()))
 
@@ -187,21 +190,25 @@ class _Opened(NamedTuple):
   default_split: str | None
 
 
-def _open_sources(task: Task, dataset: str, location: DataLocation) -> list[_Opened]:
+def _open_sources(
+  task: Task, dataset: str, location: DataLocation, background: str | None
+) -> list[_Opened]:
   """Opens what a task needs: one source if it tells the split of each clip, else one per split."""
   split = _splits_to_open(task, dataset)
-  source = _open_source(dataset, split, location)
+  source = _open_source(dataset, split, location, background)
   split_of_key = source.splits() if split else {}
   names = () if split_of_key else task.split_names
   if not split and {"train", "test"} <= set(source.split_names):
     names = source.split_names
   if not names:
     return [_Opened(source, split_of_key, None)]
-  return [_Opened(_open_source(dataset, name, location), {}, name) for name in names]
+  return [_Opened(_open_source(dataset, name, location, background), {}, name) for name in names]
 
 
-def _open_source(dataset: str, split: str | None, location: DataLocation) -> ClipSource:
-  return datasets.open_source(dataset, split, location.data_dir, location.manual_dir)
+def _open_source(
+  dataset: str, split: str | None, location: DataLocation, background: str | None
+) -> ClipSource:
+  return datasets.open_source(dataset, split, location.data_dir, location.manual_dir, background)
 
 
 def _split_names(task: Task, opened: _Opened, store: Store) -> list[str | None]:
@@ -209,7 +216,8 @@ def _split_names(task: Task, opened: _Opened, store: Store) -> list[str | None]:
   # A split that the rule names may be a union of several splits of the data set.
   unions = opened.source.unions
   union_of = {member: name for name in task.split_names for member in unions.get(name, ())}
-  own = [opened.split_of_key.get(key, opened.default_split) for key in store.keys()]  # noqa: SIM118
+  splits, default = opened.split_of_key, opened.default_split
+  own = [splits.get(key, splits.get(recording_of(key), default)) for key in store.keys()]  # noqa: SIM118
   return [union_of.get(name, name) if name else None for name in own]
 
 

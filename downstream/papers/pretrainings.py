@@ -19,6 +19,15 @@ from downstream.choices import RANDOM
 from downstream.papers.measurement import LaboratoryRequest, Pretraining
 from downstream.papers.pretraining_clips import PretrainingClips
 
+# Fields that earlier versions lacked, with the values that mean what there was before.
+_LATER = {
+  "piece_s": None,
+  "active": False,
+  "balance": 1.0,
+  "encoder_width": 1,
+  "head_input": "last",
+}
+
 
 class Pretrainings:
   """The run folders of a laboratory.
@@ -111,7 +120,9 @@ def run_name(resolved: Mapping[str, Any]) -> str:
     'mixback-vgg_like-80x16-seed2-b5c9a90f073d'
   """
   config = resolved["config"]
-  digest = hashlib.sha256(json.dumps(resolved, sort_keys=True).encode()).hexdigest()[:12]
+  older = {name: value for name, value in config.items() if (name, value) not in _LATER.items()}
+  text = json.dumps({**resolved, "config": older}, sort_keys=True)
+  digest = hashlib.sha256(text.encode()).hexdigest()[:12]
   steps = f"{config['steps']}x{config['batch_size']}"
   return f"{resolved['system']}-{config['encoder']}-{steps}-seed{config['seed']}-{digest}"
 

@@ -13,18 +13,18 @@ from tests.support import command, environment, tone, write_clips
 
 FLAGS = {
   "linear": """model task output labels_per_class label_noise protocol train_on clip_pooling
-    audio_root metric data_dir manual_dir store_dir max_bad_fraction memory_mb gpu_memory_growth
-    seed learning_rate batch_size epochs batchnorm""",
+    audio_root metric background data_dir manual_dir store_dir max_bad_fraction memory_mb
+    gpu_memory_growth seed learning_rate batch_size epochs batchnorm""",
   "knn": """model task output labels_per_class label_noise protocol neighbours layer clip_pooling
-    audio_root metric data_dir manual_dir store_dir max_bad_fraction memory_mb gpu_memory_growth
-    seed""",
-  "finetune": """model task output labels_per_class label_noise protocol audio_root metric data_dir
-    manual_dir store_dir max_bad_fraction memory_mb seed learning_rate batch_size epochs frozen
-    patience start batchnorm strategy gpu_memory_growth""",
-  "embed": """model input output frames projector clip_pooling keys split data_dir manual_dir
-    store_dir max_bad_fraction memory_mb gpu_memory_growth seed""",
-  "neighbours": """model input output queries neighbours shown clip_pooling keys split data_dir
-    manual_dir store_dir max_bad_fraction memory_mb gpu_memory_growth seed""",
+    audio_root metric background data_dir manual_dir store_dir max_bad_fraction memory_mb
+    gpu_memory_growth seed""",
+  "finetune": """model task output labels_per_class label_noise protocol audio_root metric
+    background data_dir manual_dir store_dir max_bad_fraction memory_mb seed learning_rate
+    batch_size epochs frozen patience start batchnorm strategy gpu_memory_growth""",
+  "embed": """model input output frames projector clip_pooling keys split background
+    data_dir manual_dir store_dir max_bad_fraction memory_mb gpu_memory_growth seed""",
+  "neighbours": """model input output queries neighbours shown clip_pooling keys split background
+    data_dir manual_dir store_dir max_bad_fraction memory_mb gpu_memory_growth seed""",
   "tables": """table runs_dir suite dry_run seeds tasks variants models steps batch_size epoch_steps
     epochs protocol pretraining_dataset pretraining_tasks audio_root data_dir manual_dir store_dir
     max_bad_fraction memory_mb gpu_memory_growth""",

@@ -160,7 +160,11 @@ def test_a_folder_called_like_a_table_is_a_folder(folder):
 
 @pytest.mark.parametrize(
   ("name", "reason"),
-  [("x.zip", "is an archive: unpack it"), ("x.txt", "neither a folder nor audio, nor a table")],
+  [
+    ("x.zip", "is an archive: unpack it"),
+    ("x.pdf", "neither a folder nor audio, nor a table"),
+    ("x.txt", "neither a selection table of Raven.*, nor a label track of Audacity"),
+  ],
 )
 def test_a_file_that_is_no_data_set_is_told_what_would_be(folder, name, reason):
   with pytest.raises(UserError, match=reason):

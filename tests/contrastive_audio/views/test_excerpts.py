@@ -16,6 +16,7 @@ class FakeStore:
 
   def __init__(self, lengths):
     self.num_samples = np.asarray(lengths)
+    self.recordings = np.arange(len(lengths))
     self.num_clips = len(lengths)
 
   def wave(self, clip_id):

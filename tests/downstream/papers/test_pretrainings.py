@@ -6,7 +6,7 @@ import pytest
 
 from contrastive_audio.errors import UserError
 from downstream.papers.measurement import LaboratoryRequest, Pretraining
-from downstream.papers.pretrainings import Pretrainings
+from downstream.papers.pretrainings import Pretrainings, run_name
 from tests.support import write_clips
 
 REAL_RUN = subprocess.run
@@ -65,6 +65,15 @@ def test_what_is_trained_differently_is_never_the_same_run(runs, clips, tmp_path
   ]
   names = [runs.name_of(model, seed) for model in models for seed in (0, 1)]
   assert len(set(names)) == len(names)
+
+
+def test_runs_of_versions_without_pieces_keep_their_names(runs, clips):
+  resolved = runs.resolved(paper(clips), seed=0)
+  config = resolved["config"]
+  lacking = {name: value for name, value in config.items() if name not in ("piece_s", "active")}
+  assert run_name(resolved) == run_name(resolved | {"config": lacking})
+  for change in ({"piece_s": 5.0}, {"active": True}):
+    assert run_name(resolved | {"config": config | change}) != run_name(resolved)
 
 
 def test_other_clips_in_the_same_folder_are_another_run(tmp_path):

@@ -1,0 +1,146 @@
+"""Selection tables of Raven Pro and Raven Lite: text, separated by tabs, with a header.
+
+A selection has a row for each of its views (waveform, spectrogram). Times are seconds from the
+start of what Raven had opened, which may be a sequence of files; "File Offset (s)", where it is
+there, counts from the start of "Begin File". The column with labels has any name.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from contrastive_audio.datasets.annotations.annotation import (
+  Annotation,
+  one_cell,
+  parse_number,
+  read_cells,
+)
+from contrastive_audio.errors import UserError
+from contrastive_audio.utils.files import replacing
+
+BEGIN, END = "begin time (s)", "end time (s)"
+_LOW, _HIGH, _OFFSET = "low freq (hz)", "high freq (hz)", "file offset (s)"
+_FILES = ("begin path", "begin file")  # of both, the first
+_HEADER = (
+  *("Selection", "View", "Channel", "Begin Time (s)", "End Time (s)", "Low Freq (Hz)"),
+  "High Freq (Hz)",
+)
+_FILE_HEADER = ("Begin File", "File Offset (s)")
+# Names that people and programs give to the column with labels; of several, the first.
+_LABELS = (
+  *("annotation", "annotations", "label", "labels", "species", "common name", "class", "category"),
+  *("call type", "type", "tag", "species code"),
+)
+
+
+def read_raven(path: str) -> list[tuple[int, Annotation]]:
+  """Reads a selection table.
+
+  Args:
+    path: of the file.
+
+  Returns:
+    (number of the line, annotation) of each selection, once for all its views.
+
+  Raises:
+    UserError: it is no selection table, or says nothing that can be understood.
+
+  Example:
+    >>> write_raven("wren.selections.txt", [Annotation(1.5, 3.0, "wren", 2000.0, 7000.0)])
+    >>> read_raven("wren.selections.txt")[0][1].label
+    'wren'
+  """
+  (_, header), *lines = read_cells(path) or [(1, [])]
+  names = [name.lower() for name in header]
+  if missing := [name for name in (BEGIN, END) if name not in names]:
+    raise UserError(f"{path}: no column {missing[0]!r}: it is no selection table of Raven")
+  rows = [(line, _row(path, line, cells, names)) for line, cells in lines]
+  label = label_column(header)
+  kept: dict[tuple[str, ...], tuple[int, Mapping[str, str]]] = {}
+  for line, row in rows:
+    selection = (row.get("selection", str(line)), row.get("channel", ""), row[BEGIN], row[END])
+    if selection not in kept or row.get("view", "").lower().startswith("spectrogram"):
+      kept[selection] = (line, row)
+  annotations = [(line, _annotation(path, line, row, label)) for line, row in kept.values()]
+  if _OFFSET not in names and len({each.file for _, each in annotations}) > 1:
+    raise UserError(
+      f"{path}: it is about several files, and does not say where in them the selections are: "
+      "add the column 'File Offset (s)' in Raven"
+    )
+  return annotations
+
+
+def label_column(header: Sequence[str]) -> str | None:
+  """Returns which column of a selection table holds labels, in lower case; None: none does.
+
+  Args:
+    header: names of all columns. One that people name so is taken, or else the only column that
+      Raven itself does not write.
+
+  Example:
+    >>> label_column(["Selection", "View", "Begin Time (s)", "Sound"])
+    'sound'
+  """
+  names = [name.lower() for name in header]
+  if known := [name for name in _LABELS if name in names]:
+    return known[0]
+  own = {name.lower() for name in (*_HEADER, *_FILE_HEADER)} | {*_FILES, "end path", "end file"}
+  others = [name for name in names if name and name not in own and not name.endswith(")")]
+  return others[0] if len(others) == 1 else None
+
+
+def write_raven(
+  path: str, annotations: Iterable[Annotation], highest_hz: float | None = None
+) -> None:
+  """Writes a selection table of one recording, which Raven opens.
+
+  Args:
+    path: of the file; Raven proposes NAME.Table.1.selections.txt for NAME.wav.
+    annotations: of one recording.
+    highest_hz: upper bound of the frequencies of those that have none; Raven wants one.
+
+  Raises:
+    ValueError: a bound is not known, or they are of several recordings.
+
+  Example:
+    >>> write_raven("a.Table.1.selections.txt", [Annotation(0.5, 2.0, "wren")], highest_hz=8000.0)
+    >>> with open("a.Table.1.selections.txt") as file:
+    ...   _, row = file.read().splitlines()
+    >>> row.split("\\t")
+    ['1', 'Spectrogram 1', '1', '0.500000000', '2.000000000', '0.000', '8000.000', 'wren']
+  """
+  listed = list(annotations)
+  files = {each.file for each in listed}
+  if len(files) > 1:
+    raise ValueError(f"annotations of {len(files)} recordings: write a table for each")
+  has_file = bool(files - {None})
+  header = [*_HEADER, *(_FILE_HEADER if has_file else ()), "Annotation"]
+  with replacing(path) as unfinished, open(unfinished, "w", encoding="utf-8") as file:
+    file.write("\t".join(header) + "\n")
+    for number, each in enumerate(listed, start=1):
+      low_hz, high_hz = each.low_hz or 0.0, highest_hz if each.high_hz is None else each.high_hz
+      if high_hz is None:
+        raise ValueError(f"{each}: without an upper bound of its frequencies, pass highest_hz")
+      cells = [str(number), "Spectrogram 1", "1", f"{each.start_s:.9f}", f"{each.stop_s:.9f}"]
+      cells += [f"{low_hz:.3f}", f"{high_hz:.3f}"]
+      cells += [one_cell(each.file), f"{each.start_s:.9f}"] if has_file else []
+      file.write("\t".join([*cells, one_cell(each.label)]) + "\n")
+
+
+def _row(path: str, line: int, cells: Sequence[str], names: Sequence[str]) -> dict[str, str]:
+  if len(cells) > len(names):
+    raise UserError(f"{path}, line {line}: {len(cells)} cells, and the header has {len(names)}")
+  # Editors take off tabs at the end of a line.
+  return dict(zip(names, [*cells, *[""] * (len(names) - len(cells))]))
+
+
+def _annotation(path: str, line: int, row: Mapping[str, str], label: str | None) -> Annotation:
+  where = f"{path}, line {line}"
+
+  def number(name: str) -> float:
+    return parse_number(where, name, row[name])
+
+  file = next((row[name] for name in _FILES if row.get(name)), None)
+  start_s, stop_s = number(BEGIN), number(END)
+  if file is not None and row.get(_OFFSET):
+    start_s, stop_s = number(_OFFSET), number(_OFFSET) + stop_s - start_s
+  low_hz, high_hz = (number(name) if row.get(name) else None for name in (_LOW, _HIGH))
+  return Annotation(start_s, stop_s, (label and row[label]) or None, low_hz, high_hz, file)
