@@ -11,6 +11,7 @@ from contrastive_audio.runs import Run
 from tests.support import refused, train
 
 RATE_HZ = 4_000  # of the files: little to decode
+pytestmark = pytest.mark.slow
 OPTIONS = ["--recipe=small", "--encoder=frame_cnn", "--batch_size=12", "--store_dir=stores"]
 
 
