@@ -43,7 +43,7 @@ def pieces():
 
 
 def test_the_blocks_are_found():
-  assert len(pieces()) == 42
+  assert len(pieces()) == 43
   assert len(EXAMPLES) == 2
   assert len(EXPORT_EXAMPLES) == 3
   assert len(PRESET_EXAMPLES) == 1

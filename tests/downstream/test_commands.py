@@ -21,8 +21,8 @@ FLAGS = {
   "finetune": """model task output labels_per_class label_noise protocol audio_root metric data_dir
     manual_dir store_dir max_bad_fraction memory_mb seed learning_rate batch_size epochs frozen
     patience start batchnorm strategy gpu_memory_growth""",
-  "embed": """model input output frames projector clip_pooling keys split data_dir manual_dir
-    store_dir max_bad_fraction memory_mb gpu_memory_growth seed""",
+  "embed": """model input output frames projector half pca hop_s window_s clip_pooling keys split
+    data_dir manual_dir store_dir max_bad_fraction memory_mb gpu_memory_growth seed""",
   "neighbours": """model input output queries neighbours shown clip_pooling keys split data_dir
     manual_dir store_dir max_bad_fraction memory_mb gpu_memory_growth seed""",
   "tables": """table runs_dir suite dry_run seeds tasks variants models steps batch_size epoch_steps
@@ -153,6 +153,8 @@ MISTAKES = [
   ("embed", EMBED, ["--split=x"], "--split=x: the folder clips has no splits"),
   ("embed", EMBED, ["--output=out.txt"], "--output=out.txt: the file has to end in .npz or .par"),
   ("embed", EMBED, ["--frames", "--projector=p"], "--projector shows clips, not frames: leave ou"),
+  ("embed", EMBED, ["--frames", "--hop_s=1"], "--hop_s and --window_s cut windows: leave out --fr"),
+  ("embed", EMBED, ["--window_s=0"], "--window_s=0: 0.0 is not "),
   ("neighbours", EMBED, ["--input=./nowhere"], "no such folder: './nowhere'"),
   ("neighbours", EMBED, ["--queries=./nowhere"], "no such folder: './nowhere'"),
   ("neighbours", EMBED, ["--output=clips"], "--output=clips holds files already: delete them"),
