@@ -115,9 +115,8 @@ def _components(
 def _counted(store: Store | WindowStore) -> str:
   if not isinstance(store, WindowStore):
     return f"{store.num_clips} clips"
-  window_s, hop_s = (n / store.sample_rate_hz for n in (store.window_samples, store.hop_samples))
   recordings = counted(store.recordings.num_clips, "recording")
-  return f"{store.num_clips} windows of {window_s:.4g} s every {hop_s:.4g} s in {recordings}"
+  return f"{store.num_clips} {store.description} in {recordings}"
 
 
 def _write_projector(folder: str, embeddings: Embeddings, model: Model, store: Store) -> None:

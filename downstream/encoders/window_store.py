@@ -63,6 +63,12 @@ class WindowStore:
     return self._store
 
   @property
+  def description(self) -> str:
+    """Says how long windows are, and how far apart."""
+    window_s, hop_s = (n / self.sample_rate_hz for n in (self.window_samples, self.hop_samples))
+    return f"windows of {window_s:.4g} s every {hop_s:.4g} s"
+
+  @property
   def hours(self) -> float:
     """Total length of the clips, not of their windows."""
     return self._store.hours
@@ -97,15 +103,20 @@ class WindowStore:
 
 
 def cut_windows(
-  store: Store, model: Model, hop_s: float | None = None, window_s: float | None = None
+  store: Store,
+  model: Model,
+  hop_s: float | None = None,
+  window_s: float | None = None,
+  hops_per_window: int = 1,
 ) -> WindowStore:
   """Cuts the clips of a store into windows for a model.
 
   Args:
     store: the clips, at the model's rate.
     model: what will embed them.
-    hop_s: from one window to the next; None: windows end to end.
+    hop_s: from one window to the next; None: as `hops_per_window` says.
     window_s: length of a window; None: what the model hears at once.
+    hops_per_window: 1: windows end to end; 2: they overlap by a half.
 
   Raises:
     UserError: a window is shorter than what the model hears at once, or of minutes.
@@ -127,5 +138,7 @@ def cut_windows(
     )
   if window_samples > _LONGEST_S * rate_hz:
     raise UserError(f"--window_s={window_s:g}: a window lasts {_LONGEST_S:g} s at most")
-  hop_samples = window_samples if hop_s is None else max(1, round(hop_s * rate_hz))
+  hop_samples = window_samples // hops_per_window
+  if hop_s is not None:
+    hop_samples = max(1, round(hop_s * rate_hz))
   return WindowStore(store, hop_samples, window_samples)

@@ -23,8 +23,8 @@ FLAGS = {
     patience start batchnorm strategy gpu_memory_growth""",
   "embed": """model input output frames projector half pca hop_s window_s clip_pooling keys split
     data_dir manual_dir store_dir max_bad_fraction memory_mb gpu_memory_growth seed""",
-  "neighbours": """model input output queries neighbours shown clip_pooling keys split data_dir
-    manual_dir store_dir max_bad_fraction memory_mb gpu_memory_growth seed""",
+  "neighbours": """model input output queries neighbours shown hop_s window_s clip_pooling keys
+    split data_dir manual_dir store_dir max_bad_fraction memory_mb gpu_memory_growth seed""",
   "tables": """table runs_dir suite dry_run seeds tasks variants models steps batch_size epoch_steps
     epochs protocol pretraining_dataset pretraining_tasks audio_root data_dir manual_dir store_dir
     max_bad_fraction memory_mb gpu_memory_growth""",
@@ -157,6 +157,7 @@ MISTAKES = [
   ("embed", EMBED, ["--window_s=0"], "--window_s=0: 0.0 is not "),
   ("neighbours", EMBED, ["--input=./nowhere"], "no such folder: './nowhere'"),
   ("neighbours", EMBED, ["--queries=./nowhere"], "no such folder: './nowhere'"),
+  ("neighbours", EMBED, ["--hop_s=1"], "--hop_s and --window_s search for --queries=FILE_OR_FOL"),
   ("neighbours", EMBED, ["--output=clips"], "--output=clips holds files already: delete them"),
   ("tables", TABLE, ["--seeds=0,x"], "--seeds=0,x: write numbers: 0,1,2"),
   ("tables", TABLE, ["--seeds=0,12345678901"], "--seeds=0,12345678901: write numbers: 0,1,2"),
