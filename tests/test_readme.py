@@ -44,7 +44,7 @@ def pieces():
 
 
 def test_the_blocks_are_found():
-  assert len(pieces()) == 44
+  assert len(pieces()) == 47
   assert len(EXAMPLES) == 2
   assert len(EXPORT_EXAMPLES) == 3
   assert len(PRESET_EXAMPLES) == 1

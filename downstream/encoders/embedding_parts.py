@@ -114,10 +114,12 @@ class Embeddings:
   def _make_parts(self, missing: list[int]) -> None:
     num_left = sum(int(self._bounds[number + 1] - self._bounds[number]) for number in missing)
     num_clips, unit = self._store.num_clips, "clip"
-    share: float = 1  # of the bar, for each clip
+    total: float = num_clips
+    share: float = 1  # of each clip
     if isinstance(self._store, WindowStore):
       unit, share = "hour", self._store.hours / num_clips
-    total, initial = share * num_clips, share * (num_clips - num_left)
+      total = self._store.hours * (1 + 1e-9)  # sums of shares are not to exceed it
+    initial = share * (num_clips - num_left)
     with progress_bar.make(total, "embedding", unit, initial=initial) as bar:
       for number in missing:
         write_part(self._path(number), self._embed(number, bar, share))

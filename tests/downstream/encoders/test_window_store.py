@@ -144,6 +144,14 @@ def test_a_long_recording_is_several_parts_and_an_interruption_changes_nothing(
     Embeddings(model, other, folder)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("hop_s", [0.1, 0.3, 0.7])
+def test_the_progress_bar_counts_hours_up_to_their_end(hop_s, tmp_path, capsys):
+  windows = cut_windows(noise_store(16_000, [4.4, 3.1]), open_model("logmel_stats"), hop_s)
+  Embeddings(open_model("logmel_stats"), windows, str(tmp_path / "e")).make()
+  assert "0.00/0.00 [" in capsys.readouterr().err  # 7.5 s are 0.002 hours
+
+
 def test_another_pooling_than_that_of_the_network_is_the_one_that_is_used(tmp_path):
   front_end = FRONT_ENDS["cola"]
   model = network(front_end)
