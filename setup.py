@@ -26,6 +26,7 @@ REQUIREMENTS = [
   "pyarrow>=15.0",
   "pydub>=0.25.1",  # tensorflow-datasets needs it, too, and does not name it
   "scikit-learn>=1.5",
+  "scipy>=1.11",
   "soundfile>=0.13",
   "soxr>=0.5",
   "tensorboard>=2.16",  # TensorFlow 2.21 no longer brings the implementation of tf.summary
@@ -70,7 +71,7 @@ SUBCOMMANDS = {
   "import_weights": "mixback.import_weights",
   **{
     name: f"downstream.{name}"
-    for name in ("linear", "knn", "finetune", "embed", "neighbours", "tasks", "tables")
+    for name in ("linear", "knn", "finetune", "embed", "neighbours", "detect", "tasks", "tables")
   },
 }
 

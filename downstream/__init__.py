@@ -6,6 +6,7 @@ Commands:
   finetune      trains encoder and classifier together
   embed         writes the embeddings of any audio into one file
   neighbours    finds clips that sound alike: a list, and a page to listen to
+  detect        finds when which sounds are heard in long recordings
   tasks         lists the task cards
   tables        measures the tables of the papers
 
@@ -14,6 +15,7 @@ Folders:
   cards/        the tasks: clips, splits, published scores
   encoders/     what is evaluated: runs, SavedModels, baselines; embeddings in files
   classifiers/  how: logistic regression, nearest neighbours, training on excerpts
+  detection/    what is heard when in recordings
   papers/       the papers' tables
 
 `evaluation` brings model, task and method together, `evaluation_files` writes the results, `plots`

@@ -6,6 +6,7 @@ from contrastive_audio import datasets
 from contrastive_audio.cli.open_data import DataChoice, DataLocation, read_keys
 from contrastive_audio.cli.places import require_folder, require_writable
 from contrastive_audio.errors import UserError
+from contrastive_audio.utils.run_files import CLASSIFIER
 from downstream.cards.opening import check_task
 from downstream.choices import EvaluationRequest, require_model, require_pooling
 
@@ -56,6 +57,27 @@ def check_input(choice: DataChoice, location: DataLocation) -> None:
       datasets.open_local(name, choice.split, location.data_dir, background=choice.background)
     elif kind not in ("folder", "labels", "store"):
       datasets.require_name(name, location.data_dir, location.manual_dir)
+
+
+def require_classifier(folder: str) -> None:
+  """Raises an error if a folder holds no classifier.
+
+  Args:
+    folder: value of --classifier.
+
+  Raises:
+    UserError: how to make one.
+
+  Example:
+    >>> require_classifier("results/mine")
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: --classifier=results/mine: it holds no classifier.npz; ...
+  """
+  if not os.path.exists(os.path.join(folder, CLASSIFIER)):
+    raise UserError(
+      f"--classifier={folder}: it holds no {CLASSIFIER}; make one with python -m downstream.linear "
+      f"--model=RUN --task=TASK --output={folder}"
+    )
 
 
 def require_new_file(path: str, extensions: tuple[str, ...]) -> None:

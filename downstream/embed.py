@@ -1,6 +1,7 @@
 """python -m downstream.embed: embeds audio of any format and length, and writes one file.
 
-The file holds the key (the path), the label and the embedding of each clip. Read .parquet with
+The file holds the key (the path), the label and the embedding of each clip; with --hop_s or
+--window_s, of each window of long recordings, with its start and end. Read .parquet with
 pandas.read_parquet, .npz with numpy.load. A call that was stopped resumes. Audio files that cannot
 be read are listed in OUTPUT.skipped.csv.
 """
@@ -27,17 +28,21 @@ from contrastive_audio.cli.places import require_folder
 from contrastive_audio.errors import UserError
 from downstream.checks import check_input, require_new_file
 from downstream.choices import require_model, require_pooling
+from downstream.flags import define_window_flags
 
 EXTENSIONS = (".npz", ".parquet")
 EXAMPLES = (
   "python -m downstream.embed --model=runs/mine --input=/path/to/your/audio --output=out.parquet",
-  "python -m downstream.embed --model=runs/mine --input=clip.mp3 --output=clip.npz --frames",
+  "python -m downstream.embed --model=runs/mine --input=/path/to/your/audio --output=out.npz "
+  "--hop_s=1 --half",
 )
 
 
 def main(_: Sequence[str]) -> None:
   name, seed, output = FLAGS.model, FLAGS.seed, FLAGS.output
   frames, projector, clip_pooling = FLAGS.frames, FLAGS.projector, FLAGS.clip_pooling
+  hop_s, window_s = FLAGS.hop_s, FLAGS.window_s
+  half, num_components = FLAGS.half, FLAGS.pca
   choice, location = data_choice([FLAGS.input]), data_location()
   require_model(name)
   require_pooling(name, clip_pooling)
@@ -46,15 +51,19 @@ def main(_: Sequence[str]) -> None:
     raise UserError("--projector shows clips, not frames: leave out --frames")
   if frames and clip_pooling:
     raise UserError("--clip_pooling is for clips, not frames: leave out --frames")
+  if (hop_s or window_s) and (frames or projector):
+    raise UserError("--hop_s and --window_s cut windows: leave out --frames and --projector")
   require_folder("projector", projector)
   check_input(choice, location)
   start_tensorflow()
   from downstream.encoders.embedding_files import embed_to_file
   from downstream.encoders.models import open_model
+  from downstream.encoders.window_store import cut_windows
 
   model = open_model(name, seed, clip_pooling)
   store = open_store(choice, location, model.sample_rate_hz)
-  embed_to_file(output, store, model, frames=frames, projector_folder=projector)
+  clips = cut_windows(store, model, hop_s, window_s) if hop_s or window_s else store
+  embed_to_file(output, clips, model, frames, projector, half, num_components)
 
 
 def _define_flags() -> None:
@@ -65,6 +74,14 @@ def _define_flags() -> None:
   with flag_group("Embeddings"):
     flags.DEFINE_bool("frames", False, "An embedding every 50 ms, instead of one per clip.")
     flags.DEFINE_string("projector", None, "Folder to write for TensorBoard's embedding projector.")
+    flags.DEFINE_bool("half", False, "Keep float16 numbers, which take half the space.")
+    flags.DEFINE_integer(
+      "pca",
+      None,
+      "Keep so many principal components, which are written into OUTPUT.pca.npz.",
+      lower_bound=1,
+    )
+  define_window_flags("Embeddings")
   define_clip_pooling_flag("Embeddings")
   define_selection_flags()
   define_location_flags(max_bad_fraction=1.0)

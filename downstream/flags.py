@@ -1,4 +1,4 @@
-"""The flags that knn, linear and finetune share, and those that locate the data of a task."""
+"""The flags that several of the commands share, and those that locate the data of a task."""
 
 from typing import Any
 
@@ -109,6 +109,31 @@ def define_training_flags(title: str) -> None:
       BATCHNORMS,
       "Statistics of BatchNorm in training: batch, or fixed, those of the model. If not given, "
       "fixed for a frozen encoder, else batch; mix-back's code has batch for frozen ones, too.",
+    )
+
+
+def define_window_flags(title: str) -> None:
+  """Defines --hop_s and --window_s, how long recordings are cut.
+
+  Args:
+    title: of their group in the help.
+
+  Example:
+    >>> define_window_flags("Windows")
+    >>> FLAGS["hop_s"].default is None
+    True
+    >>> from contrastive_audio.cli.help import forget_flags
+    >>> forget_flags()
+  """
+  with flag_group(title):
+    flags.DEFINE_float(
+      "hop_s", None, "Seconds from one window of a recording to the next.", lower_bound=1e-3
+    )
+    flags.DEFINE_float(
+      "window_s",
+      None,
+      "Length of a window in seconds; if not given, what the model hears at once.",
+      lower_bound=1e-3,
     )
 
 

@@ -2,12 +2,17 @@
 
 It writes into the folder --output: neighbours.csv lists the nearest clips of each query, by the
 cosine similarity of their embeddings; index.html is a page to listen to some of them.
+
+With --queries in long recordings (a median of more than 30 s, or with --hop_s or --window_s) it
+finds stretches of them, with their times.
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from absl import flags
 
+from contrastive_audio.cli.console import line
 from contrastive_audio.cli.flags import (
   FLAGS,
   data_choice,
@@ -22,13 +27,21 @@ from contrastive_audio.cli.flags import (
 from contrastive_audio.cli.help import REQUIRED, flag_group
 from contrastive_audio.cli.main import run_main, start_tensorflow
 from contrastive_audio.cli.open_data import open_store
+from contrastive_audio.errors import UserError
+from contrastive_audio.store.store import Store
 from downstream.checks import check_input, require_empty_folder
 from downstream.choices import require_model, require_pooling
+from downstream.flags import define_window_flags
 
+if TYPE_CHECKING:  # they import TensorFlow
+  from downstream.encoders.models import Model
+  from downstream.encoders.window_store import WindowStore
+
+_LONG_S = 30.0
 EXAMPLES = (
   "python -m downstream.neighbours --model=runs/mine --input=/path/to/your/audio --output=alike",
   "python -m downstream.neighbours --model=runs/mine --input=/path/to/your/audio "
-  "--queries=clip.mp3 --output=alike",
+  "--queries=call.wav --output=alike --hop_s=0.5",
 )
 
 
@@ -37,23 +50,70 @@ def main(_: Sequence[str]) -> None:
   count, num_shown, clip_pooling = FLAGS.neighbours, FLAGS.shown, FLAGS.clip_pooling
   clips, location = data_choice([FLAGS.input]), data_location()
   queries = data_choice([FLAGS.queries]) if FLAGS.queries else None
+  hop_s, window_s = FLAGS.hop_s, FLAGS.window_s
   require_model(name)
   require_pooling(name, clip_pooling)
+  if (hop_s or window_s) and not queries:
+    raise UserError("--hop_s and --window_s search for --queries=FILE_OR_FOLDER: name them")
   require_empty_folder(folder)
   for choice in filter(None, (clips, queries)):
     check_input(choice, location)
   start_tensorflow()
-  from downstream.encoders.embedding_parts import Embeddings
   from downstream.encoders.models import open_model
-  from downstream.encoders.neighbour_page import find_neighbours, print_neighbours, write_neighbours
 
   model = open_model(name, seed, clip_pooling)
   clip_store = open_store(clips, location, model.sample_rate_hz)
   query_store = open_store(queries, location, model.sample_rate_hz) if queries else None
+  title = f"What sounds alike to {model.name}?"
+  if query_store and (hop_s or window_s or _is_long(clip_store)):
+    from downstream.encoders.window_store import cut_windows
+
+    windows = cut_windows(clip_store, model, hop_s, window_s, hops_per_window=2)
+    _search_windows(folder, model, windows, query_store, count, num_shown, title)
+  else:
+    _compare_clips(folder, model, clip_store, query_store, count, num_shown, title)
+
+
+def _is_long(store: Store) -> bool:
+  """Whether half of the clips are so long that it matters where in them something is."""
+  return sorted(store.num_samples)[store.num_clips // 2] > _LONG_S * store.sample_rate_hz
+
+
+def _search_windows(
+  folder: str,
+  model: "Model",
+  windows: "WindowStore",
+  queries: Store,
+  count: int,
+  num_shown: int,
+  title: str,
+) -> None:
+  from downstream.encoders.embedding_parts import Embeddings
+  from downstream.encoders.window_search import print_hits, search, write_hits
+
+  line("windows", f"{windows.description} are searched; --window_s and --hop_s choose others")
+  rows = Embeddings(model, queries).make().of_clips()
+  hits = search(Embeddings(model, windows).make(), windows, queries, rows, count)
+  write_hits(folder, hits, num_shown, title)
+  print_hits(folder, hits)
+
+
+def _compare_clips(
+  folder: str,
+  model: "Model",
+  clips: Store,
+  queries: Store | None,
+  count: int,
+  num_shown: int,
+  title: str,
+) -> None:
+  from downstream.encoders.embedding_parts import Embeddings
+  from downstream.encoders.neighbour_page import find_neighbours, print_neighbours, write_neighbours
+
   neighbours = find_neighbours(
-    lambda store: Embeddings(model, store).make().of_clips(), clip_store, query_store, count
+    lambda store: Embeddings(model, store).make().of_clips(), clips, queries, count
   )
-  write_neighbours(folder, neighbours, num_shown, f"What sounds alike to {model.name}?")
+  write_neighbours(folder, neighbours, num_shown, title)
   print_neighbours(folder, neighbours)
 
 
@@ -68,8 +128,11 @@ def _define_flags() -> None:
       None,
       "Clips whose neighbours to find, named like --input; by default all clips.",
     )
-    flags.DEFINE_integer("neighbours", 5, "Number of nearest clips of each query.", lower_bound=1)
+    flags.DEFINE_integer(
+      "neighbours", 5, "Number of nearest clips, or stretches, of each query.", lower_bound=1
+    )
     flags.DEFINE_integer("shown", 20, "Number of queries on the page.", lower_bound=1)
+  define_window_flags("Search")
   define_clip_pooling_flag("Search")
   define_selection_flags()
   define_location_flags(max_bad_fraction=1.0)

@@ -172,7 +172,10 @@ showing.players({"the recording": scene}, rate_hz)
 
 # %% [markdown]
 # Near a border, a window covers both sounds, so the curves cross slowly. In the first and the last
-# half second it extends beyond the recording and covers silence.
+# half second it extends beyond the recording and covers silence: what is most similar there is not
+# what is heard, so leave these moments out of any decision. The windows of `classify_frames` (of an
+# export with a classifier), of `embed --hop_s=...` and of `downstream.detect` lie inside the
+# recording and hold nothing that is not in it, see [long recordings](../docs/recordings.md).
 #
 # ## Export
 #

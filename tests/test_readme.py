@@ -31,6 +31,7 @@ TINY = ["--steps=2", "--batch_size=4"]
 SMALL = {"train": TINY, "finetune": ["--epochs=1"]}
 SMALL["tables"] = [*TINY, "--seeds=0", "--tasks=instrument", "--pretraining_tasks=instrument"]
 PLACES = {"your/audio": "audio", "audio_root": "root", "audioset": "audioset"}
+PLACES["your/call.wav"] = "audio/high/0.wav"
 # Commands that other tests run: test_real_audio, test_import_weights, test_prepare, test_builders.
 ELSEWHERE = ("spoken_digit", "import_weights", "beam_pipeline_options", "tfds build")
 
@@ -43,7 +44,7 @@ def pieces():
 
 
 def test_the_blocks_are_found():
-  assert len(pieces()) == 44
+  assert len(pieces()) == 49
   assert len(EXAMPLES) == 1
   assert len(EXPORT_EXAMPLES) == 4
   assert len(PRESET_EXAMPLES) == 1

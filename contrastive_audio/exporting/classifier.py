@@ -4,11 +4,14 @@ classifier.npz holds `weights` `[D, C]` and `bias` `[C]` (the standardisation of
 folded into them), `class_names` `[C]`, `multi_label`, `model` (a human-readable name),
 `clip_pooling` (how an embedding is made of a clip; "windows" where it is missing), and
 `fingerprint` `[D]`: the embedding of one fixed sound. The fingerprint tells whether a classifier
-belongs to an encoder, whether in a run folder or exported, on any machine.
+belongs to an encoder, whether in a run folder or exported, on any machine. `validation_scores` and
+`validation_targets` `[n, C]`, missing in earlier versions, are what thresholds are chosen by: how
+clips were scored by classifiers that were not fitted on them.
 """
 
 import dataclasses
 import os
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -16,8 +19,9 @@ import tensorflow as tf
 from contrastive_audio.errors import UserError
 from contrastive_audio.exporting.clip_embedder import Embedder
 from contrastive_audio.utils.files import make_folder, replacing
+from contrastive_audio.utils.run_files import CLASSIFIER
 
-FILE_NAME = "classifier.npz"
+_VALIDATION = ("validation_scores", "validation_targets")
 _TOLERANCE = 1e-2  # GPUs round coarsely; the embeddings of another encoder are far away
 
 
@@ -33,6 +37,8 @@ class LinearClassifier:
     model: name of the model whose embeddings it takes.
     fingerprint: float32 `[D]`, see `fingerprint`.
     clip_pooling: one of configuration.CLIP_POOLINGS.
+    validation_scores: float32 `[n, C]`, probabilities of held-out clips; None: not known.
+    validation_targets: bool `[n, C]`, which classes those clips have; None: not known.
 
   Example:
     >>> classifier = LinearClassifier(
@@ -54,6 +60,8 @@ class LinearClassifier:
   model: str
   fingerprint: np.ndarray
   clip_pooling: str = "windows"
+  validation_scores: np.ndarray | None = None
+  validation_targets: np.ndarray | None = None
 
   @classmethod
   def open(cls, folder: str) -> "LinearClassifier":
@@ -65,10 +73,10 @@ class LinearClassifier:
     Raises:
       UserError: there is no classifier, or it cannot be read.
     """
-    path = os.path.join(folder, FILE_NAME)
+    path = os.path.join(folder, CLASSIFIER)
     if not os.path.exists(path):
       raise UserError(
-        f"--classifier={folder}: it holds no {FILE_NAME}; make one with python -m "
+        f"--classifier={folder}: it holds no {CLASSIFIER}; make one with python -m "
         f"downstream.linear --model=RUN --task=TASK --output={folder}"
       )
     try:
@@ -81,6 +89,7 @@ class LinearClassifier:
           model=str(arrays["model"]),
           fingerprint=np.asarray(arrays["fingerprint"], np.float32),
           clip_pooling=str(arrays["clip_pooling"]) if "clip_pooling" in arrays else "windows",
+          **{name: arrays[name] for name in _VALIDATION if name in arrays},
         )
       classifier._require_consistent()
     except Exception as error:  # damage shows itself in any way
@@ -93,7 +102,12 @@ class LinearClassifier:
     shape = (*self.fingerprint.shape, len(self.class_names))
     if self.weights.shape != shape or self.bias.shape != shape[1:] or len(shape) != 2:
       raise ValueError(f"weights {self.weights.shape} and bias {self.bias.shape}, not {shape}")
-    if not all(np.isfinite(array).all() for array in (self.weights, self.bias, self.fingerprint)):
+    if known := self._validation():
+      expected = (len(next(iter(known.values()))), len(self.class_names))
+      if [array.shape for array in known.values()] != [expected] * len(_VALIDATION):
+        raise ValueError("scores and targets of the validation clips do not fit")
+    numbers = (self.weights, self.bias, self.fingerprint, *known.values())
+    if not all(np.isfinite(array).all() for array in numbers):
       raise ValueError("not all of its numbers are finite")
     if any(len(f"{name}.".splitlines()) > 1 for name in self.class_names):
       raise ValueError("a class name has several lines")
@@ -101,19 +115,24 @@ class LinearClassifier:
   def save(self, folder: str) -> str:
     """Writes classifier.npz into a folder, atomically; returns its path."""
     make_folder(folder)
-    path = os.path.join(folder, FILE_NAME)
+    path = os.path.join(folder, CLASSIFIER)
+    arrays: dict[str, Any] = self._validation() | {
+      "weights": self.weights,
+      "bias": self.bias,
+      "class_names": np.array(self.class_names, str),
+      "multi_label": self.multi_label,
+      "model": self.model,
+      "fingerprint": self.fingerprint,
+      "clip_pooling": self.clip_pooling,
+    }
     with replacing(path) as unfinished:
-      np.savez(
-        unfinished,
-        weights=self.weights,
-        bias=self.bias,
-        class_names=np.array(self.class_names, str),
-        multi_label=self.multi_label,
-        model=self.model,
-        fingerprint=self.fingerprint,
-        clip_pooling=self.clip_pooling,
-      )
+      np.savez(unfinished, **arrays)
     return path
+
+  def _validation(self) -> dict[str, Any]:
+    """Returns what is known of held-out clips, by name."""
+    arrays = {name: getattr(self, name) for name in _VALIDATION}
+    return {name: array for name, array in arrays.items() if array is not None}
 
   def require_model(self, embedder: Embedder, sample_rate_hz: int, folder: str) -> None:
     """Refuses an encoder other than the one that the classifier was trained on.

@@ -28,6 +28,7 @@ class Embedder(Protocol):
 
   Attributes:
     clip_pooling: one of configuration.CLIP_POOLINGS.
+    excerpt_samples: how much of a clip it hears at once.
 
   Example:
     >>> isinstance(np.zeros(3), Embedder)
@@ -35,9 +36,13 @@ class Embedder(Protocol):
   """
 
   clip_pooling: str
+  excerpt_samples: int
 
   def embed(self, clips: Iterable[Clip]) -> Iterator[np.ndarray]:
     """Yields the embedding, float32 `[D]`, of each clip, in order."""
+
+  def embed_batch(self, waves: np.ndarray) -> np.ndarray:
+    """Returns the embeddings, float32 `[B, D]`, of clips `[B, n]` of one length, all at once."""
 
   def embed_windows(self, clips: Iterable[Clip]) -> Iterator[np.ndarray]:
     """Yields float32 `[W, D]` for each clip: windows that cover it."""
@@ -70,6 +75,7 @@ class ClipEmbedder:
 
   Attributes:
     clip_pooling: one of configuration.CLIP_POOLINGS.
+    excerpt_samples: how much of a clip a window covers.
 
   Example:
     >>> from contrastive_audio.frontend.log_mel import LogMel
@@ -88,12 +94,20 @@ class ClipEmbedder:
   def __init__(self, clip_encoder: ClipEncoder, clip_pooling: str | None = None):
     self._clip_encoder = clip_encoder
     self._window_samples = int(clip_encoder.window_samples)
+    mirrored_samples = int(getattr(clip_encoder, "mirrored_samples", 0))  # not in version 0.1
+    self.excerpt_samples = self._window_samples - 2 * mirrored_samples
     self.clip_pooling = clip_pooling or pooling_of(clip_encoder)
 
   def embed(self, clips: Iterable[Clip]) -> Iterator[np.ndarray]:
     """Yields the embedding, float32 `[D]`, of each clip, in order."""
     for _, embeddings in self.embed_rows(clips, "clips"):
       yield from embeddings
+
+  def embed_batch(self, waves: np.ndarray) -> np.ndarray:
+    """Returns the embeddings, float32 `[B, D]`, of clips `[B, n]` of one length, all at once."""
+    if self.clip_pooling != pooling_of(self._clip_encoder):
+      return np.stack(list(self.embed(waves)))
+    return self._clip_encoder.embed(tf.constant(waves))["embedding"].numpy()
 
   def embed_windows(self, clips: Iterable[Clip]) -> Iterator[np.ndarray]:
     """Yields float32 `[W, D]` for each clip: windows that cover it."""

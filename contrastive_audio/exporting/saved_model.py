@@ -5,7 +5,8 @@ import tensorflow as tf
 
 from contrastive_audio.exporting.classifier import LinearClassifier
 from contrastive_audio.exporting.clip_encoder import ClipEncoder
-from contrastive_audio.frontend.front_end import FrontEnd
+from contrastive_audio.exporting.finite import nan_unless_finite
+from contrastive_audio.frontend.front_end import FRAME_HOP_S, FrontEnd
 from contrastive_audio.utils import quiet
 from contrastive_audio.utils.exchange import replacing_whole
 
@@ -48,6 +49,30 @@ class ClipClassifier(ClipEncoder):
     scores = self._classifier.scores(self.embed(waveform)["embedding"])
     return {"scores": scores, "labels": tf.identity(self.class_names)}
 
+  @tf.function(input_signature=[tf.TensorSpec([None, None], tf.float32, name="waveform")])
+  def classify_frames(self, waveform: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Waveform `[B, n]` -> `{"scores": [B, W, C], "time_ms": [B, W], "labels": [C]}`, every 50 ms.
+
+    Scores are those of the window around each moment. Unlike those of `embed_frames`, windows lie
+    inside the clip, so that none holds silence that is not in it: near an end of the clip, a moment
+    has the scores of the first or the last window.
+    """
+    laid_out = self._front_end.lay_out(nan_unless_finite(waveform))
+    centres = self._front_end.centred_starts(tf.shape(waveform)[1])  # in samples of the clip
+    layout = self._front_end.layout
+    starts = centres + layout.mirrored_samples - layout.num_samples // 2
+    last = tf.cast(tf.shape(laid_out)[1] - layout.num_samples, starts.dtype)
+    embeddings = self._encode_all(laid_out, tf.clip_by_value(starts, 0, last))
+    batch_and_windows = tf.shape(embeddings)[:2]
+    flat = tf.reshape(embeddings, [-1, embeddings.shape[-1]])
+    shape = tf.concat([batch_and_windows, [len(self._classifier.class_names)]], 0)
+    times_ms = tf.cast(tf.range(batch_and_windows[1]), tf.float32) * (1000 * FRAME_HOP_S)
+    return {
+      "scores": tf.reshape(self._classifier.scores(flat), shape),
+      "time_ms": tf.tile(times_ms[None], [batch_and_windows[0], 1]),
+      "labels": tf.identity(self.class_names),
+    }
+
 
 def export_saved_model(
   front_end: FrontEnd,
@@ -58,7 +83,7 @@ def export_saved_model(
   """Writes a self-contained SavedModel; an older one stands until this one does.
 
   Signatures: `embed` (also the default) and `embed_frames`, see clip_encoder.ClipEncoder; with a
-  classifier also `classify`, see ClipClassifier.
+  classifier also `classify` and `classify_frames`, see ClipClassifier.
 
   Args:
     front_end: of the run.
@@ -82,6 +107,7 @@ def export_saved_model(
   if classifier:
     module = ClipClassifier(front_end, encoder, classifier)
     signatures = {"serving_default": module.embed, "classify": module.classify}
+    signatures["classify_frames"] = module.classify_frames
   signatures |= {"embed": module.embed, "embed_frames": module.embed_frames}
   with replacing_whole(folder) as unfinished, quiet.native_stderr():
     tf.saved_model.save(module, unfinished, signatures)

@@ -63,6 +63,22 @@ def copy(store_folders: Sequence[str], folder: str) -> None:
       _write(folder, name, rows)
 
 
+def write_copy(store_folders: Sequence[str], path: str) -> None:
+  """Writes the unusable clips of a store, or of joined ones, into a file.
+
+  Args:
+    store_folders: `Store.folders`.
+    path: of the file.
+
+  Example:
+    >>> write_copy([], "out.csv.skipped.csv")
+    >>> os.listdir()
+    ['out.csv.skipped.csv']
+  """
+  rows = [row for folder in store_folders for row in read(folder, SKIPPED)]
+  spreadsheets.write_csv(path, [_HEADERS[SKIPPED], *rows])
+
+
 def read(folder: str, name: str) -> list[list[str]]:
   """Returns the rows of a list without its header; an empty list if there is no such file.
 

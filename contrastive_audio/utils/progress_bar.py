@@ -7,17 +7,17 @@ import tqdm
 
 
 def make(
-  total: int | None,
+  total: float | None,
   description: str,
   unit: str,
   stream: TextIO | None = None,
-  initial: int = 0,
+  initial: float = 0,
   shown: bool = True,
 ) -> tqdm.tqdm:
   """Creates a progress bar.
 
   Args:
-    total: number of units; None: unknown.
+    total: number of units, a float if there are parts of them; None: unknown.
     description: what is going on.
     unit: name of one unit, in the singular.
     stream: where to draw the bar; None: standard error.
@@ -41,6 +41,7 @@ def make(
     initial=initial,
     desc=description,
     unit=f" {unit}s",
+    unit_scale=isinstance(total, float),  # three digits of the number
     file=stream,
     **({} if shown else {"disable": True}),  # otherwise TQDM_DISABLE decides
     dynamic_ncols=True,

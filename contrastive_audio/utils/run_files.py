@@ -12,6 +12,7 @@ from contrastive_audio.utils.files import UNFINISHED
 from contrastive_audio.utils.locks import HOLDER, LOCK
 
 CONFIG = "config.json"
+CLASSIFIER = "classifier.npz"  # in the --output of downstream.linear
 _UNFINISHED = re.escape(UNFINISHED)
 # What a process may leave that was ended before there was a config.json; version 0.1 left more.
 _HALF_MADE = re.compile(

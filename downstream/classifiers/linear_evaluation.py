@@ -22,6 +22,8 @@ class Choice(NamedTuple):
     problem: the split.
     inverse_strength: the selected regularisation, C of scikit-learn.
     classifier: the final classifier.
+    held_out: numbers of the clips of the folds, and their scores by classifiers that were fitted on
+      the others; None: there were no folds.
 
   Example:
     >>> Choice(None, 0.1, None).inverse_strength
@@ -31,6 +33,7 @@ class Choice(NamedTuple):
   problem: Problem
   inverse_strength: float
   classifier: logistic.LogisticClassifier
+  held_out: tuple[np.ndarray, np.ndarray] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,7 +108,7 @@ def _fit_and_score(
   inverse_strength = choose_inverse_strength(problem, rows)
   classifier = _fit(problem, problem.final_train, rows, inverse_strength)
   if keep:
-    keep(Choice(problem, inverse_strength, classifier))
+    keep(Choice(problem, inverse_strength, classifier, _held_out(problem, rows, inverse_strength)))
   return _score_clips(classifier, problem.test, rows)
 
 
@@ -140,6 +143,19 @@ def _likelihood(problem: Problem, rows: ClipRows, inverse_strength: float) -> fl
     mean = logistic.log_likelihood(predicted, problem.targets[held_out])
     sum_of_logs += mean * len(held_out)
   return sum_of_logs / sum(len(held_out) for _, held_out in problem.folds)
+
+
+def _held_out(
+  problem: Problem, rows: ClipRows, inverse_strength: float
+) -> tuple[np.ndarray, np.ndarray] | None:
+  """Returns the clips of all folds, and how classifiers score them that do not know them."""
+  scores = [
+    _score_clips(_fit(problem, train, rows, inverse_strength), held_out, rows)
+    for train, held_out in problem.folds
+  ]
+  if not scores:
+    return None
+  return np.concatenate([held_out for _, held_out in problem.folds]), np.concatenate(scores)
 
 
 def _fit(
@@ -191,7 +207,7 @@ def write_classifier(folder: str, choices: Sequence[Choice]) -> str:
     >>> write_classifier("results", choices)
     'results/classifier.npz'
   """
-  problem, _, classifier = choices[0]
+  problem, classifier = choices[0].problem, choices[0].classifier
   data, model = problem.data, problem.model
   if len(choices) > 1:
     candidates = sorted(choice.inverse_strength for choice in choices)
@@ -206,5 +222,20 @@ def write_classifier(folder: str, choices: Sequence[Choice]) -> str:
     model=model.name,
     fingerprint=fingerprint(model.embedder, model.sample_rate_hz),
     clip_pooling=model.embedder.clip_pooling,
+    **_validation(choices),
   )
   return exported.save(folder)
+
+
+def _validation(choices: Sequence[Choice]) -> dict[str, np.ndarray]:
+  """Returns scores and targets of all clips that were held out, by the names of LinearClassifier.
+
+  If there are several splits, the final classifier is fitted on the clips of all of them.
+  """
+  known = [(choice.problem.targets, choice.held_out) for choice in choices if choice.held_out]
+  if not known:
+    return {}
+  return {
+    "validation_scores": np.concatenate([scores for _, (_, scores) in known]).astype(np.float32),
+    "validation_targets": np.concatenate([targets[clips] > 0 for targets, (clips, _) in known]),
+  }

@@ -1,7 +1,7 @@
 """The embeddings of a store -> one .npz or .parquet file, written part by part."""
 
+import dataclasses
 import itertools
-import os
 import shutil
 import zipfile
 from collections.abc import Iterator
@@ -20,29 +20,38 @@ from contrastive_audio.store.disk_format import SKIPPED
 from contrastive_audio.store.store import Store
 from contrastive_audio.utils.files import make_folder, replacing
 from contrastive_audio.utils.locks import FolderLock
-from downstream.encoders import projector
+from contrastive_audio.utils.words import counted
+from downstream.encoders import projector, storage
 from downstream.encoders.embedding_parts import Embeddings
 from downstream.encoders.models import Model
+from downstream.encoders.storage import Storage
+from downstream.encoders.window_store import WindowStore
 
 _PROJECTED_CLIPS = 10_000  # the most that the projector shows smoothly
 _THUMBNAIL_WINDOWS = 4
 
+_Block = tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]
+
 
 def embed_to_file(
   output: str,
-  store: Store,
+  store: Store | WindowStore,
   model: Model,
   frames: bool = False,
   projector_folder: str | None = None,
+  half: bool = False,
+  num_components: int | None = None,
 ) -> None:
   """Embeds all clips of a store into one file; a call that was stopped resumes.
 
   Args:
     output: file to write, .npz or .parquet, see `write_embeddings`.
-    store: the clips, at the model's rate.
+    store: the clips, or the windows of recordings, at the model's rate.
     model: what embeds them.
     frames: an embedding every 50 ms, instead of one per clip.
     projector_folder: where to write files for TensorBoard's embedding projector; None: nowhere.
+    half: whether to keep float16 numbers.
+    num_components: how many principal components to keep, see storage; None: the embeddings.
 
   Raises:
     UserError: an embedding is not finite, the disk refuses, or another process has the same output.
@@ -61,14 +70,53 @@ def embed_to_file(
   make_folder(parts_folder)
   with FolderLock(parts_folder, f"is embedding into {output}", "another --output").held():
     embeddings = Embeddings(model, store, parts_folder, "frames" if frames else None).make()
-    if projector_folder:
+    if projector_folder and isinstance(store, Store):
       _write_projector(projector_folder, embeddings, model, store)
-    if store.num_skipped:
-      left_out.copy(store.folders, parts_folder)
-      os.replace(os.path.join(parts_folder, SKIPPED), f"{output}.{SKIPPED}")
-    write_embeddings(output, embeddings, store, model, frames)
+    list_skipped(store.recordings if isinstance(store, WindowStore) else store, output)
+    kept = Storage(half, _components(output, embeddings, frames, num_components))
+    write_embeddings(output, embeddings, store, model, frames, kept)
     shutil.rmtree(parts_folder)
-  line("embeddings", f"{output}: {store.num_clips} clips, {model.embedding_size}-d")
+  size = kept.size(model.embedding_size)
+  line("embeddings", f"{output}: {_counted(store)}, {size}-d{' float16' if half else ''}")
+
+
+def list_skipped(store: Store, output: str) -> None:
+  """Lists the files that could not be used beside a file, if there are any.
+
+  Args:
+    store: what could be used.
+    output: path of the file; the list is OUTPUT.skipped.csv.
+
+  Example:
+    >>> import os
+    >>> from contrastive_audio.datasets.synthetic import open_synthetic
+    >>> from contrastive_audio.store.preparation import prepare
+    >>> list_skipped(prepare(open_synthetic(clips_per_class=1), 16_000), "out.csv")
+    >>> os.path.exists("out.csv.skipped.csv")
+    False
+  """
+  if store.num_skipped:
+    left_out.write_copy(store.folders, f"{output}.{SKIPPED}")
+
+
+def _components(
+  output: str, embeddings: Embeddings, frames: bool, num_components: int | None
+) -> storage.Components | None:
+  """Fits principal components, and keeps them beside the file; None: none are asked for."""
+  if num_components is None:
+    return None
+  parts = embeddings.parts if frames else embeddings.clip_parts
+  fitted = storage.fit(lambda: (values for _, values in parts()), num_components)
+  share = 100 * float(fitted.explained_variance_ratio.sum())
+  line("components", f"{fitted.save(output)}: {share:.1f} % of the variance")
+  return fitted
+
+
+def _counted(store: Store | WindowStore) -> str:
+  if not isinstance(store, WindowStore):
+    return f"{store.num_clips} clips"
+  recordings = counted(store.recordings.num_clips, "recording")
+  return f"{store.num_clips} {store.description} in {recordings}"
 
 
 def _write_projector(folder: str, embeddings: Embeddings, model: Model, store: Store) -> None:
@@ -90,23 +138,30 @@ def _thumbnail(model: Model, clip: StoredClip) -> np.ndarray:
 
 
 def write_embeddings(
-  path: str, embeddings: Embeddings, store: Store, model: Model, frames: bool
+  path: str,
+  embeddings: Embeddings,
+  store: Store | WindowStore,
+  model: Model,
+  frames: bool,
+  kept: Storage | None = None,
 ) -> None:
-  """Writes a row per clip or, with frames, per frame, atomically.
+  """Writes a row per clip, window or frame, atomically.
 
   .npz: `key` `[n]`, `label` `[n]` (empty: none), `embedding` `[n, D]`, `sample_rate_hz`,
-  `clip_pooling`; with frames `embedding` `[W, D]`, `clip` `[W]` (index into key), `time_s` `[W]`.
-  .parquet: columns key, label, (time_s,) embedding.
+  `clip_pooling`; with frames or windows `embedding` `[W, D]`, `clip` `[W]` (index into key), and
+  `time_s` `[W]`, or `start_s` and `end_s` `[W]`.
+  .parquet: columns key, label, (time_s, or start_s and end_s,) embedding.
 
   Args:
     path: file to write; its extension determines the format.
     embeddings: finished embeddings.
-    store: the clips that they are of.
+    store: the clips or windows that they are of.
     model: the model that they are by.
     frames: whether they are embeddings of frames.
+    kept: how the embeddings are kept; None: as they are.
 
   Raises:
-    UserError: the disk refuses.
+    UserError: the disk refuses, or the embeddings cannot be kept like that.
 
   Example:
     >>> from contrastive_audio.datasets.synthetic import open_synthetic
@@ -120,9 +175,10 @@ def write_embeddings(
     ['key', 'label', 'embedding']
   """
   write = _write_npz if path.endswith(".npz") else _write_parquet
+  content = _Content(embeddings, store, model, frames, kept or Storage())
   try:
     with replacing(path) as unfinished:
-      write(unfinished, embeddings, store, model, frames)
+      write(unfinished, content)
   except OSError as error:
     raise UserError(
       f"cannot write {path}: {disk_reason(error) or error}. The embeddings are kept in "
@@ -130,63 +186,92 @@ def write_embeddings(
     ) from error
 
 
-def _rows(
-  embeddings: Embeddings, frames: bool
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray | None]]:
-  """Yields (clip numbers, embeddings, times in s or None), a few rows at a time."""
-  if not frames:
-    for clips, means in embeddings.clip_parts():
-      yield clips, means, None
-    return
-  for clips, values, positions in position_in_clip(embeddings.parts()):
-    yield clips, values, FRAME_HOP_S * positions
+@dataclasses.dataclass(frozen=True)
+class _Content:
+  """What is written; see write_embeddings."""
+
+  embeddings: Embeddings
+  store: Store | WindowStore
+  model: Model
+  frames: bool
+  kept: Storage
+
+  @property
+  def size(self) -> int:
+    """Number of numbers of a row."""
+    return self.kept.size(self.model.embedding_size)
+
+  @property
+  def clips(self) -> Store:
+    """The clips that have names and labels."""
+    return self.store.recordings if isinstance(self.store, WindowStore) else self.store
+
+  @property
+  def times(self) -> tuple[str, ...]:
+    """Names of the columns that say when."""
+    if isinstance(self.store, WindowStore):
+      return ("start_s", "end_s")
+    return ("time_s",) if self.frames else ()
+
+  def blocks(self) -> Iterator[_Block]:
+    """Yields (clip numbers, embeddings, columns of times in s), a few rows at a time."""
+    if self.frames:
+      for clips, values, positions in position_in_clip(self.embeddings.parts()):
+        yield clips, values, {"time_s": FRAME_HOP_S * positions}
+      return
+    for clips, values in self.embeddings.clip_parts():
+      if isinstance(self.store, WindowStore):
+        yield self.store.clips[clips], values, dict(zip(self.times, self.store.spans_s(clips)))
+      else:
+        yield clips, values, {}
 
 
-def _write_npz(path: str, embeddings: Embeddings, store: Store, model: Model, frames: bool) -> None:
-  labels = [label or "" for label in store.labels()]
-  arrays = {"key": np.array(store.keys()), "label": np.array(labels)}
-  arrays["sample_rate_hz"] = np.array(model.sample_rate_hz)
-  arrays["clip_pooling"] = np.array(model.embedder.clip_pooling)
-  columns = [(clips, times_s) for clips, _, times_s in _rows(embeddings, frames)]
-  num_rows = sum(len(clips) for clips, _ in columns)
-  if frames:
-    arrays["clip"] = np.concatenate([clips for clips, _ in columns])
-    arrays["time_s"] = np.concatenate([times_s for _, times_s in columns])
+def _write_npz(path: str, content: _Content) -> None:
+  labels = [label or "" for label in content.clips.labels()]
+  arrays = {"key": np.array(content.clips.keys()), "label": np.array(labels)}
+  arrays["sample_rate_hz"] = np.array(content.model.sample_rate_hz)
+  arrays["clip_pooling"] = np.array(content.model.embedder.clip_pooling)
+  columns = [{"clip": clips} | times for clips, _, times in content.blocks()]
+  num_rows = sum(len(block["clip"]) for block in columns)
+  if content.times:
+    for name in ("clip", *content.times):
+      arrays[name] = np.concatenate([block[name] for block in columns])
   with zipfile.ZipFile(path, "w") as archive:
     for name, array in arrays.items():
       with archive.open(f"{name}.npy", "w") as file:
         np.lib.format.write_array(file, array)
     with archive.open("embedding.npy", "w", force_zip64=True) as file:
-      header = {"descr": "<f4", "fortran_order": False, "shape": (num_rows, model.embedding_size)}
+      dtype = "<f2" if content.kept.half else "<f4"
+      header = {"descr": dtype, "fortran_order": False, "shape": (num_rows, content.size)}
       np.lib.format.write_array_header_1_0(file, header)
-      for _, values, _ in _rows(embeddings, frames):
-        file.write(np.ascontiguousarray(values, "<f4").tobytes())
+      for _, values, _ in content.blocks():
+        file.write(content.kept.stored(values).tobytes())
 
 
-def _write_parquet(
-  path: str, embeddings: Embeddings, store: Store, model: Model, frames: bool
-) -> None:
-  schema = _parquet_schema(model, frames)
+def _write_parquet(path: str, content: _Content) -> None:
+  schema = _parquet_schema(content)
   with pq.ParquetWriter(path, schema) as writer:
-    for clips, values, times_s in _rows(embeddings, frames):
-      # Names are read once per clip, however many frames it has.
+    for clips, values, times in content.blocks():
+      # Names are read once per clip, however many rows it has.
       ids, clip_of_row = np.unique(clips, return_inverse=True)
       columns = [
-        pa.array(store.keys(ids)).take(clip_of_row),
-        pa.array(store.labels(ids), pa.string()).take(clip_of_row),
+        pa.array(content.clips.keys(ids)).take(clip_of_row),
+        pa.array(content.clips.labels(ids), pa.string()).take(clip_of_row),
+        *(pa.array(times[name]) for name in content.times),
       ]
-      columns += [pa.array(times_s)] if frames else []
-      columns.append(
-        pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), model.embedding_size)
-      )
+      stored = pa.array(content.kept.stored(values).ravel())
+      columns.append(pa.FixedSizeListArray.from_arrays(stored, content.size))
       writer.write_table(pa.Table.from_arrays(columns, schema=schema))
 
 
-def _parquet_schema(model: Model, frames: bool) -> pa.Schema:
-  times = [pa.field("time_s", pa.float64())] if frames else []
-  embedding = pa.field("embedding", pa.list_(pa.float32(), model.embedding_size))
-  schema = pa.schema(
-    [pa.field("key", pa.string()), pa.field("label", pa.string()), *times, embedding]
-  )
-  notes = {"sample_rate_hz": str(model.sample_rate_hz), "model": model.name}
-  return schema.with_metadata(notes | {"clip_pooling": model.embedder.clip_pooling})
+def _parquet_schema(content: _Content) -> pa.Schema:
+  number = pa.float16() if content.kept.half else pa.float32()
+  fields = [
+    pa.field("key", pa.string()),
+    pa.field("label", pa.string()),
+    *(pa.field(name, pa.float64()) for name in content.times),
+    pa.field("embedding", pa.list_(number, content.size)),
+  ]
+  notes = {"sample_rate_hz": str(content.model.sample_rate_hz), "model": content.model.name}
+  pooling = {"clip_pooling": content.model.embedder.clip_pooling}
+  return pa.schema(fields).with_metadata(notes | pooling)

@@ -23,8 +23,10 @@ from contrastive_audio.utils.files import make_folder
 from downstream.encoders import parts_plan
 from downstream.encoders.models import Model
 from downstream.encoders.part_files import read_part, write_part
+from downstream.encoders.window_store import WindowStore
 
 PART_S = 1200  # seconds of audio in a part; bounds what a killed call loses
+_EXCERPTS_AT_ONCE = 32  # in a batch of windows; bounds its memory
 
 
 class Embeddings:
@@ -42,21 +44,28 @@ class Embeddings:
   """
 
   def __init__(
-    self, model: Model, store: Store, folder: str | None = None, windows: str | None = None
+    self,
+    model: Model,
+    store: Store | WindowStore,
+    folder: str | None = None,
+    windows: str | None = None,
   ):
     """Opens or creates the folder of the parts; embeds nothing yet.
 
     Args:
       model: what embeds the clips.
-      store: the clips, at the model's rate.
+      store: the clips, or the windows of recordings, at the model's rate.
       folder: where the parts are; None: in the user's cache.
       windows: what a row is of: one of protocols.WINDOWS; "frames", an embedding every 50 ms; or
-        "clips". None: what the model makes the embedding of a clip of, "covering" or "clips".
+        "clips". None: what the model makes the embedding of a clip of, "covering" or "clips". Those
+        of a WindowStore are clips.
 
     Raises:
       UserError: the folder holds parts of other embeddings.
     """
     self._clip_pooling = model.embedder.clip_pooling
+    if isinstance(store, WindowStore):
+      windows = "clips"
     windows = windows or ("clips" if self._clip_pooling == "clip" else "covering")
     self._model, self._store, self._windows = model, store, windows
     self._bounds = _bounds(store)
@@ -104,21 +113,37 @@ class Embeddings:
 
   def _make_parts(self, missing: list[int]) -> None:
     num_left = sum(int(self._bounds[number + 1] - self._bounds[number]) for number in missing)
-    num_done = self._store.num_clips - num_left
-    with progress_bar.make(self._store.num_clips, "embedding", "clip", initial=num_done) as bar:
+    num_clips, unit = self._store.num_clips, "clip"
+    total: float = num_clips
+    share: float = 1  # of each clip
+    if isinstance(self._store, WindowStore):
+      unit, share = "hour", self._store.hours / num_clips
+      total = self._store.hours * (1 + 1e-9)  # sums of shares are not to exceed it
+    initial = share * (num_clips - num_left)
+    with progress_bar.make(total, "embedding", unit, initial=initial) as bar:
       for number in missing:
-        write_part(self._path(number), self._embed(number, bar))
+        write_part(self._path(number), self._embed(number, bar, share))
 
-  def _embed(self, number: int, bar: tqdm.tqdm) -> Iterator[Rows]:
-    """Yields the rows of a part, a few at a time."""
-    first, end = self._bounds[number], self._bounds[number + 1]
-    clips, num_done = stored_clips(self._store, range(first, end)), 0
-    for numbers, values in self._model.embed_rows(clips, self._windows):
+  def _embed(self, number: int, bar: tqdm.tqdm, share: float) -> Iterator[Rows]:
+    """Yields the rows of a part, a few at a time; each clip advances the bar by a share."""
+    first, end = int(self._bounds[number]), int(self._bounds[number + 1])
+    num_done = 0
+    for numbers, values in self._rows(first, end):
       self._require_finite(first + numbers, values)
       yield (first + numbers).astype(np.int32), values
-      bar.update(int(numbers[-1]) - num_done)
+      bar.update(share * (int(numbers[-1]) - num_done))
       num_done = int(numbers[-1])
-    bar.update(int(end - first) - num_done)
+    bar.update(share * (end - first - num_done))
+
+  def _rows(self, first: int, end: int) -> Iterator[Rows]:
+    """Yields the rows of some clips, numbered from 0."""
+    if isinstance(self._store, WindowStore):
+      embedder = self._model.embedder
+      excerpts = -(-self._store.window_samples // embedder.excerpt_samples)  # of a window
+      for numbers, waves in self._store.batches(first, end, max(1, _EXCERPTS_AT_ONCE // excerpts)):
+        yield numbers - first, embedder.embed_batch(waves)
+      return
+    yield from self._model.embed_rows(stored_clips(self._store, range(first, end)), self._windows)
 
   def _require_finite(self, clips: np.ndarray, values: np.ndarray) -> None:
     finite = np.isfinite(values).all(axis=1)
@@ -142,7 +167,7 @@ class Embeddings:
     return os.path.join(self.folder, f"part-{number:05d}.arrow")
 
 
-def _bounds(store: Store) -> np.ndarray:
+def _bounds(store: Store | WindowStore) -> np.ndarray:
   """Returns the first clip of each part, and the end; a part lasts about PART_S seconds."""
   ends_s = np.cumsum(store.num_samples) / store.sample_rate_hz
   numbers = (ends_s // PART_S).astype(np.int64)

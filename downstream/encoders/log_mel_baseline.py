@@ -12,6 +12,7 @@ from contrastive_audio.frontend.clip_store import StoredClip
 from contrastive_audio.frontend.log_mel import LogMel
 from contrastive_audio.frontend.statistics import frame_spans
 
+EXCERPT_FRAMES = 96  # of the papers' encoders, whose default windows it shares
 SHOWN_FRAMES = 400  # at the beginning of a clip, in a picture of it
 
 
@@ -22,6 +23,7 @@ class StatisticsEmbedder:
 
   Attributes:
     clip_pooling: "windows", of which a clip has one.
+    excerpt_samples: a window of the papers' length, if nobody asks for another.
 
   Example:
     >>> from downstream.encoders.models import cola_front_end
@@ -40,6 +42,7 @@ class StatisticsEmbedder:
       log_mel: a layer without padding.
     """
     self._log_mel = log_mel
+    self.excerpt_samples = log_mel.num_samples(EXCERPT_FRAMES)
     self._compute = tf.function(log_mel.call, input_signature=[tf.TensorSpec([1, None])])
 
   def embed(self, clips: Iterable[Clip]) -> Iterator[np.ndarray]:
@@ -53,6 +56,10 @@ class StatisticsEmbedder:
       mean, mean_square = totals / num_frames
       std = np.sqrt(np.maximum(0, mean_square - mean**2))
       yield np.concatenate([mean, std]).astype(np.float32)
+
+  def embed_batch(self, waves: np.ndarray) -> np.ndarray:
+    """Returns float32 `[B, D]` of clips `[B, n]`."""
+    return np.stack(list(self.embed(waves)))
 
   def embed_windows(self, clips: Iterable[Clip]) -> Iterator[np.ndarray]:
     """Yields float32 `[1, D]` for each clip: the whole clip is one window."""

@@ -1,46 +1,27 @@
 """The nearest clips of each query: a list, and a page to listen to them.
 
 neighbours.csv  the nearest clips of each query, by the cosine similarity of their embeddings
-index.html      a page with players for some queries and their nearest clips
-clips/          what the players play: the beginnings of clips, all at the same level
+index.html      a page with players for some queries and their nearest clips, see listening_page
 
 Letters: q queries, n clips, K neighbours of each query, D embedding.
 """
 
 import dataclasses
-import html
 import os
 from collections.abc import Callable, Iterator
 
 import numpy as np
-import soundfile
 
 from contrastive_audio.cli.console import line
 from contrastive_audio.errors import UserError
-from contrastive_audio.frontend.clip_store import StoredClip
 from contrastive_audio.monitoring.knn import normalise_rows
 from contrastive_audio.store.store import Store
-from contrastive_audio.utils.files import make_folder, write_text
+from contrastive_audio.utils.files import make_folder
 from contrastive_audio.utils.spreadsheets import write_csv
+from downstream.encoders.listening_page import Sound, shown_queries, sound_of_clip, write_page
 
-_PLAYED_S = 10
-_PEAK = 0.7  # of each clip that is played
+_PLAYED_S = 10.0
 _QUERIES_AT_ONCE = 1024  # bounds the memory of their similarities
-_PAGE = """<!DOCTYPE html>
-<meta charset="utf-8">
-<title>{title}</title>
-<style>
-body {{ font-family: sans-serif; margin: 2em }}
-td {{ padding: 0 1em 1.5em 0; vertical-align: bottom; max-width: 16em; overflow-wrap: anywhere }}
-audio {{ width: 14em; display: block; margin-top: 0.3em }}
-</style>
-<h1>{title}</h1>
-<p>Each row starts with a query, followed by its nearest clips and their cosine similarities. The
-players play at most the first {seconds} s, at the same level.</p>
-<table>
-{rows}
-</table>
-"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,13 +130,15 @@ def write_neighbours(folder: str, neighbours: Neighbours, num_shown: int, title:
     >>> sorted(os.listdir("page"))
     ['clips', 'index.html', 'neighbours.csv']
   """
-  make_folder(os.path.join(folder, "clips"))
+  make_folder(folder)
   write_csv(os.path.join(folder, "neighbours.csv"), _list_rows(neighbours))
-  num_queries = len(neighbours.numbers)
-  shown = np.linspace(0, num_queries - 1, min(num_shown, num_queries)).astype(int)
-  rows = "\n".join(_row(folder, neighbours, query) for query in np.unique(shown))
-  page = _PAGE.format(title=html.escape(title), rows=rows, seconds=_PLAYED_S)
-  write_text(os.path.join(folder, "index.html"), page)
+  shown = shown_queries(len(neighbours.numbers), num_shown)
+  introduction = (
+    "Each row starts with a query, followed by its nearest clips and their cosine similarities. "
+    f"The players play at most the first {_PLAYED_S:g} s, at the same level."
+  )
+  rows = (_sounds(neighbours, int(query)) for query in shown)
+  write_page(folder, title, introduction, rows, neighbours.clips.sample_rate_hz)
 
 
 def _list_rows(neighbours: Neighbours) -> Iterator[list[object]]:
@@ -168,27 +151,14 @@ def _list_rows(neighbours: Neighbours) -> Iterator[list[object]]:
       yield [query, rank, keys[clip], f"{similarity:.4f}", labels[clip] or ""]
 
 
-def _row(folder: str, neighbours: Neighbours, query: int) -> str:
-  """Returns a row of the page, and writes the files of its players."""
+def _sounds(neighbours: Neighbours, query: int) -> Iterator[Sound]:
+  """Yields a row of the page."""
   kind = "clip" if neighbours.queries is neighbours.clips else "query"
-  cells = [_cell(folder, neighbours.queries, query, kind, "query")]
+  queries, clips = neighbours.queries, neighbours.clips
+  yield sound_of_clip(queries, query, f"{kind}-{query}", "query", longest_s=_PLAYED_S)
   for number, similarity in zip(neighbours.numbers[query], neighbours.similarities[query]):
-    cells.append(_cell(folder, neighbours.clips, number, "clip", f"{similarity:.2f}"))
-  return f"<tr>{''.join(cells)}</tr>"
-
-
-def _cell(folder: str, store: Store, number: int, kind: str, caption: str) -> str:
-  name = f"clips/{kind}-{number}.flac"
-  if not os.path.exists(os.path.join(folder, name)):
-    clip = StoredClip(store, int(number))
-    wave = clip.read(end=min(clip.num_samples, _PLAYED_S * store.sample_rate_hz))
-    wave = wave * (_PEAK / max(np.abs(wave).max(), 1e-9))
-    soundfile.write(os.path.join(folder, name), wave, store.sample_rate_hz)
-  (key,), (label,) = store.keys([number]), store.labels([number])
-  return (
-    f"<td><b>{caption}</b> {html.escape(label or '')}<br>{html.escape(key)}"
-    f'<audio controls preload="none" src="{name}"></audio></td>'
-  )
+    name, caption = f"clip-{number}", f"{similarity:.2f}"
+    yield sound_of_clip(clips, int(number), name, caption, longest_s=_PLAYED_S)
 
 
 def print_neighbours(folder: str, neighbours: Neighbours) -> None:

@@ -21,10 +21,14 @@ FLAGS = {
   "finetune": """model task output labels_per_class label_noise protocol audio_root metric
     background data_dir manual_dir store_dir max_bad_fraction memory_mb seed learning_rate
     batch_size epochs frozen patience start batchnorm strategy gpu_memory_growth""",
-  "embed": """model input output frames projector clip_pooling keys split background
-    data_dir manual_dir store_dir max_bad_fraction memory_mb gpu_memory_growth seed""",
-  "neighbours": """model input output queries neighbours shown clip_pooling keys split background
-    data_dir manual_dir store_dir max_bad_fraction memory_mb gpu_memory_growth seed""",
+  "embed": """model input output frames projector half pca hop_s window_s clip_pooling keys split
+    background data_dir manual_dir store_dir max_bad_fraction memory_mb gpu_memory_growth seed""",
+  "neighbours": """model input output queries neighbours shown hop_s window_s clip_pooling keys
+    split background data_dir manual_dir store_dir max_bad_fraction memory_mb gpu_memory_growth
+    seed""",
+  "detect": """model input output classifier queries ignore threshold precision recall clips
+    gap_s smoothing_s hop_s window_s clip_pooling keys split background data_dir manual_dir
+    store_dir max_bad_fraction memory_mb gpu_memory_growth seed""",
   "tables": """table runs_dir suite dry_run seeds tasks variants models steps batch_size epoch_steps
     epochs protocol pretraining_dataset pretraining_tasks audio_root data_dir manual_dir store_dir
     max_bad_fraction memory_mb gpu_memory_growth""",
@@ -36,6 +40,7 @@ REQUIRED_FLAGS = {
   "finetune": ["model", "task"],
   "embed": ["model", "input", "output"],
   "neighbours": ["model", "input", "output"],
+  "detect": ["model", "input", "output"],
   "tables": ["table"],
   "tasks": [],
 }
@@ -86,6 +91,7 @@ def place(tmp_path_factory):
 
 EVALUATE = ["--model=logmel_stats", "--task=clips"]
 EMBED = ["--model=logmel_stats", "--input=clips", "--output=out.npz"]
+DETECT = ["--model=logmel_stats", "--input=clips", "--output=out.csv"]
 TABLE = ["--table=cola_similarity"]
 # (command, arguments that come last, beginning of the line)
 MISTAKES = [
@@ -153,9 +159,35 @@ MISTAKES = [
   ("embed", EMBED, ["--split=x"], "--split=x: the folder clips has no splits"),
   ("embed", EMBED, ["--output=out.txt"], "--output=out.txt: the file has to end in .npz or .par"),
   ("embed", EMBED, ["--frames", "--projector=p"], "--projector shows clips, not frames: leave ou"),
+  ("embed", EMBED, ["--frames", "--hop_s=1"], "--hop_s and --window_s cut windows: leave out --fr"),
+  ("embed", EMBED, ["--window_s=0"], "--window_s=0: 0.0 is not "),
   ("neighbours", EMBED, ["--input=./nowhere"], "no such folder: './nowhere'"),
   ("neighbours", EMBED, ["--queries=./nowhere"], "no such folder: './nowhere'"),
+  ("neighbours", EMBED, ["--hop_s=1"], "--hop_s and --window_s search for --queries=FILE_OR_FOL"),
   ("neighbours", EMBED, ["--output=clips"], "--output=clips holds files already: delete them"),
+  ("detect", DETECT, [], "--classifier=FOLDER (of downstream.linear) or --queries=FOLDER (examp"),
+  ("detect", DETECT, ["--classifier=clips"], "--classifier=clips: it holds no classifier.npz; mak"),
+  (
+    "detect",
+    DETECT,
+    ["--queries=clips", "--precision=0.9", "--recall=0.9"],
+    "--precision and --recall both choose a threshold: pass one of them",
+  ),
+  (
+    "detect",
+    DETECT,
+    ["--queries=clips", "--clips", "--hop_s=1"],
+    "--hop_s is for windows: leave it out with --clips",
+  ),
+  (
+    "detect",
+    DETECT,
+    ["--classifier=clips", "--clip_pooling=clip"],
+    "--classifier has the clip_pooling that it was trained with",
+  ),
+  ("detect", DETECT, ["--queries=./nowhere"], "no such folder: './nowhere'"),
+  ("detect", DETECT, ["--queries=clips", "--output=out.npz"], "--output=out.npz: the file has to"),
+  ("detect", DETECT, ["--precision=2"], "--precision=2: 2.0 is not "),
   ("tables", TABLE, ["--seeds=0,x"], "--seeds=0,x: write numbers: 0,1,2"),
   ("tables", TABLE, ["--seeds=0,12345678901"], "--seeds=0,12345678901: write numbers: 0,1,2"),
   ("tables", TABLE, ["--seeds=-1"], "--seeds=-1: write numbers: 0,1,2"),

@@ -10,7 +10,7 @@ from tests.support import command
 
 MODULES = ["cola.train", "mixback.train", "mixback.import_weights"]
 MODULES += [f"contrastive_audio.{name}" for name in ("prepare", "export")]
-NAMES = ("linear", "knn", "finetune", "embed", "neighbours", "tables", "tasks")
+NAMES = ("linear", "knn", "finetune", "embed", "neighbours", "detect", "tables", "tasks")
 MODULES += [f"downstream.{name}" for name in NAMES]
 NO_NUMBERS = ["nan", "-inf", "1e300", "", "abc", "1e", str(10**30)]
 

@@ -6,8 +6,8 @@ import pytest
 
 from contrastive_audio.cli import subcommands
 
-NAMES = ["embed", "export", "finetune", "import_weights", "knn", "linear", "neighbours"]
-NAMES += ["prepare", "presets", "tables", "tasks"]
+NAMES = ["detect", "embed", "export", "finetune", "import_weights", "knn", "linear"]
+NAMES += ["neighbours", "prepare", "presets", "tables", "tasks"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -26,7 +26,7 @@ def test_there_are_no_others_and_an_unknown_one_names_them(capsys):
   with pytest.raises(SystemExit) as ended:
     subcommands.run(["contrastive-audio", "sing"])
   assert ended.value.code == 1
-  assert "there is no subcommand 'sing'; there are embed, export" in capsys.readouterr().err
+  assert "there is no subcommand 'sing'; there are detect, embed, export" in capsys.readouterr().err
 
 
 def test_without_a_subcommand_it_lists_them(capsys):

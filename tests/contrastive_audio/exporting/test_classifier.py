@@ -55,6 +55,8 @@ result = loaded.signatures["classify"](waveform=tf.constant(np.load("waves.npy")
 names = [label.decode() for label in result["labels"].numpy()]
 assert names == ["dog", "rain", "Vögel, viele"], names
 np.save("scores.npy", result["scores"])
+frames = loaded.signatures["classify_frames"](waveform=tf.constant(np.load("waves.npy")))
+assert frames["scores"].shape == [2, 21, 3], frames["scores"].shape
 """
 
 
@@ -173,3 +175,56 @@ def test_classifiers_that_are_none(small_run, tmp_path):
   ]:
     make_classifier(small_run, **changes).save(folder)
     assert f"is damaged ({reason}" in refused(small_run, "tflite", folder)
+
+
+@pytest.mark.parametrize("network", ["frame_cnn", "crnn"])
+def test_every_moment_is_classified_by_the_window_around_it_inside_the_clip(network, tmp_path):
+  run = make_run(tmp_path / "run", network)
+  front_end, rate_hz = run.front_end(), run.front_end().sample_rate_hz
+  classifier = make_classifier(run)
+  model = ClipClassifier(front_end, run.encoder(), classifier)
+  rng = np.random.default_rng(0)
+  batch = rng.normal(0, 0.1, [2, round(2.62 * rate_hz)]).astype("f")
+  result = model.classify_frames(batch)
+  scores, times_ms = result["scores"].numpy(), result["time_ms"].numpy()
+  assert scores.shape == (2, 53, 3)
+  assert_close(times_ms[1], 50 * np.arange(53))
+  assert [name.decode() for name in result["labels"].numpy()] == list(classifier.class_names)
+  clip = batch[1] if front_end.level == "excerpt_l2" else np.asarray(
+    front_end.normalise_clips(batch)
+  )[1]  # fmt: skip
+  margin, size = front_end.layout.mirrored_samples, front_end.num_samples
+  laid_out = np.pad(clip, margin, mode="reflect") if margin else clip
+  for window in (0, 5, 24, 31, 52):
+    middle = round(0.05 * window * rate_hz) + margin
+    start = min(max(0, middle - size // 2), len(laid_out) - size)
+    log_mels = front_end(laid_out[None, start : start + size])
+    embedding = np.asarray(run.encoder()(np.asarray(log_mels)[..., None]))[0]
+    assert_close(scores[1, window], by_hand(classifier, embedding), atol=1e-4)
+  assert_close(scores[:, :9], np.repeat(scores[:, :1], 9, axis=1), atol=1e-6)
+  assert np.abs(scores[:, 12] - scores[:, 0]).max() > 1e-4
+
+
+def test_the_moments_of_a_short_clip_are_classified_as_the_clip_and_nan_stays_apart(small_run):
+  model = ClipClassifier(small_run.front_end(), small_run.encoder(), make_classifier(small_run))
+  wave = waves(small_run)[-1][:8_000]
+  batch = np.stack([wave, np.concatenate([[np.nan], wave[1:]])]).astype("f")
+  scores = model.classify_frames(batch)["scores"].numpy()
+  whole = model.classify(wave[None])["scores"].numpy()[0]
+  assert_close(scores[0], np.tile(whole, [11, 1]), atol=1e-6)
+  assert np.isnan(scores[1]).all()
+
+
+def test_scores_of_validation_clips_are_kept_and_have_to_fit(small_run, tmp_path):
+  scores, targets = np.full([4, 3], 0.25, "f"), np.eye(4, 3) > 0
+  known = {"validation_scores": scores, "validation_targets": targets}
+  make_classifier(small_run, **known).save(str(tmp_path / "whole"))
+  again = LinearClassifier.open(str(tmp_path / "whole"))
+  assert (again.validation_scores == scores).all()
+  assert (again.validation_targets == targets).all()
+  make_classifier(small_run).save(str(tmp_path / "without"))
+  assert LinearClassifier.open(str(tmp_path / "without")).validation_scores is None
+  for wrong in ({"validation_targets": targets[:3]}, {"validation_scores": None}):
+    make_classifier(small_run, **(known | wrong)).save(str(tmp_path / "wrong"))
+    with pytest.raises(UserError, match="is damaged .scores and targets of the validation clips"):
+      LinearClassifier.open(str(tmp_path / "wrong"))

@@ -119,6 +119,25 @@ def test_of_one_split_the_evaluated_classifier_is_kept(tmp_path):
   assert [path.name for path in tmp_path.iterdir()] == ["classifier.npz"]
 
 
+def test_scores_of_clips_that_were_held_out_are_kept_with_the_classifier(tmp_path):
+  rows, targets = draw_rows()
+  train = np.arange(130)
+  folds = [(np.setdiff1d(train, train[k::5]), train[k::5]) for k in range(5)]
+  choices = choices_of(rows, targets, [{"train": train, "validation": [], "folds": folds}, {}])
+  linear_evaluation.write_classifier(str(tmp_path / "one"), choices[:1])
+  classifier = LinearClassifier.open(str(tmp_path / "one"))
+  order = np.concatenate([held_out for _, held_out in folds])
+  desired = np.concatenate(
+    [
+      logistic.fit(rows[fold], targets[fold], choices[0].inverse_strength)(rows[held_out])
+      for fold, held_out in folds
+    ]
+  )
+  assert_close(classifier.validation_scores, desired, atol=1e-6)
+  assert (classifier.validation_targets == (targets[order] > 0)).all()
+  assert [len(choice.held_out[0]) for choice in choices] == [130, 30]
+
+
 def test_of_several_splits_it_is_fitted_on_all_clips_with_their_median(tmp_path, monkeypatch):
   rows, targets = draw_rows()
   folds = [{"train": range(0, 100)}, {"train": range(20, 100)}, {"train": range(50, 100)}]

@@ -9,6 +9,7 @@ from contrastive_audio.exporting.clip_embedder import frame_times_s
 from contrastive_audio.utils.locks import FolderLock
 from downstream.encoders import part_files
 from downstream.encoders.embedding_files import embed_to_file
+from downstream.encoders.storage import Components
 from tests.support import assert_close, command
 
 
@@ -62,6 +63,31 @@ def test_frames_have_times_in_both_formats(tiny_run, mixed, model, store, tmp_pa
   assert_close(file["time_s"][:4], [0, 0.05, 0, 0.05])  # 0.wav lasts 50 ms
   times_s = [frame_times_s(len(frames)) for frames in desired]
   assert_close(file["time_s"], np.concatenate(times_s))
+
+
+@pytest.mark.slow
+def test_windows_have_starts_and_ends_and_fewer_numbers_if_wanted(
+  tiny_run, mixed, model, store, tmp_path
+):
+  options = [f"--model={tiny_run}", f"--input={mixed}", "--store_dir=stores"]
+  options += ["--hop_s=0.5", "--window_s=1.25"]
+  done = command("downstream.embed", *options, "--output=out.npz", cwd=tmp_path)
+  assert "out.npz: 25 windows of 1.25 s every 0.5 s in 6 recordings, 4-d" in done.stdout
+  small = ["--output=out.parquet", "--half", "--pca=2"]
+  assert "2-d float16" in command("downstream.embed", *options, *small, cwd=tmp_path).stdout
+  file, table = np.load(tmp_path / "out.npz"), pq.read_table(tmp_path / "out.parquet")
+  assert table.column_names == ["key", "label", "start_s", "end_s", "embedding"]
+  assert file["key"][file["clip"]].tolist() == table["key"].to_pylist()
+  for name in ("start_s", "end_s"):
+    assert_close(file[name], table[name].to_numpy())
+  number = int(np.flatnonzero(file["clip"] == 3)[5])
+  assert (file["start_s"][number], file["end_s"][number]) == (2.5, 3.75)
+  (desired,) = model.embedder.embed([store.wave(3)[40_000:60_000]])
+  assert_close(file["embedding"][number], desired, atol=1e-4)
+  projected = Components.open(str(tmp_path / "out.parquet")).project(file["embedding"])
+  rows = np.stack(table["embedding"].to_pylist())
+  assert_close(rows, projected, atol=2e-3 * np.abs(projected).max())
+  assert (tmp_path / "out.npz.skipped.csv").read_text().count("\n") == 3
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from contrastive_audio.errors import UserError
-from downstream.encoders import neighbour_page
+from downstream.encoders import listening_page, neighbour_page
 from downstream.encoders.neighbour_page import Neighbours
 from tests.support import assert_close, command, tone
 
@@ -56,7 +56,7 @@ def test_the_page_plays_the_clips_it_names_and_the_list_has_all(clip_store, tmp_
     ("0.70", "low", "low/1.wav"),
   ]
   wave, _ = soundfile.read(tmp_path / played[2][3])
-  desired = clip_store.wave(7) * (neighbour_page._PEAK / np.abs(clip_store.wave(7)).max())
+  desired = clip_store.wave(7) * (listening_page.PEAK / np.abs(clip_store.wave(7)).max())
   assert_close(wave, desired, atol=1e-4)
 
 

@@ -1,0 +1,187 @@
+"""Recordings -> a table of detections with times, or of files: CSV, a row for each."""
+
+import dataclasses
+from collections.abc import Collection, Iterator
+
+import numpy as np
+
+from contrastive_audio.cli.console import line
+from contrastive_audio.datasets import LABEL_SEPARATOR
+from contrastive_audio.errors import UserError
+from contrastive_audio.exporting.rows import rows_of_clips
+from contrastive_audio.store.store import Store
+from contrastive_audio.utils.spreadsheets import write_csv
+from contrastive_audio.utils.words import counted
+from downstream.detection.events import Rules, find_events
+from downstream.detection.scorers import Scorer, scoring_model
+from downstream.encoders.embedding_files import list_skipped
+from downstream.encoders.embedding_parts import Embeddings
+from downstream.encoders.models import Model
+from downstream.encoders.window_store import WindowStore
+
+COLUMNS = ("file", "start_s", "end_s", "label", "score")
+
+
+@dataclasses.dataclass(frozen=True)
+class Classes:
+  """The classes that are reported.
+
+  Attributes:
+    scorer: what scores them.
+    thresholds: float `[C]`.
+    ignored: names of classes that are scored, but not reported.
+
+  Example:
+    >>> scorer = Scorer(("cat", "noise"), False, lambda rows: rows, "")
+    >>> Classes(scorer, np.full(2, 0.5), ignored=("noise",)).reported
+    array([ True, False])
+  """
+
+  scorer: Scorer
+  thresholds: np.ndarray
+  ignored: Collection[str] = ()
+
+  @property
+  def reported(self) -> np.ndarray:
+    """Which classes are reported, bool `[C]`."""
+    return np.array([name not in self.ignored for name in self.scorer.class_names])
+
+
+def detect(
+  output: str,
+  model: Model,
+  windows: WindowStore,
+  classes: Classes,
+  gap_s: float = 0.0,
+  smoothing_s: float = 0.0,
+) -> int:
+  """Writes a row for each detection; a call that was stopped resumes.
+
+  Only the scores of windows are kept, in the user's cache. Memory holds those of one recording.
+
+  Args:
+    output: CSV file to write, see COLUMNS.
+    model: what embeds.
+    windows: of the recordings.
+    classes: what to detect.
+    gap_s: detections of a class that are this close are one, in seconds.
+    smoothing_s: over how many seconds scores are averaged.
+
+  Returns:
+    The number of detections.
+
+  Example:
+    >>> from contrastive_audio.datasets.synthetic import open_synthetic
+    >>> from contrastive_audio.store.preparation import prepare
+    >>> from downstream.encoders.models import open_model
+    >>> from downstream.encoders.window_store import cut_windows
+    >>> store = prepare(open_synthetic(clips_per_class=1), 16_000)
+    >>> model = open_model("logmel_stats")
+    >>> loud = Scorer(("loud",), True, lambda rows: rows[:, :64].mean(1, keepdims=True), "mean")
+    >>> windows = cut_windows(store, model, hop_s=0.5)
+    >>> num_detections = detect("loud.csv", model, windows, Classes(loud, np.array([-6.0])))
+    detections loud.csv: ...
+    >>> with open("loud.csv") as file:
+    ...   file.readline().split(",")[:3]
+    ['file', 'start_s', 'end_s']
+  """
+  hop_s = windows.hop_samples / windows.sample_rate_hz
+  thresholds = np.where(classes.reported, classes.thresholds, np.inf)
+  rules = Rules(thresholds, gap_s, smoothed=2 * int(smoothing_s / hop_s / 2 + 1e-9) + 1)
+  scores = Embeddings(scoring_model(model, classes.scorer), windows).make()
+  rows = list(_detections(windows, scores, rules, classes.scorer.class_names))
+  list_skipped(windows.recordings, output)
+  write_csv(output, [COLUMNS, *rows])
+  recordings = counted(windows.recordings.num_clips, "recording")
+  heard = f"{counted(len(rows), 'detection')} in {windows.hours:.2f} hours of {recordings}"
+  line("detections", f"{output}: {heard} ({windows.description})")
+  return len(rows)
+
+
+def _detections(
+  windows: WindowStore, scores: Embeddings, rules: Rules, class_names: tuple[str, ...]
+) -> Iterator[list[object]]:
+  """Yields the rows of the table."""
+  first = 0
+  by_recording = rows_of_clips((windows.clips[ids], values) for ids, values in scores.parts())
+  for clip, rows in enumerate(by_recording):
+    spans = windows.spans_s(np.arange(first, first + len(rows)))
+    first += len(rows)
+    if events := find_events(rows, *spans, rules):
+      (key,) = windows.recordings.keys([clip])
+      for event in events:
+        label, score = class_names[event.number], f"{event.score:.4f}"
+        yield [key, f"{event.start_s:.3f}", f"{event.end_s:.3f}", label, score]
+
+
+def classify_clips(
+  output: str, model: Model, store: Store, classes: Classes, always: bool = False
+) -> None:
+  """Writes a row for each file: its class, or its classes if it can have several.
+
+  Scores are those of `classify` of an export. The label is empty where no class reaches its
+  threshold.
+
+  Args:
+    output: CSV file to write, see COLUMNS.
+    model: what embeds.
+    store: the files.
+    classes: what to tell apart.
+    always: whether the most probable class is named, whatever its score.
+
+  Example:
+    >>> from contrastive_audio.datasets.synthetic import open_synthetic
+    >>> from contrastive_audio.store.preparation import prepare
+    >>> from downstream.encoders.models import open_model
+    >>> store = prepare(open_synthetic(clips_per_class=1), 16_000)
+    >>> model = open_model("logmel_stats")
+    >>> loud = Scorer(("loud",), True, lambda rows: rows[:, :64].mean(1, keepdims=True), "mean")
+    >>> classify_clips("loud.csv", model, store, Classes(loud, np.array([-6.0])))
+    detections loud.csv: 10 files, 7 with a label
+    >>> with open("loud.csv") as file:
+    ...   len(list(file))
+    11
+  """
+  rows = list(_classified(model, store, classes, always))
+  list_skipped(store, output)
+  write_csv(output, [COLUMNS, *rows])
+  num_labelled = sum(1 for row in rows if row[3])
+  line("detections", f"{output}: {counted(len(rows), 'file')}, {num_labelled} with a label")
+
+
+def _classified(
+  model: Model, store: Store, classes: Classes, always: bool
+) -> Iterator[list[object]]:
+  scorer = classes.scorer
+  for ids, embeddings in Embeddings(model, store).make().clip_parts():
+    for clip, key, row in zip(ids, store.keys(ids), scorer.score(embeddings)):
+      best = int(row.argmax())
+      above = row >= classes.thresholds
+      if not scorer.multi_label:
+        above = (np.arange(len(row)) == best) & (above | always)
+      above &= classes.reported
+      names = [scorer.class_names[number] for number in np.flatnonzero(above)]
+      end_s = f"{store.num_samples[clip] / store.sample_rate_hz:.3f}"
+      yield [key, "0.000", end_s, LABEL_SEPARATOR.join(names), f"{row[best]:.4f}"]
+
+
+def require_ignored(scorer: Scorer, ignored: Collection[str]) -> None:
+  """Raises an error if a class that is not to be reported does not exist.
+
+  Args:
+    scorer: knows the classes.
+    ignored: value of --ignore.
+
+  Raises:
+    UserError: which one, and what there is.
+
+  Example:
+    >>> require_ignored(Scorer(("cat", "noise"), False, lambda rows: rows, ""), ["rain"])
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: --ignore=rain: there is no such class; ...
+  """
+  for name in ignored:
+    if name not in scorer.class_names:
+      raise UserError(
+        f"--ignore={name}: there is no such class; there are {', '.join(scorer.class_names)}"
+      )

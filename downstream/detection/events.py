@@ -1,0 +1,122 @@
+"""Scores of the windows of a recording -> detections with start and end.
+
+Letters: W windows of a recording, C classes.
+"""
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+from scipy import ndimage
+
+
+@dataclasses.dataclass(frozen=True)
+class Rules:
+  """What becomes of scores.
+
+  Attributes:
+    thresholds: float `[C]`; a score as large as it counts.
+    gap_s: detections of a class that are this close are one, in seconds.
+    smoothed: number of neighbouring windows whose scores are averaged, odd; 1: none.
+
+  Example:
+    >>> Rules(np.array([0.5]), gap_s=0.5).smoothed
+    1
+  """
+
+  thresholds: np.ndarray
+  gap_s: float = 0.0
+  smoothed: int = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Detection:
+  """A stretch of a recording in which a class is heard.
+
+  Attributes:
+    start_s: where it starts.
+    end_s: where it ends.
+    number: of the class.
+    score: the highest of its windows, smoothed.
+
+  Example:
+    >>> Detection(1.0, 2.5, number=0, score=0.9).end_s
+    2.5
+  """
+
+  start_s: float
+  end_s: float
+  number: int
+  score: float
+
+
+def cells(starts_s: np.ndarray, ends_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+  """Returns which stretch each window stands for: from halfway to its neighbours' centres.
+
+  Overlapping windows of a second, one every quarter of a second, would otherwise make everything
+  up to a second too long on either side. The first stands for the beginning of the recording, too,
+  the last for its end; none stands for what it does not hear.
+
+  Args:
+    starts_s: of the windows, float `[W]`, in order.
+    ends_s: of the windows.
+
+  Returns:
+    (starts `[W]`, ends `[W]`).
+
+  Example:
+    >>> starts, ends = cells(np.array([0.0, 0.5, 1.0]), np.array([1.0, 1.5, 2.0]))
+    >>> starts.tolist(), ends.tolist()
+    ([0.0, 0.75, 1.25], [0.75, 1.25, 2.0])
+  """
+  centres = (starts_s + ends_s) / 2
+  borders = (centres[:-1] + centres[1:]) / 2
+  first = np.maximum(starts_s, np.concatenate([starts_s[:1], borders]))
+  last = np.minimum(ends_s, np.concatenate([borders, ends_s[-1:]]))
+  return first, last
+
+
+def find_events(
+  scores: np.ndarray, starts_s: np.ndarray, ends_s: np.ndarray, rules: Rules
+) -> list[Detection]:
+  """Finds what is heard in a recording.
+
+  Args:
+    scores: float `[W, C]`.
+    starts_s: of the windows, float `[W]`, in order.
+    ends_s: of the windows.
+    rules: threshold of each class, gap and smoothing.
+
+  Returns:
+    Detections by their start.
+
+  Example:
+    >>> scores = np.array([[0.1], [0.8], [0.9], [0.2], [0.7]])
+    >>> starts_s = np.arange(5.0)
+    >>> find_events(scores, starts_s, starts_s + 1, Rules(np.array([0.5])))[0]
+    Detection(start_s=1.0, end_s=3.0, number=0, score=0.9)
+    >>> len(find_events(scores, starts_s, starts_s + 1, Rules(np.array([0.5]), gap_s=1)))
+    1
+  """
+  first_s, last_s = cells(starts_s, ends_s)
+  if rules.smoothed > 1:
+    scores = ndimage.uniform_filter1d(scores, rules.smoothed, axis=0, mode="nearest")
+  found: list[Detection] = []
+  for number in np.flatnonzero((scores >= rules.thresholds).any(axis=0)):
+    column = scores[:, number]
+    for first, last in _runs(column >= rules.thresholds[number], first_s, last_s, rules.gap_s):
+      score = float(column[first : last + 1].max())
+      found.append(Detection(float(first_s[first]), float(last_s[last]), int(number), score))
+  return sorted(found, key=lambda detection: (detection.start_s, detection.number))
+
+
+def _runs(
+  above: np.ndarray, first_s: np.ndarray, last_s: np.ndarray, gap_s: float
+) -> Iterator[tuple[int, int]]:
+  """Yields the first and the last window of each stretch; those that are close are one."""
+  edges = np.flatnonzero(np.diff(above.astype(np.int8), prepend=0, append=0))
+  firsts, lasts = edges[::2], edges[1::2] - 1
+  # Windows that do not touch leave a gap, too; times are sums, so they are compared with a margin.
+  apart = first_s[firsts[1:]] - last_s[lasts[:-1]] > gap_s + 1e-9
+  for some in np.split(np.arange(len(firsts)), np.flatnonzero(apart) + 1):
+    yield int(firsts[some[0]]), int(lasts[some[-1]])

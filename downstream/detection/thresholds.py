@@ -1,0 +1,115 @@
+"""The threshold of each class: a number, or chosen by how held-out clips were scored."""
+
+import dataclasses
+
+import numpy as np
+from sklearn.metrics import precision_recall_curve
+
+from contrastive_audio.errors import UserError
+from downstream.detection.scorers import HeldOut, Scorer
+
+_DEFAULT = 0.5  # of a probability
+_DEFAULT_PRECISION = 0.9  # for similarities, where no number suits all models
+_LISTED = 8  # classes in a line
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+  """What thresholds are to achieve; at most one of them is given.
+
+  Attributes:
+    threshold: the same for all classes.
+    precision: share of the clips above the threshold of a class that have the class.
+    recall: share of the clips of a class that are above its threshold.
+
+  Example:
+    >>> Wanted(precision=0.9).recall is None
+    True
+  """
+
+  threshold: float | None = None
+  precision: float | None = None
+  recall: float | None = None
+
+
+def choose_thresholds(scorer: Scorer, wanted: Wanted) -> tuple[np.ndarray, str]:
+  """Chooses the threshold of each class.
+
+  Args:
+    scorer: with its scores of held-out clips.
+    wanted: what to achieve; nothing: 0.5 for probabilities, a precision of 0.9 for similarities.
+
+  Returns:
+    (float `[C]`: a score as large as it is a detection; where they come from, human-readable).
+
+  Raises:
+    UserError: there are no held-out clips, or classes that none of them has.
+
+  Example:
+    >>> held_out = HeldOut(np.array([[0.2], [0.4], [0.6], [0.8]]),
+    ...   np.array([[False], [True], [False], [True]]), "validation clips")
+    >>> scorer = Scorer(("cat",), True, lambda rows: rows, "", held_out)
+    >>> choose_thresholds(scorer, Wanted(precision=0.9))
+    (array([0.8]), 'cat 0.8 (precision 0.9 on 4 validation clips)')
+    >>> choose_thresholds(scorer, Wanted(recall=0.9))[0]
+    array([0.4])
+  """
+  if wanted == Wanted():
+    similar = Wanted(precision=_DEFAULT_PRECISION)
+    wanted = similar if scorer.are_similarities else Wanted(threshold=_DEFAULT)
+  if wanted.threshold is not None:
+    return np.full(len(scorer.class_names), wanted.threshold), f"{wanted.threshold:g}"
+  held_out = _required(scorer)
+  goal = "recall" if wanted.precision is None else "precision"
+  chosen = [
+    _threshold(held_out.targets[:, column], held_out.scores[:, column], wanted)
+    for column in range(len(scorer.class_names))
+  ]
+  thresholds, missed = np.array([value for value, _ in chosen]), []
+  for name, (_, best) in zip(scorer.class_names, chosen):
+    missed += [f"{name} reaches {best:.2f}"] if best is not None else []
+  value = wanted.recall if wanted.precision is None else wanted.precision
+  text = f"{_listed(scorer, thresholds)} ({goal} {value:g} on "
+  text += f"{len(held_out.scores)} {held_out.clips}"
+  return thresholds, text + "".join(f"; {each}" for each in missed) + ")"
+
+
+def _required(scorer: Scorer) -> HeldOut:
+  """Returns the held-out clips; refuses classes that cannot be judged by them."""
+  held_out = scorer.held_out
+  if held_out is None:
+    raise UserError(
+      "--classifier: it holds no scores of validation clips to choose a threshold by: train it "
+      "again with python -m downstream.linear, or pass --threshold"
+    )
+  judged = (held_out.targets & np.isfinite(held_out.scores)).any(axis=0)
+  if not judged.all():
+    name = scorer.class_names[int(np.argmin(judged))]
+    raise UserError(
+      f"the class {name} has too few {held_out.clips} to choose a threshold by (one that the "
+      "others do not know): add some, or pass --threshold"
+    )
+  return held_out
+
+
+def _threshold(
+  targets: np.ndarray, scores: np.ndarray, wanted: Wanted
+) -> tuple[float, float | None]:
+  """Returns the threshold of a class; with it the precision that is reached, if it is too low."""
+  known = np.isfinite(scores)
+  precision, recall, values = precision_recall_curve(targets[known], scores[known])
+  precision, recall = precision[:-1], recall[:-1]  # without the end of the curve, which has none
+  if wanted.recall is not None:
+    return float(values[recall >= wanted.recall].max()), None
+  reached = precision >= (wanted.precision or 0)
+  if reached.any():  # the lowest loses the fewest clips of the class
+    return float(values[reached].min()), None
+  best = precision.max()
+  return float(values[precision == best].min()), float(best)
+
+
+def _listed(scorer: Scorer, thresholds: np.ndarray) -> str:
+  if len(thresholds) > _LISTED:
+    return f"{thresholds.min():.2g} to {thresholds.max():.2g}, by class"
+  pairs = zip(scorer.class_names, thresholds)
+  return ", ".join(f"{name} {threshold:.2g}" for name, threshold in pairs)

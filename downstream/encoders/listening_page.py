@@ -1,0 +1,258 @@
+"""A page to listen to sounds that belong together, one row after the other.
+
+index.html  the page: log-mels and players; works with keys, on a phone and without a network
+clips/      what the players play, all at the same level, and pictures of it
+"""
+
+import dataclasses
+import html
+import os
+from collections.abc import Iterable
+
+import matplotlib
+import numpy as np
+import soundfile
+from PIL import Image
+
+from contrastive_audio.frontend.clip_store import StoredClip
+from contrastive_audio.frontend.log_mel import LogMel
+from contrastive_audio.store.store import Store
+from contrastive_audio.utils.files import make_folder, write_text
+
+PEAK = 0.7  # of each sound that is played
+_FRAME_S, _HOP_S = 0.025, 0.010  # of the pictures
+_MELS = 64
+_WIDEST = 1000  # of a picture, in pixels
+_RANGE = 9.0  # of a picture below its loudest point, as a natural logarithm: 80 dB
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+body {{ font-family: sans-serif; margin: 1em auto; padding: 0 1em; max-width: 90em }}
+section {{ display: flex; flex-wrap: wrap; gap: 1em; padding: 1em 0; border-top: 1px solid #bbb }}
+.sound {{ width: 17em; max-width: 100%; padding: 0.5em; border-radius: 0.4em;
+  overflow-wrap: anywhere }}
+.sound:focus, .sound:focus-within {{ outline: 3px solid #37c }}
+img {{ display: block; width: 100%; height: 6em; margin-bottom: 0.3em; cursor: pointer }}
+audio {{ display: block; width: 100%; margin-top: 0.3em }}
+@media (max-width: 40em) {{ .sound {{ width: 100% }} }}
+</style>
+<h1>{title}</h1>
+<p>{introduction} Click or tap a picture to play it. Keys: <kbd>j</kbd> <kbd>k</kbd> or
+<kbd>&rarr;</kbd> <kbd>&larr;</kbd> next and previous, <kbd>&darr;</kbd> <kbd>&uarr;</kbd> next and
+previous row, <kbd>space</kbd> play or pause.</p>
+{rows}
+<script>
+const sounds = [...document.querySelectorAll(".sound")];
+const rows = [...document.querySelectorAll("section")];
+let at = -1;
+function select(number) {{
+  at = Math.max(0, Math.min(sounds.length - 1, number));
+  sounds[at].focus();
+}}
+function selectRow(step) {{
+  const row = at < 0 ? -1 : rows.indexOf(sounds[at].parentElement);
+  const other = rows[Math.max(0, Math.min(rows.length - 1, row + step))];
+  select(sounds.indexOf(other.firstElementChild));
+}}
+function toggle(sound) {{
+  const player = sound.querySelector("audio");
+  if (player.paused) player.play(); else player.pause();
+}}
+sounds.forEach((sound, number) => {{
+  sound.addEventListener("focusin", () => {{ at = number; }});
+  sound.querySelector("img").addEventListener("click", () => toggle(sound));
+}});
+document.addEventListener("play", (event) => {{
+  for (const player of document.querySelectorAll("audio"))
+    if (player !== event.target) player.pause();
+}}, true);
+document.addEventListener("keydown", (event) => {{
+  const isPlayer = event.target.tagName === "AUDIO";  // which has keys of its own
+  if (event.ctrlKey || event.altKey || event.metaKey) return;
+  if (event.key === "j" || (event.key === "ArrowRight" && !isPlayer)) select(at + 1);
+  else if (event.key === "k" || (event.key === "ArrowLeft" && !isPlayer)) select(at - 1);
+  else if (event.key === "ArrowDown" && !isPlayer) selectRow(1);
+  else if (event.key === "ArrowUp" && !isPlayer) selectRow(-1);
+  else if (event.key === " " && !isPlayer && at >= 0) toggle(sounds[at]);
+  else return;
+  event.preventDefault();
+}});
+</script>
+</html>
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Sound:
+  """A stretch of a clip on the page.
+
+  Attributes:
+    clip: what it is of.
+    first: its first sample.
+    end: its end.
+    name: of its files, without an ending; equal names mean equal sounds.
+    caption: what it is on the page.
+    label: class name, or nothing.
+    title: name of the clip, and where the stretch is.
+
+  Example:
+    >>> Sound(None, 0, 16_000, "hit-0", "0.93", "", "forest.wav 61.5 - 62.5 s").caption
+    '0.93'
+  """
+
+  clip: StoredClip
+  first: int
+  end: int
+  name: str
+  caption: str
+  label: str
+  title: str
+
+
+def sound_of_clip(
+  store: Store,
+  number: int,
+  name: str,
+  caption: str,
+  span: tuple[int, int] | None = None,
+  longest_s: float = 60.0,
+) -> Sound:
+  """Returns a clip of a store, or a stretch of it, as a sound of the page.
+
+  Args:
+    store: holds the clip.
+    number: of the clip.
+    name: of its files.
+    caption: what it is on the page.
+    span: first sample and end of the stretch, which the title names; None: the whole clip.
+    longest_s: how much of a whole clip is played.
+
+  Example:
+    >>> from contrastive_audio.datasets.synthetic import open_synthetic
+    >>> from contrastive_audio.store.preparation import prepare
+    >>> store = prepare(open_synthetic(clips_per_class=1), 16_000)
+    >>> sound_of_clip(store, 0, "hit-0", "0.93", (8_000, 24_000)).title
+    'bell/000.flac 0.50 - 1.50 s'
+  """
+  clip = StoredClip(store, number)
+  (title,), (label,) = store.keys([number]), store.labels([number])
+  if span is None:
+    span = 0, min(clip.num_samples, int(longest_s * store.sample_rate_hz))
+  else:
+    start_s, end_s = (sample / store.sample_rate_hz for sample in span)
+    title += f" {start_s:.2f} - {end_s:.2f} s"
+  return Sound(clip, *span, name, caption, label or "", title)
+
+
+def shown_queries(num_queries: int, num_shown: int) -> np.ndarray:
+  """Returns the numbers of queries that are on a page, spread over all of them.
+
+  Args:
+    num_queries: how many there are.
+    num_shown: how many may be shown.
+
+  Example:
+    >>> shown_queries(9, 3).tolist()
+    [0, 4, 8]
+  """
+  shown = np.linspace(0, num_queries - 1, min(num_shown, num_queries))
+  return np.unique(shown.astype(int))
+
+
+def write_page(
+  folder: str,
+  title: str,
+  introduction: str,
+  rows: Iterable[Iterable[Sound]],
+  sample_rate_hz: int,
+) -> None:
+  """Writes the page, and the files of its players.
+
+  Args:
+    folder: where to write them.
+    title: of the page.
+    introduction: what is in a row.
+    rows: its sounds, row after row.
+    sample_rate_hz: of the sounds.
+
+  Example:
+    >>> from contrastive_audio.datasets.synthetic import open_synthetic
+    >>> from contrastive_audio.store.preparation import prepare
+    >>> store = prepare(open_synthetic(clips_per_class=1), 16_000)
+    >>> row = [sound_of_clip(store, 0, "clip-0", "query")]
+    >>> write_page("page", "Bells", "Bells.", [row], 16_000)
+    >>> sorted(os.listdir("page/clips"))
+    ['clip-0.flac', 'clip-0.png']
+  """
+  make_folder(os.path.join(folder, "clips"))
+  log_mel = _log_mel(sample_rate_hz)
+  sections = "\n".join(
+    f"<section>{''.join(_cell(folder, sound, log_mel) for sound in row)}</section>" for row in rows
+  )
+  page = _PAGE.format(
+    title=html.escape(title), introduction=html.escape(introduction), rows=sections
+  )
+  write_text(os.path.join(folder, "index.html"), page)
+
+
+def _cell(folder: str, sound: Sound, log_mel: LogMel) -> str:
+  name = f"clips/{sound.name}"
+  path = os.path.join(folder, name)
+  if not os.path.exists(f"{path}.flac"):
+    wave = sound.clip.read(sound.first, sound.end)
+    wave = wave * (PEAK / max(np.abs(wave).max(), 1e-9))
+    soundfile.write(f"{path}.flac", wave, log_mel.sample_rate_hz)
+    Image.fromarray(picture(wave, log_mel)).save(f"{path}.png")
+  return (
+    f'<div class="sound" tabindex="0"><img src="{name}.png" alt="log-mel" loading="lazy">'
+    f"<b>{html.escape(sound.caption)}</b> {html.escape(sound.label)}<br>{html.escape(sound.title)}"
+    f'<audio controls preload="none" src="{name}.flac"></audio></div>'
+  )
+
+
+def _log_mel(sample_rate_hz: int) -> LogMel:
+  """Returns what draws the pictures, the same whatever the model hears."""
+  frame_samples = round(_FRAME_S * sample_rate_hz)
+  return LogMel(
+    sample_rate_hz=sample_rate_hz,
+    window="hann",
+    frame_samples=frame_samples,
+    hop_samples=round(_HOP_S * sample_rate_hz),
+    fft_samples=max(1024, 1 << (frame_samples - 1).bit_length()),
+    padding="none",
+    power=1,
+    mel_scale="htk",
+    num_mels=_MELS,
+    fmin_hz=50.0,
+    fmax_hz=0.49 * sample_rate_hz,
+    log_base="e",
+    floor_mode="clip",
+    floor=1e-5,
+  )
+
+
+def picture(wave: np.ndarray, log_mel: LogMel) -> np.ndarray:
+  """Draws a log-mel, low frequencies at the bottom.
+
+  Args:
+    wave: float32 `[n]`.
+    log_mel: what computes it.
+
+  Returns:
+    uint8 `[F, T, 3]`, T at most 1,000.
+
+  Example:
+    >>> picture(np.zeros(16_000, np.float32), _log_mel(16_000)).shape
+    (64, 98, 3)
+  """
+  missing = max(0, log_mel.num_samples(1) - len(wave))
+  log_mels = np.asarray(log_mel(np.pad(wave, (0, missing))[None])[0], np.float32)
+  step = -(-len(log_mels) // _WIDEST)
+  if step > 1:
+    log_mels = np.maximum.reduceat(log_mels, np.arange(0, len(log_mels), step))
+  shades = 1 + (log_mels - log_mels.max()) / _RANGE
+  colours = matplotlib.colormaps["magma"](np.clip(shades.T[::-1], 0, 1), bytes=True)
+  return np.ascontiguousarray(colours[..., :3])

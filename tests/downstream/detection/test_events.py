@@ -1,0 +1,89 @@
+"""Scores of windows become detections: where they start and end, what is merged and smoothed."""
+
+import numpy as np
+import pytest
+
+from downstream.detection.events import Rules, cells, find_events
+from tests.support import assert_close
+
+
+def windows(length_s, hop_s, window_s):
+  """(starts, ends) as WindowStore has them: the last is flush with the end."""
+  starts_s = np.arange(0, length_s - window_s + 1e-9, hop_s)
+  if starts_s[-1] + window_s < length_s - 1e-9:
+    starts_s = np.append(starts_s, length_s - window_s)
+  return starts_s, starts_s + window_s
+
+
+@pytest.mark.parametrize(("hop_s", "window_s"), [(0.25, 1), (0.4, 1), (1, 1), (0.3, 2.5)])
+def test_each_moment_belongs_to_one_window_that_hears_it(hop_s, window_s):
+  starts_s, ends_s = windows(10.1, hop_s, window_s)
+  first_s, last_s = cells(starts_s, ends_s)
+  assert (first_s[0], last_s[-1]) == (0, pytest.approx(10.1))
+  assert_close(first_s[1:], last_s[:-1])
+  assert (last_s > first_s).all()
+  assert (first_s >= starts_s - 1e-9).all()
+  assert (last_s <= ends_s + 1e-9).all()
+
+
+def test_what_no_window_hears_belongs_to_none():
+  first_s, last_s = cells(*windows(9, hop_s=4, window_s=1))
+  assert_close(first_s, [0, 4, 8])
+  assert_close(last_s, [1, 5, 9])
+
+
+@pytest.mark.parametrize("hop_s", [0.1, 0.25, 0.5])
+@pytest.mark.parametrize(("start_s", "end_s"), [(10, 12), (3.3, 7.9), (0, 2), (27.5, 30)])
+def test_an_event_is_as_long_as_it_is_whatever_the_hop(hop_s, start_s, end_s):
+  starts_s, ends_s = windows(30, hop_s, window_s=1)
+  heard = np.clip(np.minimum(ends_s, end_s) - np.maximum(starts_s, start_s), 0, None)
+  rules = Rules(np.array([0.5 - 1e-9]))
+  (event,) = find_events(heard[:, None], starts_s, ends_s, rules)  # the share of each window
+  assert_close([event.start_s, event.end_s], [start_s, end_s], atol=hop_s / 2 + 1e-9)
+  assert event.score == pytest.approx(1)
+
+
+def by_hand(column, threshold, first_s, last_s, gap_s):
+  """Stretches above a threshold, found one window after the other."""
+  found = []
+  for score, first, last in zip(column, first_s, last_s):
+    if score < threshold:
+      continue
+    if found and first - found[-1][1] <= gap_s + 1e-9:
+      found[-1][1:] = last, max(score, found[-1][2])
+    else:
+      found.append([first, last, score])
+  return found
+
+
+@pytest.mark.parametrize("gap_s", [0, 0.5, 1.1, 100])
+def test_stretches_of_each_class_are_found_one_by_one_and_merged_over_gaps(gap_s):
+  rng = np.random.default_rng(int(10 * gap_s))
+  starts_s, ends_s = windows(60, 0.5, 1)
+  thresholds = np.array([0.3, 0.6, 0.9, 2.0])
+  scores = rng.uniform(size=[len(starts_s), 4])
+  events = find_events(scores, starts_s, ends_s, Rules(thresholds, gap_s))
+  assert events == sorted(events, key=lambda event: (event.start_s, event.number))
+  assert not any(event.number == 3 for event in events)
+  for number in range(3):
+    actual = [[e.start_s, e.end_s, e.score] for e in events if e.number == number]
+    desired = by_hand(scores[:, number], thresholds[number], *cells(starts_s, ends_s), gap_s)
+    assert_close(actual, desired, atol=1e-9)
+
+
+def test_scores_are_averaged_over_neighbours_and_a_single_window_is_no_longer_enough():
+  starts_s, ends_s = windows(20, 1, 1)
+  scores = np.zeros([20, 1])
+  scores[[5, 12, 13, 14]] = 1
+  events = find_events(scores, starts_s, ends_s, Rules(np.array([0.6]), smoothed=3))
+  assert [(event.start_s, event.end_s) for event in events] == [(12, 15)]
+  ends = np.zeros([20, 1])
+  ends[0] = 1  # the first window goes on beyond the start: two of three are it
+  (event,) = find_events(ends, starts_s, ends_s, Rules(np.array([0.6]), smoothed=3))
+  assert (event.start_s, event.end_s, event.score) == (0, 1, pytest.approx(2 / 3))
+
+
+def test_silence_is_nothing_and_one_window_may_be_a_recording():
+  assert find_events(np.zeros([1, 2]), np.zeros(1), np.ones(1), Rules(np.full(2, 0.5))) == []
+  (event,) = find_events(np.ones([1, 1]), np.zeros(1), np.full(1, 0.4), Rules(np.full(1, 0.5)))
+  assert (event.start_s, event.end_s) == (0, 0.4)
