@@ -137,7 +137,7 @@ def classify_clips(
     >>> model = open_model("logmel_stats")
     >>> loud = Scorer(("loud",), True, lambda rows: rows[:, :64].mean(1, keepdims=True), "mean")
     >>> classify_clips("loud.csv", model, store, Classes(loud, np.array([-6.0])))
-    detections loud.csv: 10 files, 7 with a label
+    detections loud.csv: 10 files, 10 with a label
     >>> with open("loud.csv") as file:
     ...   len(list(file))
     11
