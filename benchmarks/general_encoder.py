@@ -105,7 +105,7 @@ class Lists:
 
   def own_clips(self, name: str, seed: int) -> Pretraining:
     """Returns COLA small on the training clips of a task; in the small suite, of all its tasks."""
-    small = (("recipe", "small"),)
+    small = (("recipe", "small"), ("set", "clip_pooling=clip"))  # as the general encoder
     if name not in pool.TASKS:
       return Pretraining("cola", small)
     return Pretraining(

@@ -155,7 +155,6 @@ RECIPES: dict[str, Recipe] = {
 RECIPES["small"] = {
   "encoder": Deviation("frame_cnn", "small and fast; never averages over frequency"),
   "short_clips": Deviation("tile", "the silence around a short clip gives it away"),
-  "clip_pooling": Deviation("clip", "statistics and maxima over all frames of a clip"),
   "mean": Deviation(None, "of the training clips: inputs of mean 0 and deviation 1"),
   "std": Deviation(None, "as the mean"),
   "augment": Deviation("level,equalise,specaugment", "level and colour give a recording away"),
@@ -179,7 +178,7 @@ RECIPES["general"] = {
   **{
     name: Deviation(RECIPES["small"][name].value, "as in small")
     for name in (
-      *("encoder", "short_clips", "clip_pooling", "mean", "std", "masks", "mask_bands_max"),
+      *("encoder", "short_clips", "mean", "std", "masks", "mask_bands_max"),
       *("mask_fill", "batchnorm_momentum", "head", "projection_units", "similarity"),
       "learning_rate",
     )
@@ -193,6 +192,7 @@ RECIPES["general"] = {
   "encoder_width": Deviation(2, "more to learn from more audio; 0.6 M weights"),
   "head_input": Deviation("all", "what the head does not see is not trained to be of use"),
   "hidden_units": Deviation(256, "the head takes 5120 inputs; half as large a file"),
+  "clip_pooling": Deviation("clip", "statistics and maxima over all frames of a clip"),
   "balance": Deviation(0.5, "no collection of a pool dominates"),
   "warm_up": Deviation(0.02, "then a cosine: the last steps settle what the first have found"),
   "batch_size": Deviation(96, "more negatives than in small"),

@@ -204,7 +204,6 @@ RECIPES: dict[str, Recipe] = {
 # As in cola/config.py: each field has a reason; none has been measured by itself.
 RECIPES["small"] = {
   "encoder": Deviation("frame_cnn", "small and fast; never averages over frequency"),
-  "clip_pooling": Deviation("clip", "statistics and maxima over all frames of a clip"),
   "augment": Deviation("level,equalise", "level and colour give a recording away"),
   "projection_units": Deviation(128, "enough for a batch of 64"),
   "optimizer": Deviation("adam", "few steps"),

@@ -31,9 +31,12 @@ TINY = ["--steps=2", "--batch_size=4"]
 SMALL = {"train": TINY, "finetune": ["--epochs=1"]}
 SMALL["tables"] = [*TINY, "--seeds=0", "--tasks=instrument", "--pretraining_tasks=instrument"]
 PLACES = {"your/audio": "audio", "audio_root": "root", "audioset": "audioset"}
-PLACES["your/call.wav"] = "audio/high/0.wav"
-# Commands that other tests run: test_real_audio, test_import_weights, test_prepare, test_builders.
-ELSEWHERE = ("spoken_digit", "import_weights", "beam_pipeline_options", "tfds build")
+PLACES |= {"your/call.wav": "audio/high/0.wav", "recordings": "recordings"}
+# Commands that other tests run: test_real_audio, test_general_encoder, test_import_weights,
+# test_prepare, test_builders.
+ELSEWHERE = (
+  *("spoken_digit", "general_encoder", "import_weights", "beam_pipeline_options", "tfds build"),
+)
 
 
 def pieces():
@@ -44,7 +47,7 @@ def pieces():
 
 
 def test_the_blocks_are_found():
-  assert len(pieces()) == 49
+  assert len(pieces()) == 54
   assert len(EXAMPLES) == 1
   assert len(EXPORT_EXAMPLES) == 4
   assert len(PRESET_EXAMPLES) == 1
@@ -74,11 +77,27 @@ def small_tables(monkeypatch):
   monkeypatch.setattr(tables, "_SMALL_RECIPE", "small")
 
 
+def write_recordings(folder):
+  """Three recordings of 12 s with labels, as label tracks of Audacity and as a table with times."""
+  (folder / "recordings").mkdir()
+  rows = ["file,start_s,end_s,label"]
+  for name in "abc":
+    high, low = tone(2000, 3.0), tone(300, 3.0)
+    wave = np.concatenate([high, low, high, low])
+    soundfile.write(folder / "recordings" / f"{name}.wav", wave, 16_000)
+    labels = [(3 * i, 3 * i + 3, ("high", "low")[i % 2]) for i in range(4)]
+    track = "".join(f"{start}\t{end}\t{label}\n" for start, end, label in labels)
+    (folder / "recordings" / f"{name}.txt").write_text(track)
+    rows += [f"recordings/{name}.wav,{start},{end},{label}" for start, end, label in labels]
+  (folder / "labels.csv").write_text("\n".join(rows))
+
+
 @pytest.mark.slow
 def test_every_command_and_the_example_run(tmp_path, small_tables, presets):
   (presets / "tiny").rename(presets / "general")
   write_clips(tmp_path / "audio")
   write_clips(tmp_path / "root" / "philharmonia")
+  write_recordings(tmp_path)
   fake_audioset.LAYOUTS["1 PANNs"](tmp_path / "audioset")
   for piece in pieces():
     for name, folder in PLACES.items():
