@@ -168,7 +168,9 @@ def build_model(config: Config) -> ContrastiveModel:
   head = projection_head(encoder, config)
   objective = ColaObjective(_similarity(config), config.directions, config.logits_block)
   objective(tf.zeros([2, config.projection_units]), tf.zeros([2, config.projection_units]))
-  model = ContrastiveModel(make_views(config), encoder, head, objective, config.seed)
+  model = ContrastiveModel(
+    make_views(config), encoder, head, objective, config.seed, microbatch=config.microbatch
+  )
   model.build((None, config.frames, config.num_mels, 1))
   model.compile(optimizer(config))
   return model

@@ -47,9 +47,7 @@ class RunConfig:
   piece_s: float = 0.0  # length of the pieces that clips are cut into; 0: whole clips
   steps: int | None = None  # None: epochs * epoch_steps
   epoch_steps: int | None = None  # None: clips // batch_size, a pass over all clips
-  balance: float = (
-    1.0  # a group of n clips is drawn with weight n^balance; 1: clips alike; 0: groups
-  )
+  balance: float = 1.0  # a group of n clips is drawn with weight n^balance; 0: groups alike
   encoder_width: int = 1  # of frame_cnn: its channels are multiplied by it
   head_input: str = "last"  # of frame_cnn: the head sees its last layer; or "all" of the embedding
   seed: int = 0  # of weights, excerpts and views
@@ -62,6 +60,7 @@ class RunConfig:
   views_on: str = "device"  # where views are computed; or "host": the same numbers
   precision: str = "float32"  # of the networks; log-mels, losses, statistics: at least float32
   logits_block: int = 0  # rows of the logits at once; 0: all. The same numbers in less memory
+  microbatch: int = 0  # pairs whose activations are in memory at once, and in BatchNorm; 0: all
 
   def __post_init__(self) -> None:
     self.require("precision", PRECISIONS)
@@ -71,6 +70,8 @@ class RunConfig:
     self.require_at_least(1, "steps", "epoch_steps", "checkpoint_every", "encoder_width")
     self.require_at_least(0, "seed", "monitor_every", "reestimate_batches", "logits_block", "keep")
     self.require_at_least(0, "piece_s")
+    if self.microbatch:
+      self.require_at_least(2, "microbatch")  # BatchNorm cannot normalise a single row
     if self.keep and not self.init_digest:
       raise UserError(
         f"keep={self.keep:g} holds embeddings near those of other weights: pass --init=MODEL, too"

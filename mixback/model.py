@@ -161,6 +161,7 @@ def build_model(config: Config) -> ContrastiveModel:
     projection_head(encoder, config),
     NTXent(config.temperature, config.logits_block),
     config.seed,
+    microbatch=config.microbatch,
     separate_passes=True,
   )
   model.build((None, config.frames, config.num_mels, 1))

@@ -43,7 +43,9 @@ def build(config, noise=0.0):
     log_mels = front_end(excerpts)
     return log_mels + noise * stateless_random.normal(tf.shape(log_mels), seed)
 
-  model = ContrastiveModel(views, encoder, head, objective, config.seed)
+  model = ContrastiveModel(
+    views, encoder, head, objective, config.seed, microbatch=config.microbatch
+  )
   model.build((None, config.frames, config.num_mels, 1))
   model.compile(Adam(config.learning_rate))
   model.optimizer.build(model.trainable_variables)

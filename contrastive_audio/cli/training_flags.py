@@ -187,6 +187,12 @@ def training_request(
     config_class: the configuration of the system.
     recipes: its recipes by name.
 
+    flags.DEFINE_integer(
+      "microbatch",
+      None,
+      "Pairs whose activations are in memory at once (docs/scaling.md); 0: all of the batch.",
+      lower_bound=0,
+    )
   Raises:
     UserError: --set names no field, a value is not allowed, or --run is no place for a run.
 

@@ -65,6 +65,18 @@ class Hosts:
         f"they cannot share it evenly; {' or '.join(map(str, nearest))} would do"
       )
 
+  def require_one_device(self, setting: str) -> None:
+    """Raises a UserError if several devices share the training.
+
+    Args:
+      setting: what works on one device only, as the user wrote it.
+    """
+    if self.replicas > 1:
+      raise UserError(
+        f"{setting} is for one device, and {self.replicas} share this training: leave it out, or "
+        "train on one of them with --strategy=none"
+      )
+
   def wait(self) -> None:
     """Returns once all hosts have called it."""
     if self.count > 1:

@@ -4,7 +4,8 @@ encoders          EfficientNet-B0, ResNet-18, VGG-like, CRNN, frame_cnn
 heads             projection heads
 pytorch_defaults  weights that start as PyTorch's
 batchnorm         BatchNorm statistics: re-estimated, shared by replicas, kept in float32
-dropout           dropout that does not depend on the number of replicas
+dropout           dropout that does not depend on the number of replicas and parts of a batch
+nesting           the layers of a network, those inside of others as well
 cpu_kernels       faster BatchNorm for some encoders, on CPUs only
 plain_keras       refuses code in networks of others
 keras_files       networks in .keras files, read with everything verified

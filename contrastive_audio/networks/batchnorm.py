@@ -10,6 +10,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from contrastive_audio.networks.nesting import layers_of
+
 
 def reestimate(encoder: keras.Model, batches: Iterable[tf.Tensor]) -> None:
   """Replaces the moving statistics of an encoder with their mean over some batches.
@@ -102,4 +104,4 @@ def embed_in_training_mode(encoder: keras.Model, log_mels: tf.Tensor) -> tf.Tens
 
 def _layers(model: keras.Model) -> list[keras.layers.BatchNormalization]:
   kind = keras.layers.BatchNormalization
-  return [layer for layer in model.layers if isinstance(layer, kind)]
+  return [layer for layer in layers_of(model) if isinstance(layer, kind)]

@@ -1,6 +1,8 @@
 """The train_step that both papers share, and a run from its start to its end.
 
 contrastive    the keras.Model with the train_step: start here
+step_seeds     what a step draws
+microbatches   large batches part by part, in two passes
 cross_entropy  the loss over large batches, in blocks
 optimizers     Adam, SGD as in PyTorch, a learning rate that rises and falls
 source_run     the run whose weights a training starts from: its record

@@ -1,11 +1,11 @@
 """The train_step that both papers share.
 
 Letters: B clips of this replica, G clips of all replicas, N samples, T frames, F mel bands,
-D embedding, P projection.
+D embedding, P projection, K parts of a batch, n clips of a part.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -14,12 +14,31 @@ from contrastive_audio.distributed import replicas
 from contrastive_audio.distributed.hosts import Hosts
 from contrastive_audio.monitoring.health import spread
 from contrastive_audio.networks import batchnorm
-from contrastive_audio.networks.dropout import draw_dropout_by_rows
+from contrastive_audio.networks.dropout import draw_dropout_by_rows, part_of_batch
+from contrastive_audio.training.microbatches import collect, gradients_by_parts
 from contrastive_audio.training.optimizers import takes_sums
-from contrastive_audio.training.source_distance import SourceDistance
+from contrastive_audio.training.source_distance import SourceDistance, SourceEmbeddings
+from contrastive_audio.training.step_seeds import drop_states, set_drop_states, step_seed
 from contrastive_audio.views import stateless_random
 
 Views = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # (excerpts, seed) -> log-mels
+Logs = dict[str, tf.Tensor]  # measurement -> scalar
+
+
+class Outputs(NamedTuple):
+  """What the networks make of pairs: the first views of all clips, then the second; >= float32.
+
+  Attributes:
+    embeddings: `[2, B, D]`.
+    projections: `[2, B, P]`.
+
+  Example:
+    >>> Outputs(tf.zeros([2, 6, 4]), tf.zeros([2, 6, 3])).projections.shape
+    TensorShape([2, 6, 3])
+  """
+
+  embeddings: tf.Tensor
+  projections: tf.Tensor
 
 
 class ContrastiveModel(keras.Model):
@@ -37,6 +56,8 @@ class ContrastiveModel(keras.Model):
     seed: seed of everything that is drawn on the device.
     separate_passes: whether BatchNorm sees the two views one after the other, as in the published
       code of mix-back, or together in one pass, as in that of COLA.
+    microbatch: pairs whose activations are in memory at once, a divisor of B; 0: all. Loss and
+      gradients are those of the batch, but BatchNorm sees so many pairs at a time.
 
   Example:
     >>> encoder = keras.Sequential([keras.Input([6, 5, 1]), keras.layers.Flatten()])
@@ -57,6 +78,7 @@ class ContrastiveModel(keras.Model):
     objective: keras.layers.Layer,
     seed: int = 0,
     separate_passes: bool = False,
+    microbatch: int = 0,
     **kwargs: Any,
   ):
     super().__init__(**kwargs)
@@ -66,7 +88,12 @@ class ContrastiveModel(keras.Model):
     self.objective = objective
     self.seed = seed
     self.separate_passes = separate_passes
+    self.microbatch = microbatch
     self._drop_states = drop_states(encoder) + drop_states(head)
+    self._states_by_parts: list[keras.Variable] = []  # of layers that do not drop by rows
+    if microbatch:
+      by_rows = {id(state) for state in self._drop_by_rows()}
+      self._states_by_parts = [v for v in self._drop_states if id(v) not in by_rows]
     self._stop_requested: tf.Variable | None = None
     self._source: SourceDistance | None = None
     self._keep = 0.0
@@ -90,9 +117,14 @@ class ContrastiveModel(keras.Model):
       return
     for network in (self.encoder, self.head):
       batchnorm.synchronise(network)
-      draw_dropout_by_rows(network, num_views=1 if self.separate_passes else 2)
+    self._drop_by_rows()
     if hosts.count > 1:
       self._stop_requested = tf.Variable(0.0, trainable=False)
+
+  def _drop_by_rows(self) -> list[keras.Variable]:
+    num_views = 1 if self.separate_passes else 2
+    networks = (self.encoder, self.head)
+    return [v for network in networks for v in draw_dropout_by_rows(network, num_views)]
 
   def request_stop(self, stop: bool) -> None:
     """Tells the other hosts, in the next step, that this one wants to stop.
@@ -107,7 +139,7 @@ class ContrastiveModel(keras.Model):
     """Log-mels `[B, T, F, 1]` -> projections `[B, P]`."""
     return self.head(self.encoder(log_mels, training=training), training=training)
 
-  def train_step(self, batch: tf.Tensor) -> dict[str, tf.Tensor]:
+  def train_step(self, batch: tf.Tensor) -> Logs:
     """Takes one step of gradient descent.
 
     Args:
@@ -117,25 +149,14 @@ class ContrastiveModel(keras.Model):
       The measurements of this step, each a scalar.
     """
     seed = step_seed(self.seed, self.optimizer.iterations)
-    set_drop_states(self._drop_states, seed)
     views = self._make_views(batch, seed)  # [B, 2, T, F]
-    source = self._source and self._source.embed(_one_after_the_other(views))
-    with tf.GradientTape() as tape:
-      embeddings, anchors, positives = self._embed_both(views)
-      loss, accuracy = self.objective(anchors, positives)
-      measured = {}
-      if self._source and source:
-        measured["source_distance"] = self._source(embeddings, source)
-        loss += self._keep * measured["source_distance"]
-      # Gradients are summed over the replicas, hence the division; mixed precision may scale.
-      scaled = self.optimizer.scale_loss(loss / replicas.count())
+    in_parts = 0 < self.microbatch < views.shape[0]
+    step = self._in_two_passes if in_parts else self._in_one_pass
+    embeddings, measured, gradients = step(views, seed)
     scale = self.optimizer.scale_loss(tf.constant(1.0))
-    weights = self.trainable_weights
-    gradients = apply_sums(self.optimizer, tape.gradient(scaled, weights), weights)
-    loss, accuracy, measured = replicas.mean((loss, accuracy, measured))
+    gradients = apply_sums(self.optimizer, gradients, self.trainable_weights)
+    measured = replicas.mean(measured)
     logs = measured | {
-      "loss": loss,
-      "contrastive_accuracy": accuracy,
       "embedding_spread": spread(embeddings),
       "gradient_norm": tf.cast(tf.linalg.global_norm(gradients), tf.float32) / scale,
     }
@@ -153,16 +174,91 @@ class ContrastiveModel(keras.Model):
       seed = _for_replica(seed, batch)
     return self.views(batch, seed)
 
-  def _embed_both(self, views: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Views `[B, 2, T, F]` -> embeddings `[2B, D]`, projections `[B, P]` of both, in training."""
+  def _in_one_pass(
+    self, views: tf.Tensor, seed: tf.Tensor
+  ) -> tuple[tf.Tensor, Logs, list[tf.Tensor]]:
+    """Views `[B, 2, T, F]` -> embeddings `[2B, D]`, measurements, gradients of the weights."""
+    source = self._source and self._source.embed(_one_after_the_other(views))
+    set_drop_states(self._drop_states, seed)
+    with tf.GradientTape() as tape:
+      outputs = self._outputs(views)
+      loss, measured = self._loss(outputs, source)
+    return _rows(outputs.embeddings), measured, tape.gradient(loss, self.trainable_weights)
+
+  def _in_two_passes(
+    self, views: tf.Tensor, seed: tf.Tensor
+  ) -> tuple[tf.Tensor, Logs, list[tf.Tensor]]:
+    """The same as in one pass, with the activations of `microbatch` pairs at a time."""
+    parts = tf.reshape(views, [-1, self.microbatch, *views.shape[1:]])  # [K, n, 2, T, F]
+    num_parts, weights = parts.shape[0], self.trainable_weights
+
+    def make(number: tf.Tensor) -> Outputs:
+      set_drop_states(self._drop_states, seed)
+      set_drop_states(self._states_by_parts, stateless_random.fold(seed, number))
+      with part_of_batch(number, num_parts):
+        return self._outputs(parts[number])
+
+    source = self._source and self._embed_source(self._source, parts)
+    outputs = collect(make, num_parts, self._signature())  # [K, 2, n, ...]
+    with tf.GradientTape() as tape:
+      tape.watch(outputs)
+      whole = Outputs(*map(_put_together, outputs))
+      loss, measured = self._loss(whole, source)
+    slopes, gradients = tape.gradient(loss, (list(outputs), weights))
+    inner = [weight for weight, gradient in zip(weights, gradients) if gradient is None]
+    of_inner = iter(gradients_by_parts(make, slopes, inner))
+    gradients = [next(of_inner) if gradient is None else gradient for gradient in gradients]
+    return _rows(whole.embeddings), measured, gradients
+
+  def _embed_source(self, source: SourceDistance, parts: tf.Tensor) -> SourceEmbeddings:
+    """Parts of the views `[K, n, 2, T, F]` -> what the source makes of all of them."""
+
+    def make(number: tf.Tensor) -> tf.Tensor:
+      return _by_view(source.rows(_one_after_the_other(parts[number])))
+
+    rows = collect(make, parts.shape[0], self._signature().embeddings)
+    return source.with_variances(_rows(_put_together(rows)))
+
+  def _signature(self) -> Outputs:
+    """Shapes and types of the outputs of one part."""
+    dtype = tf.float64 if self.head.outputs[0].dtype == "float64" else tf.float32
+    sizes = [network.output_shape[-1] for network in (self.encoder, self.head)]
+    return Outputs(*(tf.TensorSpec([2, self.microbatch, size], dtype) for size in sizes))
+
+  def _outputs(self, views: tf.Tensor) -> Outputs:
+    """Embeds and projects views `[B, 2, T, F]`, in training."""
     log_mels = _one_after_the_other(views)
     passes = tf.split(log_mels, 2) if self.separate_passes else [log_mels]
     embeddings = [self.encoder(log_mels, training=True) for log_mels in passes]
-    projections = tf.concat([self.head(rows, training=True) for rows in embeddings], 0)
-    if projections.dtype in (tf.float16, tf.bfloat16):
-      projections = tf.cast(projections, tf.float32)
-    anchors, positives = tf.split(projections, 2)
-    return tf.concat(embeddings, 0), anchors, positives
+    projections = [self.head(rows, training=True) for rows in embeddings]
+    return Outputs(_by_view(tf.concat(embeddings, 0)), _by_view(tf.concat(projections, 0)))
+
+  def _loss(self, outputs: Outputs, source: SourceEmbeddings | None) -> tuple[tf.Tensor, Logs]:
+    """Returns what is differentiated, and the measurements of this replica."""
+    loss, accuracy = self.objective(*tf.unstack(outputs.projections))
+    measured = {"contrastive_accuracy": accuracy}
+    if self._source and source:
+      measured["source_distance"] = self._source(_rows(outputs.embeddings), source)
+      loss += self._keep * measured["source_distance"]
+    # Gradients are summed over the replicas, hence the division; mixed precision may scale.
+    return self.optimizer.scale_loss(loss / replicas.count()), measured | {"loss": loss}
+
+
+def _by_view(rows: tf.Tensor) -> tf.Tensor:
+  """`[2B, D]`, first views first -> `[2, B, D]`, at least in float32."""
+  if rows.dtype in (tf.float16, tf.bfloat16):
+    rows = tf.cast(rows, tf.float32)
+  return tf.reshape(rows, [2, -1, rows.shape[-1]])
+
+
+def _rows(by_view: tf.Tensor) -> tf.Tensor:
+  """`[2, B, D]` -> `[2B, D]`, first views first."""
+  return tf.reshape(by_view, [-1, by_view.shape[-1]])
+
+
+def _put_together(parts: tf.Tensor) -> tf.Tensor:
+  """`[K, 2, n, D]` -> `[2, B, D]`."""
+  return tf.reshape(tf.transpose(parts, [1, 0, 2, 3]), [2, -1, parts.shape[-1]])
 
 
 def _one_after_the_other(views: tf.Tensor) -> tf.Tensor:
@@ -201,55 +297,3 @@ def apply_sums(
   sums = replicas.total(list(gradients))
   optimizer.apply(sums if takes_sums(optimizer) else gradients, weights)
   return sums
-
-
-def step_seed(seed: int, step: int | tf.Tensor) -> tf.Tensor:
-  """Returns the seed of one step, int32 `[2]`.
-
-  Args:
-    seed: of the training.
-    step: from 0.
-
-  Example:
-    >>> bool(tf.reduce_all(step_seed(0, 1) == step_seed(0, 1)))
-    True
-    >>> bool(tf.reduce_all(step_seed(0, 1) == step_seed(0, 2)))
-    False
-  """
-  step = tf.cast(tf.convert_to_tensor(step), tf.int32)
-  key = stateless_random.fold(tf.constant([seed, 0], tf.int32), step)
-  return stateless_random.fold(key, 0)  # the stream of views and dropout
-
-
-def drop_states(model: keras.Model) -> list[keras.Variable]:
-  """Returns the variables that the dropout and drop-connect of a model draw from.
-
-  Args:
-    model: a built model.
-
-  Example:
-    >>> model = keras.Sequential([keras.Input([4]), keras.layers.Dropout(0.5)])
-    >>> len(drop_states(model))
-    1
-  """
-  return [variable for variable in model.variables if "seed_generator_state" in variable.path]
-
-
-def set_drop_states(states: Sequence[keras.Variable], seed: tf.Tensor) -> None:
-  """Makes dropout and drop-connect a function of the step, so that a run resumes exactly.
-
-  Args:
-    states: variables, from `drop_states`.
-    seed: int32 `[2]`, from `step_seed`.
-
-  Example:
-    >>> model = keras.Sequential([keras.Input([64]), keras.layers.Dropout(0.5)])
-    >>> def drop():
-    ...   set_drop_states(drop_states(model), step_seed(0, 7))
-    ...   return model(tf.ones([1, 64]), training=True)
-    >>> bool(tf.reduce_all(drop() == drop()))
-    True
-  """
-  for index, state in enumerate(states):
-    folded = stateless_random.fold(seed, index)
-    state.assign(tf.cast(tf.bitcast(folded, tf.uint32), state.dtype))

@@ -215,11 +215,10 @@ class Pretraining:
 
   def _fit(self, first_step: int, stop: StopRequest) -> int:
     """Runs the remaining steps, and saves the last one; returns its number."""
-    num_steps = self._config.num_steps
+    num_steps, is_chief = self._config.num_steps, self._hosts.is_chief
     if first_step >= num_steps:
       return first_step
     counter, clock = callbacks.StepCounter(first_step), DataClock()
-    is_chief = self._hosts.is_chief
     batches = self._hosts.batches(
       lambda number, count: self._batches(first_step, (number, count), clock)
     )
@@ -293,7 +292,9 @@ class Pretraining:
 
   def _clean_batches(self) -> Iterator[tf.Tensor]:
     """Yields log-mels of excerpts as they are evaluated, without any augmentation."""
-    # Not in parallel: TensorFlow reports its own parallel maps on the terminal.
-    for excerpts in self._pairs.dataset(0, self._config.reestimate_batches, parallel=False):
-      log_mels = self._front_end(excerpts[:, :2])
-      yield tf.reshape(log_mels, [-1, *log_mels.shape[2:], 1])
+    batches = self._config.reestimate_batches
+    for excerpts in self._pairs.dataset(0, batches, parallel=False):  # parallel maps make noise
+      rows = tf.reshape(excerpts[:, :2], [-1, excerpts.shape[-1]])
+      size = 2 * self._config.microbatch or len(rows)
+      for first in range(0, len(rows), size):
+        yield self._front_end(rows[first : first + size])[..., None]

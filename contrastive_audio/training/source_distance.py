@@ -71,8 +71,23 @@ class SourceDistance:
     Args:
       log_mels: views of this replica, `[B, T, F, 1]`.
     """
+    return self.with_variances(self.rows(log_mels))
+
+  def rows(self, log_mels: tf.Tensor) -> tf.Tensor:
+    """Returns the embeddings alone, `[B, D]`, at least in float32.
+
+    Args:
+      log_mels: some views of this replica, `[B, T, F, 1]`.
+    """
     rows = self._encoder(log_mels * self._scale + self._offset, training=False)
-    rows = tf.stop_gradient(_precise(rows))
+    return tf.stop_gradient(_precise(rows))
+
+  def with_variances(self, rows: tf.Tensor) -> SourceEmbeddings:
+    """Returns embeddings and the variances over all of them.
+
+    Args:
+      rows: of all views of this replica, `[B, D]`.
+    """
     mean = replicas.mean(tf.reduce_mean(rows, axis=0))
     variances = replicas.mean(tf.reduce_mean(tf.square(rows - mean), axis=0))
     return SourceEmbeddings(rows, tf.maximum(variances, _FLOOR * tf.reduce_mean(variances)))

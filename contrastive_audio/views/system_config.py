@@ -64,6 +64,20 @@ class SystemConfig(AugmentConfig):
     self.require_at_least(0, "learning_rate", "weight_decay")
     self.require_positive("temperature")
     self.require_between(0, 1, "batchnorm_momentum", "warm_up")
+    self._require_equal_parts()
+
+  def _require_equal_parts(self) -> None:
+    """Raises a UserError unless microbatches of one size make up a batch."""
+    size, whole = self.microbatch, self.batch_size
+    if not 0 < size < whole or whole % size == 0:
+      return
+    fitting = [divisor for divisor in range(2, whole + 1) if whole % divisor == 0]
+    below = [divisor for divisor in fitting if divisor < size][-1:]
+    above = [divisor for divisor in fitting if divisor > size][:1]
+    raise UserError(
+      f"microbatch={size}: batch_size={whole} is no multiple of it; "
+      f"{' or '.join(map(str, below + above))} would do"
+    )
 
   @classmethod
   def fields_of_front_end(cls, saved: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,6 +26,7 @@ _LATER = {
   "balance": 1.0,
   "encoder_width": 1,
   "head_input": "last",
+  "microbatch": 0,
 }
 
 

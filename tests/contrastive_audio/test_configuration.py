@@ -93,6 +93,24 @@ def test_the_lowest_band_lies_below_the_highest(config_class):
     config_class(fmin_hz=4000.0, fmax_hz=3000.0)
 
 
+@pytest.mark.parametrize(
+  ("batch_size", "microbatch", "message"),
+  [
+    (12, 5, "microbatch=5: batch_size=12 is no multiple of it; 4 or 6 would do"),
+    (1024, 100, "64 or 128 would do"),
+    (97, 32, "97 would do"),
+    (12, 1, "microbatch=1: must be at least 2"),
+    (12, -1, "microbatch=-1: must be at least 2"),
+  ],
+)
+def test_microbatches_of_one_size_make_up_a_batch(batch_size, microbatch, message):
+  for fitting in (0, 2, batch_size, 5000):
+    if fitting != 2 or batch_size % 2 == 0:
+      Config(batch_size=batch_size, microbatch=fitting)
+  with pytest.raises(UserError, match=message):
+    Config(batch_size=batch_size, microbatch=microbatch)
+
+
 @pytest.mark.parametrize("system", [cola.config, mixback.config])
 def test_every_recipe_is_allowed(system):
   for recipe in system.RECIPES.values():

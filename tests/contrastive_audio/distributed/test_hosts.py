@@ -1,12 +1,14 @@
 """Who the hosts of a training are, and which rows of a batch are whose."""
 
 import json
+import types
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from contrastive_audio.distributed.hosts import _split
+from contrastive_audio.distributed.hosts import Hosts, _split
+from contrastive_audio.errors import UserError
 from tests.support import train
 
 SMALL = ["--recipe=small", "--steps=1", "--batch_size=4", "--store_dir=stores"]
@@ -20,6 +22,13 @@ def test_devices_of_a_host_get_the_shares_of_its_batch_in_order():
   excerpts, targets = zip(*both.as_numpy_iterator())
   np.testing.assert_array_equal(np.concatenate(excerpts), batch)
   np.testing.assert_array_equal(np.concatenate(targets), batch[:, 0])
+
+
+def test_what_one_device_does_is_refused_where_several_train():
+  Hosts().require_one_device("microbatch=32")
+  two = Hosts(types.SimpleNamespace(num_replicas_in_sync=2))
+  with pytest.raises(UserError, match="microbatch=32 is for one device, and 2 share"):
+    two.require_one_device("microbatch=32")
 
 
 @pytest.mark.parametrize(

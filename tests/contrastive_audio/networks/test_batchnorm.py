@@ -39,3 +39,12 @@ def test_without_batches_nothing_changes():
   encoder = make_encoder()
   batchnorm.reestimate(encoder, [])
   assert_close(encoder.layers[0].moving_mean, [0.0])
+
+
+def test_layers_inside_of_nested_models_are_found():
+  inner = keras.layers.BatchNormalization()
+  model = keras.Sequential([keras.Input([4]), keras.Sequential([inner])])
+  batchnorm.reestimate(model, [np.full([2, 4], 7.0, "f")])
+  batchnorm.synchronise(model)
+  assert inner.synchronized
+  assert_close(inner.moving_mean, [7.0] * 4)

@@ -1,0 +1,60 @@
+"""What a step draws: all of it is a function of (seed, step), so that a run resumes exactly."""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from contrastive_audio.views import stateless_random
+
+
+def step_seed(seed: int, step: int | tf.Tensor) -> tf.Tensor:
+  """Returns the seed of one step, int32 `[2]`.
+
+  Args:
+    seed: of the training.
+    step: from 0.
+
+  Example:
+    >>> bool(tf.reduce_all(step_seed(0, 1) == step_seed(0, 1)))
+    True
+    >>> bool(tf.reduce_all(step_seed(0, 1) == step_seed(0, 2)))
+    False
+  """
+  step = tf.cast(tf.convert_to_tensor(step), tf.int32)
+  key = stateless_random.fold(tf.constant([seed, 0], tf.int32), step)
+  return stateless_random.fold(key, 0)  # the stream of views and dropout
+
+
+def drop_states(model: keras.Model) -> list[keras.Variable]:
+  """Returns the variables that the dropout and drop-connect of a model draw from.
+
+  Args:
+    model: a built model.
+
+  Example:
+    >>> model = keras.Sequential([keras.Input([4]), keras.layers.Dropout(0.5)])
+    >>> len(drop_states(model))
+    1
+  """
+  return [variable for variable in model.variables if "seed_generator_state" in variable.path]
+
+
+def set_drop_states(states: Sequence[keras.Variable], seed: tf.Tensor) -> None:
+  """Makes dropout and drop-connect a function of the step, so that a run resumes exactly.
+
+  Args:
+    states: variables, from `drop_states`.
+    seed: int32 `[2]`, from `step_seed`.
+
+  Example:
+    >>> model = keras.Sequential([keras.Input([64]), keras.layers.Dropout(0.5)])
+    >>> def drop():
+    ...   set_drop_states(drop_states(model), step_seed(0, 7))
+    ...   return model(tf.ones([1, 64]), training=True)
+    >>> bool(tf.reduce_all(drop() == drop()))
+    True
+  """
+  for index, state in enumerate(states):
+    folded = stateless_random.fold(seed, index)
+    state.assign(tf.cast(tf.bitcast(folded, tf.uint32), state.dtype))
