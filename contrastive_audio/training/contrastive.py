@@ -178,7 +178,7 @@ class ContrastiveModel(keras.Model):
     self, views: tf.Tensor, seed: tf.Tensor
   ) -> tuple[tf.Tensor, Logs, list[tf.Tensor]]:
     """Views `[B, 2, T, F]` -> embeddings `[2B, D]`, measurements, gradients of the weights."""
-    source = self._source and self._source.embed(_one_after_the_other(views))
+    source = self._source.embed(_one_after_the_other(views)) if self._source else None
     set_drop_states(self._drop_states, seed)
     with tf.GradientTape() as tape:
       outputs = self._outputs(views)
@@ -198,7 +198,7 @@ class ContrastiveModel(keras.Model):
       with part_of_batch(number, num_parts):
         return self._outputs(parts[number])
 
-    source = self._source and self._embed_source(self._source, parts)
+    source = self._embed_source(self._source, parts) if self._source else None
     outputs = collect(make, num_parts, self._signature())  # [K, 2, n, ...]
     with tf.GradientTape() as tape:
       tape.watch(outputs)
