@@ -43,7 +43,7 @@ class Config(SystemConfig):
   std: float | None = 1.0  # the log-mels are divided by it (P: they are not); None: measured
 
   # Encoder and head (P 2)
-  encoder: str = "efficientnet_b0"  # P; or "frame_cnn"
+  encoder: str = "efficientnet_b0"  # P; or "frame_cnn", "keras:NAME", "module:function"
   pooling: str = "max"  # P: global max pooling, 1280-d
   input_scaling: str = "keras"  # C: Keras' EfficientNet divides its input by 255; "none" undoes it
   batchnorm_momentum: float = 0.99  # C: Keras' default
@@ -65,7 +65,7 @@ class Config(SystemConfig):
     super().__post_init__()
     self.require_front_end()
     self.require_training()
-    self.require("encoder", ENCODERS)
+    self.require_encoder(ENCODERS)
     self.require("head", ("dense", "mlp"))
     self.require("directions", (1, 2))
     self.require("input_scaling", INPUT_SCALINGS)

@@ -13,6 +13,7 @@ from cola.config import Config
 from contrastive_audio.distributed import replicas
 from contrastive_audio.frontend.front_end import energies_by_clip
 from contrastive_audio.networks import encoders, heads
+from contrastive_audio.networks.named_encoders import named_encoder
 from contrastive_audio.training import optimizers
 from contrastive_audio.training.contrastive import ContrastiveModel, Views
 from contrastive_audio.training.cross_entropy import cross_entropy, dtype
@@ -204,10 +205,13 @@ def make_views(config: Config) -> Views:
 
 
 def make_encoder(config: Config) -> keras.Model:
-  """Builds EfficientNet-B0 (paper, section 2), or the small network of the recipe `small`.
+  """Builds EfficientNet-B0 (paper, section 2), the network of the recipe `small`, or another.
 
   Args:
-    config: encoder, num_mels, pooling, input_scaling and batchnorm_momentum.
+    config: encoder, num_mels, frames, pooling, input_scaling and batchnorm_momentum.
+
+  Raises:
+    UserError: it is none of our networks, and cannot be built or does not fit.
 
   Example:
     >>> make_encoder(Config(encoder="frame_cnn")).output_shape
@@ -215,6 +219,10 @@ def make_encoder(config: Config) -> keras.Model:
   """
   if config.encoder == "frame_cnn":
     return encoders.frame_cnn(config.num_mels, config.batchnorm_momentum, config.encoder_width)
+  if ":" in config.encoder:
+    return named_encoder(
+      config.encoder, config.num_mels, config.frames, config.pooling, config.batchnorm_momentum
+    )
   return encoders.efficientnet_b0(
     config.num_mels,
     pooling=config.pooling,

@@ -15,6 +15,7 @@ from contrastive_audio.cli.training import System, train_system
 from contrastive_audio.cli.training_flags import (
   HYPER_PARAMETERS,
   define_training_flags,
+  encoder_help,
   training_request,
 )
 
@@ -44,7 +45,7 @@ def _define_flags() -> None:
   define_training_flags(list(RECIPES))
   with flag_group(HYPER_PARAMETERS):
     flags.DEFINE_enum("similarity", None, SIMILARITIES, "How two projections are compared.")
-    flags.DEFINE_enum("encoder", None, ENCODERS, "Network.")
+    flags.DEFINE_string("encoder", None, encoder_help(ENCODERS))
     flags.DEFINE_string(
       "augment",
       None,

@@ -60,7 +60,7 @@ class Config(SystemConfig):
   augment: str = "rrc,compress,noise"  # C; its README names SpecAugment, its code leaves it off
 
   # Encoder and head (C)
-  encoder: str = "resnet18"  # or "vgg_like", "crnn"; or "frame_cnn", which is not in the paper
+  encoder: str = "resnet18"  # or "vgg_like", "crnn"; not in the paper: "frame_cnn", keras:NAME, ...
   batchnorm_momentum: float = 0.9  # PyTorch's 0.1
   hidden_units: int = 512
   projection_units: int = 512
@@ -84,7 +84,7 @@ class Config(SystemConfig):
     self.require_at_least(1, "patch_hop_frames")
     self.require_at_least(0, "separation_frames")
     self.require_between(0, 1, "mix_alpha", "momentum", "first_drop", "second_drop")
-    self.require("encoder", ENCODERS)
+    self.require_encoder(ENCODERS)
     self.require("optimizer", ("sgd", "adam"))
     self.require("positives", POSITIVES)
     self.require("mix", MIXES)

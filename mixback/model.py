@@ -12,6 +12,7 @@ import tensorflow as tf
 from contrastive_audio.distributed import replicas
 from contrastive_audio.frontend.front_end import energies_by_clip
 from contrastive_audio.networks import encoders, heads
+from contrastive_audio.networks.named_encoders import named_encoder
 from contrastive_audio.networks.pytorch_defaults import pytorch_dense
 from contrastive_audio.training import optimizers
 from contrastive_audio.training.contrastive import ContrastiveModel, Views
@@ -152,21 +153,42 @@ def build_model(config: Config) -> ContrastiveModel:
     >>> model(tf.zeros([1, 101, 96, 1])).shape
     TensorShape([1, 512])
   """
-  make_encoder = getattr(encoders, config.encoder)
-  width = {"width": config.encoder_width} if config.encoder == "frame_cnn" else {}
-  encoder = make_encoder(config.num_mels, batchnorm_momentum=config.batchnorm_momentum, **width)
+  encoder = make_encoder(config)
   model = ContrastiveModel(
     make_views(config),
     encoder,
     projection_head(encoder, config),
     NTXent(config.temperature, config.logits_block),
     config.seed,
-    microbatch=config.microbatch,
     separate_passes=True,
+    microbatch=config.microbatch,
   )
   model.build((None, config.frames, config.num_mels, 1))
   model.compile(optimizer(config))
   return model
+
+
+def make_encoder(config: Config) -> keras.Model:
+  """Builds an encoder of the paper, the network of the recipe `small`, or another.
+
+  Args:
+    config: encoder, encoder_width, num_mels, frames and batchnorm_momentum.
+
+  Raises:
+    UserError: it is none of our networks, and cannot be built or does not fit.
+
+  Example:
+    >>> make_encoder(Config(encoder="vgg_like")).output_shape
+    (None, 512)
+  """
+  momentum = config.batchnorm_momentum
+  if ":" in config.encoder:
+    return named_encoder(
+      config.encoder, config.num_mels, config.frames, batchnorm_momentum=momentum
+    )
+  width = {"width": config.encoder_width} if config.encoder == "frame_cnn" else {}
+  build = getattr(encoders, config.encoder)
+  return build(config.num_mels, batchnorm_momentum=momentum, **width)
 
 
 def projection_head(encoder: keras.Model, config: Config) -> keras.Model:

@@ -15,6 +15,7 @@ from contrastive_audio.cli.training import System, train_system
 from contrastive_audio.cli.training_flags import (
   HYPER_PARAMETERS,
   define_training_flags,
+  encoder_help,
   training_request,
 )
 from contrastive_audio.configuration import POSITIVES
@@ -42,7 +43,7 @@ def _load() -> tuple[Callable, Callable]:
 def _define_flags() -> None:
   define_training_flags(list(RECIPES))
   with flag_group(HYPER_PARAMETERS):
-    flags.DEFINE_enum("encoder", None, ENCODERS, "Network.")
+    flags.DEFINE_string("encoder", None, encoder_help(ENCODERS))
     flags.DEFINE_enum("positives", None, POSITIVES, "How the two patches of a clip are chosen.")
     flags.DEFINE_integer(
       "separation_frames", None, "Distance of --positives=separated.", lower_bound=0

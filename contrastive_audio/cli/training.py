@@ -142,11 +142,17 @@ def _cut_into_pieces(
 
 
 def _weights(system: System, request: TrainingRequest) -> "StartingWeights | None":
-  """Returns the weights of --init; refuses those that do not fit before any audio is decoded."""
-  if request.source is None:
+  """Returns the weights of --init; refuses those that do not fit before any audio is decoded.
+
+  Encoders of others are refused here, too.
+  """
+  _, config = _choose(system, request, ANY_SIZE)
+  if request.source is None and ":" not in config.encoder:
     return None
   build_model, _ = system.load()
-  _, config = _choose(system, request, ANY_SIZE)
+  if request.source is None:
+    build_model(config)
+    return None
   return open_weights(request.source, build_model, config)
 
 

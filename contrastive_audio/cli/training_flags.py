@@ -120,6 +120,22 @@ def define_training_flags(recipes: Sequence[str]) -> None:
   _define_device_flags()
 
 
+def encoder_help(names: Sequence[str]) -> str:
+  """Returns the help of --encoder.
+
+  Args:
+    names: of the encoders of a system.
+
+  Example:
+    >>> encoder_help(["vgg_like", "crnn"])[:29]
+    'Network: vgg_like, crnn; keras'
+  """
+  return (
+    f"Network: {', '.join(names)}; keras:NAME of keras.applications; or module:function, which "
+    "gets num_mels and returns a Keras model (docs/encoders.md)."
+  )
+
+
 def _define_starting_flags() -> None:
   with flag_group("Going on from weights (docs/presets.md)"):
     flags.DEFINE_string(
@@ -171,6 +187,12 @@ def _define_device_flags() -> None:
     flags.DEFINE_integer(
       "logits_block", None, "Rows of the logits at once, to save memory; 0: all.", lower_bound=0
     )
+    flags.DEFINE_integer(
+      "microbatch",
+      None,
+      "Pairs whose activations are in memory at once (docs/scaling.md); 0: all of the batch.",
+      lower_bound=0,
+    )
     flags.DEFINE_enum("views_on", "device", VIEWS_ON, "Where views are computed; same numbers.")
   define_gpu_flag()
   with flag_group("Reproducibility"):
@@ -187,12 +209,6 @@ def training_request(
     config_class: the configuration of the system.
     recipes: its recipes by name.
 
-    flags.DEFINE_integer(
-      "microbatch",
-      None,
-      "Pairs whose activations are in memory at once (docs/scaling.md); 0: all of the batch.",
-      lower_bound=0,
-    )
   Raises:
     UserError: --set names no field, a value is not allowed, or --run is no place for a run.
 

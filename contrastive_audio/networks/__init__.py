@@ -1,6 +1,7 @@
 """Log-mels -> embedding -> projection.
 
 encoders          EfficientNet-B0, ResNet-18, VGG-like, CRNN, frame_cnn
+named_encoders    those of keras.applications and of others
 heads             projection heads
 pytorch_defaults  weights that start as PyTorch's
 batchnorm         BatchNorm statistics: re-estimated, shared by replicas, kept in float32

@@ -4,13 +4,14 @@ They are the networks of the model itself where it trains that way, otherwise co
 over the current weights on request.
 """
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from contrastive_audio.networks.cpu_kernels import use_cpu_kernels
+from contrastive_audio.networks.nesting import layers_of
 
 
 class HasNetworks(Protocol):
@@ -77,13 +78,26 @@ def _is_plain(network: keras.Model) -> bool:
   is_shared = any(
     isinstance(variable.value, tf.distribute.DistributedValues) for variable in network.variables
   )
-  policies = {layer.dtype_policy.name for layer in network.layers}
+  policies = {layer.dtype_policy.name for layer in layers_of(network)}
   return not is_shared and policies <= {"float32"}
 
 
 def _plain_copy(network: keras.Model) -> keras.Model:
   def copy(layer):
-    dtype = {"dtype": "float32"} if isinstance(layer, keras.Layer) else {}  # operations have none
-    return type(layer).from_config(layer.get_config() | dtype)
+    config = layer.get_config()
+    if isinstance(layer, keras.Model):  # nested: its layers, and what they are given
+      config = _in_float32(config)
+    elif isinstance(layer, keras.Layer):  # operations have no type
+      config |= {"dtype": "float32"}
+    return type(layer).from_config(config)
 
   return use_cpu_kernels(keras.models.clone_model(network, clone_function=copy))
+
+
+def _in_float32(config: Any) -> Any:
+  """Returns the description of a model whose types are all float32."""
+  if isinstance(config, dict):
+    return {
+      name: "float32" if name == "dtype" else _in_float32(part) for name, part in config.items()
+    }
+  return [_in_float32(part) for part in config] if isinstance(config, list) else config

@@ -106,6 +106,7 @@ class SourceRun:
           f"--init={self.model} does not fit: {name} is {there!r} there and {chosen[name]!r} here; "
           f"leave {name} out to go on from these weights"
         )
+    self._require_named(encoder, chosen)
     if measured:
       front_end = {name: front_end[name] for name in front_end if name not in ("mean", "std")}
     names = {field.name for field in dataclasses.fields(config_class)}
@@ -113,6 +114,15 @@ class SourceRun:
     fields = {name: value for name, value in given.items() if name in names}
     self._require_values(config_class, fields)
     return fields | dict(chosen) | {"init_digest": self.digest}
+
+  def _require_named(self, encoder: Mapping[str, Any], chosen: Mapping[str, Any]) -> None:
+    """Raises an error unless the user names the module that will be imported."""
+    name = str(encoder.get("encoder", ""))
+    if ":" in name and not name.startswith("keras:") and "encoder" not in chosen:
+      raise UserError(
+        f"--init={self.model} has an encoder that {name} built, and no module is imported because "
+        f"a file names it: pass --encoder={name}, too"
+      )
 
   def require_system(self, system: str) -> None:
     """Raises an error unless a system trained this run; those of others have other front ends.

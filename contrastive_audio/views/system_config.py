@@ -1,7 +1,8 @@
 """What training reads of the configuration of a system; without TensorFlow."""
 
 import dataclasses
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from contrastive_audio.configuration import CLIP_POOLINGS
@@ -77,6 +78,19 @@ class SystemConfig(AugmentConfig):
     raise UserError(
       f"microbatch={size}: batch_size={whole} is no multiple of it; "
       f"{' or '.join(map(str, below + above))} would do"
+    )
+
+  def require_encoder(self, names: Sequence[str]) -> None:
+    """Raises a UserError unless the encoder is known, or may be a network of others.
+
+    Args:
+      names: of the encoders of the system.
+    """
+    if self.encoder in names or re.fullmatch(r"[^\W\d][\w.]*:[^\W\d]\w*", self.encoder):
+      return
+    raise UserError(
+      f"encoder={self.encoder!r}: must be one of {', '.join(names)}, or keras:NAME for one of "
+      "keras.applications, or module:function for your own"
     )
 
   @classmethod

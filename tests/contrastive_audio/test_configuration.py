@@ -111,6 +111,15 @@ def test_microbatches_of_one_size_make_up_a_batch(batch_size, microbatch, messag
     Config(batch_size=batch_size, microbatch=microbatch)
 
 
+@pytest.mark.parametrize("config_class", [Config, mixback.config.Config])
+def test_networks_of_others_have_a_name_of_two_parts(config_class):
+  for name in ("keras:MobileNetV3Small", "mine:build", "my.package:build"):
+    assert config_class(encoder=name).encoder == name
+  for name in ("vgg", "keras:", ":build", "mine:build()", "a-b:build", "mine:a.b", "a:b:c"):
+    with pytest.raises(UserError, match="must be one of .*keras:NAME .*module:function"):
+      config_class(encoder=name)
+
+
 @pytest.mark.parametrize("system", [cola.config, mixback.config])
 def test_every_recipe_is_allowed(system):
   for recipe in system.RECIPES.values():

@@ -27,3 +27,15 @@ def test_a_copy_of_half_precision_computes_in_float32_with_the_current_weights()
   networks.refresh()
   assert networks.encoder is not model.encoder
   assert_close(networks.encoder(np.ones([1, 4], "f")), np.full([1, 3], 4.0004), rtol=1e-6)
+
+
+def test_models_inside_of_a_network_are_copied_in_float32_too():
+  inner = keras.Sequential(
+    [keras.layers.Dense(3, dtype="mixed_float16", kernel_initializer="ones")]
+  )
+  network = keras.Sequential([keras.Input([4]), inner])
+  networks = Float32Networks(types.SimpleNamespace(encoder=network, head=network))
+  networks.refresh()
+  inputs = np.full([1, 4], 1.0001, "f")  # float16 cannot hold it
+  assert_close(network(inputs), [[4.0, 4.0, 4.0]])
+  assert_close(networks.encoder(inputs), np.full([1, 3], 4.0004), rtol=1e-6)
