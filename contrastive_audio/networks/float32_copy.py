@@ -63,7 +63,7 @@ class Float32Networks:
     if self._are_plain:
       return
     for source, copy in zip(self._sources, (self.encoder, self.head)):
-      copy.set_weights([_value_of(variable) for variable in source.variables])
+      copy.set_weights([_value_of(variable) for variable in source.weights])
 
 
 def _value_of(variable: keras.Variable) -> np.ndarray:

@@ -29,6 +29,14 @@ def test_a_copy_of_half_precision_computes_in_float32_with_the_current_weights()
   assert_close(networks.encoder(np.ones([1, 4], "f")), np.full([1, 3], 4.0004), rtol=1e-6)
 
 
+def test_what_dropout_draws_from_is_no_weight_of_a_copy():
+  layers = [keras.layers.Dense(3, dtype="mixed_float16"), keras.layers.Dropout(0.5)]
+  network = keras.Sequential([keras.Input([4]), *layers])
+  networks = Float32Networks(types.SimpleNamespace(encoder=network, head=network))
+  networks.refresh()
+  assert_close(networks.encoder.layers[0].kernel, network.layers[0].kernel)
+
+
 def test_models_inside_of_a_network_are_copied_in_float32_too():
   inner = keras.Sequential(
     [keras.layers.Dense(3, dtype="mixed_float16", kernel_initializer="ones")]
