@@ -1,5 +1,6 @@
 """Encoders by name: what is built, and what is refused in one line."""
 
+import os
 import sys
 
 import keras
@@ -68,10 +69,13 @@ def __getattr__(name):
 @pytest.fixture
 def module(tmp_path, monkeypatch):
   """Writes `mine.py` into the working folder."""
+  for name in ("mine", "broken"):  # those of other tests
+    sys.modules.pop(name, None)
   (tmp_path / "mine.py").write_text(MODULE)
   (tmp_path / "broken.py").write_text("import not_there_at_all\n")
   monkeypatch.chdir(tmp_path)
-  monkeypatch.setattr(sys, "path", [path for path in sys.path if path])
+  others = [path for path in sys.path if path and not os.path.exists(f"{path}/mine.py")]
+  monkeypatch.setattr(sys, "path", others)  # without the folders of other tests
   yield
   for name in ("mine", "broken"):
     sys.modules.pop(name, None)
