@@ -154,7 +154,7 @@ def test_a_run_of_the_other_system_is_refused_with_the_command_that_goes_on(cola
 
 MISTAKES = {
   "--init=nowhere": "--init=nowhere is no run folder (it has no config.json): pass",
-  "--init=preset:nothing": "there is no preset 'nothing': there are no presets",
+  "--init=preset:nothing": "there is no preset 'nothing': the presets are general",
   "--keep=0.1": "keep=0.1 holds embeddings near those of other weights: pass --init=MODEL",
   "--recipe=adapt": "--recipe=adapt is for going on from weights: pass --init=MODEL",
   "--statistics=source": "--statistics=source is for going on from weights: pass --init",

@@ -72,7 +72,7 @@ def model_folder(name: str) -> str:
     return name
   preset, names = name.removeprefix(PRESET), preset_names()
   if preset not in names:
-    there = f"there are {', '.join(names)}" if names else no_presets()
+    there = f"the presets are {', '.join(names)}" if names else no_presets()
     raise UserError(f"there is no preset {preset!r}: {there}")
   return os.path.join(FOLDER, preset)
 

@@ -184,7 +184,7 @@ def test_a_signal_stops_the_training_of_a_table_which_saves_its_step(
     time.sleep(0.02)
   process.send_signal(signal.SIGTERM)
   printed, errors = process.communicate()
-  assert process.returncode == 130
+  assert process.returncode == 143
   assert errors.splitlines()[-1] == "interrupted; the same command resumes where it stopped"
   assert "\nstopping   waiting for what runs to save its state" in printed
   assert "\nstopped    after step " in printed

@@ -34,8 +34,10 @@ def main(_):
 run_main(main, lambda: None, "", [])
 """
 PARENT = """
+import signal
 from contrastive_audio.cli.children import run_child
 from contrastive_audio.cli.main import run_main
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background ignores it
 run_main(lambda _: print("code", run_child("child")), lambda: None, "", [])
 """
 
@@ -109,11 +111,19 @@ def test_a_child_that_ends_by_itself_gives_its_code_and_a_nohup_is_respected(tmp
 
 
 @pytest.mark.parametrize("number", STOP_SIGNALS)
-def test_a_block_without_a_child_is_interrupted_and_the_exit_code_is_that_of_the_signal(number):
+def test_a_block_without_a_child_is_interrupted_and_the_exit_code_is_that_of_the_signal(
+  number,
+):
+  before = signal.getsignal(number)
+  signal.signal(number, signal.SIG_DFL)  # what runs in the background ignores SIGINT
+
   def main(_):
     with interrupted_by_signals():
       signal.raise_signal(number)
 
-  with pytest.raises(SystemExit) as ended:
-    run_main(main, lambda: None, "", [], ["command"])
+  try:
+    with pytest.raises(SystemExit) as ended:
+      run_main(main, lambda: None, "", [], ["command"])
+  finally:
+    signal.signal(number, before)
   assert ended.value.code == 128 + number

@@ -45,7 +45,7 @@ def test_a_group_is_drawn_by_its_number_of_clips_to_the_power_of_balance(balance
 
 def test_clips_of_one_group_are_drawn_alike():
   pairs = make(0.0, groups=["one"] * 8)
-  draws = tf.map_fn(pairs.clip_ids, tf.range(8000, dtype=tf.int64))
+  draws = tf.function(lambda: tf.map_fn(pairs.clip_ids, tf.range(8000, dtype=tf.int64)))()
   np.testing.assert_allclose(
     np.bincount(draws.numpy().ravel(), minlength=8) / 8000, 1 / 8, atol=0.02
   )
@@ -54,11 +54,15 @@ def test_clips_of_one_group_are_drawn_alike():
 def test_two_clips_without_repeats_have_the_closed_form_of_a_draw_one_by_one():
   weights = np.array([0.5, 0.3, 0.2])
   seeds = tf.stack([tf.zeros([20_000], tf.int32), tf.range(20_000)], 1)
-  draws = tf.map_fn(
-    lambda seed: draw_without_repeats(tf.constant(np.log(weights), tf.float32), 2, seed),
-    seeds,
-    fn_output_signature=tf.int64,
-  ).numpy()
+
+  @tf.function
+  def draw_all():
+    logs = tf.constant(np.log(weights), tf.float32)
+    return tf.map_fn(
+      lambda seed: draw_without_repeats(logs, 2, seed), seeds, fn_output_signature=tf.int64
+    )
+
+  draws = draw_all().numpy()
   for first in range(3):
     for second in {0, 1, 2} - {first}:
       expected = weights[first] * weights[second] / (1 - weights[first])

@@ -79,6 +79,7 @@ class Numbered:
     self._store, self._ids = store, np.arange(12) if ids is None else ids
     self.sample_rate_hz, self.digest = sample_rate_hz, store.digest
     self.num_clips, self.num_samples = len(self._ids), store.num_samples[self._ids]
+    self.recordings = np.arange(self.num_clips)
 
   def select(self, ids):
     return Numbered(self._store, self._ids[ids], self.sample_rate_hz)
