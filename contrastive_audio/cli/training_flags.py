@@ -127,7 +127,7 @@ def encoder_help(names: Sequence[str]) -> str:
     names: of the encoders of a system.
 
   Example:
-    >>> encoder_help(["vgg_like", "crnn"])[:29]
+    >>> encoder_help(["vgg_like", "crnn"])[:30]
     'Network: vgg_like, crnn; keras'
   """
   return (

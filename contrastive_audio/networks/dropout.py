@@ -30,7 +30,7 @@ def part_of_batch(number: int | tf.Tensor, count: int) -> Iterator[None]:
     >>> (state,) = draw_dropout_by_rows(model, num_views=1)
     >>> start, rows = state.numpy(), tf.ones([4, 8])
     >>> whole = model(rows, training=True)
-    >>> state.assign(start)
+    >>> _ = state.assign(start)
     >>> with part_of_batch(1, 2):
     ...   second_half = model(rows[2:], training=True)
     >>> bool(tf.reduce_all(second_half == whole[2:]))
