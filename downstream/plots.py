@@ -16,13 +16,13 @@ from threadpoolctl import threadpool_limits
 
 from contrastive_audio.errors import UserError
 from contrastive_audio.utils import figures
+from contrastive_audio.utils.figures import plain, shorten
 from downstream.confusions import class_accuracies, count_confusions, row_shares
 
 # The other colours of Okabe and Ito, except yellow, which vanishes on white.
 _SKY = "#56B4E9"
 COLOURS = (figures.BLUE, figures.ORANGE, figures.GREEN, "#CC79A7", "#000000", _SKY, "#E69F00")
 _SHAPES = "os^DvX"
-_LONGEST_NAME = 32  # characters
 _COUNTED_CLASSES = 20  # with more, a count does not fit its cell
 _NAME_INCHES = 0.11  # the smallest legible height of a name
 FEWEST_MAP_CLIPS = 5
@@ -218,26 +218,3 @@ def _marker(number: int) -> dict[str, Any]:
     "edgecolors": "white" if is_filled else colour,
     "linewidths": 0.3 if is_filled else 1.2,
   }
-
-
-def shorten(name: str) -> str:
-  """Shortens a name so that it fits beside an axis or into a legend.
-
-  Example:
-    >>> shorten("Accelerating and revving and vroom")
-    'Accelerating and rev…g and vroom'
-  """
-  name = " ".join(name.split())
-  if len(name) > _LONGEST_NAME:
-    name = f"{name[: _LONGEST_NAME - 12]}…{name[-11:]}"
-  return plain(f" {name}" if name.startswith("_") else name)  # a legend leaves out "_..."
-
-
-def plain(text: str) -> str:
-  r"""Escapes a text, so that matplotlib does not read mathematics into it.
-
-  Example:
-    >>> print(plain("$5"))
-    \$5
-  """
-  return text.replace("$", r"\$")

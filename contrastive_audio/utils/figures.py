@@ -52,3 +52,31 @@ def save(figure: Figure, path: str | os.PathLike) -> None:
   with replacing(path) as unfinished, warnings.catch_warnings():
     warnings.filterwarnings("ignore", "Glyph .* missing")  # a name in a script the font lacks
     figure.savefig(unfinished, format="png", dpi=120, bbox_inches="tight")
+
+
+def shorten(name: str, longest: int = 32) -> str:
+  """Shortens a name in its middle, so that it fits beside an axis, above one or into a legend.
+
+  Args:
+    name: of a class or a file.
+    longest: number of characters.
+
+  Example:
+    >>> shorten("Accelerating and revving and vroom")
+    'Accelerating and rev…g and vroom'
+  """
+  name = " ".join(name.split())
+  if len(name) > longest:
+    kept = longest * 5 // 8
+    name = f"{name[:kept]}…{name[kept + 1 - longest :]}"
+  return plain(f" {name}" if name.startswith("_") else name)  # a legend leaves out "_..."
+
+
+def plain(text: str) -> str:
+  r"""Escapes a text, so that matplotlib does not read mathematics into it.
+
+  Example:
+    >>> print(plain("$5"))
+    \$5
+  """
+  return text.replace("$", r"\$")

@@ -11,7 +11,8 @@ from matplotlib import colors
 from matplotlib.axes import Axes
 
 from contrastive_audio.utils import figures
-from downstream.plots import COLOURS, plain, shorten
+from contrastive_audio.utils.figures import plain, shorten
+from downstream.plots import COLOURS
 
 _HATCHES = ("", "///", "...", "xxx", "\\\\\\", "---", "+++", "ooo")
 _PUBLISHED = "published"
