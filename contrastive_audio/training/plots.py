@@ -14,7 +14,6 @@ from contrastive_audio.utils.figures import BLUE, GREEN, GREY, ORANGE, save, sho
 from contrastive_audio.views.excerpts import ExcerptPairs
 
 _PAIRS_SHOWN = 5
-_LONGEST_NAME = 44  # characters that fit above an excerpt
 # Metric -> (line style, colour, label).
 _EVALUATIONS = {
   "knn_accuracy": ("o-", BLUE, "kNN on the embedding"),
@@ -83,7 +82,7 @@ def draw_pairs(
   limits = np.percentile(views, [1, 99.5])
   for row, (pair, name) in enumerate(zip(views, names)):
     images = [_show(axis, view, front_end, limits) for axis, view in zip(axes[row], pair)]
-    axes[row, 0].set_title(shorten(name, _LONGEST_NAME), loc="left", fontsize=8)
+    axes[row, 0].set_title(shorten(name), loc="left", fontsize=8)
   axes[0, 1].set_title("another excerpt of the same clip", loc="left", fontsize=8)
   for axis in axes[-1]:
     axis.set_xlabel("time in the excerpt (s)")

@@ -10,6 +10,7 @@ from contrastive_audio.utils.files import make_folder, replacing
 
 # The colours of Okabe and Ito, which readers with colour blindness can tell apart.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
+_LONGEST_NAME = 32  # characters
 
 
 def subplots(
@@ -54,21 +55,19 @@ def save(figure: Figure, path: str | os.PathLike) -> None:
     figure.savefig(unfinished, format="png", dpi=120, bbox_inches="tight")
 
 
-def shorten(name: str, longest: int = 32) -> str:
+def shorten(name: str) -> str:
   """Shortens a name in its middle, so that it fits beside an axis, above one or into a legend.
 
   Args:
     name: of a class or a file.
-    longest: number of characters.
 
   Example:
     >>> shorten("Accelerating and revving and vroom")
     'Accelerating and rev…g and vroom'
   """
   name = " ".join(name.split())
-  if len(name) > longest:
-    kept = longest * 5 // 8
-    name = f"{name[:kept]}…{name[kept + 1 - longest :]}"
+  if len(name) > _LONGEST_NAME:
+    name = f"{name[: _LONGEST_NAME - 12]}…{name[-11:]}"
   return plain(f" {name}" if name.startswith("_") else name)  # a legend leaves out "_..."
 
 
