@@ -41,6 +41,7 @@ CHANGES = {
   "head sees the last layer": ["head_input=last"],
   "without pitch shift": ["augment=level,equalise,specaugment"],
   "pitch shift of 5 bands": ["pitch_bands_max=5"],
+  "pitch shift of 3 bands": ["pitch_bands_max=3"],
   "without masks": ["augment=pitch_shift,level,equalise"],
   "all clips alike": ["balance=1"],
   "constant rate": ["warm_up=0"],
@@ -231,7 +232,8 @@ def show(
   scores = arrange(cells, stages.measure(cells), (len(rows), len(tasks), len(seeds)))
   published = np.full([len(rows), len(tasks) + 1], np.nan)
   results = Results(rows, tasks, seeds, scores, published, remarks_on(cells, stages.pretrainings))
-  title = f"general encoder, {FLAGS.suite} tasks, {condition.name}"
+  most = "" if FLAGS.suite == "small" or not condition.labels_per_class else "at most "
+  title = f"general encoder, {FLAGS.suite} tasks, {most}{condition.name}"
   variants = [Variant(name, None) for name in rows]
   table = Table(title, variants, tasks=(), tasks_are_rows=False, reference=REFERENCE)
   name = f"general-{FLAGS.suite}-{condition.name.replace(' ', '-')}"
