@@ -14,13 +14,13 @@ from collections.abc import Sequence
 import numpy as np
 from absl import flags
 
-from benchmarks.lib import pool
 from benchmarks.lib.laboratory_flags import define_laboratory_flags, laboratory_request
 from benchmarks.recipes import TASKS as SMALL_SUITE
 from contrastive_audio.cli.flags import FLAGS
 from contrastive_audio.cli.help import flag_group
 from contrastive_audio.cli.main import run_main
 from contrastive_audio.errors import UserError
+from downstream.cards import pool
 from downstream.choices import Condition, parse_conditions, parse_seeds
 from downstream.papers.cells import Cell, arrange
 from downstream.papers.measurement import Measurement, Pretraining

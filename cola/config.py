@@ -47,7 +47,7 @@ class Config(SystemConfig):
   pooling: str = "max"  # P: global max pooling, 1280-d
   input_scaling: str = "keras"  # C: Keras' EfficientNet divides its input by 255; "none" undoes it
   batchnorm_momentum: float = 0.99  # C: Keras' default
-  head: str = "dense"  # P: with LayerNorm and tanh for "bilinear"; or "mlp"
+  head: str = "dense"  # P: with LayerNorm and tanh for "bilinear"; or "plain", without; or "mlp"
   hidden_units: int = 512  # of "mlp"
   projection_units: int = 512  # P
   similarity: str = "bilinear"  # P; or "cosine"
@@ -66,7 +66,7 @@ class Config(SystemConfig):
     self.require_front_end()
     self.require_training()
     self.require_encoder(ENCODERS)
-    self.require("head", ("dense", "mlp"))
+    self.require("head", ("dense", "plain", "mlp"))
     self.require("directions", (1, 2))
     self.require("input_scaling", INPUT_SCALINGS)
     self.require("pooling", ("max", "avg"))

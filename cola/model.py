@@ -232,7 +232,9 @@ def make_encoder(config: Config) -> keras.Model:
 
 
 def projection_head(encoder: keras.Model, config: Config) -> keras.Model:
-  """Builds Dense, LayerNorm, tanh (paper, section 2); for cosine only Dense (published code).
+  """Builds Dense, LayerNorm, tanh (paper, section 2); for cosine, and `plain`, only Dense.
+
+  That is what the published code does for cosine; `plain` is the ablation for bilinear.
 
   Args:
     encoder: the encoder whose embeddings the head takes.
@@ -255,7 +257,7 @@ def projection_head(encoder: keras.Model, config: Config) -> keras.Model:
       head_input=config.head_input,
     )
   layers = [keras.Input(encoder.output_shape[1:]), keras.layers.Dense(config.projection_units)]
-  if config.similarity == "bilinear":
+  if config.similarity == "bilinear" and config.head == "dense":
     layers += [keras.layers.LayerNormalization(), keras.layers.Activation("tanh")]
   return keras.Sequential(layers, name="projection")
 

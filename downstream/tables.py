@@ -7,6 +7,8 @@ stopped. --dry_run prints what would be done, and how long it would take.
   --suite=small   the small suite of tasks instead of the papers' data sets
   --suite=papers  the papers' data sets, found by name in --data_dir; cells whose data is missing
                   stay empty, and a line says what is missing
+  --suite=open    pre-training on a pool of open collections, at a budget for two cores; tasks that
+                  the pool does not hold, and collections that pre-training leaves out
 """
 
 import dataclasses
@@ -35,23 +37,31 @@ from downstream.papers.cells import cells_of, columns_of
 from downstream.papers.dry_run import print_plan
 from downstream.papers.measurement import LaboratoryRequest, Measurement
 from downstream.papers.methods import describe
+from downstream.papers.open_suite import PretrainingData, pretraining_data
 from downstream.papers.results import measure
 from downstream.papers.stages import Stages
 from downstream.papers.table import Table, TableRequest
 from downstream.papers.tables import MAKERS
 
-SUITES = ("small", "papers")
+SUITES = ("small", "papers", "open")
 # The papers' protocols say nothing on a small budget: Adam at 1e-3 learns nothing from embeddings
 # of 1e-7, those of a hardly trained EfficientNet-B0.
-DEFAULT_PROTOCOLS = {"small": protocols.CACHED, "papers": protocols.PAPER}
+DEFAULT_PROTOCOLS = {
+  "small": protocols.CACHED,
+  "papers": protocols.PAPER,
+  "open": protocols.PAPER,
+}
 EXAMPLES = (
   "python -m downstream.tables --table=cola_similarity --audio_root=/path/to/audio_root",
   "python -m downstream.tables --table=mixback_linear --suite=papers --data_dir=/path/to/data "
   "--dry_run",
+  "python -m downstream.tables --table=mixback_mix --suite=open --audio_root=/path/to/audio_root "
+  "--pretraining_dataset=folder:/path/to/audio_root/pool/pool.csv",
 )
 
 
 def main(_: Sequence[str]) -> None:
+  data = pretraining_data(FLAGS.suite, FLAGS.pretraining_dataset, FLAGS.audio_root)
   request = LaboratoryRequest(
     folder=FLAGS.runs_dir,
     suite=FLAGS.suite,
@@ -59,14 +69,15 @@ def main(_: Sequence[str]) -> None:
     audio_root=FLAGS.audio_root,
     protocol=FLAGS.protocol or DEFAULT_PROTOCOLS[FLAGS.suite],
     epochs=FLAGS.epochs,
-    pretraining_dataset=FLAGS.pretraining_dataset,
+    pretraining_dataset=data.dataset,
     pretraining_tasks=tuple(FLAGS.pretraining_tasks or ()) or None,
     training_flags=() if FLAGS.gpu_memory_growth else ("--nogpu_memory_growth",),
   )
   seeds, tasks = parse_seeds(FLAGS.seeds), FLAGS.tasks
   require_folder("runs_dir", request.folder, may_be_read_only=FLAGS.dry_run)
-  table = with_caption(_table(), request)
-  path = os.path.join(request.folder, f"{FLAGS.table}-{request.suite}")
+  table = with_caption(_table(data), request)
+  names = [FLAGS.table, request.suite, FLAGS.encoder]
+  path = os.path.join(request.folder, "-".join(filter(None, names)).replace(":", "-"))
   if os.environ.get("TF_CONFIG"):
     raise UserError("TF_CONFIG is set: tables are measured on one host, so unset it")
   with interrupted_by_signals():
@@ -76,8 +87,11 @@ def main(_: Sequence[str]) -> None:
       measure_table(table, tasks, request, seeds, path)
 
 
-def _table() -> Table:
+def _table(data: PretrainingData) -> Table:
   """Returns the table that the flags mean.
+
+  Args:
+    data: what pre-trains.
 
   Raises:
     UserError: there is no such variant, or no model.
@@ -87,7 +101,10 @@ def _table() -> Table:
     steps=FLAGS.steps,
     batch_size=FLAGS.batch_size,
     epoch_steps=FLAGS.epoch_steps,
-    pretraining_dataset=FLAGS.pretraining_dataset,
+    pretraining_dataset=data.dataset,
+    encoder=FLAGS.encoder,
+    microbatch=FLAGS.microbatch,
+    monitor=data.monitor,
     models=tuple(FLAGS.models or ()),
   )
   return MAKERS[FLAGS.table](request).choose(FLAGS.variants)
@@ -209,9 +226,20 @@ def _define_training_flags() -> None:
       lower_bound=1,
     )
     flags.DEFINE_string(
+      "encoder", None, "Encoder of the pre-trainings, where a table does not compare encoders."
+    )
+    flags.DEFINE_integer(
+      "microbatch",
+      0,
+      "Pairs whose activations are in memory at once (docs/scaling.md), in pre-trainings whose "
+      "batches are larger; 0: all.",
+      lower_bound=0,
+    )
+    flags.DEFINE_string(
       "pretraining_dataset",
       None,
-      "For --suite=papers; by default audioset for COLA and fsdnoisy18k for mix-back.",
+      "For --suite=papers; by default audioset for COLA and fsdnoisy18k for mix-back. For "
+      "--suite=open, the pool.csv of a pool, by default pool/pool.csv in --audio_root.",
     )
     flags.DEFINE_list(
       "pretraining_tasks", None, "Tasks whose training clips pre-train; by default the suite's."

@@ -1,60 +1,27 @@
 """The general encoder trains on what may train, and is judged on what it has never heard."""
 
 import collections
-import csv
 
-import numpy as np
 import pytest
-import soundfile
 
 from benchmarks import general_encoder
-from benchmarks.lib import pool
 from contrastive_audio.errors import UserError
+from downstream.cards import pool
 from downstream.choices import Condition
-from tests.support import command, tone
-
-LICENCES = {"free": "CC0-1.0 (LICENSE)", "pianos": "CC-BY-3.0 (salamander/README)"}
-NOT_FREE = {"games": "GPL-3 / CC0 / CC-BY per file", "voices": "CC-BY-SA-3.0 (debian/copyright)"}
-HEADING = ("file", "collection", "kind", "source", "licence", "seconds", "label")
-
-
-def row(collection, licence, number, label):
-  name = f"{collection}/{number:02d}-{number % 2}.ogg"
-  return (name, collection, "kind", "source", licence, "0.4", label)
+from tests.downstream.cards import fake_pool
+from tests.downstream.cards.fake_pool import LICENCES, read
+from tests.support import command
 
 
 @pytest.fixture(scope="module")
-def fake_pool(tmp_path_factory):
+def made_pool(tmp_path_factory):
   """Free collections, others that may not train, and all tasks with two classes each."""
-  folder, rows = tmp_path_factory.mktemp("pool"), []
-  for name, licence in (LICENCES | NOT_FREE).items():
-    rows += [row(name, licence, number, "") for number in range(8)]
-  for name, least in pool.TASKS.items():
-    rows += [row(name, "GPL-2+", number, f"class {number % 2}") for number in range(2 * least)]
-    rows.append(row(name, "GPL-2+", 98, "rare"))
-  rows += [
-    (f"asterisk-prompts/{word}~{number}.ogg", "asterisk-prompts", "speech", "", "GPL", "0.4", voice)
-    for number, voice in enumerate(voice for pair in pool.VOICES.values() for voice in pair)
-    for word in ("hello", "goodbye", f"only-{voice}")
-  ]
-  with open(folder / "pool.csv", "w", newline="", encoding="utf-8") as file:
-    csv.writer(file).writerows([HEADING, *rows])
-  rng = np.random.default_rng(0)
-  for index, (name, *_) in enumerate(rows):
-    (folder / name).parent.mkdir(exist_ok=True)
-    wave = tone(300 + 500 * (index % 2), 0.4) + 0.01 * rng.standard_normal(6400)
-    soundfile.write(folder / name, wave, 16_000, format="WAV")
-  return folder
-
-
-def read(path):
-  with open(path, newline="", encoding="utf-8") as file:
-    return list(csv.DictReader(file))
+  return fake_pool.write(tmp_path_factory.mktemp("pool"))
 
 
 @pytest.fixture(scope="module")
-def lists(fake_pool, tmp_path_factory):
-  return general_encoder.Lists(str(fake_pool), str(tmp_path_factory.mktemp("lists")))
+def lists(made_pool, tmp_path_factory):
+  return general_encoder.Lists(str(made_pool), str(tmp_path_factory.mktemp("lists")))
 
 
 def clips_of(lists, name, labels=None, seed=0):
@@ -113,10 +80,10 @@ def test_few_labels_are_some_of_the_training_half_and_test_the_same_clips(lists)
   assert {row["file"] for row in few} < {row["file"] for row in half}
 
 
-def test_the_seed_decides_about_the_halves_and_the_order_of_the_pool_does_not(fake_pool, tmp_path):
-  rows = pool.read_pool(str(fake_pool))
+def test_the_seed_decides_about_the_halves_and_the_order_of_the_pool_does_not(made_pool, tmp_path):
+  rows = pool.read_pool(str(made_pool))
   for number, (order, seed) in enumerate(((rows, 0), (rows[::-1], 0), (rows, 1))):
-    pool.write_task(order, str(fake_pool), "freepats", str(tmp_path / f"{number}.csv"), seed)
+    pool.write_task(order, str(made_pool), "freepats", str(tmp_path / f"{number}.csv"), seed)
   texts = [(tmp_path / f"{number}.csv").read_text() for number in range(3)]
   assert texts[0] == texts[1] != texts[2]
 
@@ -130,8 +97,8 @@ def test_a_folder_without_its_table_is_no_pool(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_general_encoder_is_trained_and_judged_by_one_command(fake_pool, tmp_path):
-  options = [f"--pool={fake_pool}", "--suite=judging", "--labels_per_class=3", "--seeds=0"]
+def test_the_general_encoder_is_trained_and_judged_by_one_command(made_pool, tmp_path):
+  options = [f"--pool={made_pool}", "--suite=judging", "--labels_per_class=3", "--seeds=0"]
   options += ["--variants=general", "--variants=random weights", "--variants=log-mel statistics"]
   options += ["--set=steps=3", "--set=batch_size=8", "--runs_dir=lab", f"--store_dir={tmp_path}"]
   printed = command("benchmarks.general_encoder", *options, cwd=tmp_path).stdout

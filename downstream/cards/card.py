@@ -26,6 +26,7 @@ class Task:
       rule needs, or train and test if there are these, otherwise all.
     keep: classes that stay as they are; empty: all.
     others: name of the class that all others are merged into.
+    collection: of a pool, whose pool.csv is the data set: one of pool.TASKS; empty: no pool.
     licence: under which it is published.
     size: how much there is of each split.
     classes: how many classes, and of what.
@@ -47,6 +48,7 @@ class Task:
   opens: str | None = None
   keep: tuple[str, ...] = ()
   others: str = "unknown"
+  collection: str = ""
   licence: str = ""
   size: str = ""
   classes: str = ""

@@ -13,6 +13,7 @@ from contrastive_audio.datasets.corpora.corpus import Corpus, builder_name, find
 from contrastive_audio.datasets.stretches import recording_of
 from contrastive_audio.errors import UserError
 from contrastive_audio.store.store import Store
+from downstream.cards import pool
 from downstream.cards.all_cards import CARDS
 from downstream.cards.card import AUDIO_ROOT, Task
 from downstream.cards.split_rules import require_train_and_test
@@ -57,7 +58,7 @@ def open_task(choice: TaskChoice, location: DataLocation, sample_rate_hz: int) -
   stores: list[Store] = []
   split_names: list[str | None] = []
   classes: tuple[str, ...] = ()
-  for opened in _open_sources(task, _dataset_of(task, choice), location, choice.background):
+  for opened in _open_sources(task, dataset_of(task, choice), location, choice.background):
     source = opened.source
     if task.name not in CARDS:  # what was taken for classes and splits is a guess
       line("data", source.summary)
@@ -85,7 +86,7 @@ def check_task(choice: TaskChoice, location: DataLocation) -> None:
     contrastive_audio.errors.UserError: no such folder: 'no/such/folder' ...
   """
   task = task_of(choice)
-  dataset = _dataset_of(task, choice)
+  dataset = dataset_of(task, choice)
   split = _splits_to_open(task, dataset)
   source = datasets.open_local(
     dataset, split, location.data_dir, location.manual_dir, choice.background
@@ -136,6 +137,32 @@ def require_dataset(name: str, location: DataLocation) -> None:
   datasets.open_local(name, None, location.data_dir, location.manual_dir)
 
 
+def dataset_of(task: Task, choice: TaskChoice) -> str:
+  """Returns the data set of a task, as `--dataset` takes it.
+
+  Args:
+    task: its card.
+    choice: which task, and where the user keeps audio.
+
+  Raises:
+    UserError: --audio_root is missing, or there is no pool in it.
+
+  Example:
+    >>> choice = TaskChoice("esc10", audio_root="/audio")
+    >>> dataset_of(task_of(choice), choice)
+    'folder:/audio/esc10'
+  """
+  if AUDIO_ROOT not in task.dataset:
+    return task.dataset
+  if not choice.audio_root:
+    folder = task.dataset.partition(AUDIO_ROOT)[2].strip("/")
+    raise UserError(f"the task {task.name} needs --audio_root: the folder that holds {folder!r}")
+  dataset = task.dataset.replace(AUDIO_ROOT, choice.audio_root)
+  if not task.collection:
+    return dataset
+  return f"folder:{pool.cached_list(dataset.removeprefix('folder:'), task.collection)}"
+
+
 def _require_corpus(corpus: Corpus, location: DataLocation) -> None:
   if _is_there(corpus, location):
     return
@@ -157,16 +184,6 @@ def _is_there(corpus: Corpus, location: DataLocation) -> bool:
   archives = [glob.escape(archive.name) for archive in corpus.archives]
   matches = (glob.glob(pattern, root_dir=data_dir) for pattern in prepared + archives)
   return bool(data_dir) and any(matches)
-
-
-def _dataset_of(task: Task, choice: TaskChoice) -> str:
-  """Returns the data set of a task, with the user's folder in place of `{audio_root}`."""
-  if AUDIO_ROOT not in task.dataset:
-    return task.dataset
-  if not choice.audio_root:
-    folder = task.dataset.partition(AUDIO_ROOT)[2].strip("/")
-    raise UserError(f"the task {task.name} needs --audio_root: the folder that holds {folder!r}")
-  return task.dataset.replace(AUDIO_ROOT, choice.audio_root)
 
 
 def _splits_to_open(task: Task, dataset: str) -> str | None:

@@ -11,6 +11,7 @@ from downstream.choices import Condition
 PRETRAINING_TASKS: dict[str, tuple[str, ...]] = {
   "small": ("digit", "esc10_fold5", "instrument"),
   "papers": (),
+  "open": (),
 }
 # System -> the data set that its paper pre-trains on.
 PAPER_DATASETS = {"cola": "audioset", "mixback": "fsdnoisy18k"}
@@ -45,7 +46,9 @@ class Pretraining:
       seed: of the number that is measured.
     """
     options = [f"--{name}={value}" for name, value in self.options]
-    return [*options, f"--seed={self.seed_for(seed)}", "--monitor_every=0"]
+    has_curve = "monitor_every" in dict(self.options)
+    checks = [] if has_curve else ["--monitor_every=0"]
+    return [*options, f"--seed={self.seed_for(seed)}", *checks]
 
   def seed_for(self, seed: int) -> int:
     """Returns the seed of the training behind a number.
@@ -83,13 +86,13 @@ class LaboratoryRequest:
 
   Attributes:
     folder: where everything is kept.
-    suite: "small" or "papers".
+    suite: "small", "papers" or "open".
     location: where data sets are.
     audio_root: folder that holds the folders esc10 and philharmonia, for the tasks that need them.
     protocol: "paper", that of each paper, or "cached": logistic regression on embeddings, and
       fine-tuning with early stopping.
     epochs: largest number of epochs of a training on labels; None: that of the protocol.
-    pretraining_dataset: for the suite "papers"; None: that of each paper.
+    pretraining_dataset: for the suites "papers" and "open"; None: that of each paper.
     pretraining_tasks: tasks whose training clips pre-train; None: those of the suite.
     training_flags: further flags of every pre-training.
 

@@ -17,9 +17,13 @@ from contrastive_audio.cli.main import run_main, start_tensorflow
 from contrastive_audio.cli.open_data import DataLocation
 from contrastive_audio.errors import UserError
 from contrastive_audio.utils.files import write_text
-from downstream.cards.all_cards import CARDS
-from downstream.cards.card import AUDIO_ROOT
-from downstream.cards.opening import open_task, require_data, require_dataset
+from downstream.cards.opening import (
+  dataset_of,
+  open_task,
+  require_data,
+  require_dataset,
+  task_of,
+)
 from downstream.choices import TaskChoice
 from downstream.papers.measurement import (
   PAPER_DATASETS,
@@ -60,7 +64,7 @@ class PretrainingClips:
 
   def are_of_tasks(self, model: Pretraining) -> bool:
     """Whether the training clips of tasks pre-train a model; otherwise a data set does."""
-    return self._request.suite != "papers" and model.dataset is None
+    return self._request.suite == "small" and model.dataset is None
 
   def require(self, model: Pretraining) -> None:
     """Raises an error unless the data of a pre-training is there; quick, decodes nothing.
@@ -112,7 +116,8 @@ class PretrainingClips:
       return [f"--dataset={self._dataset(model)}", *shared]
     # The path belongs to the configuration of a run: the same one, however it was written.
     root = os.path.abspath(os.path.expanduser(self._request.audio_root or ""))
-    sources = dict.fromkeys(CARDS[task].dataset.replace(AUDIO_ROOT, root) for task in self.tasks)
+    choices = [TaskChoice(task, audio_root=root) for task in self.tasks]
+    sources = dict.fromkeys(dataset_of(task_of(choice), choice) for choice in choices)
     return [*(f"--dataset={name}" for name in sources), f"--keys={self._keys_path}", *shared]
 
   def _choice(self, task: str) -> TaskChoice:

@@ -13,11 +13,17 @@ class TableRequest:
   """How a table is filled.
 
   Attributes:
-    suite: "small" or "papers": the tasks, and the clips of pre-training.
+    suite: "small", "papers" or "open": the tasks, and the clips of pre-training.
     steps: of a pre-training; None: those of its recipe.
     batch_size: pairs per step of a pre-training; None: that of its recipe.
     epoch_steps: steps of an epoch of a pre-training; None: a pass over all clips.
-    pretraining_dataset: for the suite "papers"; None: that of each paper.
+    pretraining_dataset: for the suites "papers" and "open"; None: that of each paper.
+    encoder: of the pre-trainings whose encoder is not compared; None: that of the recipe, or, in
+      the open suite, one that two cores can train.
+    microbatch: pairs whose activations are in memory at once, in pre-trainings with larger batches;
+      0: all.
+    monitor: labelled data set for the curves of the open suite, as `--dataset` takes it; None: no
+      curves.
     models: for the table "suite": NAME=MODEL each; {seed} stands for the seed.
 
   Example:
@@ -30,6 +36,9 @@ class TableRequest:
   batch_size: int | None = None
   epoch_steps: int | None = None
   pretraining_dataset: str | None = None
+  encoder: str | None = None
+  microbatch: int = 0
+  monitor: str | None = None
   models: tuple[str, ...] = ()
 
 

@@ -4,65 +4,50 @@
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from contrastive_audio.errors import UserError
 from downstream.cards import published_scores
 from downstream.cards.all_cards import SUITES
 from downstream.choices import LOGMEL_STATS, Condition
-from downstream.papers.measurement import PAPER_DATASETS, Pretraining
+from downstream.papers.budgets import pretraining
+from downstream.papers.measurement import Pretraining
 from downstream.papers.table import Table, TableRequest, Variant
 
 
-def _cola(request: TableRequest, **options: Any) -> Pretraining:
-  return _pretraining("cola", request, options)
+def _cola(request: TableRequest, settings: Sequence[str] = (), **options: Any) -> Pretraining:
+  return pretraining("cola", request, options, settings)
 
 
-def _mixback(request: TableRequest, **options: Any) -> Pretraining:
-  return _pretraining("mixback", request, options)
-
-
-def _pretraining(system: str, request: TableRequest, options: dict[str, Any]) -> Pretraining:
-  dataset = None
-  if request.suite == "papers":
-    dataset = request.pretraining_dataset or PAPER_DATASETS[system]
-  return Pretraining(system, _budget(request, system) + tuple(options.items()), dataset=dataset)
-
-
-def _budget(request: TableRequest, system: str) -> tuple[tuple[str, Any], ...]:
-  """Returns flags: the paper's recipe, or, for the small suite, the quick one and few steps."""
-  names = ("steps", "batch_size", "epoch_steps")
-  budget = {name: getattr(request, name) for name in names}
-  options = tuple((name, value) for name, value in budget.items() if value)
-  if request.suite == "papers":
-    return (("recipe", "paper"), *options)
-  steps = () if request.steps else (("steps", _SMALL_STEPS[system]),)
-  return (("recipe", _SMALL_RECIPE), *steps, *options)
+def _mixback(request: TableRequest, settings: Sequence[str] = (), **options: Any) -> Pretraining:
+  return pretraining("mixback", request, options, settings)
 
 
 def _cola_tasks(request: TableRequest) -> tuple[str, ...]:
-  return SUITES["small"] if request.suite == "small" else tuple(published_scores.PAPER_TASKS)
+  return SUITES.get(request.suite, tuple(published_scores.PAPER_TASKS))
 
 
-def _mixback_tasks(
-  request: TableRequest, small: tuple[str, ...], papers: tuple[str, ...]
-) -> tuple[str, ...]:
-  return small if request.suite == "small" else papers
+def _mixback_tasks(request: TableRequest, papers: tuple[str, ...]) -> tuple[str, ...]:
+  return SUITES.get(request.suite, papers)
 
 
-_SMALL_RECIPE = "quick"  # the papers' networks, few steps
-_SMALL_STEPS = {"cola": 100, "mixback": 80}
 _RANDOM = "random:efficientnet_b0"
+
+
+def _untrained(request: TableRequest, run: Pretraining) -> Pretraining | str:
+  """Returns the network of COLA's runs with random weights."""
+  return dataclasses.replace(run, random=True) if request.suite == "open" else _RANDOM
 
 
 def _cola_downstream(request: TableRequest) -> Table:
   run = _cola(request, similarity="bilinear")
+  untrained = _untrained(request, run)
   return Table(
     "random weights, supervised, frozen and fine-tuned (COLA, Table 1)",
     [
-      Variant("random weights", _RANDOM, column="random"),
-      Variant("supervised", _RANDOM, "finetune", "supervised"),
+      Variant("random weights", untrained, column="random"),
+      Variant("supervised", untrained, "finetune", "supervised"),
       Variant("COLA, frozen", run, column="frozen"),
       Variant("COLA, fine-tuned", run, "finetune", "fine_tuned"),
     ],
@@ -74,10 +59,11 @@ def _cola_downstream(request: TableRequest) -> Table:
 def _cola_baselines(request: TableRequest) -> Table:
   others = {"cbow": "CBoW", "skip_gram": "SG", "temporal_gap": "TemporalGap"}
   others |= {"triplet_loss": "Triplet loss", "trill": "TRILL"}
+  run = _cola(request, similarity="bilinear")
   variants = [
     Variant("log-mel statistics", LOGMEL_STATS, "linear_cached"),
-    Variant("random weights", _RANDOM),
-    Variant("COLA", _cola(request, similarity="bilinear"), column="cola"),
+    Variant("random weights", _untrained(request, run)),
+    Variant("COLA", run, column="cola"),
   ]
   if request.suite == "papers":
     variants += [Variant(name, None, column=column) for column, name in others.items()]
@@ -99,19 +85,57 @@ def _cola_similarity(request: TableRequest) -> Table:
   )
 
 
+_BATCH_SIZES = {"papers": (256, 512, 1024, 2048), "small": (8, 16, 32, 64), "open": (64, 256, 1024)}
+
+
 def _cola_batch_size(request: TableRequest) -> Table:
-  sizes = (256, 512, 1024, 2048) if request.suite == "papers" else (8, 16, 32, 64)
+  sizes = _BATCH_SIZES[request.suite]
+  variants = [
+    Variant(
+      str(size), _cola(request, similarity="bilinear", batch_size=size), column=f"batch_{size}"
+    )
+    for size in sizes
+  ]
   return Table(
     f"batch size of pre-training, at equal {_length(request)} (COLA, Table 4)",
-    [
-      Variant(
-        str(size), _cola(request, similarity="bilinear", batch_size=size), column=f"batch_{size}"
-      )
-      for size in sizes
-    ],
+    variants,
     _cola_tasks(request),
     published=published_scores.COLA_BATCH_SIZE,
   )
+
+
+def _cola_batch_clips(request: TableRequest) -> Table:
+  """Returns the table of batch sizes at equal clips; the smallest has the steps of the request."""
+  smallest = _BATCH_SIZES[request.suite][0]
+  steps = dict(_cola(request).options).get("steps")  # None: epochs, which have equal clips anyway
+  variants = []
+  for size in _BATCH_SIZES[request.suite]:
+    fewer = {"steps": max(1, round(int(steps) * smallest / size))} if steps else {}
+    run = _cola(request, similarity="bilinear", batch_size=size, **fewer)
+    variants.append(Variant(str(size), run))
+  title = "batch size of pre-training, at equal clips: a larger batch takes fewer steps (COLA)"
+  return Table(title, variants, _cola_tasks(request))
+
+
+# The views of COLA's recipe `small`; its other fields stay those of the paper.
+_SMALL_VIEWS = ("augment=level,equalise,specaugment", "masks=1", "mask_frames_max=24")
+_SMALL_VIEWS += ("mask_bands_max=12", "mask_fill=mean")
+
+
+def _cola_views(request: TableRequest) -> Table:
+  variants = [
+    Variant("no augmentation", _cola(request, similarity="bilinear")),
+    Variant("views of small", _cola(request, _SMALL_VIEWS, similarity="bilinear")),
+  ]
+  return Table("augmented views (COLA, section 2)", variants, _cola_tasks(request))
+
+
+def _cola_projection(request: TableRequest) -> Table:
+  variants = [
+    Variant("LayerNorm and tanh", _cola(request, similarity="bilinear")),
+    Variant("dense layer alone", _cola(request, ["head=plain"], similarity="bilinear")),
+  ]
+  return Table("end of the projection head (COLA, section 2)", variants, _cola_tasks(request))
 
 
 def _length(request: TableRequest) -> str:
@@ -120,13 +144,11 @@ def _length(request: TableRequest) -> str:
   return "epochs: a larger batch takes fewer steps" if has_passes else "steps"
 
 
-def _knn_table(title: str, request: TableRequest, variants: dict[str, dict[str, Any]]) -> Table:
+def _knn_table(title: str, request: TableRequest, models: dict[str, Pretraining]) -> Table:
   """Returns a table of the second paper, which evaluates its ablations by kNN, without training."""
-  rows = [
-    Variant(name, _mixback(request, **options), "knn_patches") for name, options in variants.items()
-  ]
+  rows = [Variant(name, model, "knn_patches") for name, model in models.items()]
   # As in the released code: clean training clips, for model selection, and the official test clips.
-  tasks = _mixback_tasks(request, SUITES["small"], ("fsdnoisy18k_validation", "fsdnoisy18k"))
+  tasks = _mixback_tasks(request, ("fsdnoisy18k_validation", "fsdnoisy18k"))
   return Table(title, rows, tasks, tasks_are_rows=False)
 
 
@@ -137,12 +159,19 @@ def _mixback_sampling(request: TableRequest) -> Table:
   return _knn_table(
     "choice of the two patches, kNN (mix-back, ablation of patch sampling)",
     request,
-    {
-      "same patch": _VIEWS | {"positives": "same"},
-      "random patches": _VIEWS,
-      "separated patches": _VIEWS | {"positives": "separated", "separation_frames": 101},
-    },
+    _mixbacks(
+      request,
+      {
+        "same patch": _VIEWS | {"positives": "same"},
+        "random patches": _VIEWS,
+        "separated patches": _VIEWS | {"positives": "separated", "separation_frames": 101},
+      },
+    ),
   )
+
+
+def _mixbacks(request: TableRequest, options: dict[str, dict[str, Any]]) -> dict[str, Pretraining]:
+  return {name: _mixback(request, **flags) for name, flags in options.items()}
 
 
 _ALPHAS = (0.02, 0.05, 0.1, 0.2, 0.5)
@@ -158,16 +187,26 @@ def _mixback_mix(request: TableRequest) -> Table:
   # One alpha is the default: that row has the options, and so the pre-training, of "other clips".
   for alpha in _ALPHAS:
     variants[f"other clips with alpha {alpha}"] = _VIEWS | {"mix_alpha": alpha}
-  return _knn_table("mix-back, kNN (mix-back, ablation of the background)", request, variants)
+  title = "mix-back, kNN (mix-back, ablation of the background)"
+  return _knn_table(title, request, _mixbacks(request, variants))
 
 
 def _mixback_augment(request: TableRequest) -> Table:
-  compositions = ["none", "rrc", "compress", "noise", "specaugment", "rrc,compress,noise", "all"]
+  compositions = ["none", "rrc", "compress", "noise", "specaugment"]
+  compositions += ["rrc,compress", "rrc,compress,noise", "all"]
   return _knn_table(
     "augmentation, kNN (mix-back, ablation of data augmentation)",
     request,
-    {name: _VIEWS | {"augment": name} for name in compositions},
+    _mixbacks(request, {name: _VIEWS | {"augment": name} for name in compositions}),
   )
+
+
+def _mixback_temperature(request: TableRequest) -> Table:
+  models = {
+    f"temperature {value}": _mixback(request, [f"temperature={value}"], **_VIEWS)
+    for value in (0.2, 0.1, 0.5, 1.0)  # the released configuration first
+  }
+  return _knn_table("temperature, kNN (mix-back)", request, models)
 
 
 _ENCODERS = {"resnet18": "ResNet-18", "vgg_like": "VGG-like", "crnn": "CRNN"}
@@ -179,7 +218,9 @@ def _mixback_linear(request: TableRequest) -> Table:
     run = _mixback(request, **_VIEWS, encoder=encoder)
     random = dataclasses.replace(run, random=True)
     variants += [Variant(f"{name}, random weights", random), Variant(f"{name}, pre-trained", run)]
-  tasks = _mixback_tasks(request, SUITES["small"], ("fsdnoisy18k",))
+    if request.suite == "open":
+      variants.append(Variant(f"{name}, supervised", random, "finetune"))
+  tasks = _mixback_tasks(request, ("fsdnoisy18k",))
   return Table("linear evaluation (mix-back)", variants, tasks, tasks_are_rows=False)
 
 
@@ -224,9 +265,13 @@ MAKERS: dict[str, Callable[[TableRequest], Table]] = {
   "cola_baselines": _cola_baselines,
   "cola_similarity": _cola_similarity,
   "cola_batch_size": _cola_batch_size,
+  "cola_batch_clips": _cola_batch_clips,
+  "cola_views": _cola_views,
+  "cola_projection": _cola_projection,
   "mixback_sampling": _mixback_sampling,
   "mixback_mix": _mixback_mix,
   "mixback_augment": _mixback_augment,
+  "mixback_temperature": _mixback_temperature,
   "mixback_linear": _mixback_linear,
   "mixback_finetune": _mixback_finetune,
 }

@@ -85,7 +85,11 @@ ROWS_OF_THE_PAPERS = {
   "cola_batch_size": (4, 9),
   "mixback_sampling": (3, 2),
   "mixback_mix": (9, 2),
-  "mixback_augment": (7, 2),
+  "mixback_augment": (8, 2),
+  "mixback_temperature": (4, 2),
+  "cola_batch_clips": (4, 9),
+  "cola_views": (2, 9),
+  "cola_projection": (2, 9),
   "mixback_linear": (6, 1),
   "mixback_finetune": (6, 2),
 }

@@ -1,12 +1,13 @@
-"""A pool of openly licensed clips -> lists: what the general encoder trains on, and is judged on.
+"""A pool of openly licensed clips -> lists: what trains an encoder, and what judges it.
 
 The pool is a folder with pool.csv, which has the columns file, collection, kind, source, licence,
-seconds and label. Clips whose licence names GPL or share-alike never train: the weights shall be
-free of both. Labelled collections among them become tasks. No clip of a task trains.
+seconds and label. Labelled collections of it are tasks, and no clip of a task ever trains. Weights
+that are published are free of clips whose licence names GPL or share-alike; measurements use all.
 """
 
 import collections
 import csv
+import hashlib
 import io
 import os
 import random
@@ -14,10 +15,11 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from contrastive_audio.errors import UserError
+from contrastive_audio.utils.cache import cache_folder
 from contrastive_audio.utils.files import make_folder, write_text
 
-# Collection -> the smallest number of clips of a class. Development tasks choose the recipe;
-# the others are opened for the final table.
+# Collection -> the smallest number of clips of a class. Development tasks choose recipes, and show
+# how trainings go on; the others are opened for final tables.
 DEVELOPMENT = {
   "klettres": 20,  # the language of a syllable
   "asterisk-prompts": 20,  # the voice of an announcement
@@ -39,6 +41,7 @@ VOICES = {
   "fr": ("fr-core", "fr-armelle"),
   "it": ("it-core", "it-menardi"),
 }
+CURVES = "lmms-samples"  # of the development tasks, the one with most left to learn
 MOST_OF_CLASS = 60  # so that no class of hundreds decides
 _SHARE_ALIKE = re.compile(r"GPL|-SA\b", re.IGNORECASE)
 _COLUMNS = ("file", "collection", "kind", "licence", "label")
@@ -58,11 +61,11 @@ def read_pool(folder: str) -> list[Row]:
   Example:
     >>> read_pool("no/such/folder")
     Traceback (most recent call last):
-    contrastive_audio.errors.UserError: --pool=no/such/folder: no pool.csv in it ...
+    contrastive_audio.errors.UserError: no/such/folder: no pool.csv in it, ...
   """
   path = os.path.join(folder, "pool.csv")
   if not os.path.exists(path):
-    raise UserError(f"--pool={folder}: no pool.csv in it, which lists the clips of a pool")
+    raise UserError(f"{folder}: no pool.csv in it, which lists the clips of a pool")
   with open(path, newline="", encoding="utf-8") as file:
     rows = list(csv.DictReader(file))
   if not rows or (missing := [name for name in _COLUMNS if name not in rows[0]]):
@@ -92,15 +95,28 @@ def label_of(row: Row) -> str:
   return row["label"]
 
 
-def write_training_list(rows: Iterable[Row], pool: str, path: str) -> None:
-  """Writes the clips that may train, each with its collection as its group.
+def write_training_list(
+  rows: Iterable[Row], pool: str, path: str, is_published: bool = True
+) -> None:
+  """Writes the clips that train, each with its collection as its group.
 
   Args:
     rows: of the pool.
     pool: its folder.
     path: of the CSV.
+    is_published: whether the weights will be: only clips train whose licence allows that.
+
+  Example:
+    >>> rows = [{"file": "a/1.ogg", "collection": "a", "licence": "GPL-3"}]
+    >>> write_training_list(rows, "/pool", "list.csv", is_published=False)
+    >>> print(open("list.csv").read())
+    file,group
+    /pool/a/1.ogg,a
+    <BLANKLINE>
   """
-  chosen = [row for row in rows if may_train(row) and row["collection"] not in TASKS]
+  chosen = [
+    row for row in rows if row["collection"] not in TASKS and (may_train(row) or not is_published)
+  ]
   root = os.path.abspath(pool)
   _write(
     path, ["file", "group"], [(os.path.join(root, r["file"]), r["collection"]) for r in chosen]
@@ -166,8 +182,30 @@ def _voices(rows: Iterable[Row], seed: int) -> list[tuple[str, str, str]]:
   return table
 
 
+def cached_list(table: str, task: str | None = None) -> str:
+  """Returns the path of a list of a pool; in the user's cache, so that it is the same for all.
+
+  Args:
+    table: the pool.csv.
+    task: a collection of TASKS, whose halves are those of seed 0; None: what pre-trains, all clips
+      of the other collections, whatever their licence.
+
+  Raises:
+    UserError: it is not a pool.
+  """
+  folder = os.path.dirname(os.path.abspath(os.path.expanduser(table)))
+  rows = read_pool(folder)
+  place = hashlib.sha256(folder.encode()).hexdigest()[:12]
+  path = os.path.join(cache_folder(), "pools", place, f"{task or 'pre-training'}.csv")
+  if task:
+    write_task(rows, folder, task, path, seed=0)
+  else:
+    write_training_list(rows, folder, path, is_published=False)
+  return path
+
+
 def _write(path: str, heading: Sequence[str], table: Iterable[Sequence[str]]) -> None:
   text = io.StringIO()
   csv.writer(text, lineterminator="\n").writerows([heading, *table])
-  make_folder(os.path.dirname(path))
+  make_folder(os.path.dirname(os.path.abspath(path)))
   write_text(path, text.getvalue())

@@ -1,0 +1,64 @@
+"""How long the pre-trainings of a table are, on what, and how they differ from their paper."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from downstream.papers.measurement import PAPER_DATASETS, Pretraining
+from downstream.papers.table import TableRequest
+
+_SMALL_RECIPE = "quick"  # the papers' networks, few steps
+_SMALL_STEPS = {"cola": 100, "mixback": 80}
+OPEN_STEPS, OPEN_BATCH_SIZE = 1500, 64
+# The open suite has the papers' recipes, with networks that two cores can train that long, and what
+# the papers or their code say about short trainings: COLA's code has 1e-3, its paper 1e-4 for 500
+# epochs of AudioSet.
+_OPEN: dict[str, dict[str, Any]] = {
+  "cola": {"encoder": "frame_cnn", "learning_rate": 1e-3},
+  "mixback": {"encoder": "vgg_like"},
+}
+_OPEN_BALANCE = "balance=0.5"  # no collection of the pool dominates, as in the recipe general
+_OPEN_CURVE_POINTS = 6
+
+Flags = tuple[tuple[str, str | int | float], ...]
+
+
+def pretraining(
+  system: str, request: TableRequest, options: dict[str, Any], settings: Sequence[str] = ()
+) -> Pretraining:
+  """Returns a pre-training of a table.
+
+  Args:
+    system: "cola" or "mixback".
+    request: how the table is filled.
+    options: flags of this variant, which overrule those of all.
+    settings: FIELD=VALUE, further fields of this variant.
+
+  Example:
+    >>> pretraining("cola", TableRequest(), {"similarity": "cosine"}).options
+    (('recipe', 'quick'), ('steps', 100), ('similarity', 'cosine'))
+  """
+  flags = _budget(request, system) | options
+  if request.microbatch < flags.get("batch_size", float("inf")) and request.microbatch:
+    flags["microbatch"] = request.microbatch
+  if request.suite == "open":
+    settings = (_OPEN_BALANCE, *settings)
+    if request.monitor:
+      every = max(1, flags["steps"] // _OPEN_CURVE_POINTS)
+      flags |= {"monitor": request.monitor, "monitor_every": every}
+  dataset = None
+  if request.suite != "small":
+    dataset = request.pretraining_dataset or PAPER_DATASETS[system]
+  chosen: Flags = (*flags.items(), *(("set", setting) for setting in settings))
+  return Pretraining(system, chosen, dataset=dataset)
+
+
+def _budget(request: TableRequest, system: str) -> dict[str, Any]:
+  """Returns flags that all pre-trainings of a table have."""
+  names = ("steps", "batch_size", "epoch_steps", "encoder")
+  chosen = {name: getattr(request, name) for name in names if getattr(request, name)}
+  if request.suite == "papers":
+    return {"recipe": "paper", **chosen}
+  if request.suite == "open":
+    length = {"steps": OPEN_STEPS, "batch_size": OPEN_BATCH_SIZE}
+    return {"recipe": "paper", **length, **_OPEN[system], **chosen}
+  return {"recipe": _SMALL_RECIPE, "steps": _SMALL_STEPS[system], **chosen}
