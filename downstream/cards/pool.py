@@ -67,7 +67,7 @@ def read_pool(folder: str) -> list[Row]:
   if not os.path.exists(path):
     raise UserError(f"{folder}: no pool.csv in it, which lists the clips of a pool")
   with open(path, newline="", encoding="utf-8") as file:
-    rows = list(csv.DictReader(file))
+    rows: list[Row] = list(csv.DictReader(file))
   if not rows or (missing := [name for name in _COLUMNS if name not in rows[0]]):
     raise UserError(f"{path}: needs the columns {', '.join(missing if rows else _COLUMNS)}")
   return rows
