@@ -11,10 +11,10 @@ import dataclasses
 import os
 from collections.abc import Sequence
 
-import numpy as np
 from absl import flags
 
 from benchmarks.lib.laboratory_flags import define_laboratory_flags, laboratory_request
+from benchmarks.lib.model_table import ModelTable
 from benchmarks.recipes import TASKS as SMALL_SUITE
 from contrastive_audio.cli.flags import FLAGS
 from contrastive_audio.cli.help import flag_group
@@ -22,12 +22,9 @@ from contrastive_audio.cli.main import run_main
 from contrastive_audio.errors import UserError
 from downstream.cards import pool
 from downstream.choices import Condition, parse_conditions, parse_seeds
-from downstream.papers.cells import Cell, arrange
+from downstream.papers.cells import Cell
 from downstream.papers.measurement import Measurement, Pretraining
-from downstream.papers.results import Results
-from downstream.papers.run_health import remarks_on
 from downstream.papers.stages import Stages
-from downstream.papers.table import Table, Variant
 
 EXAMPLES = (
   "python -m benchmarks.general_encoder --pool=/path/to/pool --suite=judging",
@@ -62,7 +59,7 @@ def main(_: Sequence[str]) -> None:
   cells = {some: cells_of(rows, tasks, some, seeds, lists) for some in conditions}
   stages.train([cell for some in cells.values() for cell in some])
   for condition, some in cells.items():
-    show(list(rows), tasks, condition, some, stages, seeds)
+    table_of(list(rows), tasks, condition).show(some, stages, seeds)
   stages.conclude()
 
 
@@ -218,26 +215,18 @@ def cells_of(
   ]
 
 
-def show(
-  rows: list[str],
-  tasks: list[str],
-  condition: Condition,
-  cells: Sequence[Cell],
-  stages: Stages,
-  seeds: Sequence[int],
-) -> None:
-  """Measures, prints and writes a table."""
-  from downstream.papers.table_files import print_and_write
+def table_of(rows: Sequence[str], tasks: Sequence[str], condition: Condition) -> ModelTable:
+  """Returns the table of a suite under one condition.
 
-  scores = arrange(cells, stages.measure(cells), (len(rows), len(tasks), len(seeds)))
-  published = np.full([len(rows), len(tasks) + 1], np.nan)
-  results = Results(rows, tasks, seeds, scores, published, remarks_on(cells, stages.pretrainings))
+  Args:
+    rows: names of the models.
+    tasks: of the suite.
+    condition: how many labels are seen.
+  """
   most = "" if FLAGS.suite == "small" or not condition.labels_per_class else "at most "
   title = f"general encoder, {FLAGS.suite} tasks, {most}{condition.name}"
-  variants = [Variant(name, None) for name in rows]
-  table = Table(title, variants, tasks=(), tasks_are_rows=False, reference=REFERENCE)
   name = f"general-{FLAGS.suite}-{condition.name.replace(' ', '-')}"
-  print_and_write(table, results, os.path.join(stages.request.folder, name), draw_published=False)
+  return ModelTable(title, name, rows, tasks, REFERENCE)
 
 
 def _define_flags() -> None:

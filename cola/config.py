@@ -172,8 +172,8 @@ RECIPES["small"] = {
   "monitor_every": Deviation(100, "a curve to look at"),
 }
 
-# For a pool of many collections and hours on two cores; the recipe of the presets. Effects: see
-# docs/presets.md, "The recipe `general`".
+# For a pool of many collections; the recipe of the preset `general`, whose tables are in
+# docs/presets.md. What single choices are worth: `benchmarks.general_encoder --variants`.
 RECIPES["general"] = {
   **{
     name: Deviation(RECIPES["small"][name].value, "as in small")
@@ -186,15 +186,15 @@ RECIPES["general"] = {
   "frames": Deviation(192, "two seconds: more of a sound in each view"),
   "mask_frames_max": Deviation(48, "as in small, up to a quarter of the frames"),
   "augment": Deviation(
-    "pitch_shift,level,equalise,specaugment", "as in small, and notes of other pitches"
+    "pitch_shift,level,equalise,specaugment", "as in small, and sounds of other pitches"
   ),
   "pitch_bands_max": Deviation(8, "instruments gain, speakers lose nothing"),
   "encoder_width": Deviation(2, "more to learn from more audio; 0.6 M weights"),
-  "head_input": Deviation("all", "what the head does not see is not trained to be of use"),
+  "head_input": Deviation("all", "the loss reaches all of the embedding"),
   "hidden_units": Deviation(256, "the head takes 5120 inputs; half as large a file"),
   "clip_pooling": Deviation("clip", "statistics and maxima over all frames of a clip"),
   "balance": Deviation(0.5, "no collection of a pool dominates"),
-  "warm_up": Deviation(0.02, "then a cosine: the last steps settle what the first have found"),
+  "warm_up": Deviation(0.02, "Adam's first steps are the largest; then a cosine"),
   "batch_size": Deviation(96, "more negatives than in small"),
   "steps": Deviation(2000, "about an hour on two cores"),
   "monitor_every": Deviation(500, "a curve to look at"),

@@ -109,10 +109,9 @@ def write_training_list(
   Example:
     >>> rows = [{"file": "a/1.ogg", "collection": "a", "licence": "GPL-3"}]
     >>> write_training_list(rows, "/pool", "list.csv", is_published=False)
-    >>> print(open("list.csv").read())
-    file,group
-    /pool/a/1.ogg,a
-    <BLANKLINE>
+    >>> from pathlib import Path
+    >>> Path("list.csv").read_text().split()
+    ['file,group', '/pool/a/1.ogg,a']
   """
   chosen = [
     row for row in rows if row["collection"] not in TASKS and (may_train(row) or not is_published)
@@ -180,6 +179,34 @@ def _voices(rows: Iterable[Row], seed: int) -> list[tuple[str, str, str]]:
         label = f"{language} {announcement}"
         table += [(train[0], label, "train"), (test[0], label, "test")]
   return table
+
+
+def write_mixed_list(
+  rows: Iterable[Row], pool: str, task: str, path: str, size: int, seed: int
+) -> None:
+  """Writes clips that are like those of a task: its training clips, and effects of other games.
+
+  The others are clips that no published encoder hears, and of no task.
+
+  Args:
+    rows: of the pool.
+    pool: its folder.
+    task: CSV of the task, see `write_task`.
+    path: of the list.
+    size: number of clips, at most.
+    seed: of the draw.
+  """
+  with open(task, newline="", encoding="utf-8") as file:
+    clips = [row["file"] for row in csv.DictReader(file) if row["split"] == "train"]
+  root = os.path.abspath(pool)
+  others = [
+    os.path.join(root, row["file"])
+    for row in rows
+    if row["kind"] == "effects" and not may_train(row) and row["collection"] not in TASKS
+  ]
+  draw = random.Random(f"effects/{seed}")
+  clips += draw.sample(others, min(max(0, size - len(clips)), len(others)))
+  _write(path, ["file"], [[clip] for clip in clips])
 
 
 def cached_list(table: str, task: str | None = None) -> str:

@@ -108,6 +108,11 @@ class PretrainingClips:
       keys += [data.clips.keys[clip_id] for clip_id in data.splits(0)[0].train]
     write_text(self._keys_path, "".join(f"{key}\n" for key in keys))
 
+  def read_keys(self) -> list[str]:
+    """Returns the keys that `list_once` has written."""
+    with open(self._keys_path, encoding="utf-8") as file:
+      return file.read().splitlines()
+
   def flags(self, model: Pretraining) -> list[str]:
     """Returns the flags that choose the clips of a pre-training."""
     fields = {name: getattr(self._location, name) for name in _LOCATION_FLAGS}

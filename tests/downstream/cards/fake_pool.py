@@ -45,4 +45,4 @@ def read(path):
 
 def _row(collection, licence, number, label):
   name = f"{collection}/{number:02d}-{number % 2}.ogg"
-  return (name, collection, "kind", "source", licence, "0.4", label)
+  return (name, collection, "effects", "source", licence, "0.4", label)
