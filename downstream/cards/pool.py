@@ -109,8 +109,8 @@ def write_training_list(
   Example:
     >>> rows = [{"file": "a/1.ogg", "collection": "a", "licence": "GPL-3"}]
     >>> write_training_list(rows, "/pool", "list.csv", is_published=False)
-    >>> from pathlib import Path
-    >>> Path("list.csv").read_text().split()
+    >>> with open("list.csv") as file:
+    ...   file.read().split()
     ['file,group', '/pool/a/1.ogg,a']
   """
   chosen = [
@@ -138,6 +138,13 @@ def write_task(
     seed: of the halves, or of the voices.
     most_labels: only as many clips of each class train, and the rest of their half is left out;
       classes have too few clips for an exact number. None: all train.
+
+  Example:
+    >>> rows = [{"file": f"{n}.ogg", "collection": "klettres", "label": "de"} for n in range(40)]
+    >>> write_task(rows, "/pool", "klettres", "list.csv", seed=0, most_labels=1)
+    >>> with open("list.csv") as file:
+    ...   sum(line.endswith(",test\\n") for line in file)
+    20
   """
   table = (
     _voices(rows, seed) if name == "asterisk-words" else _halves(rows, name, seed, most_labels)
@@ -219,6 +226,11 @@ def cached_list(table: str, task: str | None = None) -> str:
 
   Raises:
     UserError: it is not a pool.
+
+  Example:
+    >>> cached_list("no/such/pool.csv")
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: /...no/such: no pool.csv in it, ...
   """
   folder = os.path.dirname(os.path.abspath(os.path.expanduser(table)))
   rows = read_pool(folder)

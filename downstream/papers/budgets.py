@@ -14,7 +14,7 @@ OPEN_STEPS, OPEN_BATCH_SIZE = 1500, 64
 # epochs of AudioSet.
 _OPEN: dict[str, dict[str, Any]] = {
   "cola": {"encoder": "frame_cnn", "learning_rate": 1e-3},
-  "mixback": {"encoder": "vgg_like"},
+  "mixback": {"encoder": "frame_cnn"},
 }
 _OPEN_BALANCE = "balance=0.5"  # no collection of the pool dominates, as in the recipe general
 _OPEN_CURVE_POINTS = 6

@@ -10,6 +10,7 @@ import numpy as np
 
 from downstream.cards import published_scores
 from downstream.papers.cells import Column, arrange, cells_of, published_of
+from downstream.papers.intervals import half_width
 from downstream.papers.run_health import Remark, remarks_on
 from downstream.papers.table import Table
 
@@ -74,21 +75,23 @@ class Results:
     """Returns float `[R, K]`, the standard deviations; NaN with fewer than two seeds."""
     return _spread(self.scores)
 
-  def differences(self, reference: str) -> tuple[np.ndarray, np.ndarray]:
+  def differences(self, reference: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns how far the variants are from one of them, over the seeds that both have.
 
     Args:
       reference: name of a variant.
 
     Returns:
-      (means, standard deviations) of the differences within a seed, float `[R, K]` each; both NaN
-      with fewer than two seeds, and for the variant itself.
+      (means, standard deviations, half widths of the means' confidence intervals) of the
+      differences within a seed, float `[R, K]` each; NaN with fewer than two seeds, and for the
+      variant itself.
     """
     row = self.variants.index(reference)
     differences = self.scores - self.scores[row]
     differences[row] = np.nan
     spread = _spread(differences)
-    return np.where(np.isnan(spread), np.nan, _mean(differences)), spread
+    mean = np.where(np.isnan(spread), np.nan, _mean(differences))
+    return mean, spread, half_width(spread, np.isfinite(differences).sum(axis=-1))
 
   def names(self) -> list[str]:
     """Returns the names of the variants, marked if there is a remark about one of their runs."""
@@ -147,20 +150,21 @@ def measure(
   )
 
 
-def difference_text(mean: float, spread: float) -> str:
-  """Returns a difference between two variants, and whether the seeds explain it.
+def difference_text(mean: float, spread: float, width: float) -> str:
+  """Returns a difference between two variants, and the interval in which its mean lies.
 
   Args:
     mean: of the differences within a seed; NaN: it is not known.
     spread: their standard deviation.
+    width: half of the length of the confidence interval of the mean.
 
   Example:
-    >>> difference_text(-0.4, 0.9), difference_text(3.2, 1.0)
-    ('-0.4 ± 0.9 (within the spread)', '+3.2 ± 1.0')
+    >>> difference_text(-0.4, 0.9, 2.2)
+    '-0.4 ± 0.9 [-2.6, +1.8]'
   """
   if np.isnan(mean):
     return ""
-  return f"{mean:+.1f} ± {spread:.1f}" + (" (within the spread)" if abs(mean) <= spread else "")
+  return f"{mean:+.1f} ± {spread:.1f} [{mean - width:+.1f}, {mean + width:+.1f}]"
 
 
 def _mean(values: np.ndarray) -> np.ndarray:

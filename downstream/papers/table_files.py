@@ -12,8 +12,11 @@ from contrastive_audio.utils.words import counted
 from downstream.cards.all_cards import CARDS
 from downstream.papers.bar_chart import bars
 from downstream.papers.cells import Column
+from downstream.papers.intervals import LEVEL
 from downstream.papers.results import MARK, Results, difference_text
 from downstream.papers.table import Table
+
+_INTERVAL = f"[{100 * LEVEL:.0f} % interval of the mean]"
 
 
 def print_and_write(table: Table, results: Results, path: str, draw_published: bool) -> None:
@@ -40,11 +43,11 @@ def print_and_write(table: Table, results: Results, path: str, draw_published: b
     | random | 91.0 ± 1.4 | 91.0 ± 1.4 |
     | COLA   | 97.5 ± 0.7 | 97.5 ± 0.7 |
     <BLANKLINE>
-    difference from "random" within each seed; mean ± standard deviation of 2 seeds
+    difference from "random" within each seed; mean ± standard deviation of 2 seeds [95 % ...
     <BLANKLINE>
-    |      | musan      | average    |
-    | ---- | ---------- | ---------- |
-    | COLA | +6.5 ± 0.7 | +6.5 ± 0.7 |
+    |      | musan                    | average                  |
+    | ---- | ------------------------ | ------------------------ |
+    | COLA | +6.5 ± 0.7 [+0.1, +12.9] | +6.5 ± 0.7 [+0.1, +12.9] |
     <BLANKLINE>
     files      table.md, .csv, .png
   """
@@ -85,12 +88,13 @@ def _paragraphs(table: Table, results: Results) -> list[str]:
   remarks = [f"- {MARK} {name}, seed {seed}: {text}" for name, seed, text in results.remarks]
   lines += ["", *remarks] if remarks else []
   reference = table.reference_variant
-  mean, spread_of_differences = results.differences(reference)
+  differences = results.differences(reference)
+  mean = differences[0]
   if np.isfinite(mean).any() and len(results.variants) > 1:
-    texts = [list(map(difference_text, *row)) for row in zip(mean, spread_of_differences)]
+    texts = [list(map(difference_text, *row)) for row in zip(*differences)]
     others = [row for row, name in enumerate(results.variants) if name != reference]
     names, texts = [results.names()[row] for row in others], [texts[row] for row in others]
-    lines += ["", f'difference from "{reference}" within each seed; {spread}', ""]
+    lines += ["", f'difference from "{reference}" within each seed; {spread} {_INTERVAL}', ""]
     lines += _as_lines(table, results, names, texts)
   return lines
 
@@ -109,16 +113,17 @@ def _write_csv(path: str, table: Table, results: Results) -> None:
   """Writes a row for each variant and column."""
   reference = table.reference_variant
   by_seed = [f"seed_{seed}" for seed in results.seeds]
-  difference, difference_std = results.differences(reference)
+  difference, difference_std, width = results.differences(reference)
   numbers = [results.mean(), results.spread(), results.published, difference, difference_std]
+  numbers += [difference - width, difference + width]
   names = ["mean", "std", "published", "difference", "difference_std"]
+  names += ["interval_low", "interval_high"]
   header: list[object] = [
     "variant",
     "task",
     *names,
     *by_seed,
     "reference",
-    "within_spread",
     "flagged",
   ]
   rows = [header]
@@ -126,17 +131,9 @@ def _write_csv(path: str, table: Table, results: Results) -> None:
     flagged = " ".join(f"seed_{r.seed}" for r in results.remarks if r.variant == variant)
     for column, task in enumerate(results.columns):
       values = [each[row, column] for each in numbers] + results.scores[row, column].tolist()
-      within = _within(difference[row, column], difference_std[row, column])
       shown = ["" if np.isnan(value) else f"{value:.2f}" for value in values]
-      rows.append([variant, task, *shown, reference, within, flagged])
+      rows.append([variant, task, *shown, reference, flagged])
   write_csv(path, rows)
-
-
-def _within(difference: float, spread: float) -> str:
-  """Returns whether a difference lies within its spread: yes, no, or nothing if it is not known."""
-  if np.isnan(difference):
-    return ""
-  return "yes" if abs(difference) <= spread else "no"
 
 
 def _draw(path: str, table: Table, results: Results, draw_published: bool) -> None:

@@ -5,6 +5,7 @@ import statistics
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from contrastive_audio.utils import markdown_table
 from downstream.papers.cells import columns_of, published_of
@@ -47,22 +48,25 @@ def test_one_seed_has_no_spread_and_seeds_that_failed_are_counted():
 
 def test_differences_are_within_each_seed():
   one, other = [50.0, 60.0, 80.0], [53.0, 64.0, 85.0]  # the spread of the seeds hides nothing
-  mean, spread = results_of([[one], [other]]).differences("a")
+  mean, spread, width = results_of([[one], [other]]).differences("a")
   by_hand = [b - a for a, b in zip(one, other)]
   assert_close(mean[1], [statistics.mean(by_hand)] * 2, atol=1e-12)
   assert_close(spread[1], [statistics.stdev(by_hand)] * 2, atol=1e-12)
+  interval = stats.t.interval(0.95, 2, statistics.mean(by_hand), stats.sem(by_hand))
+  assert_close([mean[1, 0] - width[1, 0], mean[1, 0] + width[1, 0]], interval, atol=1e-12)
   assert np.isnan(mean[0]).all()
-  back, _ = results_of([[one], [other]]).differences("b")
+  back, _, _ = results_of([[one], [other]]).differences("b")
   assert_close(back[0], -mean[1])
 
 
 def test_differences_take_the_seeds_that_both_have_and_need_two_of_them():
-  mean, spread = results_of(
+  mean, spread, width = results_of(
     [[[1.0, 2, 3], [1, 2, 3]], [[2, np.nan, 6], [2, np.nan, np.nan]]]
   ).differences("a")
   assert_close(mean[1, :1], [2.0])
   assert_close(spread[1, :1], [np.sqrt(2)])
-  assert np.isnan([mean[1, 1], spread[1, 1]]).all()
+  assert_close(width[1, :1], [12.706], atol=1e-3)  # t of one degree of freedom, times 1
+  assert np.isnan([mean[1, 1], spread[1, 1], width[1, 1]]).all()
 
 
 def test_lines_are_markdown():
@@ -99,21 +103,22 @@ def test_a_table_is_printed_and_written(written):
   assert (folder / "x.png").exists()
 
 
-def test_a_table_says_which_differences_lie_within_the_spread(written):
+def test_a_table_says_in_which_interval_a_difference_lies(written):
   write, folder = written
   printed = write([[[50.0, 60], [60, 62]], [[52, 56], [63, 66]]])
   heading = 'difference from "cosine" within each seed; mean ± standard deviation of 2 seeds'
   text = printed.partition(heading)[2]
-  assert "| esc10_fold5 | -1.0 ± 4.2 (within the spread) |" in text
-  assert "| instrument  | +3.5 ± 0.7                     |" in text
+  assert text.startswith(" [95 % interval of the mean]\n")
+  assert "| esc10_fold5 | -1.0 ± 4.2 [-39.1, +37.1] |" in text
+  assert "| instrument  | +3.5 ± 0.7 [-2.9, +9.9]   |" in text
   with open(folder / "x.csv", newline="") as file:
     rows = [row for row in csv.DictReader(file) if row["task"] != "average"]
-  names = ("difference", "difference_std", "within_spread", "reference")
+  names = ("difference", "difference_std", "interval_low", "interval_high", "reference")
   assert [[row[name] for name in names] for row in rows] == [
-    ["", "", "", "cosine"],
-    ["", "", "", "cosine"],
-    ["-1.00", "4.24", "yes", "cosine"],
-    ["3.50", "0.71", "no", "cosine"],
+    ["", "", "", "", "cosine"],
+    ["", "", "", "", "cosine"],
+    ["-1.00", "4.24", "-39.12", "37.12", "cosine"],
+    ["3.50", "0.71", "-2.85", "9.85", "cosine"],
   ]
 
 

@@ -1,0 +1,23 @@
+"""Confidence intervals of means over seeds."""
+
+import numpy as np
+
+LEVEL = 0.95
+
+
+def half_width(spread: float | np.ndarray, count: int | np.ndarray) -> float | np.ndarray:
+  """Returns half the length of the interval of a mean, by Student's t.
+
+  Args:
+    spread: standard deviation of the values.
+    count: how many there are; fewer than two: NaN.
+
+  Example:
+    >>> print(f"{half_width(spread=1.0, count=3):.2f}")
+    2.48
+  """
+  from scipy import stats  # late: it takes a second
+
+  freedom = np.maximum(np.asarray(count) - 1, 1)
+  width = stats.t.ppf((1 + LEVEL) / 2, freedom) * spread / np.sqrt(np.maximum(count, 1))
+  return np.where(np.asarray(count) > 1, width, np.nan)[()]
