@@ -7,6 +7,9 @@ A table stands between a marker and `<!-- end -->`. The markers are
   <!-- recipe: cola small -->         what a recipe changes, and why
   <!-- scaling: traffic -->           the cost model: traffic, logits or epochs
   <!-- faults: FILE.csv -->           a file of docs/results, from benchmarks.faults
+  <!-- claims: all -->                what both papers claim, by TABLE-open.csv of docs/results
+  <!-- claims: 7 -->                  the same, one question; 7 stands for its number
+  <!-- curves: FILE.csv -->           a file of docs/results, from downstream.tables --suite=open
 """
 
 import collections
@@ -23,6 +26,7 @@ from benchmarks.lib import cost_model
 from contrastive_audio.configuration import RunConfig
 from contrastive_audio.utils import markdown_table
 from contrastive_audio.views.augmentation_config import AugmentConfig
+from downstream.papers.claims import CLAIMS, rows_of
 
 DOCS = pathlib.Path(__file__).parent
 PAGES = [DOCS.parent / "README.md", *sorted(DOCS.glob("*.md"))]
@@ -52,7 +56,8 @@ EXAMPLES = {
 }
 AUDIOSET_CLIPS, PAIRS_PER_S, STEP_WAIT_S = 1_900_000, 1000.0, 0.02  # of the table of epochs
 _TABLE = re.compile(
-  r"(<!-- (results|fields|recipe|scaling|faults): ([^>]*?) -->\n).*?(<!-- end -->)", re.DOTALL
+  r"(<!-- (results|fields|recipe|scaling|faults|claims|curves): ([^>]*?) -->\n).*?(<!-- end -->)",
+  re.DOTALL,
 )
 _FIELD = re.compile(r"^  (\w+): [^=]+= (?:.*?)(?:  # (.*))?$")
 _SECTION = re.compile(r"^  # (.*)$")
@@ -168,7 +173,37 @@ def _outcomes(found: list[tuple[bool, str]], is_wrong: bool) -> str:
   return ", ".join(outcome for wrong, outcome in found if wrong == is_wrong)
 
 
+def claims(number: str) -> Table:
+  """Returns the table of the claims: of one question, or of all."""
+  chosen = [claim for claim in CLAIMS if number in ("all", str(claim.number))]
+  headings = ["", "claim", "where", "in the paper", "here", "verdict", "why"]
+  return headings, rows_of(chosen, DOCS / "results")
+
+
+def curves(name: str) -> Table:
+  """Returns kNN and linear accuracy against steps, means over seeds; no rows until measured."""
+  path, scores = DOCS / "results" / name, collections.defaultdict(list)
+  if path.exists():
+    with open(path, newline="", encoding="utf-8") as file:
+      for row in csv.DictReader(file):
+        pair = (float(row["knn_accuracy"]), float(row["linear_accuracy"]))
+        scores[row["variant"], int(row["step"])].append(pair)
+  steps = sorted({step for _, step in scores})
+  rows = [
+    [variant, *(_both(scores.get((variant, step), [])) for step in steps)]
+    for variant in dict.fromkeys(variant for variant, _ in scores)
+  ]
+  return ["kNN / linear, after step", *map(str, steps)], rows
+
+
+def _both(pairs: list[tuple[float, float]]) -> str:
+  """Returns the means of (kNN, linear) pairs."""
+  return " / ".join(f"{sum(scores) / len(scores):.1f}" for scores in zip(*pairs))
+
+
 TABLES = {
+  "claims": claims,
+  "curves": curves,
   "results": results,
   "fields": fields,
   "recipe": recipe,

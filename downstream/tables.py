@@ -168,14 +168,18 @@ def measure_table(
     files      tables/musan.md, .csv
   """
   columns, stages = columns_of(table, tasks), Stages(request)
-  stages.train(cells_of(table, columns, seeds))
+  cells = cells_of(table, columns, seeds)
+  stages.train(cells)
   results = measure(table, columns, stages, seeds)
-  from downstream.papers.table_files import (  # late: it imports matplotlib
+  from downstream.papers.curves import points_of, write_curves  # late: they import matplotlib
+  from downstream.papers.table_files import (
     print_and_write,
     print_comparable,
   )
 
   print_and_write(table, results, path, draw_published=request.suite == "papers")
+  if request.suite == "open":
+    write_curves(points_of(cells, stages.pretrainings), f"{path}-curves")
   if missing := [column.task for column in columns if column.task not in CARDS]:
     line("no data", f"for {', '.join(missing)}: there is no such card, nothing was measured")
   if request.suite == "papers":

@@ -72,3 +72,23 @@ def test_outcomes_of_a_campaign_stand_in_one_row_and_wrong_ones_apart(tmp_path, 
   assert pages.faults("faults.csv")[1] == [
     ["fuzz", "30,000", "12,000 read, 18,000 refused", "0 crash"]
   ]
+
+
+def test_claims_and_curves_stand_on_a_page_before_and_after_they_are_measured(
+  tmp_path, monkeypatch
+):
+  monkeypatch.setattr(pages, "DOCS", tmp_path)
+  _, (row,) = pages.claims("7")
+  assert row[:2] + row[5:] == ["7", "bilinear beats cosine", "open", "not measured yet"]
+  assert len(pages.claims("all")[1]) > 20
+  assert pages.curves("none.csv")[1] == []
+  (tmp_path / "results").mkdir()
+  (tmp_path / "results" / "cola_similarity-open.csv").write_text(
+    "variant,task,mean,seed_0,seed_1,seed_2\ncosine,average,50,50,60,70\n"
+    "bilinear,average,57,57,67.5,76.5\n"
+  )
+  assert pages.claims("7")[1][0][3:6] == ["+7.1", "+7.0 [+5.8, +8.2], 3 seeds", "holds"]
+  (tmp_path / "results" / "c.csv").write_text(
+    "variant,seed,step,knn_accuracy,linear_accuracy\na,0,0,10,20\na,1,0,30,40\nb,0,9,50.0,60.0\n"
+  )
+  assert pages.curves("c.csv")[1] == [["a", "20.0 / 30.0", ""], ["b", "", "50.0 / 60.0"]]

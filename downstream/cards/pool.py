@@ -235,7 +235,7 @@ def cached_list(table: str, task: str | None = None) -> str:
   folder = os.path.dirname(os.path.abspath(os.path.expanduser(table)))
   rows = read_pool(folder)
   place = hashlib.sha256(folder.encode()).hexdigest()[:12]
-  path = os.path.join(cache_folder(), "pools", place, f"{task or 'pre-training'}.csv")
+  path = os.path.join(cache_folder(), "pools", place, f"{task or 'training'}.csv")
   if task:
     write_task(rows, folder, task, path, seed=0)
   else:

@@ -91,7 +91,8 @@ class Results:
     differences[row] = np.nan
     spread = _spread(differences)
     mean = np.where(np.isnan(spread), np.nan, _mean(differences))
-    return mean, spread, half_width(spread, np.isfinite(differences).sum(axis=-1))
+    counts = np.isfinite(differences).sum(axis=-1)
+    return mean, spread, np.asarray(half_width(spread, counts))
 
   def names(self) -> list[str]:
     """Returns the names of the variants, marked if there is a remark about one of their runs."""

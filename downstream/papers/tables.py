@@ -110,16 +110,18 @@ def _cola_batch_clips(request: TableRequest) -> Table:
   steps = dict(_cola(request).options).get("steps")  # None: epochs, which have equal clips anyway
   variants = []
   for size in _BATCH_SIZES[request.suite]:
-    fewer = {"steps": max(1, round(int(steps) * smallest / size))} if steps else {}
-    run = _cola(request, similarity="bilinear", batch_size=size, **fewer)
+    options: dict[str, Any] = {"similarity": "bilinear", "batch_size": size}
+    if steps:
+      options["steps"] = max(1, round(int(steps) * smallest / size))
+    run = _cola(request, **options)
     variants.append(Variant(str(size), run))
   title = "batch size of pre-training, at equal clips: a larger batch takes fewer steps (COLA)"
   return Table(title, variants, _cola_tasks(request))
 
 
 # The views of COLA's recipe `small`; its other fields stay those of the paper.
-_SMALL_VIEWS = ("augment=level,equalise,specaugment", "masks=1", "mask_frames_max=24")
-_SMALL_VIEWS += ("mask_bands_max=12", "mask_fill=mean")
+_SMALL_VIEWS = ["augment=level,equalise,specaugment", "masks=1", "mask_frames_max=24"]
+_SMALL_VIEWS += ["mask_bands_max=12", "mask_fill=mean"]
 
 
 def _cola_views(request: TableRequest) -> Table:
@@ -152,7 +154,7 @@ def _knn_table(title: str, request: TableRequest, models: dict[str, Pretraining]
   return Table(title, rows, tasks, tasks_are_rows=False)
 
 
-_VIEWS = {"positives": "random", "mix": "batch", "mix_alpha": 0.05}
+_VIEWS: dict[str, Any] = {"positives": "random", "mix": "batch", "mix_alpha": 0.05}
 
 
 def _mixback_sampling(request: TableRequest) -> Table:
