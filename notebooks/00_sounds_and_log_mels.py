@@ -20,6 +20,7 @@ from matplotlib import pyplot as plt
 from cola.config import Config
 from contrastive_audio import LogMel
 from contrastive_audio.datasets import synthetic
+from contrastive_audio.frontend.drawing import draw_log_mel, name_axes
 from contrastive_audio.sound import reading
 from contrastive_audio.utils import figures
 
@@ -61,15 +62,20 @@ def picture(wave, layer=log_mel):
   return layer(front_end.normalise(wave[None]))[0].numpy()
 
 
-figure, axes = plt.subplots(2, 2, figsize=(11, 5.5), sharex="col", layout="constrained")
+LIMITS = {"vmin": -6, "vmax": 1}  # of the colours: ln of magnitude
+figure, axes = plt.subplots(
+  2, 2, figsize=(11, 5.5), sharex="col", sharey="row", layout="constrained"
+)
 for column, name in zip(axes.T, ["bird", "siren"]):
   wave = clips[name]
   time_s = np.arange(len(wave)) / config.sample_rate_hz
   column[0].plot(time_s, wave, color=figures.BLUE, linewidth=0.5)
-  column[0].set(title=f"{name}: waveform", ylabel="amplitude (1: full scale)")
-  image = showing.draw_log_mel(column[1], picture(wave), log_mel, f"{name}: log-mel")
-  column[1].set(xlabel="time (s)", ylabel="frequency (Hz)", xlim=(0, time_s[-1]))
-  figure.colorbar(image, ax=column[1], label="ln of magnitude")
+  column[0].set_title(f"{name}: waveform", loc="left", fontsize=10)
+  image = draw_log_mel(column[1], picture(wave), log_mel, f"{name}: log-mel", **LIMITS)
+  column[1].set_xlim(0, time_s[-1])
+name_axes(axes)
+axes[0, 0].set_ylabel("amplitude (1: full scale)")
+figure.colorbar(image, ax=axes[1], label="ln of magnitude", fraction=0.03)
 showing.figure(figure)
 
 # %% [markdown]
@@ -81,8 +87,8 @@ showing.figure(figure)
 # %%
 figure, axes = plt.subplots(2, 5, figsize=(14, 5), sharey=True, layout="constrained")
 for axis, (name, wave) in zip(axes.flat, clips.items()):
-  image = showing.draw_log_mel(axis, picture(wave), log_mel, name, vmin=-6, vmax=1)
-showing.name_axes(axes)
+  image = draw_log_mel(axis, picture(wave), log_mel, name, **LIMITS)
+name_axes(axes)
 figure.colorbar(image, ax=axes, label="ln of magnitude", fraction=0.02)
 showing.figure(figure)
 
@@ -110,8 +116,8 @@ for row, (name, (argument, values)) in zip(axes, ROWS.items()):
   for axis, (value, text) in zip(row, values.items()):
     layer = LogMel(**(log_mel.get_config() | {argument: value}))
     changed = picture(clips[name.split(",")[0]], layer)
-    image = showing.draw_log_mel(axis, changed, layer, f"{name} {text}", vmin=-6, vmax=1)
-showing.name_axes(axes)
+    image = draw_log_mel(axis, changed, layer, f"{name} {text}", **LIMITS)
+name_axes(axes)
 figure.colorbar(image, ax=axes, label="ln of magnitude", fraction=0.02)
 showing.figure(figure)
 

@@ -174,8 +174,8 @@ print(f"kNN: {knn_accuracy(before):.1f} % before, {knn_accuracy(after):.1f} % af
 
 # %% [markdown]
 # The similarities themselves show what has changed. The clips are sorted by class. With random
-# weights all clips resemble each other (note the two scales), although the classes already show.
-# After training, other classes are far away, although the network was never told what a class is.
+# weights all clips resemble each other, although the classes already show. After training, other
+# classes are far away, although the network was never told what a class is.
 
 
 # %%
@@ -186,17 +186,20 @@ def similarities(embeddings):
 
 order = np.argsort(labels, kind="stable")
 classes, first = np.unique(np.array(labels)[order], return_index=True)
-figure, axes = plt.subplots(1, 2, figsize=(12, 5.2), layout="constrained")
-for axis, embeddings, title in zip(axes, (before, after), ("random weights", "after training")):
-  values = similarities(embeddings[order])
-  low = np.percentile(values, 2)
+accuracy = {"random weights": knn_accuracy(before), "after training": knn_accuracy(after)}
+sorted_by_class = {"random weights": before[order], "after training": after[order]}
+low = min(np.percentile(similarities(rows), 2) for rows in sorted_by_class.values())
+figure, axes = plt.subplots(1, 2, figsize=(12, 5.2), sharey=True, layout="constrained")
+for axis, (title, embeddings) in zip(axes, sorted_by_class.items()):
+  values = similarities(embeddings)
   image = axis.imshow(values, cmap="viridis", vmin=low, vmax=1, interpolation="nearest")
   centres = first + len(labels) / len(classes) / 2
   axis.set_yticks(centres, classes)
   axis.set_xticks(centres, classes, rotation=90)
-  axis.set(xlabel="clips, by class", ylabel="clips, by class")
-  axis.set_title(f"{title}: kNN {knn_accuracy(embeddings):.1f} %", fontsize=11)
-  figure.colorbar(image, ax=axis, label="cosine similarity of two clips", fraction=0.046)
+  axis.set_xlabel("clips, by class")
+  axis.set_title(f"{title}: kNN {accuracy[title]:.1f} %", fontsize=11)
+axes[0].set_ylabel("clips, by class")
+figure.colorbar(image, ax=axes, label="cosine similarity of two clips", fraction=0.03)
 showing.figure(figure)
 
 # %% [markdown]

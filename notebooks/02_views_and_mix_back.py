@@ -19,6 +19,7 @@ import showing
 from matplotlib import pyplot as plt
 
 from contrastive_audio.datasets.synthetic import open_synthetic
+from contrastive_audio.frontend.drawing import draw_log_mel, name_axes
 from contrastive_audio.store.preparation import prepare
 from contrastive_audio.training.contrastive import step_seed
 from contrastive_audio.views import augment
@@ -57,8 +58,8 @@ figure, axes = plt.subplots(2, 3, figsize=(11, 4.5), sharey=True, layout="constr
 for column, positives in zip(axes.T, ["random", "same", "separated"]):
   pairs = dataclasses.replace(config, positives=positives).pairs(store)
   for axis, patch, name in zip(column, front_end(pairs.copy(clip_ids, words))[0], ["one", "other"]):
-    image = showing.draw_log_mel(axis, patch, log_mel, f"{positives}: {name} patch", **LIMITS)
-showing.name_axes(axes)
+    image = draw_log_mel(axis, patch, log_mel, f"{positives}: {name} patch", **LIMITS)
+name_axes(axes)
 figure.colorbar(image, ax=axes, label="log10 of energy", fraction=0.03)
 showing.figure(figure)
 
@@ -84,8 +85,8 @@ panels = {"foreground: siren": foreground[0], "background: bird": background[0]}
 panels |= {f"mix, {100 * share:.0f} % bird": energy for share, energy in mixed.items()}
 figure, axes = plt.subplots(1, 4, figsize=(13, 3), sharey=True, squeeze=False, layout="constrained")
 for axis, (title, energy) in zip(axes[0], panels.items()):
-  image = showing.draw_log_mel(axis, log_mel.compress(energy), log_mel, title, **LIMITS)
-showing.name_axes(axes)
+  image = draw_log_mel(axis, log_mel.compress(energy), log_mel, title, **LIMITS)
+name_axes(axes)
 figure.colorbar(image, ax=axes, label="log10 of energy", fraction=0.03)
 showing.figure(figure)
 
@@ -106,8 +107,9 @@ showing.players(sounds, config.sample_rate_hz)
 # ## Nine augmentations
 #
 # All of them work on the log-mel. Each pair of pictures below shows one of them: the siren after
-# the augmentation, and by how many dB each point has changed. `AugmentConfig` holds their
-# parameters.
+# the augmentation, and by how many dB each point has changed, with the largest change in the title.
+# What `noise` changes is shown a hundredfold; at the scale of the others it would be invisible.
+# `AugmentConfig` holds their parameters.
 #
 # | name | what it does | what the encoder should ignore |
 # |---|---|---|
@@ -136,13 +138,18 @@ views = {
 
 figure, axes = plt.subplots(3, 6, figsize=(15, 7), sharex=True, sharey=True, layout="constrained")
 for (left, right), (name, view) in zip(axes.reshape(9, 2), views.items()):
-  image = showing.draw_log_mel(left, view, log_mel, name, **LIMITS)
-  change_db = (view - patch[0]) / log_mel.decibel
-  change = showing.draw_log_mel(right, change_db, log_mel, "change", vmin=-20, vmax=20)
+  image = draw_log_mel(left, view, log_mel, name, **LIMITS)
+  change_db = np.asarray(view - patch[0]) / log_mel.decibel
+  largest_db = np.abs(change_db).max()
+  zoom = 100 if largest_db < 1 else 1  # otherwise nothing would be seen of `noise`
+  title = f"{zoom} x change, {largest_db:.1f} dB" if zoom > 1 else f"change, {largest_db:.0f} dB"
+  change = draw_log_mel(right, zoom * change_db, log_mel, title, vmin=-20, vmax=20)
   change.set_cmap("PuOr_r")
-showing.name_axes(axes)
-figure.colorbar(image, ax=axes[:, :3], label="log10 of energy", location="bottom", fraction=0.03)
-figure.colorbar(change, ax=axes[:, 3:], label="change (dB)", location="bottom", fraction=0.03)
+name_axes(axes)
+figure.colorbar(
+  image, ax=axes[:, :3], label="views: log10 of energy", location="bottom", fraction=0.03
+)
+figure.colorbar(change, ax=axes[:, 3:], label="changes (dB)", location="bottom", fraction=0.03)
 showing.figure(figure)
 
 # %% [markdown]
@@ -174,8 +181,8 @@ shuffled = np.random.default_rng(1).permutation(8)
 
 figure, axes = plt.subplots(2, 4, figsize=(13, 5.5), sharex=True, sharey=True, layout="constrained")
 for letter, axis, number in zip("ABCDEFGH", axes.flat, shuffled):
-  image = showing.draw_log_mel(axis, views[number], log_mel, letter, **LIMITS)
-showing.name_axes(axes)
+  image = draw_log_mel(axis, views[number], log_mel, letter, **LIMITS)
+name_axes(axes)
 figure.colorbar(image, ax=axes, label="log10 of energy", fraction=0.03)
 showing.figure(figure)
 

@@ -150,14 +150,13 @@ showing.figure(figure)
 # neighbourhoods are meaningful; large distances and the sizes of groups are not.
 
 # %%
-OKABE_ITO = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#56B4E9", "#E69F00"]
 embeddings = {name: Embeddings(model, store).make().of_clips() for name, model in models.items()}
 labels = np.array(store.labels())
 figure, axes = plt.subplots(1, 3, figsize=(14, 4.8), layout="constrained")
 for axis, (encoder, rows) in zip(axes, embeddings.items()):
   points = positions(rows)
   for number, name in enumerate(data.class_names):
-    style = {"marker": "os^DvX+*<1"[number], "color": OKABE_ITO[number % 7]}
+    style = {"marker": "os^DvX+*<1"[number], "color": figures.COLOURS[number]}
     axis.scatter(*points[labels == name].T, s=36, label=name, **style)
   axis.set(xticks=[], yticks=[], title=encoder, xlabel="first dimension of t-SNE")
 axes[0].set_ylabel("second dimension of t-SNE")

@@ -1,4 +1,4 @@
-"""What all notebooks share: players, figures, pictures of log-mels, and log-mels made audible.
+"""What all notebooks share: players, figures, tables, and log-mels made audible.
 
 Letters: n samples, T frames, F mel bands, K bins of a spectrum.
 """
@@ -14,9 +14,7 @@ import numpy as np
 import soundfile
 import tensorflow as tf
 from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
 from PIL import Image
 
 from contrastive_audio.frontend.log_mel import LogMel, mel_filters
@@ -24,7 +22,6 @@ from contrastive_audio.frontend.log_mel import LogMel, mel_filters
 DPI = 75  # small files; the figures stay legible
 COLOURS = 200  # of a PNG, for the same reason
 PEAK = 0.7  # of everything that is played
-_TICKS_HZ = (250, 500, 1000, 2000, 4000, 8000)
 _WINDOWS = {"hann": tf.signal.hann_window, "hamming": tf.signal.hamming_window}
 
 
@@ -63,54 +60,6 @@ def figure(drawn: Figure) -> None:
   plt.close(drawn)
   Image.open(full).convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE).save(small, "PNG")
   IPython.display.display(IPython.display.Image(small.getvalue()))
-
-
-def draw_log_mel(
-  axis: Axes, values: Any, log_mel: LogMel, title: str = "", **limits: float
-) -> AxesImage:
-  """Draws a log-mel with its axes in seconds and Hz.
-
-  Args:
-    axis: of matplotlib.
-    values: float `[T, F]`.
-    log_mel: the layer that computed them.
-    title: of the axis.
-    **limits: vmin and vmax, of the colours.
-
-  Returns:
-    The image, for a colour bar.
-  """
-  values = np.asarray(values)
-  duration_s = len(values) * log_mel.hop_samples / log_mel.sample_rate_hz
-  extent = (0, duration_s, -0.5, log_mel.num_mels - 0.5)
-  image = axis.imshow(
-    values.T,
-    origin="lower",
-    aspect="auto",
-    extent=extent,
-    cmap="magma",
-    interpolation="nearest",
-    **limits,
-  )
-  ticks_hz = [hz for hz in _TICKS_HZ if log_mel.fmin_hz <= hz <= log_mel.fmax_hz]
-  axis.set_yticks(np.interp(ticks_hz, centres_hz(log_mel), range(log_mel.num_mels)), ticks_hz)
-  axis.set_title(title, loc="left", fontsize=10)
-  return image
-
-
-def name_axes(axes: np.ndarray) -> None:
-  """Writes the units of log-mels at the left and the lower edge of a grid of axes."""
-  for axis in axes[:, 0]:
-    axis.set_ylabel("frequency (Hz)")
-  for axis in axes[-1]:
-    axis.set_xlabel("time (s)")
-
-
-def centres_hz(log_mel: LogMel) -> np.ndarray:
-  """Returns the centres of the mel bands of a LogMel layer, float `[F]`."""
-  filters = _filters(log_mel)
-  bins_hz = np.linspace(0, log_mel.sample_rate_hz / 2, len(filters))
-  return bins_hz @ filters / filters.sum(axis=0)
 
 
 def sound_of(values: Any, log_mel: LogMel, rounds: int = 40) -> np.ndarray:

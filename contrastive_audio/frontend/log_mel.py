@@ -112,6 +112,12 @@ class LogMel(keras.layers.Layer):
     """How much a log-mel rises if the wave gets one decibel louder."""
     return self.power * float(np.log(10.0)) / 20 / _LOGS[self.log_base]
 
+  def centres_hz(self) -> np.ndarray:
+    """Returns the centre of each band in Hz, float `[F]`."""
+    to_mel, to_hz = _SCALES[self.mel_scale]
+    low, high = to_mel(np.array([self.fmin_hz, self.fmax_hz]))
+    return to_hz(np.linspace(low, high, self.num_mels + 2))[1:-1]
+
   def num_samples(self, frames: int) -> int:
     """Returns the length of the shortest excerpt with this many frames.
 
@@ -218,7 +224,7 @@ def mel_filters(
     >>> filters.shape, bool(0.9 < filters.max() <= 1)
     ((129, 4), True)
   """
-  _require("mel_scale", mel_scale, ("htk", "slaney"))
+  _require("mel_scale", mel_scale, _SCALES)
   bins_hz = np.linspace(0.0, sample_rate_hz / 2, num_bins)
   if mel_scale == "htk":
     low, high = _hz_to_htk(np.array([fmin_hz, fmax_hz]))
@@ -236,6 +242,10 @@ def _hz_to_htk(hz: np.ndarray) -> np.ndarray:
   return 1127.0 * np.log1p(hz / 700.0)
 
 
+def _htk_to_hz(mel: np.ndarray) -> np.ndarray:
+  return 700.0 * np.expm1(mel / 1127.0)
+
+
 # Slaney's scale: linear below 1 kHz (200/3 Hz per mel), logarithmic above (27 mels for a factor of
 # 6.4).
 _SLANEY_HZ_PER_MEL, _SLANEY_LOG_STEP, _SLANEY_KNEE_HZ = 200.0 / 3, np.log(6.4) / 27, 1000.0
@@ -251,6 +261,9 @@ def _slaney_to_hz(mel: np.ndarray) -> np.ndarray:
   knee = _SLANEY_KNEE_HZ / _SLANEY_HZ_PER_MEL
   above = _SLANEY_KNEE_HZ * np.exp((mel - knee) * _SLANEY_LOG_STEP)
   return np.where(mel < knee, mel * _SLANEY_HZ_PER_MEL, above)
+
+
+_SCALES = {"htk": (_hz_to_htk, _htk_to_hz), "slaney": (_hz_to_slaney, _slaney_to_hz)}
 
 
 def _require(name: str, value: Any, allowed: Collection) -> None:

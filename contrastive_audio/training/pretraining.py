@@ -288,7 +288,7 @@ class Pretraining:
       for monitor in self._monitors:
         monitor.check(step)
       export_saved_model(self._front_end, encoder, run.saved_model)
-    plots.draw_curves(run)
+    plots.draw_curves(run, self._config.chance)
 
   def _clean_batches(self) -> Iterator[tf.Tensor]:
     """Yields log-mels of excerpts as they are evaluated, without any augmentation."""

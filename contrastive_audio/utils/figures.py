@@ -10,6 +10,9 @@ from contrastive_audio.utils.files import make_folder, replacing
 
 # The colours of Okabe and Ito, which readers with colour blindness can tell apart.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
+PINK, SKY, AMBER = "#CC79A7", "#56B4E9", "#E69F00"  # and yellow, which vanishes on white
+# Ten of things that are side by side; those that are not of Okabe and Ito are of Paul Tol.
+COLOURS = (BLUE, ORANGE, GREEN, PINK, "#000000", SKY, AMBER, "#882255", "#999933", "#999999")
 _LONGEST_NAME = 32  # characters
 
 
