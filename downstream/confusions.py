@@ -63,6 +63,28 @@ def row_shares(counts: np.ndarray) -> np.ndarray:
   return counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
 
 
+def wilson_intervals(shares: np.ndarray, counts: np.ndarray) -> np.ndarray:
+  """Computes in which interval a share lies with 95 % confidence, by Wilson's score.
+
+  Args:
+    shares: float `[C]`, between 0 and 1.
+    counts: int `[C]`, of how many clips each is.
+
+  Returns:
+    float `[C, 2]`, between 0 and 1.
+
+  Example:
+    >>> wilson_intervals(np.array([1.0, 0.5]), np.array([8, 4])).round(3)
+    array([[0.676, 1.   ],
+           [0.15 , 0.85 ]])
+  """
+  z2 = 1.959964**2
+  centre = (shares + z2 / (2 * counts)) / (1 + z2 / counts)
+  spread = np.sqrt(z2 * (shares * (1 - shares) + z2 / (4 * counts)) / counts)
+  half = spread / (1 + z2 / counts)
+  return np.clip(np.stack([centre - half, centre + half], axis=1), 0, 1)
+
+
 def class_accuracies(
   labels: Sequence[str | int], predicted: Sequence[str | int]
 ) -> tuple[list[str], np.ndarray, np.ndarray]:

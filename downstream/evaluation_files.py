@@ -13,7 +13,7 @@ from contrastive_audio.datasets.stretches import recording_of, span_of
 from contrastive_audio.errors import UserError
 from contrastive_audio.utils.files import make_folder, read_json, write_json
 from contrastive_audio.utils.spreadsheets import write_csv
-from downstream import plots
+from downstream import embedding_map, plots
 from downstream.cards.task_data import TaskData
 from downstream.choices import Condition
 from downstream.encoders.embedding_parts import Embeddings
@@ -116,7 +116,7 @@ def write_results(
   scores = np.stack([row for _, row in first_result.predictions])
   _write_predictions(os.path.join(folder, "predictions.csv"), data, clip_ids, scores)
   if not data.multi_label:
-    _draw(plots_folder, setup, data, clip_ids, scores)
+    _draw(plots_folder, setup, data, clip_ids, scores, first_result.score)
 
 
 def require_own_results(folder: str, setup: Setup, task: str) -> None:
@@ -182,13 +182,14 @@ def draw_map(folder: str, data: TaskData, model: Model, seed: int) -> None:
     ['embedding_map.png']
   """
   test = data.splits(seed)[0].test
-  if len(test) < plots.FEWEST_MAP_CLIPS:
-    line("no map", f"of {len(test)} test clips: it needs {plots.FEWEST_MAP_CLIPS}")
+  if len(test) < embedding_map.FEWEST_MAP_CLIPS:
+    line("no map", f"of {len(test)} test clips: it needs {embedding_map.FEWEST_MAP_CLIPS}")
     return
   embeddings = Embeddings(model, data.store).make().of_clips()[test]
   labels = [data.clips.labels[clip_id] for clip_id in test]
   path = os.path.join(folder, "plots", "embedding_map.png")
-  plots.embedding_map(path, embeddings, labels, f"{data.task.name}, test clips\n{model.name}", seed)
+  title = plots.heading(data.task.name, model.name, seed, score=f"{len(test):,} test clips")
+  embedding_map.embedding_map(path, embeddings, labels, title, seed)
 
 
 def _write_predictions(path: str, data: TaskData, clip_ids: list[int], scores: np.ndarray) -> None:
@@ -205,10 +206,11 @@ def _write_predictions(path: str, data: TaskData, clip_ids: list[int], scores: n
 
 
 def _draw(
-  folder: str, setup: Setup, data: TaskData, clip_ids: list[int], scores: np.ndarray
+  folder: str, setup: Setup, data: TaskData, clip_ids: list[int], scores: np.ndarray, score: float
 ) -> None:
   labels = [data.clips.labels[clip_id] for clip_id in clip_ids]
   predicted = [data.class_names[number] for number in scores.argmax(axis=1)]
-  title = f"{data.task.name}, {setup.method}\n{setup.model}"
+  result = f"{data.task.metric} {score:.1f} %"
+  title = plots.heading(data.task.name, setup.model, setup.seed, setup.method, result)
   plots.confusion_matrix(os.path.join(folder, "confusion_matrix.png"), labels, predicted, title)
   plots.per_class_accuracy(os.path.join(folder, "per_class.png"), labels, predicted, title)

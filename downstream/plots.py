@@ -1,33 +1,59 @@
-"""Figures that show what an encoder is good for: confusions, accuracies per class, maps.
+"""Figures that show what an encoder is good for: confusions and accuracies per class.
 
-Whatever a colour shows, a shape, a hatch or a shade of grey shows too.
+Whatever a colour shows, a shape, a hatch or a shade of grey shows too. Titles say what was found,
+with which model and which seed: see `heading`.
 
-Letters: n clips, C classes, D embedding.
+Letters: n clips, C classes.
 """
 
-import collections
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+from matplotlib import colors
 from matplotlib.axes import Axes
-from sklearn.manifold import TSNE
-from threadpoolctl import threadpool_limits
 
-from contrastive_audio.errors import UserError
 from contrastive_audio.utils import figures
 from contrastive_audio.utils.figures import plain, shorten
-from downstream.confusions import class_accuracies, count_confusions, row_shares
+from downstream.confusions import (
+  class_accuracies,
+  count_confusions,
+  row_shares,
+  wilson_intervals,
+)
 
-# The other colours of Okabe and Ito, except yellow, which vanishes on white.
-_SKY = "#56B4E9"
-COLOURS = (figures.BLUE, figures.ORANGE, figures.GREEN, "#CC79A7", "#000000", _SKY, "#E69F00")
-_SHAPES = "os^DvX"
 _COUNTED_CLASSES = 20  # with more, a count does not fit its cell
 _NAME_INCHES = 0.11  # the smallest legible height of a name
-FEWEST_MAP_CLIPS = 5
-_MAP_CLIPS = 2000
-_MAP_CLASSES = 36  # with more, nobody can tell them apart
+
+
+def heading(
+  task: str,
+  model: str,
+  seed: int,
+  method: str = "",
+  score: str = "",
+  interval: tuple[float, float] | None = None,
+) -> str:
+  """Returns a title of two lines: what was found on a task, and how.
+
+  Args:
+    task: its name, or the folder of its clips.
+    model: name of the model.
+    seed: of splits, labels and weights.
+    method: that evaluated the model, if one did.
+    score: its name and value.
+    interval: in which the score lies with 95 % confidence, in %; None: not known.
+
+  Example:
+    >>> print(heading("data/birds", "runs/mine", 0, "kNN", "accuracy 87.5 %", (72.0, 96.5)))
+    birds: accuracy 87.5 %, 95 % interval 72.0 to 96.5
+    kNN, runs/mine, seed 0
+  """
+  name = shorten(task.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1] or task)
+  found = plain(score)
+  if interval is not None:
+    found += f", 95 % interval {interval[0]:.1f} to {interval[1]:.1f}"
+  how = ", ".join(filter(None, [plain(method), shorten(model), f"seed {seed}"]))
+  return f"{name}: {found}\n{how}"
 
 
 def confusion_matrix(
@@ -39,7 +65,7 @@ def confusion_matrix(
     path: file to write, `.png`.
     labels: the true classes `[n]`.
     predicted: the predicted classes `[n]`.
-    title: of the figure.
+    title: of the figure, from `heading`.
 
   Raises:
     UserError: there are no clips.
@@ -49,14 +75,16 @@ def confusion_matrix(
   """
   names, counts = count_confusions(labels, predicted)
   side_inches = np.clip(len(names) * (0.42 if len(names) <= _COUNTED_CLASSES else 0.3), 3, 14)
-  figure, axis = figures.subplots(figsize=(side_inches + 1, side_inches))
-  image = axis.imshow(row_shares(counts), cmap="Greys", vmin=0, vmax=1, interpolation="nearest")
-  if len(names) <= _COUNTED_CLASSES:
+  figure, axis = figures.subplots(figsize=(side_inches + 1.5, side_inches))
+  is_counted = len(names) <= _COUNTED_CLASSES
+  shades = colors.PowerNorm(1.0 if is_counted else 0.5, 0, 1)  # a few of many clips are seen, too
+  image = axis.imshow(row_shares(counts), cmap="Greys", norm=shades, interpolation="nearest")
+  if is_counted:
     _write_counts(axis, counts)
   _name_classes(axis, names, side_inches)
   axis.set_xlabel("predicted class")
-  axis.set_ylabel("true class")
-  axis.set_title(plain(title), fontsize=11)
+  axis.set_ylabel("true class (with counts of clips)" if is_counted else "true class")
+  axis.set_title(title, fontsize=10)
   figure.colorbar(image, ax=axis, label="share of the true class", fraction=0.046, pad=0.04)
   figures.save(figure, path)
 
@@ -84,15 +112,20 @@ def _name_step(count: int, inches: float) -> int:
 
 
 def per_class_accuracy(
-  path: str, labels: Sequence[str | int], predicted: Sequence[str | int], title: str
+  path: str,
+  labels: Sequence[str | int],
+  predicted: Sequence[str | int],
+  title: str,
+  interval: tuple[float, float] | None = None,
 ) -> None:
-  """Draws a bar per class, from best to worst, and the mean over classes.
+  """Draws the accuracy of each class with its interval, from best to worst, and their mean.
 
   Args:
     path: file to write, `.png`.
     labels: the true classes `[n]`.
     predicted: the predicted classes `[n]`.
-    title: of the figure.
+    title: of the figure, from `heading`.
+    interval: in which the mean lies with 95 % confidence, in %; None: it is not drawn.
 
   Raises:
     UserError: there are no clips.
@@ -101,120 +134,60 @@ def per_class_accuracy(
     >>> per_class_accuracy("classes.png", ["dog", "cat"], ["dog", "dog"], "two clips")
   """
   names, accuracies, num_clips = class_accuracies(labels, predicted)
-  inches = np.clip(0.24 * len(names), 1.5, max(12, min(72, _NAME_INCHES * len(names))))
-  figure, axis = figures.subplots(figsize=(7, inches))
-  rows = np.arange(len(names))
-  axis.barh(rows, 100 * accuracies, color=_SKY, height=0.75)
-  mean = 100 * accuracies.mean()
-  axis.axvline(mean, color="black", linestyle="--")
-  ticks = rows[:: _name_step(len(names), inches)]
-  texts = [f"{shorten(names[tick])} ({num_clips[tick]:,})" for tick in ticks]
-  axis.set_yticks(ticks, texts, fontsize=np.clip(0.75 * 72 * inches / len(names), 5, 9))
-  axis.set_ylim(len(names) - 0.4, -0.6)
-  axis.set_xlim(0, 100)
-  axis.tick_params(top=True, labeltop=len(names) > 40)
-  axis.grid(axis="x", alpha=0.3)
-  axis.set_xlabel(f"accuracy (%); dashed: mean over classes, {mean:.1f} %")
-  axis.set_ylabel("class (number of test clips)")
-  axis.set_title(plain(title), fontsize=11)
-  figures.save(figure, path)
+  intervals = 100 * wilson_intervals(accuracies, num_clips)
+  per_class(path, names, 100 * accuracies, num_clips, title, "accuracy (%)", intervals, interval)
 
 
-def positions(embeddings: np.ndarray, seed: int = 0) -> np.ndarray:
-  """Maps embeddings to the plane by t-SNE of their cosine distances.
-
-  Args:
-    embeddings: float `[n, D]`, at least 5 clips.
-    seed: the same seed gives the same map.
-
-  Returns:
-    float32 `[n, 2]`, without a unit.
-
-  Example:
-    >>> positions(np.eye(6)).shape
-    (6, 2)
-  """
-  embeddings = np.asarray(embeddings, np.float32)
-  # Collapsed embeddings have no principal components.
-  is_spread = embeddings.shape[1] > 1 and (embeddings != embeddings[0]).any()
-  tsne = TSNE(
-    metric="cosine",
-    init="pca" if is_spread else "random",
-    learning_rate="auto",
-    perplexity=min(30, (len(embeddings) - 1) / 3),
-    random_state=seed,
-  )
-  # Several threads wait for each other, which takes ten times as long, and sum in another order.
-  with threadpool_limits(1):
-    return tsne.fit_transform(embeddings)
-
-
-def embedding_map(
-  path: str, embeddings: np.ndarray, labels: Sequence[str | int], title: str, seed: int = 0
+def per_class(
+  path: str,
+  names: Sequence[str],
+  values: np.ndarray,
+  num_clips: np.ndarray,
+  title: str,
+  quantity: str,
+  intervals: np.ndarray | None = None,
+  interval: tuple[float, float] | None = None,
 ) -> None:
-  """Draws a map on which similar clips are close, with a marker per class.
+  """Draws a point per class, with a line over its interval, and the mean over classes.
 
   Args:
     path: file to write, `.png`.
-    embeddings: float `[n, D]`.
-    labels: the classes `[n]`, names or numbers.
-    title: of the figure.
-    seed: of the map; if there are more than 2,000 clips, also of those that are drawn.
-
-  Raises:
-    UserError: there are fewer than 5 clips.
+    names: of the classes `[C]`, from top to bottom.
+    values: float `[C]`, in %.
+    num_clips: int `[C]`, of each class.
+    title: of the figure, from `heading`.
+    quantity: what the values are, with their unit.
+    intervals: float `[C, 2]`, in which they lie with 95 % confidence; None: no lines.
+    interval: the same of their mean.
 
   Example:
-    >>> embedding_map("map.png", np.eye(4), ["dog", "dog", "cat", "cat"], "four clips")
-    Traceback (most recent call last):
-    contrastive_audio.errors.UserError: a map needs at least 5 clips, there are 4: ...
+    >>> values, num_clips = np.array([90.0, 50.0]), np.array([10, 4])
+    >>> per_class("classes.png", ["dog", "cat"], values, num_clips, "t", "average precision (%)")
   """
-  embeddings, names = np.asarray(embeddings), np.asarray(labels)
-  if len(embeddings) < FEWEST_MAP_CLIPS:
-    raise UserError(f"a map needs at least 5 clips, there are {len(embeddings)}: leave it out")
-  drawn = _choose_clips(len(embeddings), seed)
-  figure, axis = figures.subplots(figsize=(7, 6.5))
-  _scatter(axis, positions(embeddings[drawn], seed), names[drawn])
-  axis.set_xticks([])
-  axis.set_yticks([])
-  of_all = f" of {len(names):,}" if len(drawn) < len(names) else ""
-  axis.set_xlabel(f"first dimension of t-SNE ({len(drawn):,}{of_all} clips, cosine distance)")
-  axis.set_ylabel("second dimension of t-SNE")
-  axis.set_title(plain(title), fontsize=11)
+  inches = np.clip(0.24 * len(names), 1.5, max(12, min(72, _NAME_INCHES * len(names))))
+  figure, axis = figures.subplots(figsize=(7, inches))
+  rows, mean = np.arange(len(names)), float(np.mean(values))
+  if intervals is not None:
+    axis.hlines(rows, *intervals.T, color=figures.SKY, linewidth=2.5, label="95 % interval")
+  axis.plot(values, rows, "o", color=figures.BLUE, markersize=5, label=quantity, clip_on=False)
+  if interval is not None:
+    label = "95 % interval of the mean"
+    axis.axvspan(*interval, color="black", alpha=0.1, linewidth=0, label=label)
+  axis.axvline(mean, color="black", linestyle="--", label=f"mean over classes, {mean:.1f} %")
+  _name_rows(axis, [f"{shorten(n)} ({count:,})" for n, count in zip(names, num_clips)], inches)
+  axis.set_xlim(0, 100)
+  axis.tick_params(top=len(names) > 40, labeltop=len(names) > 40)
+  axis.grid(axis="x", alpha=0.3)
+  axis.set_xlabel(quantity)
+  axis.set_ylabel("class (test clips)")
+  axis.set_title(title, fontsize=10)
+  axis.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=8)
   figures.save(figure, path)
 
 
-def _choose_clips(num_clips: int, seed: int) -> np.ndarray:
-  """Returns the numbers of at most 2,000 clips, in order."""
-  if num_clips <= _MAP_CLIPS:
-    return np.arange(num_clips)
-  return np.sort(np.random.default_rng(seed).choice(num_clips, _MAP_CLIPS, replace=False))
-
-
-def _scatter(axis: Axes, points: np.ndarray, labels: np.ndarray) -> None:
-  """Marks points `[n, 2]` by class; the most frequent classes have their own markers."""
-  by_frequency = collections.Counter(labels.tolist()).most_common()
-  shown = sorted(name for name, _ in by_frequency[:_MAP_CLASSES])
-  size = 36 if len(points) <= 1000 else 20
-  for number, name in enumerate(shown):
-    x, y = points[labels == name].T
-    axis.scatter(x, y, s=size, label=shorten(str(name)), **_marker(number))
-  is_other = ~np.isin(labels, shown)
-  if is_other.any():
-    name = f"{len(by_frequency) - len(shown)} other classes"
-    x, y = points[is_other].T
-    axis.scatter(x, y, s=4, marker=".", color="#AAAAAA", label=name, zorder=0)
-  columns = -(-len(shown) // 24)
-  axis.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=8, ncols=columns)
-
-
-def _marker(number: int) -> dict[str, Any]:
-  """Returns shape, fill and colour: 12 differ without colour, 84 with it."""
-  colour = COLOURS[number % len(COLOURS)]
-  is_filled = number // len(_SHAPES) % 2 == 0
-  return {
-    "marker": _SHAPES[number % len(_SHAPES)],
-    "facecolors": colour if is_filled else "none",
-    "edgecolors": "white" if is_filled else colour,
-    "linewidths": 0.3 if is_filled else 1.2,
-  }
+def _name_rows(axis: Axes, texts: Sequence[str], inches: float) -> None:
+  """Writes a text beside each row, as many as are legible."""
+  ticks = range(0, len(texts), _name_step(len(texts), inches))
+  points = np.clip(0.75 * 72 * inches / len(texts), 5, 9)
+  axis.set_yticks(ticks, [texts[tick] for tick in ticks], fontsize=points)
+  axis.set_ylim(len(texts) - 0.4, -0.6)

@@ -27,7 +27,7 @@ from contrastive_audio.utils import figures
 from downstream import Condition, Embeddings, Task, TaskData, evaluate, open_model
 from downstream.classifiers.linear_evaluation import cached_linear_method
 from downstream.classifiers.nearest_neighbours import knn_method
-from downstream.plots import positions
+from downstream.embedding_map import positions
 
 # %% tags=["parameters"]
 STEPS = 150  # of 64 pairs; about a minute on two cores

@@ -16,7 +16,7 @@ _TICKS_HZ = (250, 500, 1000, 2000, 4000, 8000)
 
 
 def draw_log_mel(
-  axis: Axes, values: Any, log_mel: LogMel, title: str = "", **limits: float
+  axis: Axes, values: Any, log_mel: LogMel, title: str = "", **limits: Any
 ) -> AxesImage:
   """Draws a log-mel with its axes in seconds and Hz.
 

@@ -113,9 +113,10 @@ def pairs_figure(
   if np.allclose(views, log_mels, atol=1e-3):
     title, panels, titles = "the network sees excerpts as they are", [views], titles[::2]
   grid = np.stack(panels, axis=2).reshape(len(views), -1, *views.shape[2:])  # [R, columns, T, F]
-  width = {2: 3.5, 4: 2.3}[grid.shape[1]]  # a long name ends before the last column begins
-  size = (2 + width * grid.shape[1], 1.3 * len(grid) + 1.2)
-  figure, axes = subplots(*grid.shape[:2], figsize=size, squeeze=False, sharex=True, sharey=True)
+  rows, columns = grid.shape[:2]
+  width = {2: 3.5, 4: 2.3}[columns]  # a long name ends before the last column begins
+  size = (2 + width * columns, 1.3 * rows + 1.2)
+  figure, axes = subplots(rows, columns, size, squeeze=False, sharex=True, sharey=True)
   figure.set_layout_engine("constrained")
   low, high = np.percentile(grid, [1, 99.5])
   for axis, log_mel in zip(axes.flat, grid.reshape(-1, *grid.shape[2:])):

@@ -12,7 +12,6 @@ from matplotlib.axes import Axes
 
 from contrastive_audio.utils import figures
 from contrastive_audio.utils.figures import plain, shorten
-from downstream.plots import COLOURS
 
 _HATCHES = ("", "///", "...", "xxx", "\\\\\\", "---", "+++", "ooo")
 _PUBLISHED = "published"
@@ -35,7 +34,8 @@ def bars(
     rows: names of the groups `[R]`.
     columns: names of the bars of a group `[K]`.
     means: float `[R, K]`; NaN: no bar.
-    spreads: float `[R, K]`, half the length of the error bars; NaN: none.
+    spreads: float `[R, K]`, half the length of the error bars, or `[R, K, 2]`, their ends; NaN:
+      none, as for a single seed.
     published: float `[R, K]`, drawn as diamonds, NaN: none; None: no diamonds.
     ylabel: what the numbers are, with their unit.
     title: of the figure.
@@ -85,7 +85,7 @@ def _draw_bars(
   axis: Axes, x: np.ndarray, number: int, width: float, name: str, means: np.ndarray
 ) -> None:
   """Draws the bars `[R]` of one column."""
-  colour, hatch = COLOURS[number % len(COLOURS)], _HATCHES[number % len(_HATCHES)]
+  colour, hatch = figures.COLOURS[number % len(figures.COLOURS)], _HATCHES[number % len(_HATCHES)]
   paler = 1 - 0.25 * (1 - np.array(colors.to_rgb(colour)))
   has_mean = np.isfinite(means)
   axis.bar(
@@ -100,8 +100,12 @@ def _draw_bars(
 
 
 def _draw_error_bars(axis: Axes, x: np.ndarray, means: np.ndarray, spreads: np.ndarray) -> None:
-  has_bar = np.isfinite(means) & np.isfinite(spreads)
-  axis.errorbar(x[has_bar], means[has_bar], spreads[has_bar], fmt="none", ecolor="k", capsize=3)
+  """Draws error bars: `spreads` are half their lengths `[R]`, or their ends `[R, 2]`."""
+  if spreads.ndim == 1:
+    spreads = means[:, None] + spreads[:, None] * [-1, 1]
+  has_bar = np.isfinite(means) & np.isfinite(spreads).all(axis=1)
+  lengths = np.abs(spreads - means[:, None])[has_bar].T
+  axis.errorbar(x[has_bar], means[has_bar], lengths, fmt="none", ecolor="k", capsize=3)
 
 
 def _draw_diamonds(axis: Axes, x: np.ndarray, published: np.ndarray) -> None:

@@ -81,9 +81,8 @@ def print_comparable(columns: Sequence[Column], results: Results) -> None:
 
 def _paragraphs(table: Table, results: Results) -> list[str]:
   """Returns the lines of the table, of the remarks on its runs, and of the differences."""
-  num_seeds = counted(len(results.seeds), "seed")
-  spread = f"mean ± standard deviation of {num_seeds}"
-  title = f"{table.title}; %, {spread if len(results.seeds) > 1 else f'{num_seeds}, no spread'}"
+  spread = _spread(results)
+  title = f"{table.title}; %, {spread}"
   lines = [title, "", *_as_lines(table, results, results.names(), results.texts())]
   remarks = [f"- {MARK} {name}, seed {seed}: {text}" for name, seed, text in results.remarks]
   lines += ["", *remarks] if remarks else []
@@ -97,6 +96,14 @@ def _paragraphs(table: Table, results: Results) -> list[str]:
     lines += ["", f'difference from "{reference}" within each seed; {spread} {_INTERVAL}', ""]
     lines += _as_lines(table, results, names, texts)
   return lines
+
+
+def _spread(results: Results) -> str:
+  """Returns what the numbers of a table are over the seeds."""
+  num_seeds = counted(len(results.seeds), "seed")
+  if len(results.seeds) > 1:
+    return f"mean ± standard deviation of {num_seeds}"
+  return f"{num_seeds}, no spread"
 
 
 def _as_lines(
@@ -145,5 +152,5 @@ def _draw(path: str, table: Table, results: Results, draw_published: bool) -> No
     means=results.mean().T,
     spreads=results.spread().T,
     published=results.published.T if draw_published else None,
-    title=table.title,
+    title=f"{table.title}\n{_spread(results)}",
   )

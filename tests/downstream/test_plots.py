@@ -1,4 +1,4 @@
-"""Figures: the numbers in them, and that any names and sizes can be drawn."""
+"""Figures: the numbers in them, what titles say, and that any names and sizes can be drawn."""
 
 import importlib
 
@@ -7,10 +7,15 @@ import numpy as np
 import pytest
 from matplotlib import image
 from matplotlib import pyplot as plt
+from scipy.stats import binomtest
 
-from contrastive_audio.errors import UserError
 from contrastive_audio.utils import figures
-from downstream import plots
+from downstream import embedding_map, plots
+from downstream.cards.card import Task
+from downstream.cards.task_data import TaskData
+from downstream.choices import Condition
+from downstream.encoders.models import open_model
+from downstream.evaluation_files import Result, Setup, draw_map, write_results
 from tests.support import assert_close
 
 LABELS = ["a", "a", "a", "b", "b", "c"]
@@ -36,33 +41,6 @@ def test_any_number_of_classes_with_any_names_can_be_drawn(classes, tmp_path):
     assert max(size(path)) < 12_000
 
 
-def test_a_map_is_the_same_for_the_same_seed_and_keeps_classes_together(tmp_path):
-  rng = np.random.default_rng(0)
-  classes = np.repeat(np.arange(12), 15)
-  rows = 5 * rng.normal(size=[12, 20])[classes] + rng.normal(size=[180, 20])
-  points = plots.positions(rows, seed=1)
-  assert_close(plots.positions(rows, seed=1), points)
-  assert_close(plots.positions(rows[:9, :1]), plots.positions(rows[:9, :1]))  # starts at random
-  distances = np.linalg.norm(points[:, None] - points, axis=2)
-  np.fill_diagonal(distances, np.inf)
-  assert np.mean(classes[distances.argmin(axis=1)] == classes) > 0.95
-  path = str(tmp_path / "map.png")
-  plots.embedding_map(path, rows, [f"class {c}" for c in classes], "map")
-  assert min(size(path)) > 300
-
-
-@pytest.mark.parametrize("rows", [np.ones([6, 4]), np.random.default_rng(0).normal(size=[5, 1])])
-def test_collapsed_and_few_embeddings_have_a_map(rows, tmp_path):
-  plots.embedding_map(str(tmp_path / "map.png"), rows, ["a"] * len(rows), "map")
-  with pytest.raises(UserError, match="a map needs at least 5 clips, there are 4"):
-    plots.embedding_map(str(tmp_path / "x.png"), rows[:4], ["a"] * 4, "map")
-
-
-def test_markers_of_twelve_classes_differ_without_their_colours():
-  seen = {(m["marker"], m["facecolors"] == "none") for m in map(plots._marker, range(12))}
-  assert len(seen) == 12
-
-
 @pytest.fixture
 def axis(monkeypatch):
   """Returns the axis of the figure that a function draws."""
@@ -85,28 +63,59 @@ def test_counts_of_many_classes_are_left_out_and_so_are_names_that_do_not_fit(ax
   assert [text.get_text() for text in axis().get_yticklabels()] == names[::5]
 
 
-def test_classes_are_drawn_from_the_best_with_their_clips_and_the_mean(axis):
+def test_classes_are_points_from_the_best_with_their_clips_and_intervals_and_the_mean(axis):
   plots.per_class_accuracy("", LABELS, PREDICTED, "t")
   drawn = axis()
   assert [text.get_text() for text in drawn.get_yticklabels()] == ["b (2)", "a (3)", "c (1)"]
-  assert_close([bar.get_width() for bar in drawn.patches], [100, 200 / 3, 0], atol=1e-9)
+  points, mean = drawn.lines
+  assert_close(points.get_xdata(), [100, 200 / 3, 0], atol=1e-9)
+  assert not drawn.patches  # a bar would promise more than a single seed can
+  intervals = [line[:, 0] for line in drawn.collections[0].get_segments()]
+  desired = [binomtest(k, n).proportion_ci(method="wilson") for k, n in [(2, 2), (2, 3), (0, 1)]]
+  assert_close(intervals, 100 * np.array(desired), rtol=1e-5, atol=1e-9)
   assert drawn.get_ylim()[0] > drawn.get_ylim()[1]
-  assert_close(drawn.lines[0].get_xdata(), [500 / 9] * 2, atol=1e-9)
-  assert "55.6 %" in drawn.get_xlabel()
+  assert_close(mean.get_xdata(), [500 / 9] * 2, atol=1e-9)
+  assert "55.6 %" in mean.get_label()
+  assert drawn.get_xlabel() == "accuracy (%)"
 
 
-def test_a_map_of_many_clips_shows_some_and_of_many_classes_the_frequent_ones(axis, monkeypatch):
-  seen = []
-  monkeypatch.setattr(plots, "positions", lambda rows, seed: seen.append(rows) or rows)
-  rows = np.arange(5000.0).reshape(2500, 2)
-  labels = np.minimum(np.arange(2500) // 50, 45)  # the last class has 250 clips, others 50
-  plots.embedding_map("", rows, labels, "t", seed=3)
-  assert len(np.unique(seen[0][:, 0])) == 2000
-  legend = [text.get_text() for text in axis().get_legend().texts]
-  assert len(legend) == 37
-  assert {"45", "10 other classes"} <= set(legend)
-  assert sum(len(drawn.get_offsets()) for drawn in axis().collections) == 2000
-  assert "2,000 of 2,500 clips" in axis().get_xlabel()
+def test_the_interval_of_the_mean_is_drawn_if_it_is_known(axis):
+  plots.per_class_accuracy("", LABELS, PREDICTED, "t", interval=(30.0, 70.0))
+  (band,) = axis().patches
+  assert (band.get_x(), band.get_width()) == (30, 40)
+
+
+def test_a_title_names_what_was_found_and_model_and_seed(axis):
+  title = plots.heading(
+    "/home/me/$sounds/birds/", "runs/mine", 3, "kNN", "accuracy 87.5 %", (72.04, 96.46)
+  )
+  assert title.splitlines() == [
+    "birds: accuracy 87.5 %, 95 % interval 72.0 to 96.5",
+    "kNN, runs/mine, seed 3",
+  ]
+  plots.confusion_matrix("", LABELS, PREDICTED, title)
+  assert axis().get_title() == title
+  assert max(map(len, plots.heading("esc50", "random:" + "x" * 200, 0).splitlines())) < 60
+
+
+def test_figures_of_an_evaluation_name_its_accuracy_model_and_seed(
+  clip_store, tmp_path, monkeypatch
+):
+  titles = {}
+  monkeypatch.setattr(
+    figures, "save", lambda figure, path: titles.setdefault(path, figure.axes[0].get_title())
+  )
+  data = TaskData(Task("/home/me/birds", "birds"), clip_store)
+  scores = [(number, np.eye(2)[number % 2]) for number in range(8)]
+  result = Result(62.5, {"seed 7": 62.5}, 4, 8, 0.1, predictions=scores)
+  setup = Setup("kNN", "preset:general", identity="3f", seed=7)
+  write_results(str(tmp_path), setup, data, [(Condition(), result)])
+  assert len(titles) == 2
+  assert set(titles.values()) == {"birds: accuracy 62.5 %\nkNN, preset:general, seed 7"}
+  monkeypatch.setattr(embedding_map, "FEWEST_MAP_CLIPS", 2)
+  monkeypatch.setattr(embedding_map, "positions", lambda rows, seed: rows[:, :2])
+  draw_map(str(tmp_path), data, open_model("logmel_stats"), seed=7)
+  assert "logmel_stats, seed 7" in list(titles.values())[-1]
 
 
 def test_importing_and_drawing_leave_the_back_end_and_the_figures_of_a_notebook_alone(tmp_path):

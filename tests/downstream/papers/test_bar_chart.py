@@ -45,3 +45,10 @@ def test_bars_error_bars_and_diamonds_stand_where_their_numbers_are(axis):
   assert_close([line[:, 1] for line in lines], [[49, 51], [17, 23], [26, 34]])
   assert drawn.get_ylim()[0] == 0
   assert [text.get_text() for text in drawn.get_legend().texts] == ["a", "b", "c", "published"]
+
+
+def test_a_single_seed_has_no_error_bars_and_intervals_reach_from_end_to_end(axis):
+  means, ends = np.array([[50.0], [20]]), np.array([[[40.0, 55]], [[np.nan, np.nan]]])
+  bar_chart.bars("", ["x", "y"], ["a"], means, ends)
+  lines = [line for c in axis().collections for line in c.get_segments()]
+  assert_close([line[:, 1] for line in lines], [[40, 55]])
