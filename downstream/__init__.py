@@ -19,7 +19,8 @@ Folders:
   papers/       the papers' tables
 
 `evaluation` brings model, task and method together, `evaluation_files` writes the results, `plots`
-and `embedding_map` draw them. `hear` is the HEAR 2021 API. `choices`, `flags` and `checks` belong to the commands.
+and `embedding_map` draw them. `hear` is the HEAR 2021 API. `choices`, `flags` and `checks` belong
+to the commands.
 
 What your own programs need most can be imported from here:
 

@@ -7,6 +7,7 @@ With --queries in long recordings (a median of more than 30 s, or with --hop_s o
 finds stretches of them, with their times.
 """
 
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -64,7 +65,7 @@ def main(_: Sequence[str]) -> None:
   model = open_model(name, seed, clip_pooling)
   clip_store = open_store(clips, location, model.sample_rate_hz)
   query_store = open_store(queries, location, model.sample_rate_hz) if queries else None
-  title = f"What sounds alike to {model.name}?"
+  title = _title(FLAGS.input, FLAGS.queries, model.name)
   if query_store and (hop_s or window_s or _is_long(clip_store)):
     from downstream.encoders.window_store import cut_windows
 
@@ -72,6 +73,13 @@ def main(_: Sequence[str]) -> None:
     _search_windows(folder, model, windows, query_store, count, num_shown, title)
   else:
     _compare_clips(folder, model, clip_store, query_store, count, num_shown, title)
+
+
+def _title(searched: str, queries: str | None, model: str) -> str:
+  """Returns the title of the page."""
+  place, sound = (text and os.path.basename(text.rstrip("/\\")) for text in (searched, queries))
+  question = f"in “{place}” sounds like “{sound}”" if sound else f"sounds alike in “{place}”"
+  return f"What {question}, as {model} hears it"
 
 
 def _is_long(store: Store) -> bool:

@@ -18,71 +18,19 @@ from contrastive_audio.frontend.clip_store import StoredClip
 from contrastive_audio.frontend.log_mel import LogMel
 from contrastive_audio.store.store import Store
 from contrastive_audio.utils.files import make_folder, write_text
+from downstream.encoders.page_template import CLASSES, page
 
 PEAK = 0.7  # of each sound that is played
 _FRAME_S, _HOP_S = 0.025, 0.010  # of the pictures
 _MELS = 64
 _WIDEST = 1000  # of a picture, in pixels
 _RANGE = 9.0  # of a picture below its loudest point, as a natural logarithm: 80 dB
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-body {{ font-family: sans-serif; margin: 1em auto; padding: 0 1em; max-width: 90em }}
-section {{ display: flex; flex-wrap: wrap; gap: 1em; padding: 1em 0; border-top: 1px solid #bbb }}
-.sound {{ width: 17em; max-width: 100%; padding: 0.5em; border-radius: 0.4em;
-  overflow-wrap: anywhere }}
-.sound:focus, .sound:focus-within {{ outline: 3px solid #37c }}
-img {{ display: block; width: 100%; height: 6em; margin-bottom: 0.3em; cursor: pointer }}
-audio {{ display: block; width: 100%; margin-top: 0.3em }}
-@media (max-width: 40em) {{ .sound {{ width: 100% }} }}
-</style>
-<h1>{title}</h1>
-<p>{introduction} Click or tap a picture to play it. Keys: <kbd>j</kbd> <kbd>k</kbd> or
-<kbd>&rarr;</kbd> <kbd>&larr;</kbd> next and previous, <kbd>&darr;</kbd> <kbd>&uarr;</kbd> next and
-previous row, <kbd>space</kbd> play or pause.</p>
-{rows}
-<script>
-const sounds = [...document.querySelectorAll(".sound")];
-const rows = [...document.querySelectorAll("section")];
-let at = -1;
-function select(number) {{
-  at = Math.max(0, Math.min(sounds.length - 1, number));
-  sounds[at].focus();
-}}
-function selectRow(step) {{
-  const row = at < 0 ? -1 : rows.indexOf(sounds[at].parentElement);
-  const other = rows[Math.max(0, Math.min(rows.length - 1, row + step))];
-  select(sounds.indexOf(other.firstElementChild));
-}}
-function toggle(sound) {{
-  const player = sound.querySelector("audio");
-  if (player.paused) player.play(); else player.pause();
-}}
-sounds.forEach((sound, number) => {{
-  sound.addEventListener("focusin", () => {{ at = number; }});
-  sound.querySelector("img").addEventListener("click", () => toggle(sound));
-}});
-document.addEventListener("play", (event) => {{
-  for (const player of document.querySelectorAll("audio"))
-    if (player !== event.target) player.pause();
-}}, true);
-document.addEventListener("keydown", (event) => {{
-  const isPlayer = event.target.tagName === "AUDIO";  // which has keys of its own
-  if (event.ctrlKey || event.altKey || event.metaKey) return;
-  if (event.key === "j" || (event.key === "ArrowRight" && !isPlayer)) select(at + 1);
-  else if (event.key === "k" || (event.key === "ArrowLeft" && !isPlayer)) select(at - 1);
-  else if (event.key === "ArrowDown" && !isPlayer) selectRow(1);
-  else if (event.key === "ArrowUp" && !isPlayer) selectRow(-1);
-  else if (event.key === " " && !isPlayer && at >= 0) toggle(sounds[at]);
-  else return;
-  event.preventDefault();
-}});
-</script>
-</html>
-"""
+_FLOOR = 1e-5  # of its magnitudes
+_PICTURES = (
+  "Pictures are log-mels on the mel scale, 80 dB from black to the loudest point. Click or tap one "
+  "to play it."
+)
+_MARKS = {"same": "✓ ", "other": "✗ "}  # for those who cannot see the colours
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,6 +45,8 @@ class Sound:
     caption: what it is on the page.
     label: class name, or nothing.
     title: name of the clip, and where the stretch is.
+    kind: "query", or how its class compares with the query's: "same", "other", "" if unknown.
+    is_start: whether it is the beginning of a clip that goes on.
 
   Example:
     >>> Sound(None, 0, 16_000, "hit-0", "0.93", "", "forest.wav 61.5 - 62.5 s").caption
@@ -110,6 +60,8 @@ class Sound:
   caption: str
   label: str
   title: str
+  kind: str = ""
+  is_start: bool = False
 
 
 def sound_of_clip(
@@ -119,6 +71,7 @@ def sound_of_clip(
   caption: str,
   span: tuple[int, int] | None = None,
   longest_s: float = 60.0,
+  kind: str = "",
 ) -> Sound:
   """Returns a clip of a store, or a stretch of it, as a sound of the page.
 
@@ -129,6 +82,7 @@ def sound_of_clip(
     caption: what it is on the page.
     span: first sample and end of the stretch, which the title names; None: the whole clip.
     longest_s: how much of a whole clip is played.
+    kind: see Sound.
 
   Example:
     >>> from contrastive_audio.datasets.synthetic import open_synthetic
@@ -139,12 +93,14 @@ def sound_of_clip(
   """
   clip = StoredClip(store, number)
   (title,), (label,) = store.keys([number]), store.labels([number])
+  is_whole = span is None
   if span is None:
     span = 0, min(clip.num_samples, int(longest_s * store.sample_rate_hz))
   else:
     start_s, end_s = (sample / store.sample_rate_hz for sample in span)
     title += f" {start_s:.2f} - {end_s:.2f} s"
-  return Sound(clip, *span, name, caption, label or "", title)
+  is_start = is_whole and span[1] < clip.num_samples
+  return Sound(clip, *span, name, caption, label or "", title, kind, is_start)
 
 
 def shown_queries(num_queries: int, num_shown: int) -> np.ndarray:
@@ -188,28 +144,39 @@ def write_page(
     ['clip-0.flac', 'clip-0.png']
   """
   make_folder(os.path.join(folder, "clips"))
-  log_mel = _log_mel(sample_rate_hz)
-  sections = "\n".join(
-    f"<section>{''.join(_cell(folder, sound, log_mel) for sound in row)}</section>" for row in rows
-  )
-  page = _PAGE.format(
-    title=html.escape(title), introduction=html.escape(introduction), rows=sections
-  )
-  write_text(os.path.join(folder, "index.html"), page)
+  log_mel, sections = _log_mel(sample_rate_hz), []
+  kinds: set[str] = set()
+  for row in rows:
+    sounds = list(row)
+    kinds.update(sound.kind for sound in sounds)
+    cells = "".join(_cell(folder, sound, log_mel) for sound in sounds)
+    sections.append(f"<section>{cells}</section>")
+  parts = [f"<p>{html.escape(introduction)} {_PICTURES}</p>"]
+  parts += [CLASSES] if kinds & _MARKS.keys() else []
+  content = page(html.escape(title), "\n".join(parts), "\n".join(sections))
+  write_text(os.path.join(folder, "index.html"), content)
 
 
 def _cell(folder: str, sound: Sound, log_mel: LogMel) -> str:
-  name = f"clips/{sound.name}"
+  name, rate_hz = f"clips/{sound.name}", log_mel.sample_rate_hz
   path = os.path.join(folder, name)
   if not os.path.exists(f"{path}.flac"):
     wave = sound.clip.read(sound.first, sound.end)
     wave = wave * (PEAK / max(np.abs(wave).max(), 1e-9))
-    soundfile.write(f"{path}.flac", wave, log_mel.sample_rate_hz)
+    soundfile.write(f"{path}.flac", wave, rate_hz)
     Image.fromarray(picture(wave, log_mel)).save(f"{path}.png")
+  duration = f"{(sound.end - sound.first) / rate_hz:.1f} s"
+  if sound.is_start:
+    duration = f"first {duration} of {sound.clip.num_samples / rate_hz:.1f} s"
+  caption, label, title = map(html.escape, (sound.caption, sound.label, sound.title))
   return (
-    f'<div class="sound" tabindex="0"><img src="{name}.png" alt="log-mel" loading="lazy">'
-    f"<b>{html.escape(sound.caption)}</b> {html.escape(sound.label)}<br>{html.escape(sound.title)}"
-    f'<audio controls preload="none" src="{name}.flac"></audio></div>'
+    f'<div class="sound {sound.kind}" tabindex="0"><div class="picture">'
+    f'<img src="{name}.png" alt="log-mel" loading="lazy"><span>{log_mel.fmax_hz / 1000:.1f} kHz'
+    f"</span><span>{log_mel.fmin_hz:.0f} Hz</span></div>"
+    f'<div class="time"><span>0</span><span>{duration}</span></div>'
+    f"<b>{caption}</b> {_MARKS.get(sound.kind, '')}{label}<br>{title}"
+    '<audio controls controlslist="nodownload noplaybackrate" preload="metadata" '
+    f'src="{name}.flac"></audio></div>'
   )
 
 
@@ -230,7 +197,7 @@ def _log_mel(sample_rate_hz: int) -> LogMel:
     fmax_hz=0.49 * sample_rate_hz,
     log_base="e",
     floor_mode="clip",
-    floor=1e-5,
+    floor=_FLOOR,
   )
 
 
@@ -253,6 +220,7 @@ def picture(wave: np.ndarray, log_mel: LogMel) -> np.ndarray:
   step = -(-len(log_mels) // _WIDEST)
   if step > 1:
     log_mels = np.maximum.reduceat(log_mels, np.arange(0, len(log_mels), step))
-  shades = 1 + (log_mels - log_mels.max()) / _RANGE
+  loudest = max(log_mels.max(), np.log(_FLOOR) + _RANGE)  # silence is dark
+  shades = 1 + (log_mels - loudest) / _RANGE
   colours = matplotlib.colormaps["magma"](np.clip(shades.T[::-1], 0, 1), bytes=True)
   return np.ascontiguousarray(colours[..., :3])

@@ -135,7 +135,7 @@ def write_neighbours(folder: str, neighbours: Neighbours, num_shown: int, title:
   shown = shown_queries(len(neighbours.numbers), num_shown)
   introduction = (
     "Each row starts with a query, followed by its nearest clips and their cosine similarities. "
-    f"The players play at most the first {_PLAYED_S:g} s, at the same level."
+    f"Players play at most the first {_PLAYED_S:g} s, all at the same level."
   )
   rows = (_sounds(neighbours, int(query)) for query in shown)
   write_page(folder, title, introduction, rows, neighbours.clips.sample_rate_hz)
@@ -155,10 +155,14 @@ def _sounds(neighbours: Neighbours, query: int) -> Iterator[Sound]:
   """Yields a row of the page."""
   kind = "clip" if neighbours.queries is neighbours.clips else "query"
   queries, clips = neighbours.queries, neighbours.clips
-  yield sound_of_clip(queries, query, f"{kind}-{query}", "query", longest_s=_PLAYED_S)
-  for number, similarity in zip(neighbours.numbers[query], neighbours.similarities[query]):
+  name, (label,) = f"{kind}-{query}", queries.labels([query])
+  yield sound_of_clip(queries, query, name, "query", longest_s=_PLAYED_S, kind="query")
+  labels = clips.labels(neighbours.numbers[query])
+  nearest_clips = zip(neighbours.numbers[query], neighbours.similarities[query], labels)
+  for number, similarity, other in nearest_clips:
+    kind = "" if None in (label, other) else "same" if other == label else "other"
     name, caption = f"clip-{number}", f"{similarity:.2f}"
-    yield sound_of_clip(clips, int(number), name, caption, longest_s=_PLAYED_S)
+    yield sound_of_clip(clips, int(number), name, caption, longest_s=_PLAYED_S, kind=kind)
 
 
 def print_neighbours(folder: str, neighbours: Neighbours) -> None:

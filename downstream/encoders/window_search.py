@@ -195,7 +195,7 @@ def write_hits(folder: str, hits: Hits, num_shown: int, title: str) -> None:
   shown = shown_queries(len(hits.found), num_shown)
   introduction = (
     "Each row starts with a query, followed by what is most similar to it, with the cosine "
-    "similarity. The players play exactly the stretch that is named, all at the same level."
+    "similarity. Players play exactly the stretch that is named, all at the same level."
   )
   rate_hz = hits.windows.sample_rate_hz
   write_page(folder, title, introduction, (_sounds(hits, int(i)) for i in shown), rate_hz)
@@ -213,7 +213,7 @@ def _list_rows(hits: Hits) -> Iterator[list[object]]:
 
 def _sounds(hits: Hits, query: int) -> Iterator[Sound]:
   """Yields a row of the page."""
-  yield sound_of_clip(hits.queries, query, f"query-{query}", "query")
+  yield sound_of_clip(hits.queries, query, f"query-{query}", "query", kind="query")
   recordings, rate_hz = hits.windows.recordings, hits.windows.sample_rate_hz
   for hit in hits.found[query]:
     first, end = round(hit.start_s * rate_hz), round(hit.end_s * rate_hz)

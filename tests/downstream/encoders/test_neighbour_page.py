@@ -49,13 +49,14 @@ def test_the_page_plays_the_clips_it_names_and_the_list_has_all(clip_store, tmp_
   }
   page = (tmp_path / "index.html").read_text()
   assert "<h1>a &lt; b</h1>" in page
-  played = re.findall(r'<b>(\S+)</b> (\w+)<br>(\S+)<audio .*? src="(\S+)"></audio>', page)
-  assert [cells[:3] for cells in played] == [
-    ("query", "high", "high/0.wav"),
-    ("0.10", "high", "high/1.wav"),
-    ("0.70", "low", "low/1.wav"),
+  cell = r'class="sound (\w+)".*?<b>(\S+)</b> ([\S ]+?)<br>(\S+)<audio .*? src="(\S+)"></audio>'
+  played = re.findall(cell, page)
+  assert [cells[:4] for cells in played] == [
+    ("query", "query", "high", "high/0.wav"),
+    ("same", "0.10", "✓ high", "high/1.wav"),
+    ("other", "0.70", "✗ low", "low/1.wav"),
   ]
-  wave, _ = soundfile.read(tmp_path / played[2][3])
+  wave, _ = soundfile.read(tmp_path / played[2][4])
   desired = clip_store.wave(7) * (listening_page.PEAK / np.abs(clip_store.wave(7)).max())
   assert_close(wave, desired, atol=1e-4)
 
