@@ -3,6 +3,8 @@
 It takes a classifier of downstream.linear (--classifier), or examples of the sounds (--queries: a
 folder with a sub-folder for each class, or a single sound), and writes a row for each detection:
 file, start_s, end_s, label, score. With --clips it writes a row for each file, with its class.
+--format=raven and --format=audacity write a selection table or a label track for each recording,
+into a folder.
 
 A call that was stopped resumes. Audio files that cannot be read are listed in OUTPUT.skipped.csv.
 """
@@ -14,24 +16,16 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from contrastive_audio.cli.console import line
-from contrastive_audio.cli.flags import (
-  FLAGS,
-  data_choice,
-  data_location,
-  define_clip_pooling_flag,
-  define_gpu_flag,
-  define_location_flags,
-  define_model_flag,
-  define_seed_flag,
-  define_selection_flags,
-)
+from contrastive_audio.cli.flags import FLAGS, data_choice, data_location, define_model_flag
 from contrastive_audio.cli.help import REQUIRED, flag_group
 from contrastive_audio.cli.main import run_main, start_tensorflow
 from contrastive_audio.cli.open_data import DataChoice, DataLocation, open_store
+from contrastive_audio.datasets.stretches import recording_of
 from contrastive_audio.errors import UserError
-from downstream.checks import check_input, require_classifier, require_new_file
+from downstream.checks import check_input, require_classifier
 from downstream.choices import LOGMEL_STATS, require_model, require_pooling
-from downstream.flags import define_window_flags
+from downstream.detection.outputs import CSV, FORMATS, Output, folder_of, parse_formats
+from downstream.flags import define_embedding_flags, define_input_flag
 
 if TYPE_CHECKING:  # they import TensorFlow
   from downstream.detection.scorers import Scorer
@@ -48,16 +42,19 @@ _FOR_WINDOWS = ("hop_s", "window_s", "gap_s", "smoothing_s")
 
 
 def main(_: Sequence[str]) -> None:
-  name, output, by_clip = FLAGS.model, FLAGS.output, FLAGS.clips
+  name, by_clip = FLAGS.model, FLAGS.clips
+  output = Output(FLAGS.output, parse_formats(FLAGS.format), folder_of(FLAGS.input))
   choice, location = data_choice([FLAGS.input]), data_location()
   windows_flags = {flag: FLAGS[flag].value for flag in _FOR_WINDOWS}
   wanted_flags = {flag: FLAGS[flag].value for flag in _WANTED}
   ignored = FLAGS.ignore or ()
   source = _Source(FLAGS.classifier, FLAGS.queries, FLAGS.clip_pooling)
   _require_consistent(by_clip, windows_flags, wanted_flags)
+  if by_clip and output.formats != (CSV,):
+    raise UserError("--clips writes a row for each file into a CSV: leave out --format")
   require_model(name)
   require_pooling(name, FLAGS.clip_pooling)
-  require_new_file(output, (".csv",))
+  output.require_new()
   check_input(choice, location)
   source.check(location)
   start_tensorflow()
@@ -71,6 +68,7 @@ def main(_: Sequence[str]) -> None:
   line("threshold", chosen)
   classes = Classes(scorer, thresholds, ignored)
   store = open_store(choice, location, model.sample_rate_hz)
+  output.require_new([recording_of(key) for key in store.keys()])  # noqa: SIM118
   if by_clip:
     classify_clips(output, model, store, classes, always=not any(wanted_flags.values()))
   else:
@@ -133,9 +131,11 @@ def _require_consistent(
 
 def _define_flags() -> None:
   define_model_flag()
+  define_input_flag()
   with flag_group(REQUIRED):
-    flags.DEFINE_string("input", None, "Folder, audio file, CSV, or data set.", required=True)
-    flags.DEFINE_string("output", None, "CSV file to write.", required=True)
+    flags.DEFINE_string(
+      "output", None, "CSV file to write; a folder, with other formats.", required=True
+    )
   with flag_group("Classes"):
     flags.DEFINE_string("classifier", None, "The --output of downstream.linear: its classifier.")
     flags.DEFINE_string(
@@ -147,17 +147,13 @@ def _define_flags() -> None:
     flags.DEFINE_float("precision", None, "Chosen for this precision on held-out clips.", 0.0, 1.0)
     flags.DEFINE_float("recall", None, "Chosen for this recall on held-out clips.", 0.0, 1.0)
   with flag_group("Detections"):
+    flags.DEFINE_list("format", [CSV], f"Some of {', '.join(FORMATS)}: what to write.")
     flags.DEFINE_bool("clips", False, "A row for each file with its class, instead.")
     flags.DEFINE_float(
       "gap_s", None, "Detections of a class that are this close are one, in seconds.", 0.0
     )
     flags.DEFINE_float("smoothing_s", None, "Average scores over so many seconds.", 0.0)
-  define_window_flags("Detections")
-  define_clip_pooling_flag("Detections")
-  define_selection_flags()
-  define_location_flags(max_bad_fraction=1.0)
-  define_gpu_flag()
-  define_seed_flag("random weights")
+  define_embedding_flags("Detections")
 
 
 def run(argv: Sequence[str] | None = None) -> None:

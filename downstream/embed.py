@@ -10,17 +10,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from contrastive_audio.cli.flags import (
-  FLAGS,
-  data_choice,
-  data_location,
-  define_clip_pooling_flag,
-  define_gpu_flag,
-  define_location_flags,
-  define_model_flag,
-  define_seed_flag,
-  define_selection_flags,
-)
+from contrastive_audio.cli.flags import FLAGS, data_choice, data_location, define_model_flag
 from contrastive_audio.cli.help import REQUIRED, flag_group
 from contrastive_audio.cli.main import run_main, start_tensorflow
 from contrastive_audio.cli.open_data import open_store
@@ -28,7 +18,7 @@ from contrastive_audio.cli.places import require_folder
 from contrastive_audio.errors import UserError
 from downstream.checks import check_input, require_new_file
 from downstream.choices import require_model, require_pooling
-from downstream.flags import define_window_flags
+from downstream.flags import define_embedding_flags, define_input_flag
 
 EXTENSIONS = (".npz", ".parquet")
 EXAMPLES = (
@@ -68,8 +58,8 @@ def main(_: Sequence[str]) -> None:
 
 def _define_flags() -> None:
   define_model_flag()
+  define_input_flag()
   with flag_group(REQUIRED):
-    flags.DEFINE_string("input", None, "Folder, audio file, CSV, or data set.", required=True)
     flags.DEFINE_string("output", None, "File to write, .npz or .parquet.", required=True)
   with flag_group("Embeddings"):
     flags.DEFINE_bool("frames", False, "An embedding every 50 ms, instead of one per clip.")
@@ -81,12 +71,7 @@ def _define_flags() -> None:
       "Keep so many principal components, which are written into OUTPUT.pca.npz.",
       lower_bound=1,
     )
-  define_window_flags("Embeddings")
-  define_clip_pooling_flag("Embeddings")
-  define_selection_flags()
-  define_location_flags(max_bad_fraction=1.0)
-  define_gpu_flag()
-  define_seed_flag("random weights")
+  define_embedding_flags("Embeddings")
 
 
 def run(argv: Sequence[str] | None = None) -> None:

@@ -8,10 +8,12 @@ from contrastive_audio.cli.flags import (
   FLAGS,
   data_location,
   define_background_flag,
+  define_clip_pooling_flag,
   define_gpu_flag,
   define_location_flags,
   define_model_flag,
   define_seed_flag,
+  define_selection_flags,
 )
 from contrastive_audio.cli.help import REQUIRED, flag_group
 from downstream.choices import METRICS, EvaluationRequest, TaskChoice, parse_conditions
@@ -112,16 +114,30 @@ def define_training_flags(title: str) -> None:
     )
 
 
-def define_window_flags(title: str) -> None:
-  """Defines --hop_s and --window_s, how long recordings are cut.
-
-  Args:
-    title: of their group in the help.
+def define_input_flag() -> None:
+  """Defines --input of the commands that embed any audio.
 
   Example:
-    >>> define_window_flags("Windows")
-    >>> FLAGS["hop_s"].default is None
+    >>> define_input_flag()
+    >>> FLAGS["input"].default is None
     True
+    >>> from contrastive_audio.cli.help import forget_flags
+    >>> forget_flags()
+  """
+  with flag_group(REQUIRED):
+    flags.DEFINE_string("input", None, "Folder, audio file, CSV, or data set.", required=True)
+
+
+def define_embedding_flags(title: str) -> None:
+  """Defines how the commands that embed any audio cut and pool it, and where they find it.
+
+  Args:
+    title: of the group of the first of them in the help.
+
+  Example:
+    >>> define_embedding_flags("Windows")
+    >>> FLAGS["hop_s"].default is None, FLAGS["max_bad_fraction"].default
+    (True, 1.0)
     >>> from contrastive_audio.cli.help import forget_flags
     >>> forget_flags()
   """
@@ -135,6 +151,11 @@ def define_window_flags(title: str) -> None:
       "Length of a window in seconds; if not given, what the model hears at once.",
       lower_bound=1e-3,
     )
+  define_clip_pooling_flag(title)
+  define_selection_flags()
+  define_location_flags(max_bad_fraction=1.0)
+  define_gpu_flag()
+  define_seed_flag("random weights")
 
 
 def training_changes() -> dict[str, Any]:

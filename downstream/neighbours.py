@@ -14,17 +14,7 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from contrastive_audio.cli.console import line
-from contrastive_audio.cli.flags import (
-  FLAGS,
-  data_choice,
-  data_location,
-  define_clip_pooling_flag,
-  define_gpu_flag,
-  define_location_flags,
-  define_model_flag,
-  define_seed_flag,
-  define_selection_flags,
-)
+from contrastive_audio.cli.flags import FLAGS, data_choice, data_location, define_model_flag
 from contrastive_audio.cli.help import REQUIRED, flag_group
 from contrastive_audio.cli.main import run_main, start_tensorflow
 from contrastive_audio.cli.open_data import open_store
@@ -32,7 +22,7 @@ from contrastive_audio.errors import UserError
 from contrastive_audio.store.store import Store
 from downstream.checks import check_input, require_empty_folder
 from downstream.choices import require_model, require_pooling
-from downstream.flags import define_window_flags
+from downstream.flags import define_embedding_flags, define_input_flag
 
 if TYPE_CHECKING:  # they import TensorFlow
   from downstream.encoders.models import Model
@@ -127,8 +117,8 @@ def _compare_clips(
 
 def _define_flags() -> None:
   define_model_flag()
+  define_input_flag()
   with flag_group(REQUIRED):
-    flags.DEFINE_string("input", None, "Folder, audio file, CSV, or data set.", required=True)
     flags.DEFINE_string("output", None, "Folder to write, new or empty.", required=True)
   with flag_group("Search"):
     flags.DEFINE_string(
@@ -140,12 +130,7 @@ def _define_flags() -> None:
       "neighbours", 5, "Number of nearest clips, or stretches, of each query.", lower_bound=1
     )
     flags.DEFINE_integer("shown", 20, "Number of queries on the page.", lower_bound=1)
-  define_window_flags("Search")
-  define_clip_pooling_flag("Search")
-  define_selection_flags()
-  define_location_flags(max_bad_fraction=1.0)
-  define_gpu_flag()
-  define_seed_flag("random weights")
+  define_embedding_flags("Search")
 
 
 def run(argv: Sequence[str] | None = None) -> None:

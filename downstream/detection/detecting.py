@@ -1,4 +1,4 @@
-"""Recordings -> a table of detections with times, or of files: CSV, a row for each."""
+"""Recordings -> detections with times, or a class for each file."""
 
 import dataclasses
 from collections.abc import Collection, Iterator
@@ -7,19 +7,19 @@ import numpy as np
 
 from contrastive_audio.cli.console import line
 from contrastive_audio.datasets import LABEL_SEPARATOR
+from contrastive_audio.datasets.annotations.annotation import Annotation
+from contrastive_audio.datasets.stretches import recording_of, span_of
 from contrastive_audio.errors import UserError
 from contrastive_audio.exporting.rows import rows_of_clips
 from contrastive_audio.store.store import Store
-from contrastive_audio.utils.spreadsheets import write_csv
 from contrastive_audio.utils.words import counted
 from downstream.detection.events import Rules, find_events
+from downstream.detection.outputs import Output
 from downstream.detection.scorers import Scorer, scoring_model
 from downstream.encoders.embedding_files import list_skipped
 from downstream.encoders.embedding_parts import Embeddings
 from downstream.encoders.models import Model
 from downstream.encoders.window_store import WindowStore
-
-COLUMNS = ("file", "start_s", "end_s", "label", "score")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,19 +48,19 @@ class Classes:
 
 
 def detect(
-  output: str,
+  output: Output,
   model: Model,
   windows: WindowStore,
   classes: Classes,
   gap_s: float = 0.0,
   smoothing_s: float = 0.0,
 ) -> int:
-  """Writes a row for each detection; a call that was stopped resumes.
+  """Writes what is heard when; a call that was stopped resumes.
 
   Only the scores of windows are kept, in the user's cache. Memory holds those of one recording.
 
   Args:
-    output: CSV file to write, see COLUMNS.
+    output: where to write.
     model: what embeds.
     windows: of the recordings.
     classes: what to detect.
@@ -79,7 +79,8 @@ def detect(
     >>> model = open_model("logmel_stats")
     >>> loud = Scorer(("loud",), True, lambda rows: rows[:, :64].mean(1, keepdims=True), "mean")
     >>> windows = cut_windows(store, model, hop_s=0.5)
-    >>> num_detections = detect("loud.csv", model, windows, Classes(loud, np.array([-6.0])))
+    >>> classes = Classes(loud, np.array([-6.0]))
+    >>> num_detections = detect(Output("loud.csv"), model, windows, classes)
     detections loud.csv: ...
     >>> with open("loud.csv") as file:
     ...   file.readline().split(",")[:3]
@@ -89,19 +90,19 @@ def detect(
   thresholds = np.where(classes.reported, classes.thresholds, np.inf)
   rules = Rules(thresholds, gap_s, smoothed=2 * int(smoothing_s / hop_s / 2 + 1e-9) + 1)
   scores = Embeddings(scoring_model(model, classes.scorer), windows).make()
-  rows = list(_detections(windows, scores, rules, classes.scorer.class_names))
-  list_skipped(windows.recordings, output)
-  write_csv(output, [COLUMNS, *rows])
+  found = list(_detections(windows, scores, rules, classes.scorer.class_names))
+  written = output.write(found, highest_hz=windows.sample_rate_hz / 2)
+  list_skipped(windows.recordings, output.table)
   recordings = counted(windows.recordings.num_clips, "recording")
-  heard = f"{counted(len(rows), 'detection')} in {windows.hours:.2f} hours of {recordings}"
-  line("detections", f"{output}: {heard} ({windows.description})")
-  return len(rows)
+  heard = f"{counted(len(found), 'detection')} in {windows.hours:.2f} hours of {recordings}"
+  line("detections", f"{written}: {heard} ({windows.description})")
+  return len(found)
 
 
 def _detections(
   windows: WindowStore, scores: Embeddings, rules: Rules, class_names: tuple[str, ...]
-) -> Iterator[list[object]]:
-  """Yields the rows of the table."""
+) -> Iterator[Annotation]:
+  """Yields the detections; of a stretch, with its recording and the times in that."""
   first = 0
   by_recording = rows_of_clips((windows.clips[ids], values) for ids, values in scores.parts())
   for clip, rows in enumerate(by_recording):
@@ -110,12 +111,19 @@ def _detections(
     if events := find_events(rows, *spans, rules):
       (key,) = windows.recordings.keys([clip])
       for event in events:
-        label, score = class_names[event.number], f"{event.score:.4f}"
-        yield [key, f"{event.start_s:.3f}", f"{event.end_s:.3f}", label, score]
+        label, score = class_names[event.number], event.score
+        yield _annotation(key, event.start_s, event.end_s, label, score)
+
+
+def _annotation(key: str, start_s: float, end_s: float, label: str, score: float) -> Annotation:
+  """Returns a detection in a clip, with times in milliseconds, alike in all formats."""
+  first_s, _ = span_of(key) or (0.0, 0.0)
+  start_s, end_s = (round(first_s + time_s, 3) for time_s in (start_s, end_s))
+  return Annotation(start_s, end_s, label, file=recording_of(key), score=score)
 
 
 def classify_clips(
-  output: str, model: Model, store: Store, classes: Classes, always: bool = False
+  output: Output, model: Model, store: Store, classes: Classes, always: bool = False
 ) -> None:
   """Writes a row for each file: its class, or its classes if it can have several.
 
@@ -123,7 +131,7 @@ def classify_clips(
   threshold.
 
   Args:
-    output: CSV file to write, see COLUMNS.
+    output: where to write.
     model: what embeds.
     store: the files.
     classes: what to tell apart.
@@ -136,22 +144,20 @@ def classify_clips(
     >>> store = prepare(open_synthetic(clips_per_class=1), 16_000)
     >>> model = open_model("logmel_stats")
     >>> loud = Scorer(("loud",), True, lambda rows: rows[:, :64].mean(1, keepdims=True), "mean")
-    >>> classify_clips("loud.csv", model, store, Classes(loud, np.array([-6.0])))
+    >>> classify_clips(Output("loud.csv"), model, store, Classes(loud, np.array([-6.0])))
     detections loud.csv: 10 files, 10 with a label
     >>> with open("loud.csv") as file:
     ...   len(list(file))
     11
   """
-  rows = list(_classified(model, store, classes, always))
-  list_skipped(store, output)
-  write_csv(output, [COLUMNS, *rows])
-  num_labelled = sum(1 for row in rows if row[3])
-  line("detections", f"{output}: {counted(len(rows), 'file')}, {num_labelled} with a label")
+  found = list(_classified(model, store, classes, always))
+  written = output.write(found, highest_hz=model.sample_rate_hz / 2)
+  list_skipped(store, output.table)
+  num_labelled = sum(1 for each in found if each.label)
+  line("detections", f"{written}: {counted(len(found), 'file')}, {num_labelled} with a label")
 
 
-def _classified(
-  model: Model, store: Store, classes: Classes, always: bool
-) -> Iterator[list[object]]:
+def _classified(model: Model, store: Store, classes: Classes, always: bool) -> Iterator[Annotation]:
   scorer = classes.scorer
   for ids, embeddings in Embeddings(model, store).make().clip_parts():
     for clip, key, row in zip(ids, store.keys(ids), scorer.score(embeddings)):
@@ -161,8 +167,8 @@ def _classified(
         above = (np.arange(len(row)) == best) & (above | always)
       above &= classes.reported
       names = [scorer.class_names[number] for number in np.flatnonzero(above)]
-      end_s = f"{store.num_samples[clip] / store.sample_rate_hz:.3f}"
-      yield [key, "0.000", end_s, LABEL_SEPARATOR.join(names), f"{row[best]:.4f}"]
+      end_s = store.num_samples[clip] / store.sample_rate_hz
+      yield _annotation(key, 0.0, end_s, LABEL_SEPARATOR.join(names), float(row[best]))
 
 
 def require_ignored(scorer: Scorer, ignored: Collection[str]) -> None:

@@ -26,8 +26,8 @@ FLAGS = {
   "neighbours": """model input output queries neighbours shown hop_s window_s clip_pooling keys
     split background data_dir manual_dir store_dir max_bad_fraction memory_mb gpu_memory_growth
     seed""",
-  "detect": """model input output classifier queries ignore threshold precision recall clips
-    gap_s smoothing_s hop_s window_s clip_pooling keys split background data_dir manual_dir
+  "detect": """model input output classifier queries ignore threshold precision recall format
+    clips gap_s smoothing_s hop_s window_s clip_pooling keys split background data_dir manual_dir
     store_dir max_bad_fraction memory_mb gpu_memory_growth seed""",
   "tables": """table runs_dir suite dry_run seeds tasks variants models steps batch_size epoch_steps
     epochs protocol pretraining_dataset pretraining_tasks audio_root data_dir manual_dir store_dir

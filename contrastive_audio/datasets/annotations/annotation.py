@@ -17,6 +17,7 @@ class Annotation:
     low_hz: lower bound of its frequencies; None: not known.
     high_hz: upper bound.
     file: name or path of its recording, as the label file has it; None: that does not say.
+    score: how sure whatever found it is; None: not known.
 
   Example:
     >>> Annotation(1.5, 3.0, "wren").file is None
@@ -29,6 +30,7 @@ class Annotation:
   low_hz: float | None = None
   high_hz: float | None = None
   file: str | None = None
+  score: float | None = None
 
 
 def read_cells(path: str) -> list[tuple[int, list[str]]]:

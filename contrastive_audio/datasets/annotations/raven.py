@@ -2,10 +2,12 @@
 
 A selection has a row for each of its views (waveform, spectrogram). Times are seconds from the
 start of what Raven had opened, which may be a sequence of files; "File Offset (s)", where it is
-there, counts from the start of "Begin File". The column with labels has any name.
+there, counts from the start of "Begin File". "Begin Path" is where that file was. The column with
+labels has any name.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from contrastive_audio.datasets.annotations.annotation import (
   Annotation,
@@ -23,7 +25,9 @@ _HEADER = (
   *("Selection", "View", "Channel", "Begin Time (s)", "End Time (s)", "Low Freq (Hz)"),
   "High Freq (Hz)",
 )
-_FILE_HEADER = ("Begin File", "File Offset (s)")
+_PATH, _FILE_HEADER = "Begin Path", ("Begin File", "File Offset (s)")
+_SCORE = "Score"
+_SCORES = (_SCORE.lower(), "confidence")  # names that people and programs give to it
 # Names that people and programs give to the column with labels; of several, the first.
 _LABELS = (
   *("annotation", "annotations", "label", "labels", "species", "common name", "class", "category"),
@@ -83,6 +87,7 @@ def label_column(header: Sequence[str]) -> str | None:
   if known := [name for name in _LABELS if name in names]:
     return known[0]
   own = {name.lower() for name in (*_HEADER, *_FILE_HEADER)} | {*_FILES, "end path", "end file"}
+  own |= {*_SCORES}
   others = [name for name in names if name and name not in own and not name.endswith(")")]
   return others[0] if len(others) == 1 else None
 
@@ -94,7 +99,7 @@ def write_raven(
 
   Args:
     path: of the file; Raven proposes NAME.Table.1.selections.txt for NAME.wav.
-    annotations: of one recording.
+    annotations: of one recording; their `file` may be its path, or its name alone.
     highest_hz: upper bound of the frequencies of those that have none; Raven wants one.
 
   Raises:
@@ -111,18 +116,31 @@ def write_raven(
   files = {each.file for each in listed}
   if len(files) > 1:
     raise ValueError(f"annotations of {len(files)} recordings: write a table for each")
-  has_file = bool(files - {None})
-  header = [*_HEADER, *(_FILE_HEADER if has_file else ()), "Annotation"]
+  extra = _extra_columns(listed)
   with replacing(path) as unfinished, open(unfinished, "w", encoding="utf-8") as file:
-    file.write("\t".join(header) + "\n")
+    file.write("\t".join([*_HEADER, *extra, "Annotation"]) + "\n")
     for number, each in enumerate(listed, start=1):
       low_hz, high_hz = each.low_hz or 0.0, highest_hz if each.high_hz is None else each.high_hz
       if high_hz is None:
         raise ValueError(f"{each}: without an upper bound of its frequencies, pass highest_hz")
       cells = [str(number), "Spectrogram 1", "1", f"{each.start_s:.9f}", f"{each.stop_s:.9f}"]
-      cells += [f"{low_hz:.3f}", f"{high_hz:.3f}"]
-      cells += [one_cell(each.file), f"{each.start_s:.9f}"] if has_file else []
+      cells += [f"{low_hz:.3f}", f"{high_hz:.3f}", *(cell_of(each) for cell_of in extra.values())]
       file.write("\t".join([*cells, one_cell(each.label)]) + "\n")
+
+
+def _extra_columns(annotations: Sequence[Annotation]) -> dict[str, Callable[[Annotation], str]]:
+  """Returns columns of what not all annotations have: name -> what makes a cell of it."""
+  path = next((each.file for each in annotations if each.file is not None), None)
+  columns: dict[str, Callable[[Annotation], str]] = {}
+  if path is not None:
+    name = os.path.basename(path)
+    if name != path:
+      columns[_PATH] = lambda each: one_cell(each.file)
+    file, offset = _FILE_HEADER
+    columns |= {file: lambda _: one_cell(name), offset: lambda each: f"{each.start_s:.9f}"}
+  if any(each.score is not None for each in annotations):
+    columns[_SCORE] = lambda each: "" if each.score is None else f"{each.score:.4f}"
+  return columns
 
 
 def _row(path: str, line: int, cells: Sequence[str], names: Sequence[str]) -> dict[str, str]:
@@ -143,4 +161,13 @@ def _annotation(path: str, line: int, row: Mapping[str, str], label: str | None)
   if file is not None and row.get(_OFFSET):
     start_s, stop_s = number(_OFFSET), number(_OFFSET) + stop_s - start_s
   low_hz, high_hz = (number(name) if row.get(name) else None for name in (_LOW, _HIGH))
-  return Annotation(start_s, stop_s, (label and row[label]) or None, low_hz, high_hz, file)
+  score = next((_number_or_none(row[name]) for name in _SCORES if row.get(name)), None)
+  return Annotation(start_s, stop_s, (label and row[label]) or None, low_hz, high_hz, file, score)
+
+
+def _number_or_none(text: str) -> float | None:
+  """Reads what people may have written words into."""
+  try:
+    return float(text)
+  except ValueError:
+    return None

@@ -76,17 +76,17 @@ def test_a_table_of_raven_has_a_selection_once_for_all_its_views(tmp_path):
 
 def test_a_table_about_several_files_counts_times_from_the_start_of_each(tmp_path):
   first, second = annotations(read_raven, tmp_path / "a.txt", BIRDNET)
-  assert first == Annotation(0.0, 3.0, "Eurasian Blackbird", 0.0, 15_000.0, "/data/one.wav")
-  assert second == Annotation(3.0, 6.0, "Common Chaffinch", 0.0, 15_000.0, "/data/two.wav")
+  assert first == Annotation(0.0, 3.0, "Eurasian Blackbird", 0.0, 15_000.0, "/data/one.wav", 0.87)
+  assert second == Annotation(3.0, 6.0, "Common Chaffinch", 0.0, 15_000.0, "/data/two.wav", 0.42)
   cut = [line.rpartition("\t")[0] for line in BIRDNET.splitlines()]  # without File Offset (s)
   with pytest.raises(UserError, match="several files.*'File Offset"):
     annotations(read_raven, tmp_path / "b.txt", "\n".join(cut))
 
 
-@pytest.mark.parametrize("file", [None, "wren.wav"])
+@pytest.mark.parametrize("file", [None, "wren.wav", "/field/wren.wav"])
 def test_our_tables_have_the_columns_of_raven_and_are_read_back_equal(tmp_path, file):
   written = [
-    Annotation(0.5, 2.123456789, 'wren "song"', 1739.012, 3798.813, file),
+    Annotation(0.5, 2.123456789, 'wren "song"', 1739.012, 3798.813, file, score=0.75),
     Annotation(2.0, 3.5, None, 0.0, 8000.0, file),
   ]
   write_raven(tmp_path / "a.txt", written)

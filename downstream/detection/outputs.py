@@ -1,0 +1,166 @@
+"""Detections -> files: one CSV, and for each recording a file of Raven or Audacity."""
+
+import collections
+import dataclasses
+import itertools
+import os
+from collections.abc import Iterable, Sequence
+
+from contrastive_audio import datasets
+from contrastive_audio.cli.places import require_folder
+from contrastive_audio.datasets.annotations.annotation import Annotation
+from contrastive_audio.datasets.annotations.audacity import write_audacity
+from contrastive_audio.datasets.annotations.raven import write_raven
+from contrastive_audio.errors import UserError
+from contrastive_audio.utils.files import make_folder
+from contrastive_audio.utils.spreadsheets import write_csv
+from contrastive_audio.utils.words import counted
+from downstream.checks import require_new_file
+
+CSV, RAVEN, AUDACITY = FORMATS = ("csv", "raven", "audacity")
+COLUMNS = ("file", "start_s", "end_s", "label", "score")
+TABLE = "detections.csv"  # in a folder with files of other formats
+# After the name of a recording, with its extension: no two recordings have one file.
+_ENDINGS = {RAVEN: ".Table.1.selections.txt", AUDACITY: ".txt"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Output:
+  """Where detections are written.
+
+  Attributes:
+    path: of the CSV file; with other formats, of a folder.
+    formats: some of FORMATS.
+    root: folder to which the names of recordings are relative; None: not known.
+
+  Example:
+    >>> output = Output("found", ("csv", "audacity"))
+    >>> output.write([Annotation(0.5, 2.0, "wren", file="a/1.wav", score=0.9)], highest_hz=8000.0)
+    'found/detections.csv and 1 file of Audacity'
+    >>> sorted(os.listdir("found")), os.listdir("found/a")
+    (['a', 'detections.csv'], ['1.wav.txt'])
+  """
+
+  path: str
+  formats: tuple[str, ...] = (CSV,)
+  root: str | None = None
+
+  @property
+  def table(self) -> str:
+    """Path of the CSV file, written or not."""
+    return self.path if self.formats == (CSV,) else os.path.join(self.path, TABLE)
+
+  def require_new(self, recordings: Sequence[str] = ()) -> None:
+    """Raises an error if something is there already that would be written.
+
+    Args:
+      recordings: their names, once they are known.
+
+    Raises:
+      UserError: what is there, or why nothing can be written.
+    """
+    if self.formats == (CSV,):
+      require_new_file(self.path, (".csv",))
+      return
+    if self.path.endswith(".csv"):
+      raise UserError(
+        f"--output={self.path}: there is a file for each recording, so it has to be a folder"
+      )
+    require_folder("output", self.path)
+    files: dict[str, str] = {self.table: TABLE} if CSV in self.formats else {}
+    for name, kind in itertools.product(recordings, self._per_recording):
+      path = self._path_of(kind, name)
+      if (other := files.setdefault(path, name)) != name:
+        raise UserError(f"--output={self.path}: {path!r} is the file of {other!r} and {name!r}")
+    for path in files:
+      if os.path.exists(path):
+        raise UserError(f"{path} exists already: delete it, or choose another --output")
+
+  def write(self, found: Iterable[Annotation], highest_hz: float) -> str:
+    """Writes all files; each is written atomically, and recordings without detections have none.
+
+    Args:
+      found: the detections, with label, score, and name of the recording.
+      highest_hz: upper bound of what the model hears.
+
+    Returns:
+      What was written, human-readable.
+    """
+    listed = list(found)
+    written = []
+    if self.formats != (CSV,):
+      make_folder(self.path)
+    if CSV in self.formats:
+      write_csv(self.table, [COLUMNS, *map(_row, listed)])
+      written.append(self.table)
+    by_recording: dict[str, list[Annotation]] = collections.defaultdict(list)
+    for each in listed:
+      by_recording[str(each.file)].append(each)
+    for kind in self._per_recording:
+      for name, members in by_recording.items():
+        self._write_one(kind, name, sorted(members, key=lambda each: each.start_s), highest_hz)
+      files = f"{counted(len(by_recording), 'file')} of {kind.capitalize()}"
+      written.append(files if CSV in self.formats else f"{self.path}: {files}")
+    return " and ".join(written)
+
+  @property
+  def _per_recording(self) -> list[str]:
+    return [kind for kind in self.formats if kind != CSV]
+
+  def _path_of(self, kind: str, recording: str) -> str:
+    """Returns the path of a file: that of its recording, below the folder."""
+    parts = [part for part in recording.split("/") if part not in ("", ".", "..")]
+    return os.path.join(self.path, *parts[:-1], parts[-1] + _ENDINGS[kind])
+
+  def _write_one(
+    self, kind: str, name: str, annotations: Sequence[Annotation], highest_hz: float
+  ) -> None:
+    path = self._path_of(kind, name)
+    make_folder(os.path.dirname(path))
+    if kind == AUDACITY:
+      write_audacity(path, annotations)
+      return
+    place = os.path.abspath(os.path.join(self.root or "", name))
+    known = self.root is not None and os.path.isfile(place)
+    file = place if known else os.path.basename(name)
+    write_raven(path, [dataclasses.replace(each, file=file) for each in annotations], highest_hz)
+
+
+def parse_formats(names: Sequence[str]) -> tuple[str, ...]:
+  """Reads the flag --format.
+
+  Args:
+    names: its value.
+
+  Raises:
+    UserError: there is no such format.
+
+  Example:
+    >>> parse_formats(["raven", "csv"])
+    ('csv', 'raven')
+  """
+  if unknown := [name for name in names or [""] if name not in FORMATS]:
+    raise UserError(f"--format={unknown[0]}: choose from {', '.join(FORMATS)}")
+  return tuple(kind for kind in FORMATS if kind in names)
+
+
+def folder_of(name: str) -> str | None:
+  """Returns the folder to which the names of recordings are relative; None: not known.
+
+  Args:
+    name: value of --input.
+
+  Example:
+    >>> folder_of("folder:field/monday.csv"), folder_of("synthetic") is None
+    ('field', True)
+  """
+  kind, _, path = datasets.full_name(name).partition(":")
+  if kind not in ("folder", "labels"):
+    return None
+  path = os.path.expanduser(path)
+  return path if os.path.isdir(path) else os.path.dirname(path)
+
+
+def _row(each: Annotation) -> list[object]:
+  score = "" if each.score is None else f"{each.score:.4f}"
+  return [each.file, f"{each.start_s:.3f}", f"{each.stop_s:.3f}", each.label, score]

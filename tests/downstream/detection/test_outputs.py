@@ -1,0 +1,133 @@
+"""Files for other programs hold the rows of the table, and are found and read back by ours."""
+
+import csv
+import shutil
+
+import pytest
+
+from contrastive_audio import datasets
+from tests.downstream.detection.made_recordings import (
+  BORDER_S,
+  CLASSIFIER,
+  EVENTS,
+  OPTIONS,
+  detect,
+  rows_of,
+)
+from tests.support import refused_command
+
+
+def seconds(text):
+  return f"{float(text):.3f}".rstrip("0").rstrip(".")
+
+
+def stretches_of(rows):
+  """Rows of a table of detections, as a data set lists them."""
+  return {
+    (f"{row['file']}#t={seconds(row['start_s'])},{seconds(row['end_s'])}", row["label"])
+    for row in rows
+  }
+
+
+def listed(name):
+  """The stretches of a data set, with their labels."""
+  source = datasets.open_source(name)
+  keys = [clip.key for clip in source.clips(0, source.num_clips)]
+  return {(each.key, each.label) for each in source.stretches.within(keys, [30.0] * len(keys))}
+
+
+LABELLED = [*CLASSIFIER, "--gap_s=0.3"]
+
+
+@pytest.fixture(scope="module")
+def field(place):
+  """The recordings in a folder for each, and what is detected there, as a CSV."""
+  for number, name in enumerate(EVENTS):
+    (place / "field" / str(number)).mkdir(parents=True)
+    shutil.copy(place / "recordings" / name, place / "field" / str(number) / name)
+  detect(place, "field.csv", "--input=field", *LABELLED)
+  return rows_of(place / "field.csv")
+
+
+@pytest.mark.parametrize(
+  ("kind", "name"), [("raven", "first.wav.Table.1.selections.txt"), ("audacity", "first.wav.txt")]
+)
+def test_files_of_other_programs_beside_the_recordings_are_a_data_set_of_the_same_rows(
+  place, field, kind, name
+):
+  shutil.copytree(place / "field", place / kind)
+  options = [f"--input={kind}", f"--format={kind}", *LABELLED]
+  done = detect(place, kind, *options)
+  assert (
+    f"detections {kind}: 2 files of {kind.capitalize()}: {len(field)} detections" in done.stdout
+  )
+  assert (place / kind / "0" / name).exists()
+  assert len(field) == 4
+  assert listed(f"labels:{place / kind}") == stretches_of(field)
+  again = refused_command("downstream.detect", *OPTIONS, f"--output={kind}", *options, cwd=place)
+  assert f"{name} exists already: delete it, or choose another --output" in again
+
+
+def test_a_table_of_raven_says_where_its_recording_is_and_all_formats_are_written_at_once(
+  place, field
+):
+  options = ["--input=field", "--format=audacity,csv,raven", *LABELLED]
+  done = detect(place, "all", *options)
+  assert "all/detections.csv and 2 files of Raven and 2 files of Audacity: 4" in done.stdout
+  assert (place / "all" / "detections.csv").read_bytes() == (place / "field.csv").read_bytes()
+  (row,) = [row for row in field if row["file"] == "0/first.wav" and row["label"] == "low"]
+  with open(place / "all" / "0" / "first.wav.Table.1.selections.txt", newline="") as file:
+    selection, _ = csv.DictReader(file, delimiter="\t")
+  assert selection == {
+    "Selection": "1",
+    "View": "Spectrogram 1",
+    "Channel": "1",
+    "Begin Time (s)": row["start_s"] + "000000",
+    "End Time (s)": row["end_s"] + "000000",
+    "Low Freq (Hz)": "0.000",
+    "High Freq (Hz)": "8000.000",
+    "Begin Path": str(place / "field" / "0" / "first.wav"),
+    "Begin File": "first.wav",
+    "File Offset (s)": row["start_s"] + "000000",
+    "Score": row["score"],
+    "Annotation": "low",
+  }
+  track = (place / "all" / "0" / "first.wav.txt").read_text().splitlines()
+  assert track[0] == f"{row['start_s']}000\t{row['end_s']}000\tlow"
+  for path in (place / "all").rglob("*.wav.txt"):
+    path.unlink()  # a label track names no recording, so it has to lie beside it
+  found = {(key.rpartition("field/")[2], label) for key, label in listed(f"labels:{place / 'all'}")}
+  assert found == stretches_of(field)
+
+
+def test_detections_in_stretches_have_the_times_of_their_recording(place, field):
+  (place / "calls.csv").write_text(
+    "file,start_s,end_s\nfield/0/first.wav,2,9\nfield/0/first.wav,10,17\n"
+  )
+  detect(place, "calls", "--input=calls.csv", "--format=csv,audacity", *LABELLED)
+  rows = rows_of(place / "calls" / "detections.csv")
+  assert [(row["file"], row["label"]) for row in rows] == [
+    ("field/0/first.wav", "low"),
+    ("field/0/first.wav", "high"),
+  ]
+  for row, (_, start_s, end_s) in zip(rows, EVENTS["first.wav"]):
+    assert float(row["start_s"]) == pytest.approx(start_s, abs=BORDER_S)
+    assert float(row["end_s"]) == pytest.approx(end_s, abs=BORDER_S)
+  track = (place / "calls" / "field" / "0" / "first.wav.txt").read_text()
+  assert len(track.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+  ("output", "option", "reason"),
+  [
+    ("new", "--format=flac", "--format=flac: choose from csv, raven, audacity"),
+    ("new.csv", "--format=raven", "--output=new.csv: there is a file for each recording"),
+    ("recordings/bad.wav", "--format=raven", "is a file: choose a folder"),
+    ("new", "--format=csv", "the file has to end in .csv"),
+  ],
+)
+def test_formats_that_do_not_fit_are_one_line(place, output, option, reason):
+  options = [*OPTIONS, *CLASSIFIER, f"--output={output}", option]
+  assert reason in refused_command("downstream.detect", *options, cwd=place)
+  options = [*OPTIONS, *CLASSIFIER, "--output=new", "--format=raven", "--clips"]
+  assert "leave out --format" in refused_command("downstream.detect", *options, cwd=place)
