@@ -109,7 +109,7 @@ def _choose_inverse_strength(problem: Problem) -> float:
   """Lets the validation clips choose the regularisation of the start, on the given encoder."""
   store = problem.data.store
   embeddings = Embeddings(problem.model, store, windows="covering").make().of_clips()
-  return choose_inverse_strength(problem, ClipRows(np.arange(store.num_clips), embeddings))
+  return choose_inverse_strength(problem, ClipRows(np.arange(store.num_clips), embeddings))[0]
 
 
 def _patience(options: Options, num_train: int) -> int | None:

@@ -89,7 +89,7 @@ def train(
       state.restore_and_keep_in(folder)
     validation = _Validation(classifier, store, validation_ids, targets, options, hosts)
     if options.start == "linear" and not classifier.epochs:
-      _start_from_linear(classifier, store, train_ids, targets, options.inverse_strength)
+      _start_from_linear(classifier, store, train_ids, targets, options)
     _run_epochs(step, state, pairs, targets[train_ids], validation, hosts)
   state.conclude()
   return classifier
@@ -190,12 +190,14 @@ def _start_from_linear(
   store: Store,
   train_ids: np.ndarray,
   targets: np.ndarray,
-  inverse_strength: float,
+  options: Options,
 ) -> None:
   """Gives the dense layer the weights of a logistic regression on the frozen encoder."""
   windows = classifier.embed_windows(store, train_ids)
   embeddings = np.stack([rows.mean(axis=0) for rows in windows])
-  fitted = logistic.fit(embeddings, targets[train_ids], inverse_strength)
+  fitted = logistic.fit(
+    embeddings, targets[train_ids], options.inverse_strength, options.multi_label
+  )
   classifier.dense.set_weights(fitted.parameters())
 
 

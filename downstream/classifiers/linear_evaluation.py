@@ -15,6 +15,10 @@ from downstream.encoders.embedding_parts import Embeddings
 from downstream.encoders.models import Model
 
 
+# Numbers of clips `[v]`, and scores `[v, C]` of each by a classifier that was not fitted on it.
+HeldOut = tuple[np.ndarray, np.ndarray]
+
+
 class Choice(NamedTuple):
   """What was selected and fitted on one split.
 
@@ -22,8 +26,8 @@ class Choice(NamedTuple):
     problem: the split.
     inverse_strength: the selected regularisation, C of scikit-learn.
     classifier: the final classifier.
-    held_out: numbers of the clips of the folds, and their scores by classifiers that were fitted on
-      the others; None: there were no folds.
+    held_out: the clips of the folds, and how classifiers of the others score them, in the same
+      order; None: there were no folds.
 
   Example:
     >>> Choice(None, 0.1, None).inverse_strength
@@ -33,7 +37,7 @@ class Choice(NamedTuple):
   problem: Problem
   inverse_strength: float
   classifier: logistic.LogisticClassifier
-  held_out: tuple[np.ndarray, np.ndarray] | None = None
+  held_out: HeldOut | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,15 +109,15 @@ def _fit_and_score(
   problem: Problem, rows: ClipRows, keep: Callable[[Choice], None] | None = None
 ) -> np.ndarray:
   """Selects C on folds of the training clips, fits on all of them, and scores the test clips."""
-  inverse_strength = choose_inverse_strength(problem, rows)
+  inverse_strength, held_out = choose_inverse_strength(problem, rows)
   classifier = _fit(problem, problem.final_train, rows, inverse_strength)
   if keep:
-    keep(Choice(problem, inverse_strength, classifier, _held_out(problem, rows, inverse_strength)))
+    keep(Choice(problem, inverse_strength, classifier, held_out))
   return _score_clips(classifier, problem.test, rows)
 
 
-def choose_inverse_strength(problem: Problem, rows: ClipRows) -> float:
-  """Returns the regularisation under which the folds are most likely; without folds the default.
+def choose_inverse_strength(problem: Problem, rows: ClipRows) -> tuple[float, HeldOut | None]:
+  """Chooses the regularisation under which the folds are most likely; without folds the default.
 
   Likelihood tells regularisations apart where accuracy does not: with ten labels of each class, a
   fold holds two clips of a class.
@@ -122,47 +126,40 @@ def choose_inverse_strength(problem: Problem, rows: ClipRows) -> float:
     problem: one split.
     rows: embeddings of its clips.
 
+  Returns:
+    (the inverse strength; how it scores the clips of the folds, see `Choice`).
+
   Example:
     >>> nothing = np.array([], int)
     >>> clips = {"train": np.array([0, 1]), "validation": nothing, "test": nothing}
     >>> problem = Problem(None, None, **clips, targets=np.eye(2), seed=0)
     >>> choose_inverse_strength(problem, ClipRows(np.arange(2), np.eye(2)))
-    0.1
+    (0.1, None)
   """
   if not problem.folds:
-    return logistic.DEFAULT_INVERSE_STRENGTH
-  return logistic.choose_inverse_strength(lambda value: _likelihood(problem, rows, value))
+    return logistic.DEFAULT_INVERSE_STRENGTH, None
+  clips = np.concatenate([held_out for _, held_out in problem.folds])
+  targets, scores = problem.targets[clips], {}
 
+  def likelihood(value: float) -> float:
+    scores[value] = np.concatenate(
+      [
+        _score_clips(_fit(problem, train, rows, value), held_out, rows)
+        for train, held_out in problem.folds
+      ]
+    )
+    return logistic.log_likelihood(scores[value], targets, problem.data.multi_label)
 
-def _likelihood(problem: Problem, rows: ClipRows, inverse_strength: float) -> float:
-  """Returns the mean log likelihood of all clips of the folds."""
-  sum_of_logs = 0.0
-  for train, held_out in problem.folds:
-    classifier = _fit(problem, train, rows, inverse_strength)
-    predicted = _score_clips(classifier, held_out, rows)
-    mean = logistic.log_likelihood(predicted, problem.targets[held_out])
-    sum_of_logs += mean * len(held_out)
-  return sum_of_logs / sum(len(held_out) for _, held_out in problem.folds)
-
-
-def _held_out(
-  problem: Problem, rows: ClipRows, inverse_strength: float
-) -> tuple[np.ndarray, np.ndarray] | None:
-  """Returns the clips of all folds, and how classifiers score them that do not know them."""
-  scores = [
-    _score_clips(_fit(problem, train, rows, inverse_strength), held_out, rows)
-    for train, held_out in problem.folds
-  ]
-  if not scores:
-    return None
-  return np.concatenate([held_out for _, held_out in problem.folds]), np.concatenate(scores)
+  chosen = logistic.choose_inverse_strength(likelihood)
+  return chosen, (clips, scores[chosen])
 
 
 def _fit(
   problem: Problem, clip_ids: np.ndarray, rows: ClipRows, inverse_strength: float
 ) -> logistic.LogisticClassifier:
   train_rows = rows.select(clip_ids)
-  return logistic.fit(train_rows.embeddings, problem.targets[train_rows.clips], inverse_strength)
+  targets = problem.targets[train_rows.clips]
+  return logistic.fit(train_rows.embeddings, targets, inverse_strength, problem.data.multi_label)
 
 
 def _score_clips(
@@ -212,7 +209,8 @@ def write_classifier(folder: str, choices: Sequence[Choice]) -> str:
   if len(choices) > 1:
     candidates = sorted(choice.inverse_strength for choice in choices)
     embeddings = Embeddings(model, data.store).make().of_clips()
-    classifier = logistic.fit(embeddings, data.targets(), candidates[(len(candidates) - 1) // 2])
+    median = candidates[(len(candidates) - 1) // 2]
+    classifier = logistic.fit(embeddings, data.targets(), median, data.multi_label)
   weights, bias = (array.astype(np.float32) for array in classifier.parameters())
   exported = LinearClassifier(
     weights=weights,

@@ -46,33 +46,42 @@ def choose_inverse_strength(likelihood: Callable[[float], float]) -> float:
   return chosen
 
 
-def log_likelihood(probabilities: np.ndarray, targets: np.ndarray) -> float:
+def log_likelihood(
+  probabilities: np.ndarray, targets: np.ndarray, multi_label: bool | None = None
+) -> float:
   """Returns the mean log likelihood of the labels of clips.
 
   Args:
     probabilities: float `[n, C]`.
-    targets: `[n, C]`. One-hot rows are one label of each clip, others one yes or no per class.
+    targets: `[n, C]`.
+    multi_label: whether they are one yes or no per class, and not one label of each clip; None:
+      unless all rows are one-hot.
 
   Example:
     >>> float(np.exp(log_likelihood(np.array([[0.5, 0.5], [0.1, 0.9]]), np.eye(2)))) > 0.67
     True
   """
   logs = np.log(np.clip(probabilities, _SMALLEST_PROBABILITY, 1))
-  if (targets.sum(axis=1) == 1).all():
+  if not _is_multi_label(targets, multi_label):
     return float((targets * logs).sum(axis=1).mean())
   other_logs = np.log(np.clip(1 - probabilities, _SMALLEST_PROBABILITY, 1))
   return float((targets * logs + (1 - targets) * other_logs).sum(axis=1).mean())
 
 
 def fit(
-  embeddings: np.ndarray, targets: np.ndarray, inverse_strength: float
+  embeddings: np.ndarray,
+  targets: np.ndarray,
+  inverse_strength: float,
+  multi_label: bool | None = None,
 ) -> "LogisticClassifier":
   """Fits logistic regression on standardised embeddings.
 
   Args:
     embeddings: float `[n, D]`.
-    targets: `[n, C]`. One-hot rows give multinomial regression, others one regression per class.
+    targets: `[n, C]`.
     inverse_strength: C of scikit-learn, the inverse of the strength of the regularisation.
+    multi_label: whether each class has a regression of its own, and not all one multinomial
+      regression; None: unless all rows of the targets are one-hot.
 
   Example:
     >>> embeddings, targets = np.array([[-1.0], [-2.0], [1.0], [2.0]]), np.eye(2)[[0, 0, 1, 1]]
@@ -82,7 +91,7 @@ def fit(
            [0.5 , 0.5 ]])
   """
   regression = LogisticRegression(C=inverse_strength, max_iter=_MAX_ITERATIONS)
-  multi_label = bool((targets.sum(axis=1) != 1).any())
+  multi_label = _is_multi_label(targets, multi_label)
   present = np.flatnonzero(targets.any(axis=0))
   labels = targets[:, present] if multi_label else targets.argmax(axis=1)
   pipeline = make_pipeline(
@@ -93,6 +102,11 @@ def fit(
     warnings.simplefilter("ignore", ConvergenceWarning)
     pipeline.fit(embeddings.astype(np.float64), labels)
   return LogisticClassifier(pipeline, present, targets.shape[1], multi_label)
+
+
+def _is_multi_label(targets: np.ndarray, multi_label: bool | None) -> bool:
+  """Returns what the caller knows, and otherwise what the targets look like."""
+  return bool((targets.sum(axis=1) != 1).any()) if multi_label is None else multi_label
 
 
 @dataclasses.dataclass(frozen=True)

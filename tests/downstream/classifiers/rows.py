@@ -29,5 +29,5 @@ def problem_of(targets, data=None, model=None, **changes):
   ids = {name: np.array(clips, int) for name, clips in ids.items()}
   if folds is None:
     folds = [(ids["train"], ids["validation"])] if len(ids["validation"]) else []
-  data = data or types.SimpleNamespace(task=task)
+  data = data or types.SimpleNamespace(task=task, multi_label=False)
   return Problem(data=data, model=model, targets=targets, seed=0, folds=folds, **ids)

@@ -14,7 +14,7 @@ from contrastive_audio.exporting.classifier import LinearClassifier, fingerprint
 from downstream import linear
 from downstream.choices import Condition, EvaluationRequest, TaskChoice
 from downstream.classifiers import linear_evaluation, logistic
-from downstream.classifiers.linear_evaluation import Choice, ClipRows
+from downstream.classifiers.linear_evaluation import Choice, ClipRows, choose_inverse_strength
 from tests.downstream.classifiers.rows import NUM_CLASSES, draw_rows, problem_of
 from tests.support import assert_close, command, write_clips
 
@@ -50,11 +50,9 @@ def test_a_fold_without_a_class_that_it_tests_does_not_decide():
   present = np.flatnonzero(targets[:100, 0])
   lost = (np.setdiff1d(np.arange(100), present), present)  # all strengths are equally bad at it
   fold = (np.arange(50), np.arange(50, 100))
-  choose = linear_evaluation.choose_inverse_strength
   clip_rows = ClipRows(np.arange(200), rows)
-  assert choose(problem_of(targets, folds=[fold, lost]), clip_rows) == choose(
-    problem_of(targets, folds=[fold]), clip_rows
-  )
+  chosen, _ = choose_inverse_strength(problem_of(targets, folds=[fold, lost]), clip_rows)
+  assert chosen == choose_inverse_strength(problem_of(targets, folds=[fold]), clip_rows)[0]
 
 
 @pytest.mark.parametrize("validation", [[], range(100, 130)])
@@ -97,6 +95,7 @@ def choices_of(rows, targets, splits):
   data = types.SimpleNamespace(
     task=types.SimpleNamespace(metric="accuracy", name="x"),
     class_names=CLASS_NAMES,
+    multi_label=False,
     store=None,
     targets=lambda: targets,
   )
@@ -136,6 +135,39 @@ def test_scores_of_clips_that_were_held_out_are_kept_with_the_classifier(tmp_pat
   assert_close(classifier.validation_scores, desired, atol=1e-6)
   assert (classifier.validation_targets == (targets[order] > 0)).all()
   assert [len(choice.held_out[0]) for choice in choices] == [130, 30]
+
+
+def test_no_classifier_is_fitted_twice_and_held_out_scores_are_in_the_order_of_their_clips(
+  monkeypatch,
+):
+  rows, targets = draw_rows()
+  order = np.random.default_rng(1).permutation(130)  # neither fold is sorted
+  folds = [(order[:60], order[60:]), (order[60:], order[:60])]
+  fit, fitted = logistic.fit, []
+  monkeypatch.setattr(
+    logistic, "fit", lambda *given: fitted.append((len(given[0]), given[2])) or fit(*given)
+  )
+  kept = []
+  fit_and_score(problem_of(targets, folds=folds), rows, keep=kept.append)
+  assert len(fitted) == len(set(fitted))  # folds and all clips differ in size
+  clips, scores = kept[0].held_out
+  desired = fit(rows[order[:60]], targets[order[:60]], kept[0].inverse_strength, False)
+  assert clips.tolist() == [*order[60:], *order[:60]]
+  assert_close(scores[:70], np.stack([desired(rows[[clip]])[0] for clip in clips[:70]]), atol=1e-9)
+
+
+def test_one_label_in_each_training_clip_makes_no_task_of_one_label(tmp_path):
+  rows, targets = draw_rows()
+  targets[150:, 0] = 1  # test clips have several
+  task = types.SimpleNamespace(metric="mAP", name="x")
+  data = types.SimpleNamespace(
+    task=task, class_names=CLASS_NAMES, multi_label=True, store=None, targets=lambda: targets
+  )
+  kept = []
+  scores = fit_and_score(problem_of(targets, data, FirstSamples), rows, keep=kept.append)
+  assert not np.allclose(scores.sum(axis=1), 1)
+  linear_evaluation.write_classifier(str(tmp_path), kept)
+  assert LinearClassifier.open(str(tmp_path)).multi_label
 
 
 def test_of_several_splits_it_is_fitted_on_all_clips_with_their_median(tmp_path, monkeypatch):
