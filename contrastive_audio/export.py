@@ -7,7 +7,8 @@
 
 --model is a run folder, or preset:NAME, for which --output says where the model goes.
 With --clip_pooling=clip, a clip is embedded by all its frames at once, and not by windows.
-With --classifier=FOLDER, the --output of downstream.linear, the model gives class scores, too.
+With --classifier=FOLDER, the --output of downstream.linear, the model gives class scores, too; a
+run of downstream.finetune has a classifier of its own.
 """
 
 import os
@@ -24,6 +25,7 @@ from contrastive_audio.configuration import EXPORT_FORMATS
 from contrastive_audio.errors import UserError
 from contrastive_audio.utils.extras import require_onnx
 from contrastive_audio.utils.presets import model_folder
+from contrastive_audio.utils.run_files import own_classifier
 
 EXAMPLES = (
   "python -m contrastive_audio.export --model=runs/mine --format=tflite",
@@ -42,7 +44,10 @@ def main(_: Sequence[str]) -> None:
   from contrastive_audio.exporting import export
   from contrastive_audio.runs import Run
 
-  exported = export.export(Run.open(folder), file_format, output, classifier, clip_pooling)
+  run = Run.open(folder)
+  if file_format != "keras":
+    classifier = classifier or own_classifier(run.folder, run.config)
+  exported = export.export(run, file_format, output, classifier, clip_pooling)
   line("exported", exported.path)
   line("takes", exported.takes)
   line("gives", exported.gives)

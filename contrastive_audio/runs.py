@@ -4,6 +4,7 @@ config.json      system, configuration, data, front end, versions, command
 metrics.jsonl    one JSON object for each logged step; monitors add objects of their own
 tensorboard/     the same numbers for TensorBoard
 plots/           figures: training.png, knn.png, pairs.png
+classifier.npz   of a fine-tuned model, which has no head.keras: embeddings in, scores out
 skipped.csv      clips that could not be used, with the reason
 missing.csv      clips that the data set lists but does not hold, if there are any
 checkpoints/     the last two checkpoints: weights, optimizer slots, step
@@ -20,7 +21,6 @@ command goes on after a kill or a full disk at any moment.
 import contextlib
 import json
 import os
-import platform
 import shlex
 import sys
 from collections.abc import Iterator, Mapping
@@ -40,6 +40,7 @@ from contrastive_audio.utils.json_lines import drop_rows_after, read_rows
 from contrastive_audio.utils.locks import FolderLock
 from contrastive_audio.utils.presets import model_folder
 from contrastive_audio.utils.settings import extended_steps
+from contrastive_audio.utils.versions import versions
 
 Scalar = str | int | float | bool | None
 
@@ -134,15 +135,35 @@ class Run:
     with lock.held():
       if run_files.has_config(folder):
         return cls.resume(folder, settings, defaults, fixed_steps, lock)
-      run_files.clear_up(folder)
-      record = settings | {
-        "input": keras.saving.serialize_keras_object(front_end),
-        "versions": versions(),
-        "command": shlex.join(["python", "-m", f"{system}.{command}", *sys.argv[1:]]),
-      }
-      run = cls(folder, json.loads(json.dumps(record)), lock)
-      run._write_config()
-      return run
+      return cls.create(folder, settings, front_end, f"{system}.{command}", lock)
+
+  @classmethod
+  def create(
+    cls,
+    folder: str,
+    settings: Mapping[str, Any],
+    front_end: keras.layers.Layer,
+    module: str,
+    lock: FolderLock | None = None,
+  ) -> "Run":
+    """Makes a run of a folder, whatever else stands in it; for whoever holds its lock.
+
+    Args:
+      folder: its path.
+      settings: system, config and data, see `start_or_resume`; fine_tuning, of a fine-tuned model.
+      front_end: the FrontEnd of the run.
+      module: of the command that creates the run.
+      lock: see `start_or_resume`.
+    """
+    run_files.clear_up(folder)
+    record = dict(settings) | {
+      "input": keras.saving.serialize_keras_object(front_end),
+      "versions": versions(),
+      "command": shlex.join(["python", "-m", module, *sys.argv[1:]]),
+    }
+    run = cls(folder, json.loads(json.dumps(record)), lock)
+    run._write_config()
+    return run
 
   @classmethod
   def resume(
@@ -157,7 +178,7 @@ class Run:
 
     Args:
       folder: its path.
-      settings: system, config and data, see `start_or_resume`.
+      settings: see `create`.
       defaults: see `start_or_resume`.
       fixed_steps: see `start_or_resume`.
       lock: see `start_or_resume`.
@@ -227,9 +248,8 @@ class Run:
     Raises:
       UserError: it is damaged.
     """
-    if not os.path.exists(self.path("head.keras")):
-      return None
-    return load_network(self.path("head.keras"), _CURE, rank=2)
+    path = self.path("head.keras")
+    return load_network(path, _CURE, rank=2) if os.path.exists(path) else None
 
   def save_networks(self, encoder: keras.Model, head: keras.Model | None = None) -> None:
     """Writes encoder.keras and head.keras, each atomically.
@@ -262,13 +282,10 @@ class Run:
     self._board.flush()
 
   def metrics(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the values that one metric had.
+    """Returns (steps, values) of one metric; both are empty if it was never logged.
 
     Args:
       name: the metric.
-
-    Returns:
-      (steps, values); both empty if the metric was never logged.
     """
     rows = [row for row in read_rows(self.path("metrics.jsonl")).rows if name in row]
     return np.array([row["step"] for row in rows]), np.array([row[name] for row in rows])
@@ -281,18 +298,3 @@ class Run:
       unfinished: a metric; its row of that very step, too, will be repeated.
     """
     drop_rows_after(self.path("metrics.jsonl"), step, unfinished)
-
-
-def versions() -> dict[str, str]:
-  """Returns the versions that results depend on.
-
-  Example:
-    >>> sorted(versions())
-    ['keras', 'numpy', 'python', 'tensorflow']
-  """
-  return {
-    "python": platform.python_version(),
-    "tensorflow": tf.__version__,
-    "keras": keras.__version__,
-    "numpy": np.__version__,
-  }

@@ -17,7 +17,7 @@ from downstream.cards.splits import Split, cut_validation, validation_folds
 from downstream.cards.task_data import TaskData
 from downstream.cards.training_labels import draw_few_labels, flip_labels
 from downstream.choices import Condition, EvaluationRequest
-from downstream.classifiers.problem import MakeMethod, Method, Problem
+from downstream.classifiers.problem import MakeMethod, Method, Problem, file_name
 from downstream.classifiers.scores import score
 from downstream.encoders.models import Model, open_model
 from downstream.evaluation_files import Result, Setup, draw_map, require_own_results, write_results
@@ -134,9 +134,11 @@ def _problem(
     test=split.test,
     targets=data.targets(labels),
     seed=seed,
-    folder=folder and os.path.join(folder, _file_name(split.name)),
+    folder=folder and os.path.join(folder, file_name(split.name)),
     refit=refit,
     folds=folds,
+    condition=condition,
+    split=split.name,
   )
 
 
@@ -146,10 +148,6 @@ def _folds(
   """Returns the folds that choose a regularisation; of many clips one fold is enough."""
   folds = validation_folds(split, train, data.strata(), seed)
   return folds[:1] if len(train) > _FOLDED_CLIPS_MAX else folds
-
-
-def _file_name(text: str) -> str:
-  return "".join(character if character.isalnum() else "_" for character in text)
 
 
 def _require_single_label(data: TaskData, flag: str) -> None:

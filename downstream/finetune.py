@@ -12,6 +12,10 @@ It starts from pre-trained weights (--model=RUN, or preset:NAME), or from random
 
 With --frozen only the classifier is trained; the encoder, including the statistics of BatchNorm,
 stays as it is.
+
+With --output, the folder is a run folder, for --model of every command: encoder, classifier and a
+SavedModel that names sounds. Several conditions or splits leave a run each in its folder runs. A
+call that was stopped resumes.
 """
 
 from collections.abc import Sequence
@@ -48,21 +52,25 @@ def main(_: Sequence[str]) -> None:
   options = protocols.choose(
     protocols.FINE_TUNING, protocol, changes | {"frozen": frozen or None}, request.seed
   )
-  name = f"{'frozen' if frozen else 'fine-tuning'}, {protocol}"
-  _evaluate(request, name, options, strategy)
+  _evaluate(request, protocol, options, strategy)
 
 
 def _evaluate(
-  request: EvaluationRequest, name: str, options: protocols.Options, strategy: str
+  request: EvaluationRequest, protocol: str, options: protocols.Options, strategy: str
 ) -> None:
   start_tensorflow()
   from contrastive_audio.distributed.hosts import join_hosts
   from downstream.classifiers.excerpt_method import excerpt_method
+  from downstream.classifiers.fine_tuned_runs import FineTunedRuns
   from downstream.evaluation import run_evaluation
 
+  name = f"{'frozen' if options.frozen else 'fine-tuning'}, {protocol}"
+  runs = FineTunedRuns(request.output, request.conditions, protocol) if request.output else None
   with join_hosts(strategy) as hosts:
-    method = excerpt_method(options, hosts)
+    method = excerpt_method(options, hosts, runs)
     run_evaluation(request, name, method, show_embeddings=False, writes=hosts.is_chief)
+    if runs and hosts.is_chief:
+      runs.report(options)
 
 
 def _define_flags() -> None:

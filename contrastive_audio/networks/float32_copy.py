@@ -63,7 +63,29 @@ class Float32Networks:
     if self._are_plain:
       return
     for source, copy in zip(self._sources, (self.encoder, self.head)):
-      copy.set_weights([_value_of(variable) for variable in source.weights])
+      _give_weights(source, copy)
+
+
+def as_float32(network: keras.Model) -> keras.Model:
+  """Returns a network of float32 on one device with the same weights; itself if it is one.
+
+  Args:
+    network: any; call it outside the scope of a strategy.
+
+  Example:
+    >>> network = keras.Sequential([keras.Input([4]), keras.layers.Dense(2, dtype="mixed_float16")])
+    >>> as_float32(network)(tf.ones([1, 4])).dtype
+    tf.float32
+  """
+  if _is_plain(network):
+    return network
+  copy = _plain_copy(network)
+  _give_weights(network, copy)
+  return copy
+
+
+def _give_weights(source: keras.Model, copy: keras.Model) -> None:
+  copy.set_weights([_value_of(variable) for variable in source.weights])
 
 
 def _value_of(variable: keras.Variable) -> np.ndarray:

@@ -17,5 +17,6 @@ keras_objects   lets Keras know our layers wherever the package is imported
 extras          how to install an optional dependency
 figures         figures without pyplot
 words           numbers with their nouns
+versions        the versions that results depend on
 markdown_table  rows as a Markdown table that also reads well in a terminal
 """

@@ -12,7 +12,8 @@ from contrastive_audio.utils.files import UNFINISHED
 from contrastive_audio.utils.locks import HOLDER, LOCK
 
 CONFIG = "config.json"
-CLASSIFIER = "classifier.npz"  # in the --output of downstream.linear
+CLASSIFIER = "classifier.npz"  # in the --output of downstream.linear and downstream.finetune
+FINE_TUNING = "fine_tuning"  # part of the config.json of a fine-tuned model: from what, and how
 _UNFINISHED = re.escape(UNFINISHED)
 # What a process may leave that was ended before there was a config.json; version 0.1 left more.
 _HALF_MADE = re.compile(
@@ -63,6 +64,20 @@ def read_config(folder: str) -> dict[str, Any]:
       wanted = "a text" if kind is str else "an object"
       raise UserError(_damaged(path, f"its {name!r} is {_kind(content.get(name))}, not {wanted}"))
   return content
+
+
+def own_classifier(folder: str, config: Mapping[str, Any]) -> str | None:
+  """Returns the folder of the classifier that a run was fine-tuned with; None: it was not.
+
+  Args:
+    folder: of the run.
+    config: the content of its config.json.
+
+  Example:
+    >>> own_classifier("results/mine", {"fine_tuning": {"task": "esc50"}})
+    'results/mine'
+  """
+  return folder if config.get(FINE_TUNING) else None
 
 
 def require_free(folder: str) -> None:

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from contrastive_audio.errors import UserError
+from contrastive_audio.utils.run_files import FINE_TUNING
 
 # A run is another one if any of these changes; versions and command are only recorded.
-_IDENTITY = ("system", "config", "data")
+_IDENTITY = ("system", "config", "data", FINE_TUNING)
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
@@ -40,7 +41,7 @@ def extended_steps(
 
   Args:
     folder: of the run.
-    old: its system, config and data.
+    old: its system, config, data and, of a fine-tuned model, fine_tuning.
     new: those that are asked for.
     defaults: of the fields of config, for runs of versions that lacked some.
     fixed_steps: why the number of steps cannot grow; None: it can.
@@ -56,9 +57,12 @@ def extended_steps(
   old, new = ({name: settings.get(name, {}) for name in _IDENTITY} for settings in (old, new))
   if old["system"] != new["system"]:
     raise UserError(
-      f"{folder!r} holds a run of {old['system']}, not of {new['system']}: "
-      "choose another folder with --run"
+      f"{folder!r} holds a run of {old['system']}, not of {new['system']}: choose another folder"
     )
+  if bool(old[FINE_TUNING]) != bool(new[FINE_TUNING]):
+    kinds = ("a fine-tuned model", "a pre-trained run")
+    here, asked = kinds if old[FINE_TUNING] else kinds[::-1]
+    raise UserError(f"{folder!r} holds {here}, not {asked}: choose another folder")
   old["config"] = dict(defaults) | old["config"]
   if old["data"] == new["data"] and "digest" in new["data"]:
     # The same clips: how the path of their folder was written does not matter.
@@ -74,6 +78,6 @@ def extended_steps(
   if changes:
     raise UserError(
       f"{folder!r} holds a run with other settings: {'; '.join(changes)}. "
-      "Use its settings to resume it, or another --run"
+      "Use its settings to resume it, or another folder"
     )
   return None

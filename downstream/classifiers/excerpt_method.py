@@ -1,5 +1,6 @@
 """Training on excerpts as a method: linear evaluation by the papers, and fine-tuning."""
 
+import contextlib
 import dataclasses
 import math
 import os
@@ -10,6 +11,7 @@ from contrastive_audio.distributed.hosts import Hosts
 from downstream.cards.task_data import TaskData
 from downstream.classifiers import excerpt_training
 from downstream.classifiers.classifier import Classifier
+from downstream.classifiers.fine_tuned_runs import FineTunedRuns
 from downstream.classifiers.linear_evaluation import ClipRows, choose_inverse_strength
 from downstream.classifiers.problem import MakeMethod, Method, Problem
 from downstream.encoders.embedding_parts import Embeddings
@@ -19,7 +21,9 @@ from downstream.protocols import Options
 PATIENCE_STEPS = 100  # the least number of steps to wait for a better validation score
 
 
-def excerpt_method(options: Options, hosts: Hosts | None = None) -> MakeMethod:
+def excerpt_method(
+  options: Options, hosts: Hosts | None = None, runs: FineTunedRuns | None = None
+) -> MakeMethod:
   """Returns a function that prepares the method, see `problem.MakeMethod`.
 
   Early stopping waits for at least PATIENCE_STEPS without a better score: with few clips an epoch
@@ -28,6 +32,7 @@ def excerpt_method(options: Options, hosts: Hosts | None = None) -> MakeMethod:
   Args:
     options: how the classifier is trained; the metric is that of the task.
     hosts: hosts that share the training; None: this device alone.
+    runs: where each trained model is kept; None: nowhere.
 
   Example:
     >>> from contrastive_audio.datasets.synthetic import open_synthetic
@@ -46,25 +51,41 @@ def excerpt_method(options: Options, hosts: Hosts | None = None) -> MakeMethod:
 
   def make_method(data: TaskData, model: Model) -> Method:
     task_options = dataclasses.replace(options, metric=data.task.metric)
-    return lambda problem: _fit_and_score(problem, task_options, hosts or Hosts())
+    return lambda problem: _fit_and_score(problem, task_options, hosts or Hosts(), runs)
 
   return make_method
 
 
-def _fit_and_score(problem: Problem, options: Options, hosts: Hosts) -> np.ndarray:
+def _fit_and_score(
+  problem: Problem, options: Options, hosts: Hosts, runs: FineTunedRuns | None
+) -> np.ndarray:
+  store = problem.data.store
+  with contextlib.ExitStack() as stack:
+    write = stack.enter_context(runs.claimed(problem, options)) if runs and hosts.is_chief else None
+    classifier, selecting = _train(problem, options, hosts)
+    if write:
+      clips = problem.validation
+      write(classifier, (clips, selecting.scores(store, clips)) if selecting else None)
+    return classifier.scores(store, problem.test)
+
+
+def _train(
+  problem: Problem, options: Options, hosts: Hosts
+) -> tuple[Classifier, Classifier | None]:
+  """Returns the classifier, and one that has not trained on the validation clips, if there is."""
   if options.start == "linear":
     # All hosts start from the same weights, even if their processors round differently.
     chosen = _choose_inverse_strength(problem) if hosts.is_chief else 0.0
     options = dataclasses.replace(options, inverse_strength=hosts.broadcast_from_chief(chosen))
   if options.selection == "last" or not len(problem.validation):
     # One label per class leaves no clips for validation.
-    classifier = _train_on_all(problem, options, options.epochs, problem.folder, hosts)
-  else:
-    classifier = _train_and_select(problem, options, hosts)
-  return classifier.scores(problem.data.store, problem.test)
+    return _train_on_all(problem, options, options.epochs, problem.folder, hosts), None
+  return _train_and_select(problem, options, hosts)
 
 
-def _train_and_select(problem: Problem, options: Options, hosts: Hosts) -> Classifier:
+def _train_and_select(
+  problem: Problem, options: Options, hosts: Hosts
+) -> tuple[Classifier, Classifier]:
   """Lets the validation clips choose the epoch, and with "refit" trains again on all clips."""
   refits = options.selection == "refit" and problem.refit
   selecting = dataclasses.replace(
@@ -81,9 +102,9 @@ def _train_and_select(problem: Problem, options: Options, hosts: Hosts) -> Class
     hosts=hosts,
   )
   if not refits:
-    return classifier
+    return classifier, classifier
   folder = _folder(problem, "all clips")
-  return _train_on_all(problem, options, classifier.best_epoch, folder, hosts)
+  return _train_on_all(problem, options, classifier.best_epoch, folder, hosts), classifier
 
 
 def _train_on_all(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from downstream.cards.task_data import TaskData
+from downstream.choices import Condition
 from downstream.encoders.models import Model
 
 
@@ -25,6 +26,8 @@ class Problem:
     refit: whether the final classifier is fitted on the validation clips too.
     folds: (clips to fit on, clips to score) of each fold that chooses a regularisation. The data
       set's own validation clips are the only fold, if it has some; empty: there is none.
+    condition: how many of the labels are seen.
+    split: its name.
 
   Example:
     >>> clips = {"train": np.array([0, 3]), "validation": np.array([1]), "test": np.array([2])}
@@ -42,6 +45,8 @@ class Problem:
   folder: str | None = None
   refit: bool = True
   folds: Sequence[tuple[np.ndarray, np.ndarray]] = ()
+  condition: Condition = dataclasses.field(default_factory=Condition)
+  split: str = ""
 
   @property
   def final_train(self) -> np.ndarray:
@@ -49,6 +54,19 @@ class Problem:
     if not self.refit:
       return self.train
     return np.sort(np.concatenate([self.train, self.validation]))
+
+
+def file_name(text: str) -> str:
+  """Returns the name of a folder for what belongs to a split or a condition.
+
+  Args:
+    text: its name.
+
+  Example:
+    >>> file_name("fold 1")
+    'fold_1'
+  """
+  return "".join(character if character.isalnum() else "_" for character in text)
 
 
 # A method returns a score for each test clip and class, float `[m, C]`.

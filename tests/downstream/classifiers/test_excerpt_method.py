@@ -36,7 +36,7 @@ def run(options, hosts=None, **changes):
   """Runs the method on a split with 100 clips to train on and 30 to validate on."""
   _, targets = draw_rows()
   task = types.SimpleNamespace(metric="macro_accuracy", name="x")
-  data = types.SimpleNamespace(task=task, store=None)
+  data = types.SimpleNamespace(task=task, multi_label=False, store=None)
   problem = dataclasses.replace(problem_of(targets, data), folder="state", **changes)
   return excerpt_method.excerpt_method(options, hosts)(data, None)(problem)
 

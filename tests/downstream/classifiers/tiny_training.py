@@ -98,6 +98,11 @@ class Crash(Exception):
   """What ends a training in the middle."""
 
 
+def crash(*_):
+  """Stands for what does not survive."""
+  raise Crash
+
+
 def crash_at(step, monkeypatch):
   """Lets the training end in a step, counted over all epochs."""
   steps = []
