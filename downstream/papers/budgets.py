@@ -8,6 +8,11 @@ from downstream.papers.table import TableRequest
 
 _SMALL_RECIPE = "quick"  # the papers' networks, few steps
 _SMALL_STEPS = {"cola": 100, "mixback": 80}
+# Pairs per step where no flag says it: those of the recipes.
+RECIPE_BATCH_SIZES = {
+  "small": {"cola": 32, "mixback": 16},
+  "papers": {"cola": 1024, "mixback": 128},
+}
 OPEN_STEPS, OPEN_BATCH_SIZE = 1500, 64
 # The open suite has the papers' recipes, with networks that two cores can train that long, and what
 # the papers or their code say about short trainings: COLA's code has 1e-3, its paper 1e-4 for 500
@@ -38,7 +43,8 @@ def pretraining(
     (('recipe', 'quick'), ('steps', 100), ('similarity', 'cosine'))
   """
   flags = _budget(request, system) | options
-  if request.microbatch < flags.get("batch_size", float("inf")) and request.microbatch:
+  batch_size = flags.get("batch_size") or RECIPE_BATCH_SIZES[request.suite][system]
+  if 0 < request.microbatch < batch_size:  # otherwise it changes nothing but the run's name
     flags["microbatch"] = request.microbatch
   if request.suite == "open":
     settings = (_OPEN_BALANCE, *settings)

@@ -1,12 +1,17 @@
 """The open suite: a pool pre-trains, what it does not hold judges, at a budget for two cores."""
 
+import dataclasses
+
 import pytest
 
+import cola.config
+import mixback.config
 from contrastive_audio.errors import UserError
 from downstream.cards import pool
 from downstream.cards.all_cards import SUITES
 from downstream.cards.opening import dataset_of, task_of
 from downstream.choices import TaskChoice
+from downstream.papers.budgets import RECIPE_BATCH_SIZES, pretraining
 from downstream.papers.measurement import LaboratoryRequest
 from downstream.papers.open_suite import pretraining_data
 from downstream.papers.pretrainings import Pretrainings
@@ -85,6 +90,19 @@ def test_microbatches_rename_the_runs_whose_batch_they_divide_and_no_others(data
 
   whole, parts = names(), names(microbatch=64)
   assert [a == b for a, b in zip(whole, parts)] == [True, False, False]  # 64, 256, 1024
+
+
+@pytest.mark.parametrize(("suite", "recipe"), [("small", "quick"), ("papers", "paper")])
+@pytest.mark.parametrize("config", [cola.config, mixback.config], ids=["cola", "mixback"])
+def test_microbatches_are_compared_with_the_batches_of_the_recipes(config, suite, recipe):
+  settings = {name: deviation.value for name, deviation in config.RECIPES[recipe].items()}
+  system = config.__name__.partition(".")[0]
+  batch_size = settings.get("batch_size", config.Config().batch_size)
+  assert RECIPE_BATCH_SIZES[suite][system] == batch_size
+  request = TableRequest(suite, microbatch=batch_size)
+  assert "microbatch" not in dict(pretraining(system, request, {}).options)
+  parts = pretraining(system, dataclasses.replace(request, microbatch=batch_size // 2), {})
+  assert dict(parts.options)["microbatch"] == batch_size // 2
 
 
 @pytest.mark.slow
