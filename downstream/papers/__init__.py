@@ -4,6 +4,8 @@ What a table is:
 
   tables            which models are compared, by which method, on which tasks
   table             what a table, its variants and its request are
+  budgets           how long the pre-trainings of a table are, by its suite
+  open_suite        what pre-trains in the suite "open", and what shows how it goes on
   measurement       what a pre-training and a measurement are
   cells             the numbers of a table: one for each variant, column and seed
 
@@ -22,6 +24,9 @@ The work, and what comes of it:
   obstacles         what keeps a cell from being measured
   laboratory        measures a number, and keeps it
   results           means, spreads, and differences between variants
+  intervals         confidence intervals of means over seeds
   table_files       a measured table, printed and written
   bar_chart         a table as groups of bars
+  curves            kNN and linear accuracy of the runs behind a table, against steps
+  claims            what the papers claim, and whether measured tables say that it holds
 """
