@@ -110,7 +110,7 @@ def test_the_command_finds_when_a_call_is_heard_and_plays_exactly_that(recording
     assert end_s - start_s <= 4
   page = (tmp_path / "found" / "index.html").read_text()
   cells = re.findall(
-    r'<img src="(\S+)"[^>]*><b>(\S+)</b> <br>(\S+) (\S+) - (\S+) s<audio .*?'
+    r'<img src="(\S+)"(?:(?!<img).)*?<b>(\S+)</b> <br>(\S+) (\S+) - (\S+) s<audio .*?'
     r'src="(\S+)"',
     page,
   )
