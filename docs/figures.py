@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 from cola.config import Config
 from contrastive_audio.cli.main import start_tensorflow
 from contrastive_audio.datasets import synthetic
+from contrastive_audio.frontend.drawing import draw_log_mel
+from contrastive_audio.frontend.log_mel import LogMel
 from contrastive_audio.sound import reading
 from contrastive_audio.utils.figures import BLUE, ORANGE
 
@@ -25,12 +27,14 @@ def main() -> None:
   bird = clip("bird")
   log_mels = front_end(cut_excerpts(bird, front_end.num_samples)).numpy()  # [2, T, F]
   figure = Figure(figsize=(11, 3.6))
-  grid = figure.add_gridspec(2, 5, width_ratios=[2.8, 1.7, 1.6, 0.25, 2.4], wspace=0.42, hspace=0.3)
+  grid = figure.add_gridspec(
+    2, 6, width_ratios=[2.6, 0.1, 1.7, 1.6, 0.25, 2.4], wspace=0.42, hspace=0.3
+  )
   draw_wave(figure.add_subplot(grid[:, 0]), bird, front_end.num_samples)
   for row, (_, colour) in enumerate(EXCERPTS.values()):
-    draw_log_mel(figure.add_subplot(grid[row, 1]), log_mels[row], colour, row)
-    draw_encoder(figure.add_subplot(grid[row, 2]), colour)
-  draw_logits(figure.add_subplot(grid[:, 4]))
+    draw_view(figure.add_subplot(grid[row, 2]), log_mels[row], front_end.log_mel, colour, row)
+    draw_encoder(figure.add_subplot(grid[row, 3]), colour)
+  draw_logits(figure.add_subplot(grid[:, 5]))
   path = pathlib.Path(__file__).parent / "cola.png"
   figure.savefig(path, dpi=130, bbox_inches="tight")
 
@@ -59,11 +63,11 @@ def draw_wave(axis: Axes, wave: np.ndarray, num_samples: int) -> None:
   axis.set_title("1  two excerpts of a clip")
 
 
-def draw_log_mel(axis: Axes, log_mel: np.ndarray, colour: str, row: int) -> None:
+def draw_view(axis: Axes, values: np.ndarray, log_mel: LogMel, colour: str, row: int) -> None:
   """Draws the log-mel `[T, F]` of an excerpt in a coloured frame."""
-  extent = (0, len(log_mel) * 0.01, 0, log_mel.shape[1])
-  axis.imshow(log_mel.T, origin="lower", aspect="auto", cmap="magma", extent=extent)
-  axis.set(xticks=[0, 0.5], yticks=[0, 32, 64], ylabel="mel band")
+  draw_log_mel(axis, values, log_mel)
+  axis.set(xticks=[0, 0.5], ylabel="frequency (Hz)")
+  axis.tick_params(axis="y", labelsize=8)
   axis.set(xlabel="time (s)" if row else "", title="" if row else "2  log-mels")
   for spine in axis.spines.values():
     spine.set(color=colour, linewidth=2)

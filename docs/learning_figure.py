@@ -5,21 +5,40 @@ import pathlib
 import numpy as np
 import pages
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from contrastive_audio.utils import figures
 
 DOCS = pathlib.Path(__file__).parent
 PANELS = {"all labels": "small-all-labels.csv", "ten labels per class": "small-10-per-class.csv"}
 VARIANT, REFERENCE = "COLA small", "random weights"  # the same network, before and after training
+TASKS = {
+  "digit": "spoken digit",
+  "speaker": "speaker",
+  "digit_unseen_speaker": "digit of an unseen speaker",
+  "esc10_fold5": "environmental sound (ESC-10)",
+  "instrument": "instrument",
+  "average": "average of the five",
+}
 
 
 def main() -> None:
-  figure, axes = figures.subplots(1, len(PANELS), figsize=(11, 3), sharey=True)
+  make().savefig(DOCS / "learning.png", dpi=130)
+
+
+def make() -> Figure:
+  """Returns the figure: a panel for each number of labels, with the same axes."""
+  figure, axes = figures.subplots(1, len(PANELS), (10, 3.4), sharex=True, sharey=True)
+  figure.set_layout_engine("constrained")
   for axis, (condition, name) in zip(axes, PANELS.items()):
     draw(axis, seeds_of(name))
-    axis.set(xlabel=f"points of {VARIANT} above {REFERENCE}", title=condition)
-  figure.tight_layout()
-  figure.savefig(DOCS / "learning.png", dpi=130)
+    axis.set_title(condition, fontsize=11)
+  unit = f"accuracy of {VARIANT} minus that of {REFERENCE} (percentage points)"
+  figure.supxlabel(unit, fontsize=10)
+  handles, names = axes[0].get_legend_handles_labels()
+  figure.legend(handles, names, loc="outside upper right", ncols=len(names), frameon=False)
+  return figure
 
 
 def seeds_of(name: str) -> dict[str, dict[str, np.ndarray]]:
@@ -32,14 +51,16 @@ def seeds_of(name: str) -> dict[str, dict[str, np.ndarray]]:
 
 def draw(axis: Axes, scores: dict[str, dict[str, np.ndarray]]) -> None:
   """Draws differences of equal seeds: a dot for each, a bar at their mean, a row for each task."""
-  tasks = list(scores[REFERENCE])
-  for row, task in enumerate(tasks):
-    gains = scores[VARIANT][task] - scores[REFERENCE][task]
-    axis.plot(gains, [row] * len(gains), "o", color=figures.BLUE, alpha=0.5)
-    axis.plot([gains.mean()] * 2, [row - 0.3, row + 0.3], color=figures.BLUE, linewidth=2.5)
+  gains = np.array([scores[VARIANT][task] - scores[REFERENCE][task] for task in TASKS])
+  rows = np.arange(len(TASKS))
+  seeds = np.repeat(rows, gains.shape[1])
+  axis.plot(gains.ravel(), seeds, "o", color=figures.BLUE, alpha=0.5, label="one seed")
+  mean = {"color": figures.ORANGE, "linewidth": 2.5, "label": f"mean of {gains.shape[1]} seeds"}
+  axis.vlines(gains.mean(axis=1), rows - 0.3, rows + 0.3, **mean)
   axis.axvline(0, color=figures.GREY, linewidth=0.8)
-  axis.set_yticks(range(len(tasks)), tasks)
-  axis.set_ylim(len(tasks) - 0.5, -0.5)
+  axis.set_yticks(range(len(TASKS)), TASKS.values())
+  axis.set_ylim(len(TASKS) - 0.5, -0.5)
+  axis.xaxis.set_major_locator(MaxNLocator(integer=True))
   axis.grid(axis="x", alpha=0.3)
 
 
