@@ -14,7 +14,6 @@ from downstream.papers.cells import Cell
 from downstream.papers.estimates import read_metrics
 from downstream.papers.measurement import Pretraining
 from downstream.papers.pretrainings import Pretrainings
-from downstream.plots import COLOURS
 
 METRICS = {"knn_accuracy": "kNN", "linear_accuracy": "linear"}
 _HEADING = ("variant", "seed", "step", *METRICS)
@@ -78,6 +77,7 @@ def write_curves(points: Sequence[Point], path: str) -> None:
   Example:
     >>> import os
     >>> write_curves([Point("cosine", 0, step, (60.0, 70)) for step in (0, 250)], "curves")
+    >>> import os
     >>> sorted(os.listdir("."))
     ['curves.csv', 'curves.png']
   """
@@ -85,11 +85,13 @@ def write_curves(points: Sequence[Point], path: str) -> None:
     return
   rows = [[p.variant, p.seed, p.step, *(f"{score:.2f}" for score in p.scores)] for p in points]
   write_csv(f"{path}.csv", [_HEADING, *rows])
-  figure, axes = figures.subplots(1, len(METRICS), figsize=(10, 4))
+  figure, axes = figures.subplots(1, len(METRICS), figsize=(10, 4), sharey=True)
   for number, (axis, title) in enumerate(zip(axes, METRICS.values())):
     _draw(axis, points, number)
     axis.set_title(title, fontsize=11)
-  axes[0].set_ylabel("accuracy (%)")
+  num_seeds = len({point.seed for point in points})
+  seeds = f"mean of {num_seeds} seeds; bands: worst to best" if num_seeds > 1 else "1 seed"
+  axes[0].set_ylabel(f"accuracy (%)\n{seeds}")
   axes[-1].legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=9)
   figures.save(figure, f"{path}.png")
 
@@ -102,10 +104,10 @@ def _draw(axis: Axes, points: Sequence[Point], metric: int) -> None:
       if point.variant == variant:
         of_step.setdefault(point.step, []).append(point.scores[metric])
     steps = sorted(of_step)
-    colour = COLOURS[number % len(COLOURS)]
+    colour = figures.COLOURS[number % len(figures.COLOURS)]
     means = [np.mean(of_step[step]) for step in steps]
     axis.plot(steps, means, "o-", color=colour, label=plain(shorten(variant)))
     lows, highs = ([choose(of_step[step]) for step in steps] for choose in (min, max))
     axis.fill_between(steps, lows, highs, color=colour, alpha=0.15, linewidth=0)
-  axis.set_xlabel("step")
+  axis.set_xlabel("training step (0: random weights)")
   axis.grid(alpha=0.3)

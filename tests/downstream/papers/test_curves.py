@@ -52,6 +52,18 @@ def test_curves_are_written_as_numbers_and_drawn(tmp_path):
   assert image.imread(tmp_path / "c.png")[..., :3].std() > 0.01  # not blank
 
 
+@pytest.mark.parametrize(("num_seeds", "unit"), [(1, "1 seed"), (2, "bands: worst to best")])
+def test_panels_share_their_axis_which_says_what_a_band_is(num_seeds, unit, monkeypatch, tmp_path):
+  drawn = []
+  monkeypatch.setattr(curves.figures, "save", lambda figure, path: drawn.append(figure))
+  points = [Point("a", seed, 0, (50.0 + 10 * seed, 90.0)) for seed in range(num_seeds)]
+  curves.write_curves(points, str(tmp_path / "c"))
+  left, right = drawn[0].axes
+  assert left.get_ylim() == right.get_ylim()
+  assert "accuracy (%)" in left.get_ylabel()
+  assert unit in left.get_ylabel()
+
+
 def test_without_evaluations_nothing_is_written(tmp_path):
   curves.write_curves([], str(tmp_path / "c"))
   assert list(tmp_path.iterdir()) == []
