@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import time
+from collections.abc import Sequence
 
 import numpy as np
 import tqdm
@@ -11,12 +12,13 @@ from contrastive_audio.cli.console import line
 from contrastive_audio.errors import UserError
 from contrastive_audio.utils.files import make_folder
 from contrastive_audio.utils.stopping import StopRequest
-from contrastive_audio.utils.words import one_line
+from contrastive_audio.utils.words import counted, one_line
 from downstream.cards.opening import open_task
 from downstream.cards.splits import Split, cut_validation, validation_folds
 from downstream.cards.task_data import TaskData
 from downstream.cards.training_labels import draw_few_labels, flip_labels
 from downstream.choices import Condition, EvaluationRequest
+from downstream.classifiers.intervals import Predictions, draw_scores, score_interval, units_of
 from downstream.classifiers.problem import MakeMethod, Method, Problem, file_name
 from downstream.classifiers.scores import score
 from downstream.encoders.models import Model, open_model
@@ -56,22 +58,44 @@ def evaluate(
     (40, 10)
   """
   started_s = time.perf_counter()
-  splits, true_targets = data.splits(seed), data.targets()
-  scores: dict[str, float] = {}
-  predictions: list[tuple[int, np.ndarray]] = []
   problems = pose(data, model, condition, seed, folder)
-  for split, problem in zip(splits, problems):
-    predicted = method(problem)
-    scores[split.name] = 100 * score(data.task.metric, true_targets[problem.test], predicted)
-    predictions += zip(problem.test.tolist(), predicted)
+  tested = predict(method, data, problems)
+  metric = data.task.metric
+  scores = {
+    problem.split: 100 * score(metric, split.targets, split.scores)
+    for problem, split in zip(problems, tested)
+  }
+  seconds, mean = time.perf_counter() - started_s, float(np.mean(list(scores.values())))
+  units = units_of(data, seed)
+  samples, num_units = draw_scores(metric, [[tested]], units)
   return Result(
-    score=float(np.mean(list(scores.values()))),
+    score=mean,
     scores=scores,
     num_train=len(problems[0].final_train),
     num_test=len(problems[0].test),
-    seconds=time.perf_counter() - started_s,
-    predictions=predictions,
+    seconds=seconds,
+    interval=score_interval(samples[:, 0], mean, num_units),
+    drawn=counted(num_units, units.kind),
+    predictions=tested,
   )
+
+
+def predict(method: Method, data: TaskData, problems: Sequence[Problem]) -> list[Predictions]:
+  """Returns how a method scores the test clips of each split.
+
+  Args:
+    method: see `evaluate`.
+    data: the task.
+    problems: its splits, see `pose`.
+
+  Example:
+    >>> predict(lambda problem: None, None, problems=[])
+    []
+  """
+  return [
+    Predictions(problem.test, data.targets()[problem.test], np.asarray(method(problem)))
+    for problem in problems
+  ]
 
 
 def pose(
@@ -114,11 +138,13 @@ def _problem(
   # Few clips always need their own validation clips, which then belong to the few.
   refit = split.refit or bool(condition.labels_per_class)
   if condition.labels_per_class:
-    _require_single_label(data, "--labels_per_class")
-    train = draw_few_labels(train, labels, condition.labels_per_class, seed)
+    train = draw_few_labels(train, data.classes(), condition.labels_per_class, seed)
     validation = None
   if condition.label_noise:
-    _require_single_label(data, "--label_noise")
+    if data.multi_label:
+      raise UserError(
+        f"--label_noise: the clips of {data.task.name} have several labels; it needs one each"
+      )
     labelled = train if validation is None else np.concatenate([train, validation])
     labels = flip_labels(labelled, labels, condition.label_noise, seed)
   if validation is None:
@@ -148,11 +174,6 @@ def _folds(
   """Returns the folds that choose a regularisation; of many clips one fold is enough."""
   folds = validation_folds(split, train, data.strata(), seed)
   return folds[:1] if len(train) > _FOLDED_CLIPS_MAX else folds
-
-
-def _require_single_label(data: TaskData, flag: str) -> None:
-  if data.multi_label:
-    raise UserError(f"{flag}: the clips of {data.task.name} have several labels; it needs one each")
 
 
 def run_evaluation(
@@ -233,11 +254,12 @@ def _print_task(data: TaskData, seed: int) -> None:
 
 
 def _result_line(name: str, data: TaskData, condition: Condition, result: Result) -> str:
-  spread = ""
+  low, high = result.interval
+  spread = f"95 % interval {low:.1f} to {high:.1f}, by {result.drawn}"
   if len(result.scores) > 1:
-    spread = f" (mean of {len(result.scores)} splits, {min(result.scores.values()):.1f} to "
-    spread += f"{max(result.scores.values()):.1f})"
+    spread += f"; {len(result.scores)} splits, {min(result.scores.values()):.1f} to "
+    spread += f"{max(result.scores.values()):.1f}"
   return (
-    f"{name:<10} {data.task.name}, {condition.name}: {data.task.metric} {result.score:.1f} %"
-    f"{spread}, {result.seconds:.1f} s"
+    f"{name:<10} {data.task.name}, {condition.name}: {data.task.metric} {result.score:.1f} % "
+    f"({spread}), {result.seconds:.1f} s"
   )

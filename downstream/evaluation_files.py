@@ -16,6 +16,8 @@ from contrastive_audio.utils.spreadsheets import write_csv
 from downstream import embedding_map, plots
 from downstream.cards.task_data import TaskData
 from downstream.choices import Condition
+from downstream.classifiers.intervals import Predictions
+from downstream.classifiers.scores import predicted_label
 from downstream.encoders.embedding_parts import Embeddings
 from downstream.encoders.models import Model
 
@@ -30,11 +32,17 @@ class Result:
     num_train: number of training clips of the first split.
     num_test: number of test clips of the first split.
     seconds: how long it took.
-    predictions: (clip number, scores `[C]`) of every test clip.
+    interval: in %, the limits of the 95 % interval of the score, see classifiers.intervals.
+    drawn: how many of what was drawn for it, human-readable.
+    predictions: the scores of every test clip, split by split.
 
   Example:
-    >>> Result(50.0, {"given": 50.0}, num_train=8, num_test=2, seconds=0.1).numbers()["score"]
-    50.0
+    >>> result = Result(
+    ...   50.0, {"given": 50.0}, num_train=8, num_test=2, seconds=0.1, interval=(9.5, 90.5),
+    ...   drawn="2 clips",
+    ... )
+    >>> result.numbers()["interval"]
+    (9.5, 90.5)
   """
 
   score: float
@@ -42,7 +50,9 @@ class Result:
   num_train: int
   num_test: int
   seconds: float
-  predictions: list[tuple[int, np.ndarray]] = dataclasses.field(default_factory=list, repr=False)
+  interval: tuple[float, float]
+  drawn: str
+  predictions: list[Predictions] = dataclasses.field(default_factory=list, repr=False)
 
   def numbers(self) -> dict[str, Any]:
     """Returns everything except the predictions, in JSON types."""
@@ -95,7 +105,8 @@ def write_results(
     >>> data = TaskData(
     ...   Task("synthetic", "synthetic"), prepare(open_synthetic(clips_per_class=5), 16_000)
     ... )
-    >>> result = Result(100.0, {"given": 100.0}, 8, 2, 0.1, predictions=[(0, np.eye(10)[0])])
+    >>> tested = Predictions(np.array([0]), np.eye(10)[:1], np.eye(10)[:1])
+    >>> result = Result(100.0, {"given": 100.0}, 8, 1, 0.1, (20.7, 100.0), "1 clips", [tested])
     >>> setup = Setup("kNN", "runs/mine", identity="3f2a", seed=0)
     >>> write_results("results", setup, data, [(Condition(), result)])
     >>> sorted(os.listdir("results"))
@@ -112,11 +123,10 @@ def write_results(
   if len(results) > 1:  # what follows was written with the first one
     return
   _, first_result = results[0]
-  clip_ids = [clip_id for clip_id, _ in first_result.predictions]
-  scores = np.stack([row for _, row in first_result.predictions])
+  clip_ids = np.concatenate([split.clips for split in first_result.predictions]).tolist()
+  scores = np.concatenate([split.scores for split in first_result.predictions])
   _write_predictions(os.path.join(folder, "predictions.csv"), data, clip_ids, scores)
-  if not data.multi_label:
-    _draw(plots_folder, setup, data, clip_ids, scores, first_result.score)
+  _draw(plots_folder, setup, data, clip_ids, scores, first_result)
 
 
 def require_own_results(folder: str, setup: Setup, task: str) -> None:
@@ -198,7 +208,7 @@ def _write_predictions(path: str, data: TaskData, clip_ids: list[int], scores: n
   times = ["start_s", "end_s"] if has_times else []
   rows: list[list[object]] = [["file", *times, "label", "predicted", *data.class_names]]
   for clip_id, key, row in zip(clip_ids, keys, scores):
-    predicted = data.class_names[int(row.argmax())]
+    predicted = predicted_label(row, data.class_names, data.multi_label)
     texts = [f"{value:.5g}" for value in row]
     place = [recording_of(key), *(span_of(key) or ("", ""))] if has_times else [key]
     rows.append([*place, data.clips.labels[clip_id], predicted, *texts])
@@ -206,11 +216,25 @@ def _write_predictions(path: str, data: TaskData, clip_ids: list[int], scores: n
 
 
 def _draw(
-  folder: str, setup: Setup, data: TaskData, clip_ids: list[int], scores: np.ndarray, score: float
+  folder: str,
+  setup: Setup,
+  data: TaskData,
+  clip_ids: list[int],
+  scores: np.ndarray,
+  result: Result,
 ) -> None:
+  metric = data.task.metric
+  found = f"{metric} {result.score:.1f} %"
+  title = plots.heading(
+    data.task.name, setup.model, setup.seed, setup.method, found, result.interval
+  )
+  by_class = os.path.join(folder, "per_class.png")
+  of_mean = None if metric == "accuracy" else result.interval  # of classes, and not of clips
+  if data.multi_label:
+    targets = data.targets()[clip_ids]
+    plots.per_class_average_precision(by_class, data.class_names, targets, scores, title, of_mean)
+    return
   labels = [data.clips.labels[clip_id] for clip_id in clip_ids]
   predicted = [data.class_names[number] for number in scores.argmax(axis=1)]
-  result = f"{data.task.metric} {score:.1f} %"
-  title = plots.heading(data.task.name, setup.model, setup.seed, setup.method, result)
   plots.confusion_matrix(os.path.join(folder, "confusion_matrix.png"), labels, predicted, title)
-  plots.per_class_accuracy(os.path.join(folder, "per_class.png"), labels, predicted, title)
+  plots.per_class_accuracy(by_class, labels, predicted, title, of_mean)

@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 
 from contrastive_audio.utils import figures
 from contrastive_audio.utils.figures import plain, shorten
+from downstream.classifiers.scores import average_precisions
 from downstream.confusions import (
   class_accuracies,
   count_confusions,
@@ -136,6 +137,34 @@ def per_class_accuracy(
   names, accuracies, num_clips = class_accuracies(labels, predicted)
   intervals = 100 * wilson_intervals(accuracies, num_clips)
   per_class(path, names, 100 * accuracies, num_clips, title, "accuracy (%)", intervals, interval)
+
+
+def per_class_average_precision(
+  path: str,
+  class_names: Sequence[str],
+  targets: np.ndarray,
+  scores: np.ndarray,
+  title: str,
+  interval: tuple[float, float] | None = None,
+) -> None:
+  """Draws the average precision of each class that has test clips, from best to worst.
+
+  Args:
+    path: file to write, `.png`.
+    class_names: C names.
+    targets: `[n, C]`, multi-hot.
+    scores: float `[n, C]`.
+    title: of the figure, from `heading`.
+    interval: in which the mean lies with 95 % confidence, in %; None: it is not drawn.
+
+  Example:
+    >>> per_class_average_precision("ap.png", ["dog", "rain"], np.eye(2), np.eye(2), "two clips")
+  """
+  values = average_precisions(targets, scores)
+  order = np.argsort(-values, kind="stable")[: np.isfinite(values).sum()]
+  names, num_clips = [class_names[number] for number in order], targets.sum(axis=0).astype(int)
+  quantity = "average precision (%)"
+  per_class(path, names, 100 * values[order], num_clips[order], title, quantity, interval=interval)
 
 
 def per_class(

@@ -137,7 +137,7 @@ def votes_of_gallery(
   Args:
     rows: float `[m, D]`.
     gallery: float `[n, D]`.
-    targets: float `[n, C]`, one-hot.
+    targets: float `[n, C]`, one-hot or multi-hot.
     k: number of neighbours.
 
   Returns:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from contrastive_audio import datasets
 from contrastive_audio.cli.console import line
 from contrastive_audio.cli.open_data import DataLocation, prepare_at
-from contrastive_audio.datasets import ClipSource, corpora
+from contrastive_audio.datasets import LABEL_SEPARATOR, ClipSource, corpora
 from contrastive_audio.datasets.corpora.corpus import Corpus, builder_name, find_root
 from contrastive_audio.datasets.stretches import recording_of
 from contrastive_audio.errors import UserError
@@ -67,7 +67,11 @@ def open_task(choice: TaskChoice, location: DataLocation, sample_rate_hz: int) -
     classes = source.classes
     split_names += _split_names(task, opened, store)
   store, split_names = _select_needed(task, Store.join(stores), split_names)
-  return TaskData(task, store, split_names, classes)
+  data = TaskData(task, store, split_names, classes)
+  several = [name for name in data.class_names if LABEL_SEPARATOR in name]
+  if several and not data.multi_label:
+    line("labels", f"{several[0]!r} is one class; with --metric=mAP it is several labels")
+  return data
 
 
 def check_task(choice: TaskChoice, location: DataLocation) -> None:

@@ -126,8 +126,9 @@ def _stratify(labels: Sequence[str], fraction: float, seed: int) -> tuple[np.nda
   """Returns the positions kept and held out; a single clip of a class is kept, two are divided."""
   rng = np.random.default_rng([seed, 0])
   held_out: list[int] = []
-  for name in sorted(set(labels)):
-    members = np.flatnonzero(np.array(labels, object) == name)
+  names, class_of = np.unique(np.array(labels, object), return_inverse=True)
+  for number in range(len(names)):
+    members = np.flatnonzero(class_of == number)
     count = int(np.clip(round(fraction * len(members)), 1, len(members) - 1))
     held_out += rng.permutation(members)[: count if len(members) > 1 else 0].tolist()
   return np.setdiff1d(np.arange(len(labels)), held_out), np.array(sorted(held_out), int)
@@ -155,7 +156,7 @@ def cut_validation(
   """
   if split.cut is not None:
     return split.cut(train, clips, VALIDATION_FRACTION, seed)
-  return hold_out(train, clips.labels, _undivided_groups(split, clips), VALIDATION_FRACTION, seed)
+  return hold_out(train, clips.labels, undivided_groups(split, clips), VALIDATION_FRACTION, seed)
 
 
 def validation_folds(
@@ -189,8 +190,20 @@ def validation_folds(
   return [(np.setdiff1d(train, fold), fold) for fold in held_out]
 
 
-def _undivided_groups(split: Split, clips: Clips) -> Sequence[str | None]:
-  """Returns the groups of the clips; no groups if the split itself divides one."""
+def undivided_groups(split: Split, clips: Clips) -> Sequence[str | None]:
+  """Returns the groups of the clips; no groups if the split itself divides one.
+
+  Args:
+    split: the split.
+    clips: all clips of the data set.
+
+  Example:
+    >>> clips = Clips(list("abc"), ["x"] * 3, list("112"), [None] * 3)
+    >>> undivided_groups(Split("speakers", np.array([0, 1]), np.array([2])), clips)
+    ['1', '1', '2']
+    >>> undivided_groups(Split("clips", np.array([0]), np.array([1, 2])), clips)
+    [None, None, None]
+  """
   groups = clips.groups
   if {groups[clip_id] for clip_id in split.train} & {groups[clip_id] for clip_id in split.test}:
     return [None] * len(groups)
@@ -199,7 +212,7 @@ def _undivided_groups(split: Split, clips: Clips) -> Sequence[str | None]:
 
 def _units(split: Split, clip_ids: np.ndarray, clips: Clips) -> list[list[list[int]]]:
   """Returns what `hold_out` does not divide: groups of any class, or the clips of each class."""
-  groups = _undivided_groups(split, clips)
+  groups = undivided_groups(split, clips)
   own_groups = {groups[clip_id] for clip_id in clip_ids}
   if None not in own_groups and len(own_groups) > 1:
     members = collections.defaultdict(list)

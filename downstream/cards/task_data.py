@@ -72,7 +72,7 @@ class TaskData:
     """Returns the classes that a label names: one, or several."""
     if not self.multi_label:
       return [label]
-    return [name.strip() for name in label.split(LABEL_SEPARATOR)]
+    return list(dict.fromkeys(name.strip() for name in label.split(LABEL_SEPARATOR)))
 
   def targets(self, labels: Sequence[str] | None = None) -> np.ndarray:
     """Returns float32 `[n, C]`, one-hot or multi-hot.
@@ -102,10 +102,20 @@ class TaskData:
     return [self._check(split) for split in rule(self.strata(), seed)]
 
   def strata(self) -> Clips:
-    """Returns the clips as split rules see them: clips with several labels all have one class."""
+    """Returns the clips as split rules see them: one with several classes has the rarest of them.
+
+    So a cut takes its share of rare classes, and does not leave them out or take all of them.
+    """
     if not self.multi_label:
       return self.clips
-    return dataclasses.replace(self.clips, labels=["any"] * len(self.clips.labels))
+    classes = self.classes()
+    counts = collections.Counter(name for names in classes for name in names)
+    rarest = [min(names, key=lambda name: (counts[name], name)) for names in classes]
+    return dataclasses.replace(self.clips, labels=rarest)
+
+  def classes(self) -> list[list[str]]:
+    """Returns the classes of each clip."""
+    return [self.names_of(label) for label in self.clips.labels]
 
   def _order(self, classes: tuple[str, ...]) -> list[str]:
     """Returns the classes that occur, in the given order; without one: sorted."""
@@ -149,8 +159,11 @@ def _labels(task: Task, store: Store) -> list[str]:
   counts = collections.Counter(labels)
   name, count = min(counts.items(), key=lambda item: item[1])
   if count == 1 and task.metric != "mAP":
+    cure = "give it more clips, or leave it out"
+    if LABEL_SEPARATOR in name:
+      cure = f"if that is several labels, pass --metric=mAP; if not, {cure}"
     raise UserError(
       f"the task {task.name}: the class {name!r} has one clip, which cannot both train and test; "
-      "give it more clips, or leave it out"
+      f"{cure}"
     )
   return labels

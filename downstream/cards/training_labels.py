@@ -1,5 +1,6 @@
 """What becomes of the labels of training clips: few of them are kept, or some are flipped."""
 
+import collections
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,18 +9,22 @@ from contrastive_audio.errors import UserError
 
 
 def draw_few_labels(
-  train: np.ndarray, labels: Sequence[str], per_class: int, seed: int
+  train: np.ndarray, classes: Sequence[Sequence[str]], per_class: int, seed: int
 ) -> np.ndarray:
-  """Draws the same number of training clips of each class.
+  """Draws as few training clips as give each class a number of clips.
+
+  Where clips have one class each, every class has exactly that many. Where they have several, the
+  rarest class draws first, and clips that are drawn count for all of their classes: frequent ones
+  may have more.
 
   Args:
     train: int `[n]`, training clips.
-    labels: the class of each clip of the data set.
+    classes: the classes of each clip of the data set.
     per_class: how many clips of each class.
     seed: determines which.
 
   Returns:
-    int `[per_class * C]`, sorted.
+    int `[m]`, sorted.
 
   Raises:
     UserError: a class has fewer training clips.
@@ -27,17 +32,26 @@ def draw_few_labels(
   Example:
     >>> draw_few_labels(np.array([0, 1, 2, 4]), list("aabbb"), per_class=2, seed=0)
     array([0, 1, 2, 4])
+    >>> draw_few_labels(np.arange(3), [["dog", "rain"], ["dog"], ["dog"]], per_class=1, seed=0)
+    array([0])
   """
-  rng = np.random.default_rng([seed, 1])
-  drawn = []
-  for name in sorted({labels[clip_id] for clip_id in train}):
-    members = [clip_id for clip_id in train if labels[clip_id] == name]
-    if len(members) < per_class:
+  members = collections.defaultdict(list)
+  for clip_id in train:
+    for name in classes[clip_id]:
+      members[name].append(clip_id)
+  have_one = all(len(classes[clip_id]) == 1 for clip_id in train)
+  rng, drawn = np.random.default_rng([seed, 1]), set[int]()
+  for name in sorted(members, key=lambda name: (0 if have_one else len(members[name]), name)):
+    if len(members[name]) < per_class:
       raise UserError(
-        f"--labels_per_class={per_class}: the class {name!r} has {len(members)} training clips"
+        f"--labels_per_class={per_class}: the class {name!r} has {len(members[name])} training "
+        "clips"
       )
-    drawn.append(rng.choice(members, per_class, replace=False))
-  return np.sort(np.concatenate(drawn))
+    left = [clip_id for clip_id in members[name] if clip_id not in drawn]
+    missing = per_class - (len(members[name]) - len(left))
+    if missing > 0:
+      drawn.update(rng.choice(left, missing, replace=False).tolist())
+  return np.array(sorted(drawn))
 
 
 def flip_labels(train: np.ndarray, labels: Sequence[str], share: float, seed: int) -> list[str]:

@@ -10,5 +10,6 @@ classifier           an encoder with a dense layer on top
 excerpt_training     trains that classifier on random excerpts
 gradient_step        one step of that training
 training_state       saves each epoch, so that a killed training resumes
+intervals            how far a score may be off because the test clips are few
 scores               accuracy, macro accuracy, mean average precision
 """

@@ -35,7 +35,10 @@ from downstream.protocols import Options
 Write = Callable[[Classifier, HeldOut | None], None]
 _SEVERAL = "runs"  # folder of them
 # What the front end and the encoder of random:efficientnet_b0 are called in COLA's configuration.
-_NO_RUN = {"system": "cola", "config": {"encoder": "efficientnet_b0", "input_scaling": "keras"}}
+_NO_RUN: dict[str, Any] = {
+  "system": "cola",
+  "config": {"encoder": "efficientnet_b0", "input_scaling": "keras"},
+}
 
 
 class FineTunedRuns:
@@ -130,7 +133,7 @@ class FineTunedRuns:
     classifier: Classifier,
     held_out: HeldOut | None,
   ) -> None:
-    """Writes the model, each file atomically; the same command writes again what a kill left out."""
+    """Writes the model, each file atomically; after a kill, the same command does so again."""
     encoder = as_float32(classifier.encoder)
     for layer in encoder.layers:  # what a fixed BatchNorm was not, whoever tunes the run again may
       layer.trainable = True
@@ -169,7 +172,7 @@ class FineTunedRuns:
       )
 
 
-def _validation(problem: Problem, held_out: HeldOut | None) -> dict[str, np.ndarray]:
+def _validation(problem: Problem, held_out: HeldOut | None) -> dict[str, Any]:
   """Returns scores and targets of held-out clips, by the names of LinearClassifier."""
   if held_out is None:
     return {}

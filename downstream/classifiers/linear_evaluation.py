@@ -14,7 +14,6 @@ from downstream.classifiers.problem import MakeMethod, Method, Problem
 from downstream.encoders.embedding_parts import Embeddings
 from downstream.encoders.models import Model
 
-
 # Numbers of clips `[v]`, and scores `[v, C]` of each by a classifier that was not fitted on it.
 HeldOut = tuple[np.ndarray, np.ndarray]
 

@@ -100,6 +100,7 @@ def fit(
   with warnings.catch_warnings(), threadpool_limits(_num_threads(embeddings)):
     # A classifier that is close to its optimum is as good; most are there after 100 iterations.
     warnings.simplefilter("ignore", ConvergenceWarning)
+    warnings.filterwarnings("ignore", "Label .* is present in all training examples")
     pipeline.fit(embeddings.astype(np.float64), labels)
   return LogisticClassifier(pipeline, present, targets.shape[1], multi_label)
 

@@ -50,8 +50,10 @@ def knn_method(
   """
 
   def make_method(data: TaskData, model: Model) -> Method:
-    if data.multi_label:
-      raise UserError(f"{data.task.name}: clips have several labels, which kNN does not predict")
+    if data.multi_label and protocol == "patches":
+      raise UserError(
+        f"{data.task.name}: clips have several labels, which --protocol=patches does not predict"
+      )
     if layer == "projection":
       model = model.with_head()
     say = functools.cache(_say)  # the same for each split, so once
@@ -72,11 +74,12 @@ def _say(text: str) -> None:
 def _vote_by_clips(
   problem: Problem, embeddings: np.ndarray, neighbours: int, say: Callable[[str], None]
 ) -> np.ndarray:
+  """Returns votes; where clips have several labels, the share of the votes that each label has."""
   train = problem.final_train
   say(knn.fewer(len(train), neighbours, "training clips"))
-  return knn.votes_of_gallery(
-    embeddings[problem.test], embeddings[train], problem.targets[train], neighbours
-  )
+  targets = np.pad(problem.targets[train], [(0, 0), (0, 1)], constant_values=1)  # the whole vote
+  votes = knn.votes_of_gallery(embeddings[problem.test], embeddings[train], targets, neighbours)
+  return votes[:, :-1] / votes[:, -1:] if problem.data.multi_label else votes[:, :-1]
 
 
 def _vote_by_patches(

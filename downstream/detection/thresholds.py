@@ -6,9 +6,9 @@ import numpy as np
 from sklearn.metrics import precision_recall_curve
 
 from contrastive_audio.errors import UserError
+from downstream.classifiers.scores import THRESHOLD
 from downstream.detection.scorers import HeldOut, Scorer
 
-_DEFAULT = 0.5  # of a probability
 _DEFAULT_PRECISION = 0.9  # for similarities, where no number suits all models
 _LISTED = 8  # classes in a line
 
@@ -56,7 +56,7 @@ def choose_thresholds(scorer: Scorer, wanted: Wanted) -> tuple[np.ndarray, str]:
   """
   if wanted == Wanted():
     similar = Wanted(precision=_DEFAULT_PRECISION)
-    wanted = similar if scorer.are_similarities else Wanted(threshold=_DEFAULT)
+    wanted = similar if scorer.are_similarities else Wanted(threshold=THRESHOLD)
   if wanted.threshold is not None:
     return np.full(len(scorer.class_names), wanted.threshold), f"{wanted.threshold:g}"
   held_out = _required(scorer)

@@ -151,19 +151,27 @@ def test_a_pretraining_leaves_a_fine_tuned_run_alone(place):
   assert "'tuned' holds a fine-tuned model, not a pre-trained run: choose another" in message
 
 
-def test_several_conditions_leave_a_run_each(place, monkeypatch):
+def test_several_conditions_leave_a_run_each_also_of_clips_with_several_labels(place, monkeypatch):
   monkeypatch.setattr(fine_tuned_runs, "export_saved_model", lambda *_: None)
-  changes = ["--output=several", "--labels_per_class=1,2", "--epochs=1", "--frozen"]
-  changes += ["--protocol=cola"]
-  printed = finetune(place, *changes).stdout
+  labels = ["high", "low", "high;low", "low;high", "high"]
+  rows = [f"clips/high/{number}.wav,{label}" for number, label in enumerate(labels)]
+  rows += [f"clips/low/{number}.wav,{label}" for number, label in enumerate(labels)]
+  (place / "several.csv").write_text("\n".join(["file,label", *rows]))
+  changes = ["--task=several.csv", "--metric=mAP", "--output=several", "--protocol=cola"]
+  few = ["--labels_per_class=1,2", "--epochs=1", "--frozen"]
+  printed = finetune(place, *changes, *few).stdout
   assert "run        several/runs (2): " in printed
   assert "scores     predictions.csv follows --protocol=cola (padded windows" in printed
   for name in ("1_per_class", "2_per_class"):
-    assert LinearClassifier.open(str(place / "several" / "runs" / name)).weights.shape == (3072, 2)
+    classifier = LinearClassifier.open(str(place / "several" / "runs" / name))
+    assert classifier.multi_label
+    assert classifier.weights.shape == (3072, 2)
+  rows, scores = predictions(place, "several")
+  likely = [";".join(np.array(["high", "low"])[row >= 0.5]) for row in scores]
+  assert [row["predicted"] for row in rows] == likely
   assert not (place / "several" / "config.json").exists()
-  message = refused_command("downstream.finetune", *options(*changes[:1]), cwd=place)
+  message = refused_command("downstream.finetune", *options(*changes), cwd=place)
   assert message.startswith("error: --output=several holds the results of frozen, cola with source")
-  shutil.rmtree(place / "several" / "state")
   (place / "several" / "result.json").unlink()
-  message = refused_command("downstream.finetune", *options(*changes[:1]), cwd=place)
+  message = refused_command("downstream.finetune", *options(*changes), cwd=place)
   assert message.startswith("error: --output=several holds several runs, and this call makes one")

@@ -12,12 +12,29 @@ from tests.downstream.cards.made_up_clips import make_clips
 
 def test_few_labels_are_as_many_of_each_class_from_training_clips_only():
   given, train = make_clips(), np.arange(45)
-  few = draw_few_labels(train, given.labels, 5, seed=0)
+  classes = [[label] for label in given.labels]
+  few = draw_few_labels(train, classes, 5, seed=0)
   assert collections.Counter(given.labels[i] for i in few) == {f"class{c}": 5 for c in range(3)}
   assert set(few) <= set(train)
-  assert few.tolist() != draw_few_labels(train, given.labels, 5, seed=1).tolist()
+  assert few.tolist() != draw_few_labels(train, classes, 5, seed=1).tolist()
   with pytest.raises(UserError, match="the class 'class0' has 15 training clips"):
-    draw_few_labels(train, given.labels, 16, seed=0)
+    draw_few_labels(train, classes, 16, seed=0)
+
+
+def test_of_clips_with_several_labels_each_class_has_as_many_and_few_have_more():
+  rng = np.random.default_rng(0)
+  shares = {"rare": 0.05, "some": 0.2, "often": 0.6}
+  classes = [[name for name, share in shares.items() if rng.random() < share] for _ in range(300)]
+  for seed in range(3):
+    few = draw_few_labels(np.arange(200), classes, 4, seed)
+    counts = collections.Counter(name for clip_id in few for name in classes[clip_id])
+    assert set(counts) == set(shares)
+    assert min(counts.values()) == 4
+    assert len(few) <= 8  # the clips of the rarest class have others, too
+    assert max(few) < 200
+  assert few.tolist() == draw_few_labels(np.arange(200), classes, 4, seed).tolist()
+  with pytest.raises(UserError, match="the class 'rare' has 6 training clips"):
+    draw_few_labels(np.arange(200), classes, 20, seed=0)
 
 
 def test_flipped_labels_are_exactly_the_share_and_of_training_clips_only():
