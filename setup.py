@@ -71,7 +71,9 @@ SUBCOMMANDS = {
   "import_weights": "mixback.import_weights",
   **{
     name: f"downstream.{name}"
-    for name in ("linear", "knn", "finetune", "embed", "neighbours", "detect", "tasks", "tables")
+    for name in (
+      *("linear", "knn", "finetune", "worth", "embed", "neighbours", "detect", "tasks", "tables"),
+    )
   },
 }
 

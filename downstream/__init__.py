@@ -4,6 +4,7 @@ Commands:
 
   linear, knn   evaluate a frozen encoder: linear classifier, nearest neighbours
   finetune      trains encoder and classifier together
+  worth         says whether an encoder is worth it, against what costs nothing
   embed         writes the embeddings of any audio into one file
   neighbours    finds clips that sound alike: a list, and a page to listen to
   detect        finds when which sounds are heard in long recordings
@@ -19,8 +20,8 @@ Folders:
   papers/       the papers' tables
 
 `evaluation` brings model, task and method together, `evaluation_files` writes the results, `plots`
-and `embedding_map` draw them. `hear` is the HEAR 2021 API. `choices`, `flags` and `checks` belong
-to the commands.
+and `embedding_map` draw them; `comparison` and `comparison_files` are the same for several models.
+`hear` is the HEAR 2021 API. `choices`, `flags` and `checks` belong to the commands.
 
 What your own programs need most can be imported from here:
 

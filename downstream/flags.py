@@ -33,6 +33,26 @@ def define_evaluation_flags() -> None:
     >>> forget_flags()
   """
   define_model_flag()
+  define_task_flag()
+  with flag_group("Evaluation"):
+    flags.DEFINE_string("output", None, "Folder for results, predictions and plots.")
+    flags.DEFINE_list("labels_per_class", None, "Training clips of each class: 1,5,10,all.")
+    flags.DEFINE_float("label_noise", 0.0, "Share of the training labels to flip.", 0.0, 1.0)
+  define_task_flags()
+  define_gpu_flag()
+  define_seed_flag("splits, labels and weights")
+
+
+def define_task_flag() -> None:
+  """Defines --task.
+
+  Example:
+    >>> define_task_flag()
+    >>> FLAGS["task"].default is None
+    True
+    >>> from contrastive_audio.cli.help import forget_flags
+    >>> forget_flags()
+  """
   with flag_group(REQUIRED):
     flags.DEFINE_string(
       "task",
@@ -41,13 +61,6 @@ def define_evaluation_flags() -> None:
       "sub-folder per class, a CSV, or a data set of tensorflow-datasets.",
       required=True,
     )
-  with flag_group("Evaluation"):
-    flags.DEFINE_string("output", None, "Folder for results, predictions and plots.")
-    flags.DEFINE_list("labels_per_class", None, "Training clips of each class: 1,5,10,all.")
-    flags.DEFINE_float("label_noise", 0.0, "Share of the training labels to flip.", 0.0, 1.0)
-  define_task_flags()
-  define_gpu_flag()
-  define_seed_flag("splits, labels and weights")
 
 
 def define_task_flags() -> None:

@@ -112,7 +112,9 @@ COMMANDS = [
   *("cola/train", "mixback/train", "mixback/import_weights"),
   *(
     f"downstream/{name}"
-    for name in ("detect", "embed", "finetune", "knn", "linear", "neighbours", "tables", "tasks")
+    for name in (
+      *("detect", "embed", "finetune", "knn", "linear", "neighbours", "tables", "tasks", "worth"),
+    )
   ),
 ]
 

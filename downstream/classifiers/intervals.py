@@ -186,10 +186,10 @@ def _mean_score(
 ) -> float:
   """Returns the mean over splits, each as heavy as its units were drawn often."""
   shares = np.array([weights[units].mean() for units, _ in splits])
-  scores = [
-    score(weights[units]) if share else 0.0 for share, (units, score) in zip(shares, splits)
-  ]
-  return float(shares @ scores / shares.sum())
+  if not shares.any():  # all that was drawn is tested with other seeds
+    return _mean_score(splits, np.ones_like(weights))
+  drawn = [(share, score(weights[units])) for share, (units, score) in zip(shares, splits) if share]
+  return float(sum(share * value for share, value in drawn) / shares.sum())
 
 
 def _scorer(metric: str, tested: Predictions) -> Callable[[np.ndarray], float]:

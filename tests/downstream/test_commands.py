@@ -21,6 +21,8 @@ FLAGS = {
   "finetune": """model task output labels_per_class label_noise protocol audio_root metric
     background data_dir manual_dir store_dir max_bad_fraction memory_mb seed learning_rate
     batch_size epochs frozen patience start batchnorm strategy gpu_memory_growth""",
+  "worth": """model task output against labels_per_class seeds audio_root metric background data_dir
+    manual_dir store_dir max_bad_fraction memory_mb gpu_memory_growth""",
   "embed": """model input output frames projector half pca hop_s window_s clip_pooling keys split
     background data_dir manual_dir store_dir max_bad_fraction memory_mb gpu_memory_growth seed""",
   "neighbours": """model input output queries neighbours shown hop_s window_s clip_pooling keys
@@ -38,6 +40,7 @@ REQUIRED_FLAGS = {
   "linear": ["model", "task"],
   "knn": ["model", "task"],
   "finetune": ["model", "task"],
+  "worth": ["model", "task"],
   "embed": ["model", "input", "output"],
   "neighbours": ["model", "input", "output"],
   "detect": ["model", "input", "output"],
@@ -118,6 +121,11 @@ MISTAKES = [
       (["clips"], "unexpected argument 'clips': options are written --name=value"),
     )
   ),
+  ("worth", EVALUATE, ["--against=nowhere"], "--model=nowhere: there is no such folder; a model i"),
+  ("worth", EVALUATE, ["--seeds=0,0"], "--seeds=0,0: a seed that stands there twice adds nothing"),
+  ("worth", EVALUATE, ["--labels_per_class=0"], "--labels_per_class=0: write positive numbers, or"),
+  ("worth", EVALUATE, ["--output=clips.csv"], "--output=clips.csv is a file: choose a folder"),
+  ("worth", EVALUATE, ["--task=./nowhere"], "no such folder: './nowhere'"),
   ("linear", EVALUATE, ["--protocol=x"], "--protocol=x: value should be one of <cached|cola|m"),
   ("linear", EVALUATE, ["--epochs=5"], "--epochs is for training on excerpts: choose --protocol="),
   (
