@@ -45,7 +45,7 @@ def streams(notebook):
 
 
 def test_the_notebooks_are_numbered():
-  assert [path.name[:2] for path in SOURCES] == ["00", "01", "02", "03", "04"]
+  assert [path.name[:2] for path in SOURCES] == ["00", "01", "02", "03", "04", "05"]
 
 
 @each_notebook

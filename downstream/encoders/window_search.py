@@ -94,19 +94,34 @@ def search(
   found: list[list[Hit]] = []
   at_once = max(1, _SIMILARITIES_AT_ONCE // windows.num_clips)
   for first in range(0, len(rows), at_once):
-    for similarities in _similarities(embeddings, rows[first : first + at_once], windows.num_clips):
-      found.append(find_hits(similarities, windows, count))
+    some = rows[first : first + at_once]
+    for values in cosine_similarities(embeddings, some, windows.num_clips):
+      found.append(find_hits(values, windows, count))
   return Hits(queries, windows, found)
 
 
-def _similarities(embeddings: Embeddings, rows: np.ndarray, num_windows: int) -> np.ndarray:
-  """Returns the cosine similarities of some queries and all windows, float32 `[q, W]`."""
+def cosine_similarities(embeddings: Embeddings, rows: np.ndarray, num_windows: int) -> np.ndarray:
+  """Returns the cosine similarities of some queries and all windows, float32 `[q, W]`.
+
+  Args:
+    embeddings: of the windows, finished.
+    rows: embeddings of the queries, float `[q, D]`.
+    num_windows: W.
+
+  Example:
+    >>> class Two:
+    ...   def parts(self):
+    ...     yield np.array([0]), np.array([[0.0, 2.0]])
+    ...     yield np.array([1]), np.array([[3.0, 0.0]])
+    >>> cosine_similarities(Two(), np.array([[1.0, 0.0]]), num_windows=2).tolist()
+    [[0.0, 1.0]]
+  """
   rows = normalise_rows(rows).astype(np.float32)
-  similarities = np.empty([len(rows), num_windows], np.float32)
+  found = np.empty([len(rows), num_windows], np.float32)
   with threadpool_limits(1):  # in blocks of this size, threads mostly wait for each other
     for numbers, values in embeddings.parts():
-      similarities[:, numbers[0] : numbers[-1] + 1] = rows @ normalise_rows(values).T
-  return similarities
+      found[:, numbers[0] : numbers[-1] + 1] = rows @ normalise_rows(values).T
+  return found
 
 
 def find_hits(similarities: np.ndarray, windows: WindowStore, count: int) -> list[Hit]:
