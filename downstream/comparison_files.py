@@ -17,7 +17,6 @@ from contrastive_audio.utils.spreadsheets import write_csv
 from contrastive_audio.utils.words import counted
 from downstream.choices import Condition
 from downstream.comparison_request import ComparisonRequest
-from downstream.plots import COLOURS
 
 _RESULT = "worth.json"
 _SHAPES = "os^DvXP*"
@@ -200,7 +199,7 @@ def _draw(path: str, request: ComparisonRequest, metric: str, rows: Sequence[Row
     shift = 0.09 * (number - (len(request.models) - 1) / 2)
     places = [conditions.index(row.condition) + shift for row in own]
     style = {
-      "color": COLOURS[number % len(COLOURS)],
+      "color": figures.COLOURS[number % len(figures.COLOURS)],
       "marker": _SHAPES[number % len(_SHAPES)],
       "linestyle": "-" if number == 0 else "--",
       "capsize": 3,

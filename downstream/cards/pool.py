@@ -191,7 +191,7 @@ def _voices(rows: Iterable[Row], seed: int) -> list[tuple[str, str, str]]:
 def write_mixed_list(
   rows: Iterable[Row], pool: str, task: str, path: str, size: int, seed: int
 ) -> None:
-  """Writes clips that are like those of a task: its training clips, and effects of other games.
+  r"""Writes clips that are like those of a task: its training clips, and effects of other games.
 
   The others are clips that no published encoder hears, and of no task.
 
@@ -202,6 +202,13 @@ def write_mixed_list(
     path: of the list.
     size: number of clips, at most.
     seed: of the draw.
+
+  Example:
+    >>> from pathlib import Path
+    >>> write_text("task.csv", "file,label,split\n/pool/a/1.ogg,x,train\n/pool/a/2.ogg,x,test\n")
+    >>> write_mixed_list([], "/pool", "task.csv", "list.csv", size=9, seed=0)
+    >>> Path("list.csv").read_text().split()
+    ['file', '/pool/a/1.ogg']
   """
   with open(task, newline="", encoding="utf-8") as file:
     clips = [row["file"] for row in csv.DictReader(file) if row["split"] == "train"]

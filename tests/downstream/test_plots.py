@@ -14,6 +14,7 @@ from downstream import embedding_map, plots
 from downstream.cards.card import Task
 from downstream.cards.task_data import TaskData
 from downstream.choices import Condition
+from downstream.classifiers.intervals import Predictions
 from downstream.encoders.models import open_model
 from downstream.evaluation_files import Result, Setup, draw_map, write_results
 from tests.support import assert_close
@@ -106,12 +107,15 @@ def test_figures_of_an_evaluation_name_its_accuracy_model_and_seed(
     figures, "save", lambda figure, path: titles.setdefault(path, figure.axes[0].get_title())
   )
   data = TaskData(Task("/home/me/birds", "birds"), clip_store)
-  scores = [(number, np.eye(2)[number % 2]) for number in range(8)]
-  result = Result(62.5, {"seed 7": 62.5}, 4, 8, 0.1, predictions=scores)
+  scores = np.eye(2)[np.arange(8) % 2]
+  tested = [Predictions(np.arange(8), scores, scores)]
+  result = Result(62.5, {"seed 7": 62.5}, 4, 8, 0.1, (30.6, 86.3), "8 clips", tested)
   setup = Setup("kNN", "preset:general", identity="3f", seed=7)
   write_results(str(tmp_path), setup, data, [(Condition(), result)])
   assert len(titles) == 2
-  assert set(titles.values()) == {"birds: accuracy 62.5 %\nkNN, preset:general, seed 7"}
+  assert set(titles.values()) == {
+    "birds: accuracy 62.5 %, 95 % interval 30.6 to 86.3\nkNN, preset:general, seed 7"
+  }
   monkeypatch.setattr(embedding_map, "FEWEST_MAP_CLIPS", 2)
   monkeypatch.setattr(embedding_map, "positions", lambda rows, seed: rows[:, :2])
   draw_map(str(tmp_path), data, open_model("logmel_stats"), seed=7)
