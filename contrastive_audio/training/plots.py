@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from contrastive_audio.frontend.drawing import draw_log_mel
 from contrastive_audio.frontend.front_end import FrontEnd
@@ -159,6 +160,7 @@ def _draw_training(run: Run, chance: float) -> None:
   accuracy.set(ylabel="partners found (%)", ylim=(-3, 103))  # a guess is close to 0
   _plot(spread, run, "embedding_spread", "embedding spread (0: collapse, 1: all directions alike)")
   spread.set(ylabel="spread", ylim=(0, 1.02), xlabel="training step", xlim=(0, None))
+  spread.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
   for axis in (loss, accuracy, spread):
     axis.grid(alpha=0.3)
     axis.legend(frameon=False, fontsize=9)
