@@ -76,7 +76,6 @@ def write_curves(points: Sequence[Point], path: str) -> None:
 
   Example:
     >>> write_curves([Point("cosine", 0, step, (60.0, 70)) for step in (0, 250)], "curves")
-    >>> import os
     >>> sorted(os.listdir("."))
     ['curves.csv', 'curves.png']
   """
