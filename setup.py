@@ -54,6 +54,7 @@ TEST = [
   "pytest>=8.0",
   "pytest-xdist>=3.6",
   "ruff>=0.9",
+  "selenium>=4.20",  # drives Chromium through the page of downstream.label
   "setuptools>=77",
   *(BEAM + NOTEBOOKS + TFDS),
 ]
@@ -72,7 +73,8 @@ SUBCOMMANDS = {
   **{
     name: f"downstream.{name}"
     for name in (
-      *("linear", "knn", "finetune", "worth", "embed", "neighbours", "detect", "tasks", "tables"),
+      *("linear", "knn", "finetune", "worth", "embed", "neighbours", "detect", "label", "tasks"),
+      "tables",
     )
   },
 }
@@ -131,6 +133,7 @@ setuptools.setup(
   package_data={
     "contrastive_audio": ["*.pyi", "py.typed", "presets/*/*"],
     **{name: ["*.pyi", "py.typed"] for name in ("cola", "mixback", "downstream")},
+    "downstream.labelling": ["page/*"],
     "contrastive_audio.datasets.builders": ["*/README.md", "*/*.bib", "*/*.txt", "*/*.tsv"],
   },
   install_requires=REQUIREMENTS,

@@ -8,6 +8,7 @@ Commands:
   embed         writes the embeddings of any audio into one file
   neighbours    finds clips that sound alike: a list, and a page to listen to
   detect        finds when which sounds are heard in long recordings
+  label         marks what is heard in recordings, on a page, while a classifier learns
   tasks         lists the task cards
   tables        measures the tables of the papers
 
@@ -17,6 +18,7 @@ Folders:
   encoders/     what is evaluated: runs, SavedModels, baselines; embeddings in files
   classifiers/  how: logistic regression, nearest neighbours, training on excerpts
   detection/    what is heard when in recordings
+  labelling/    marking what is heard, with a classifier that learns meanwhile
   papers/       the papers' tables
 
 `evaluation` brings model, task and method together, `evaluation_files` writes the results, `plots`

@@ -9,6 +9,8 @@ from contrastive_audio.errors import UserError
 from contrastive_audio.utils.run_files import CLASSIFIER
 from downstream.cards.opening import check_task
 from downstream.choices import EvaluationRequest, require_model, require_pooling
+from downstream.labelling.label_table import LabelTable
+from downstream.labelling.places import Recordings
 
 
 def check_request(request: EvaluationRequest) -> None:
@@ -100,6 +102,30 @@ def require_new_file(path: str, extensions: tuple[str, ...]) -> None:
   if os.path.exists(path):
     raise UserError(f"--output={path} exists already: delete it, or choose another name")
   require_writable("output", path)
+
+
+def require_table(path: str) -> None:
+  """Raises an error if a file is no table with times, or can be none.
+
+  Args:
+    path: value of --labels, which need not exist.
+
+  Raises:
+    UserError: what is wrong with it.
+
+  Example:
+    >>> require_table("labels.txt")
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: --labels=labels.txt: the file has to end in .csv
+  """
+  if not path.endswith(".csv"):
+    raise UserError(f"--labels={path}: the file has to end in .csv")
+  if os.path.isdir(path):
+    raise UserError(f"--labels={path} is a folder: name a file")
+  require_writable("labels", path)
+  if os.path.exists(path) and not os.access(os.path.dirname(path) or ".", os.W_OK):
+    raise UserError(f"--labels={path}: its folder cannot be written; answers replace the file")
+  LabelTable(path, Recordings(path, [], [], 1))
 
 
 def require_empty_folder(path: str) -> None:

@@ -113,7 +113,8 @@ COMMANDS = [
   *(
     f"downstream/{name}"
     for name in (
-      *("detect", "embed", "finetune", "knn", "linear", "neighbours", "tables", "tasks", "worth"),
+      *("detect", "embed", "finetune", "knn", "label", "linear", "neighbours", "tables", "tasks"),
+      "worth",
     )
   ),
 ]

@@ -75,6 +75,7 @@ def test_the_wheel_holds_types_builders_and_benchmarks(built):
     "contrastive_audio/py.typed",
     "contrastive_audio/datasets/builders/speech_commands_v2/checksums.tsv",
     "downstream/papers/tables.py",
+    *(f"downstream/labelling/page/page.{extension}" for extension in ("html", "js", "css")),
     "benchmarks/export.py",
   ):
     assert name in names

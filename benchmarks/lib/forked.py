@@ -88,6 +88,11 @@ class Forked:
     """Ends the process at once."""
     self.send_signal(signal.SIGKILL)
 
+  def printed(self) -> str:
+    """Returns what it has written to standard output up to now."""
+    path = self._folder / _STREAMS[0]
+    return path.read_text(errors="replace") if path.exists() else ""
+
   def communicate(self, timeout: float | None = None) -> tuple[str, ...]:
     """Waits for the end; returns what was written to standard output and to standard error."""
     self.wait(timeout)

@@ -4,6 +4,7 @@ Letters: n clips or windows, D embedding, C classes, K classes that occur among 
 """
 
 import dataclasses
+import functools
 import warnings
 from collections.abc import Callable
 
@@ -13,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 # C of scikit-learn: from strong to weak regularisation.
 INVERSE_STRENGTHS = (0.001, 0.01, 0.1, 1.0, 10.0)
@@ -94,20 +95,46 @@ def fit(
   multi_label = _is_multi_label(targets, multi_label)
   present = np.flatnonzero(targets.any(axis=0))
   labels = targets[:, present] if multi_label else targets.argmax(axis=1)
-  pipeline = make_pipeline(
-    StandardScaler(), OneVsRestClassifier(regression) if multi_label else regression
-  )
-  with warnings.catch_warnings(), threadpool_limits(_num_threads(embeddings)):
+  last = OneVsRestClassifier(regression) if multi_label else regression
+  with warnings.catch_warnings(), _libraries().limit(limits=_num_threads(embeddings)):
     # A classifier that is close to its optimum is as good; most are there after 100 iterations.
     warnings.simplefilter("ignore", ConvergenceWarning)
     warnings.filterwarnings("ignore", "Label .* is present in all training examples")
-    pipeline.fit(embeddings.astype(np.float64), labels)
+    scaler = StandardScaler()
+    rows = scaler.fit_transform(embeddings.astype(np.float64))
+    if rows.shape[0] < rows.shape[1]:
+      _fit_in_span(last, rows, labels)
+    else:
+      last.fit(rows, labels)
+  pipeline = make_pipeline(scaler, last)
   return LogisticClassifier(pipeline, present, targets.shape[1], multi_label)
 
 
 def _is_multi_label(targets: np.ndarray, multi_label: bool | None) -> bool:
   """Returns what the caller knows, and otherwise what the targets look like."""
   return bool((targets.sum(axis=1) != 1).any()) if multi_label is None else multi_label
+
+
+def _fit_in_span(
+  last: LogisticRegression | OneVsRestClassifier, rows: np.ndarray, labels: np.ndarray
+) -> None:
+  """Fits fewer rows than they have columns: in the span of the rows, which holds the optimum.
+
+  The penalty and the products with the rows are the same in any orthonormal basis of the span. For
+  20 rows of 5,120 columns that is a hundred times faster.
+  """
+  values, vectors = np.linalg.eigh(rows @ rows.T)
+  is_kept = values > values[-1] * len(rows) * np.finfo(np.float64).eps
+  if not is_kept.any():  # all rows are equal
+    last.fit(rows, labels)
+    return
+  basis = rows.T @ (vectors[:, is_kept] / np.sqrt(values[is_kept]))  # [D, rank]
+  last.fit(rows @ basis, labels)
+  for regression in getattr(last, "estimators_", [last]):
+    if isinstance(regression, LogisticRegression):  # one for a class that all rows have is constant
+      regression.coef_ = regression.coef_ @ basis.T
+      regression.n_features_in_ = rows.shape[1]
+  last.n_features_in_ = rows.shape[1]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,6 +194,12 @@ class LogisticClassifier:
       if isinstance(estimator, LogisticRegression):
         weights[:, number], bias[number] = estimator.coef_[0], estimator.intercept_[0]
     return weights, bias
+
+
+@functools.cache
+def _libraries() -> ThreadpoolController:
+  """Returns what limits threads; to find the libraries takes longer than to fit few rows."""
+  return ThreadpoolController()
 
 
 def _num_threads(embeddings: np.ndarray) -> int | None:

@@ -144,7 +144,7 @@ def write_page(
     ['clip-0.flac', 'clip-0.png']
   """
   make_folder(os.path.join(folder, "clips"))
-  log_mel, sections = _log_mel(sample_rate_hz), []
+  log_mel, sections = log_mel_of_pictures(sample_rate_hz), []
   kinds: set[str] = set()
   for row in rows:
     sounds = list(row)
@@ -161,8 +161,7 @@ def _cell(folder: str, sound: Sound, log_mel: LogMel) -> str:
   name, rate_hz = f"clips/{sound.name}", log_mel.sample_rate_hz
   path = os.path.join(folder, name)
   if not os.path.exists(f"{path}.flac"):
-    wave = sound.clip.read(sound.first, sound.end)
-    wave = wave * (PEAK / max(np.abs(wave).max(), 1e-9))
+    wave = at_one_level(sound.clip.read(sound.first, sound.end))
     soundfile.write(f"{path}.flac", wave, rate_hz)
     Image.fromarray(picture(wave, log_mel)).save(f"{path}.png")
   duration = f"{(sound.end - sound.first) / rate_hz:.1f} s"
@@ -180,8 +179,29 @@ def _cell(folder: str, sound: Sound, log_mel: LogMel) -> str:
   )
 
 
-def _log_mel(sample_rate_hz: int) -> LogMel:
-  """Returns what draws the pictures, the same whatever the model hears."""
+def at_one_level(wave: np.ndarray) -> np.ndarray:
+  """Returns a wave at the level of all sounds that are played: its peak is PEAK.
+
+  Args:
+    wave: float32 `[n]`.
+
+  Example:
+    >>> at_one_level(np.array([0.1, -0.2, 0.0])).tolist()
+    [0.35, -0.7, 0.0]
+  """
+  return wave * (PEAK / max(np.abs(wave).max(initial=0), 1e-9))
+
+
+def log_mel_of_pictures(sample_rate_hz: int) -> LogMel:
+  """Returns what draws the pictures, the same whatever the model hears.
+
+  Args:
+    sample_rate_hz: of the sounds.
+
+  Example:
+    >>> log_mel_of_pictures(16_000).num_mels
+    64
+  """
   frame_samples = round(_FRAME_S * sample_rate_hz)
   return LogMel(
     sample_rate_hz=sample_rate_hz,
@@ -212,7 +232,7 @@ def picture(wave: np.ndarray, log_mel: LogMel) -> np.ndarray:
     uint8 `[F, T, 3]`, T at most 1,000.
 
   Example:
-    >>> picture(np.zeros(16_000, np.float32), _log_mel(16_000)).shape
+    >>> picture(np.zeros(16_000, np.float32), log_mel_of_pictures(16_000)).shape
     (64, 98, 3)
   """
   missing = max(0, log_mel.num_samples(1) - len(wave))

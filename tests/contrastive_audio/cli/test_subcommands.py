@@ -6,8 +6,8 @@ import pytest
 
 from contrastive_audio.cli import subcommands
 
-NAMES = ["detect", "embed", "export", "finetune", "import_weights", "knn", "linear"]
-NAMES += ["neighbours", "prepare", "presets", "tables", "tasks"]
+NAMES = ["detect", "embed", "export", "finetune", "import_weights", "knn", "label"]
+NAMES += ["linear", "neighbours", "prepare", "presets", "tables", "tasks"]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -23,6 +23,22 @@ def test_the_classifier_is_scikit_learns_on_rows_standardised_by_the_training_ro
   assert_close(logistic.fit(rows[:100], targets[:100], 0.1)(rows[100:]), desired, atol=1e-2)
 
 
+@pytest.mark.parametrize("several", [False, True])
+def test_fewer_rows_than_columns_are_fitted_as_scikit_learn_fits_them(several):
+  rows, targets = draw_rows(count=60, size=300)
+  rows[:, 7] = 3  # what is equal in all rows
+  if several:
+    targets[:, 0] = targets[:, 1:3].max(axis=1)
+  mean, std = rows[:40].mean(0), rows[:40].std(0)
+  standard = (rows - mean) / np.where(std > 0, std, 1)
+  regression = LogisticRegression(C=1.0, max_iter=5000, tol=1e-8)
+  reference = OneVsRestClassifier(regression) if several else regression
+  reference.fit(standard[:40], targets[:40] if several else targets[:40].argmax(1))
+  fitted = logistic.fit(rows[:40], targets[:40], 1.0)
+  assert_close(fitted(rows), reference.predict_proba(standard), atol=1e-2)
+  assert_close(exported_scores(fitted, rows), fitted(rows), atol=1e-5)
+
+
 def test_the_likelihood_is_that_of_scikit_learn():
   rows, targets = draw_rows()
   predicted = logistic.fit(rows[:100], targets[:100], 0.1)(rows[100:])

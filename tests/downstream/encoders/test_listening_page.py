@@ -123,7 +123,7 @@ def test_without_labels_nothing_is_right_or_wrong(tmp_path):
 
 
 def test_pictures_have_low_tones_at_the_bottom_and_silence_is_dark():
-  log_mel = listening_page._log_mel(16_000)
+  log_mel = listening_page.log_mel_of_pictures(16_000)
   low, high = (
     listening_page.picture(tone(hz, 1.0), log_mel).sum(axis=(1, 2)) for hz in (200, 6000)
   )

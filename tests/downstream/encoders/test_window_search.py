@@ -139,13 +139,13 @@ def test_long_recordings_are_searched_by_windows_without_being_asked(recordings,
 
 def test_a_picture_shows_what_is_loud_where_it_is():
   wave = np.concatenate([np.zeros(RATE_HZ), tone(300, 1), tone(6000, 1)]).astype("f")
-  brightness = listening_page.picture(wave, listening_page._log_mel(RATE_HZ)).sum(axis=2)
+  brightness = listening_page.picture(wave, listening_page.log_mel_of_pictures(RATE_HZ)).sum(axis=2)
   quiet, low, high = np.split(brightness[:, : 3 * 98], 3, axis=1)
   assert quiet[:, :90].max() < 30
   assert low[:, 10:90].mean(axis=1).argmax() > 48  # rows from the bottom
   assert high[:, 10:90].mean(axis=1).argmax() < 12
-  longer = np.tile(wave, 10)
-  assert listening_page.picture(longer, listening_page._log_mel(RATE_HZ)).shape[1] <= 1000
+  log_mel, longer = listening_page.log_mel_of_pictures(RATE_HZ), np.tile(wave, 10)
+  assert listening_page.picture(longer, log_mel).shape[1] <= 1000
 
 
 # As much of a browser as the page needs: three sounds in two rows.

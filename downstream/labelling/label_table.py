@@ -1,0 +1,181 @@
+"""The CSV file of a labelling: read before each change, and replaced at once by each.
+
+A row is one label of one stretch: `file,start_s,end_s,label`, as any command takes it. Rows about
+other files, and other columns, are kept as they are.
+"""
+
+import csv
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from contrastive_audio.datasets.source import LABEL_SEPARATOR
+from contrastive_audio.datasets.stretches import require_inside
+from contrastive_audio.datasets.timed_rows import parse_times
+from contrastive_audio.errors import UserError, disk_reason
+from contrastive_audio.utils.files import replacing
+from contrastive_audio.utils.spreadsheets import escaped, unescaped
+from contrastive_audio.utils.tables import Table, read_table
+from downstream.labelling.places import Place, Recordings
+
+COLUMNS = ("file", "start_s", "end_s", "label")
+_OF_THE_FILE = ("split", "group")  # columns that a new row has from another one of its file
+
+
+class _Row(NamedTuple):
+  """A row as it is written, and what it says; the place is None if it is about another file."""
+
+  cells: tuple[str, ...]
+  place: Place | None
+  labels: tuple[str, ...]
+
+
+class LabelTable:
+  """The labels of stretches, in a file.
+
+  Attributes:
+    path: of the file, which need not exist.
+
+  Example:
+    >>> recordings = Recordings("labels.csv", ["a.wav"], [160_000], 16_000)
+    >>> table = LabelTable("labels.csv", recordings)
+    >>> table.set(Place(0, 8_000, 24_000), ["wren", "rain"])
+    ()
+    >>> table.set(Place(0, 8_000, 24_000), ["rain"])
+    ('wren', 'rain')
+    >>> with open("labels.csv") as file:
+    ...   file.read().split()
+    ['file,start_s,end_s,label', 'a.wav,0.5,1.5,rain']
+  """
+
+  def __init__(self, path: str, recordings: Recordings):
+    """Reads the file, if there is one.
+
+    Args:
+      path: of the file.
+      recordings: that are labelled.
+
+    Raises:
+      UserError: it is no table with times, or a row of it is malformed.
+    """
+    self.path, self._recordings = path, recordings
+    self._names: tuple[str, ...] = COLUMNS
+    self._rows: list[_Row] = []
+    self._state: tuple[int, int, int] | None = None
+    self.refresh()
+
+  @property
+  def labels(self) -> dict[Place, tuple[str, ...]]:
+    """The labels of each stretch that has some, in the order of the file."""
+    found: dict[Place, tuple[str, ...]] = {}
+    for row in self._rows:
+      if row.place is not None and row.labels:
+        found[row.place] = tuple(dict.fromkeys((*found.get(row.place, ()), *row.labels)))
+    return found
+
+  @property
+  def num_others(self) -> int:
+    """Number of rows about other files."""
+    return sum(row.place is None for row in self._rows)
+
+  def refresh(self) -> bool:
+    """Reads the file if another program has changed it; returns whether it has.
+
+    Raises:
+      UserError: it is no table with times any more.
+    """
+    state = _state_of(self.path)
+    if state == self._state:
+      return False
+    names: tuple[str, ...] = COLUMNS
+    rows: list[_Row] = []
+    if state is not None and state[1]:
+      names, rows = self._read()
+    self._names, self._rows, self._state = names, rows, state
+    return True
+
+  def set(self, place: Place, labels: Sequence[str]) -> tuple[str, ...]:
+    """Gives a stretch other labels, and writes the file; returns the labels that it had.
+
+    Args:
+      place: the stretch.
+      labels: its classes; none: it is not labelled.
+
+    Raises:
+      UserError: the file cannot be written, and is as it was; or it is no table any more.
+    """
+    self.refresh()
+    before = self.labels.get(place, ())
+    kept = [
+      row for row in self._rows if row.place != place or (row.labels and {*row.labels} <= {*labels})
+    ]
+    known = {name for row in kept if row.place == place for name in row.labels}
+    new = [self._row(place, name) for name in dict.fromkeys(labels) if name not in known]
+    self._write([*kept, *new])
+    return before
+
+  def _row(self, place: Place, label: str) -> _Row:
+    rate_hz = self._recordings.sample_rate_hz
+    start_s, end_s = (_seconds(sample / rate_hz) for sample in (place.first, place.end))
+    cells = {"file": escaped(self._recordings.names[place.clip]), "start_s": start_s}
+    cells |= {"end_s": end_s, "label": escaped(label)}
+    for row in self._rows:
+      if row.place is not None and row.place.clip == place.clip:
+        alike = dict(zip(map(str.lower, self._names), row.cells))
+        cells |= {name: alike[name] for name in _OF_THE_FILE if name in alike}
+        break
+    return _Row(tuple(cells.get(name.lower(), "") for name in self._names), place, (label,))
+
+  def _write(self, rows: list[_Row]) -> None:
+    try:
+      with (
+        replacing(self.path) as unfinished,
+        open(unfinished, "w", newline="", encoding="utf-8") as file,
+      ):
+        csv.writer(file).writerows([self._names, *(row.cells for row in rows)])
+    except OSError as error:
+      raise UserError(
+        f"cannot write {self.path}: {disk_reason(error) or error}; the answer is not saved"
+      ) from error
+    self._rows, self._state = rows, _state_of(self.path)
+
+  def _read(self) -> tuple[tuple[str, ...], list[_Row]]:
+    names = read_table(self.path, COLUMNS).names
+    table = read_table(self.path, [name.lower() for name in names])
+    if missing := [name for name in COLUMNS if name not in table.columns]:
+      raise UserError(
+        f"--labels={self.path}: the first line must name the columns {','.join(COLUMNS)}; "
+        f"{missing[0]!r} is missing in {','.join(names)[:80]}"
+      )
+    return names, [self._parse(table, line, cells) for line, cells in table.rows()]
+
+  def _parse(self, table: Table, line: int, cells: dict[str, str]) -> _Row:
+    kept = tuple(cells[name.lower()] for name in table.names)
+    where = table.where(line)
+    start_s, stop_s = parse_times(where, cells["start_s"], cells["end_s"])
+    clip = self._recordings.find(cells["file"])
+    if clip is None:
+      return _Row(kept, None, ())
+    rate_hz, length = self._recordings.sample_rate_hz, self._recordings.lengths[clip]
+    stop_s = length / rate_hz if stop_s is None else stop_s
+    require_inside(where, self._recordings.names[clip], start_s, stop_s, length / rate_hz)
+    end = min(round(stop_s * rate_hz), int(length))
+    names = (name.strip() for name in unescaped(cells["label"]).split(LABEL_SEPARATOR))
+    return _Row(
+      kept, Place(clip, min(round(start_s * rate_hz), end - 1), end), tuple(filter(None, names))
+    )
+
+
+def _state_of(path: str) -> tuple[int, int, int] | None:
+  """Returns what is another if a file was changed; None: there is no file."""
+  try:
+    status = os.stat(path)
+  except FileNotFoundError:
+    return None
+  except OSError as error:
+    raise UserError(f"cannot read {path}: {disk_reason(error) or error}") from error
+  return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def _seconds(seconds: float) -> str:
+  return f"{seconds:.6f}".rstrip("0").rstrip(".")

@@ -1,0 +1,59 @@
+"""What a labelling begins with, and what classes may be called."""
+
+import dataclasses
+
+from contrastive_audio.datasets.file_tree import UNPRINTABLE
+from contrastive_audio.datasets.source import LABEL_SEPARATOR
+from contrastive_audio.errors import UserError
+
+STRATEGIES = ("top", "uncertain", "diverse", "random")  # see strategies
+NEGATIVE = "other"  # class of what belongs to no other
+_LONGEST_NAME = 80
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+  """What a labelling begins with.
+
+  Attributes:
+    strategy: one of STRATEGIES.
+    classes: names of classes, in the order of their keys.
+    negative: the class of what belongs to no other.
+    seed: of what is drawn.
+
+  Example:
+    >>> Settings("random").negative
+    'other'
+  """
+
+  strategy: str
+  classes: tuple[str, ...] = ()
+  negative: str = NEGATIVE
+  seed: int = 0
+
+
+def require_class_name(name: str) -> str:
+  """Returns the name of a class without spaces around it.
+
+  Args:
+    name: as it was typed.
+
+  Raises:
+    UserError: it cannot be one: it is empty, too long, or a table could not hold it.
+
+  Example:
+    >>> require_class_name(" song thrush ")
+    'song thrush'
+    >>> require_class_name("wren;rain")
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: the class 'wren;rain': ...
+  """
+  name = name.strip()
+  if not name or len(name) > _LONGEST_NAME:
+    raise UserError(f"the class {name!r:.90}: a name has 1 to {_LONGEST_NAME} characters")
+  if LABEL_SEPARATOR in name or UNPRINTABLE.search(name) or not name.isprintable():
+    raise UserError(
+      f"the class {name!r}: a name has no {LABEL_SEPARATOR!r}, which separates several labels, and "
+      "no control characters"
+    )
+  return name

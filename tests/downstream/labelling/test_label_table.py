@@ -1,0 +1,154 @@
+"""The table of answers: what other commands read, what is kept, and what a kill or a disk does."""
+
+import os
+
+import numpy as np
+import pytest
+import soundfile
+
+from contrastive_audio.datasets.clip_list import read_clip_list
+from contrastive_audio.datasets.clip_table import Row
+from contrastive_audio.datasets.timed_rows import TimedRows
+from contrastive_audio.errors import UserError
+from contrastive_audio.utils import files
+from downstream.encoders.window_store import WindowStore
+from downstream.labelling.label_table import LabelTable
+from downstream.labelling.places import Place, Recordings, WindowPlaces
+from tests.downstream.encoders.test_window_search import memory_store
+
+FILES = ["field/a.wav", "field/=1+1.wav", "field/c.wav"]
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+  """A folder with three recordings of 10 s, as the working folder."""
+  monkeypatch.chdir(tmp_path)
+  os.mkdir("field")
+  for name in FILES:
+    soundfile.write(name, np.zeros(16_000), 1_600)
+  return tmp_path
+
+
+def table(path="labels.csv"):
+  return LabelTable(path, Recordings(path, FILES, [160_000] * 3, 16_000))
+
+
+def as_read(path="labels.csv"):
+  """(key, label) of each clip, as a command reads the table."""
+  clips = read_clip_list(path).clips
+  return list(zip(clips["key"].to_pylist(), clips["label"].to_pylist()))
+
+
+def test_commands_read_what_was_answered(place):
+  answers = table()
+  answers.set(Place(0, 8_000, 24_000), ["wren", "rain"])
+  answers.set(Place(1, 0, 15_999), ["-other"])
+  answers.set(Place(0, 100_000, 160_000), ["wren"])
+  assert as_read() == [
+    ("field/a.wav#t=0.5,1.5", "wren;rain"),
+    ("field/=1+1.wav#t=0,0.999938", "-other"),
+    ("field/a.wav#t=6.25,10", "wren"),
+  ]
+  cells = (place / "labels.csv").read_text().replace("\n", ",").split(",")
+  assert not [cell for cell in cells if cell.startswith(("=", "-", "+", "@"))]
+
+
+def test_a_table_that_is_opened_again_has_the_same_answers_and_the_order_of_the_file(place):
+  answers = table()
+  places = [Place(clip, first, first + 15_999) for clip in (1, 0, 2) for first in (3, 48_001)]
+  for number, each in enumerate(places):
+    answers.set(each, [f"class {number % 2}"])
+  answers.set(places[0], ["class 1", "new"])
+  assert table().labels == answers.labels
+  assert list(table().labels) == [*places[1:], places[0]]
+
+
+def test_an_answer_is_replaced_and_taken_back(place):
+  answers, where = table(), Place(0, 0, 16_000)
+  assert answers.set(where, ["wren", "rain"]) == ()
+  assert answers.set(where, ["rain"]) == ("wren", "rain")
+  assert table().labels == {where: ("rain",)}
+  assert answers.set(where, []) == ("rain",)
+  assert table().labels == {}
+  assert (place / "labels.csv").read_text().split() == ["file,start_s,end_s,label"]
+
+
+def test_other_rows_and_columns_are_kept_and_a_new_row_is_of_the_split_of_its_file(place):
+  text = (
+    "note;File;start_s;end_s;label;split\n"
+    "-5 dB;field/a.wav;1,5;3;wren;test\n"
+    ";elsewhere.wav;0;1;wren;train\n"
+    "all;field/c.wav;;;frog;train\n"
+  )
+  (place / "labels.csv").write_text(text)
+  answers = table()
+  assert answers.labels == {Place(0, 24_000, 48_000): ("wren",), Place(2, 0, 160_000): ("frog",)}
+  assert answers.num_others == 1
+  assert (place / "labels.csv").read_text() == text  # nothing was answered
+  answers.set(Place(0, 0, 16_000), ["rain"])
+  assert (place / "labels.csv").read_text().splitlines() == [
+    "note,File,start_s,end_s,label,split",
+    '-5 dB,field/a.wav,"1,5",3,wren,test',
+    ",elsewhere.wav,0,1,wren,train",
+    "all,field/c.wav,,,frog,train",
+    ",field/a.wav,0,1,rain,test",
+  ]
+
+
+def test_what_another_program_writes_meanwhile_is_kept(place):
+  answers = table()
+  answers.set(Place(0, 0, 16_000), ["wren"])
+  with open("labels.csv", "a") as file:
+    file.write("field/c.wav,2,3,frog\n")
+  answers.set(Place(0, 16_000, 32_000), ["rain"])
+  assert [label for _, label in as_read()] == ["wren", "frog", "rain"]
+  with open("labels.csv", "w") as file:
+    file.write("no table\n")
+  with pytest.raises(UserError, match="must name the columns file,start_s,end_s,label"):
+    answers.set(Place(0, 32_000, 48_000), ["rain"])
+  assert (place / "labels.csv").read_text() == "no table\n"
+
+
+def test_a_full_disk_loses_nothing_that_was_saved(place, monkeypatch):
+  answers = table()
+  answers.set(Place(0, 0, 16_000), ["wren"])
+
+  def full(path):
+    raise OSError(28, "No space left on device")
+
+  monkeypatch.setattr(files, "_flush_to_disk", full)
+  with pytest.raises(UserError, match=r"labels.csv: no space left .* the answer is not saved"):
+    answers.set(Place(0, 16_000, 32_000), ["rain"])
+  assert answers.labels == table().labels == {Place(0, 0, 16_000): ("wren",)}
+  assert sorted(os.listdir()) == ["field", "labels.csv"]
+
+
+@pytest.mark.parametrize(
+  ("row", "message"),
+  [
+    ("field/a.wav,ten,20,wren", "line 2: the times 'ten' and '20'"),
+    ("field/a.wav,9,20,wren", "line 2: 'field/a.wav' ends after 10 s"),
+    ("field/a.wav,3,3,wren", "line 2: the label at 3 s is a point"),
+  ],
+)
+def test_a_malformed_row_is_refused_with_its_line(place, row, message):
+  (place / "labels.csv").write_text(f"file,start_s,end_s,label\n{row}\n")
+  with pytest.raises(UserError, match=message):
+    table()
+
+
+@pytest.mark.parametrize("hop", [5_000, 7_999, 8_000, 8_001])
+def test_windows_share_most_exactly_if_a_table_gives_them_the_labels_of_both(hop):
+  """Otherwise a negative beside a positive would have both labels."""
+  windows = WindowStore(memory_store([3.3, 1.7], 16_000), hop, window_samples=16_001)
+  places, starts_s, ends_s = WindowPlaces(windows), *windows.spans_s(range(windows.num_clips))
+  for number in range(len(places)):
+    sharing = places.sharing_most(places[number]).tolist()
+    assert places.number(places[number]) == number
+    assert number in sharing
+    for other in {*range(len(places))} - {number}:
+      rows = TimedRows()
+      for each, label in ((number, "one"), (other, "other")):
+        clip, start_s, end_s = windows.clips[each], round(starts_s[each], 6), round(ends_s[each], 6)
+        rows.add("", clip, Row(f"{clip}.wav", label, start_s=start_s, stop_s=end_s))
+      assert (other in sharing) == ("one;other" in rows.table()["label"].to_pylist())
