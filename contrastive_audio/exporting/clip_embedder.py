@@ -145,20 +145,19 @@ class ClipEmbedder:
 
   def _embed_windows(self, clips: Iterable[Clip], frames: bool) -> Iterator[Rows]:
     windows = (
-      (number, log_mel)
+      (number, window)
       for number, clip in enumerate(clips)
-      for log_mel in self._log_mels(clip, frames)
+      for excerpts in self._excerpts(clip, frames)
+      for window in excerpts
     )
     while batch := list(itertools.islice(windows, WINDOWS_AT_ONCE)):
-      numbers, log_mels = zip(*batch)
-      yield np.array(numbers), self._clip_encoder.encode(np.stack(log_mels)).numpy()
+      numbers, excerpts = zip(*batch)
+      log_mels = self._clip_encoder.log_mels(np.stack(excerpts))
+      yield np.array(numbers), self._clip_encoder.encode(log_mels).numpy()
 
   def log_mels(self, clip: Clip) -> Iterator[np.ndarray]:
     """Yields the log-mel `[T, F]` of each window of `embed_windows`."""
-    return self._log_mels(clip, frames=False)
-
-  def _log_mels(self, clip: Clip, frames: bool) -> Iterator[np.ndarray]:
-    for excerpts in self._excerpts(clip, frames):
+    for excerpts in self._excerpts(clip, frames=False):
       yield from self._clip_encoder.log_mels(excerpts).numpy()
 
   def _excerpts(self, clip: Clip, frames: bool) -> Iterator[np.ndarray]:

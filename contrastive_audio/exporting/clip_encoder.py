@@ -11,8 +11,10 @@ import tensorflow as tf
 from contrastive_audio.exporting.finite import nan_unless_finite
 from contrastive_audio.exporting.whole_clip import ClipBlocks, WholeClip
 from contrastive_audio.frontend.front_end import FrontEnd
+from contrastive_audio.utils.tracing import traced
 
 WINDOWS_AT_ONCE = 64  # bounds the memory of a long clip
+_WAVES = tf.TensorSpec([None, None])
 
 
 class ClipEncoder(tf.Module):
@@ -71,7 +73,10 @@ class ClipEncoder(tf.Module):
     # Plain variables: a process that loads them needs no Keras.
     self.encoder_variables = [variable.value for variable in encoder.variables]
     self._front_end = front_end
-    self._encoder = encoder
+    # Not the model itself, which TensorFlow would save, too: its layers one by one, and once more
+    # as a function that nobody calls.
+    self._run_encoder = lambda log_mels: encoder(log_mels, training=False)
+    self._size = encoder.output_shape[-1]
     self._cut = getattr(front_end, windows)
     self._starts = getattr(front_end, f"{windows}_starts")
     self.clip_pooling = tf.Variable(front_end.clip_pooling, trainable=False)
@@ -81,7 +86,7 @@ class ClipEncoder(tf.Module):
       self._embed_whole = whole_clip.embed
       self.clip_blocks = ClipBlocks(whole_clip, front_end.layout.mirrored_samples)
 
-  @tf.function(input_signature=[tf.TensorSpec([None, None], tf.float32, name="waveform")])
+  @traced(waveform=_WAVES)
   def embed(self, waveform: tf.Tensor) -> dict[str, tf.Tensor]:
     """Waveform `[B, n]` -> `{"embedding": [B, D]}`, of clips as `clip_pooling` says."""
     waves = nan_unless_finite(waveform)
@@ -93,7 +98,7 @@ class ClipEncoder(tf.Module):
     finite = tf.reduce_all(tf.math.is_finite(embeddings), axis=1)  # a maximum may lose NaN
     return {"embedding": tf.where(finite, tf.reduce_max(embeddings, axis=1), np.nan)}
 
-  @tf.function(input_signature=[tf.TensorSpec([None, None], tf.float32, name="waveform")])
+  @traced(waveform=_WAVES)
   def embed_frames(self, waveform: tf.Tensor) -> dict[str, tf.Tensor]:
     """Waveform `[B, n]` -> `{"embedding": [B, W, D], "time_ms": [B, W]}`, a window every 50 ms.
 
@@ -103,42 +108,42 @@ class ClipEncoder(tf.Module):
     times = tf.tile(centres_ms[None], [tf.shape(waveform)[0], 1])
     return {"embedding": self._encode_all(padded, starts), "time_ms": times}
 
-  @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="waveform")])
+  @traced(waveform=tf.TensorSpec([None]))
   def cut(self, waveform: tf.Tensor) -> dict[str, tf.Tensor]:
     """Waveform `[n]` -> the laid-out clip `[n']` and starts `[W]` of the windows of `embed`."""
     laid_out, starts = self._cut(nan_unless_finite(waveform[None]))
     return {"wave": laid_out[0], "starts": starts}
 
-  @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="waveform")])
+  @traced(waveform=tf.TensorSpec([None]))
   def cut_frames(self, waveform: tf.Tensor) -> dict[str, tf.Tensor]:
     """Waveform `[n]` -> the laid-out clip `[n']` and starts `[W]` of those of `embed_frames`."""
     laid_out, starts, _ = self._front_end.centred(nan_unless_finite(waveform[None]))
     return {"wave": laid_out[0], "starts": starts}
 
-  @tf.function(input_signature=[tf.TensorSpec([], tf.int64, name="num_samples")])
+  @traced(num_samples=tf.TensorSpec([], tf.int64))
   def starts(self, num_samples: tf.Tensor) -> tf.Tensor:
     """Length of a clip that is not short -> int64 starts `[W]` of the windows of `embed` in it."""
     margin = tf.cast(self._front_end.layout.mirrored_samples, tf.int64)
     return tf.cast(self._starts(num_samples + 2 * margin), tf.int64) - margin
 
-  @tf.function(input_signature=[tf.TensorSpec([], tf.int64, name="num_samples")])
+  @traced(num_samples=tf.TensorSpec([], tf.int64))
   def frame_starts(self, num_samples: tf.Tensor) -> tf.Tensor:
     """Length of a clip -> int64 starts `[W]` of the windows of `embed_frames` in it."""
     half = tf.cast(self._front_end.num_samples // 2, tf.int64)
     return self._front_end.centred_starts(num_samples) - half
 
-  @tf.function(input_signature=[tf.TensorSpec([None, None], tf.float32, name="excerpts")])
+  @traced(excerpts=_WAVES)
   def log_mels(self, excerpts: tf.Tensor) -> tf.Tensor:
     """Windows of laid-out clips `[M, N]` -> log-mels `[M, T, F]`."""
     return self._front_end(excerpts)
 
-  @tf.function(input_signature=[tf.TensorSpec([None, None, None], tf.float32, name="log_mels")])
+  @traced(log_mels=tf.TensorSpec([None, None, None]))
   def encode(self, log_mels: tf.Tensor) -> tf.Tensor:
     """Log-mels `[M, T, F]` -> embeddings `[M, D]`; NaN for those that are not finite."""
     log_mels = tf.ensure_shape(log_mels, [None, self._front_end.frames, self._front_end.num_mels])
     finite = tf.reduce_all(tf.math.is_finite(log_mels), axis=[1, 2], keepdims=True)
     # Networks lose NaN: a ReLU or a maximum may make a number of it.
-    embeddings = self._encoder(tf.where(finite, log_mels, 0.0)[..., None], training=False)
+    embeddings = self._run_encoder(tf.where(finite, log_mels, 0.0)[..., None])
     return tf.where(finite[:, :, 0], tf.cast(embeddings, tf.float32), np.nan)
 
   def _encode_all(self, waves: tf.Tensor, starts: tf.Tensor) -> tf.Tensor:
@@ -154,13 +159,13 @@ class ClipEncoder(tf.Module):
       parallel_iterations=1,
     )  # [rounds, B, at_once, D]
     by_clip = tf.transpose(embeddings, [1, 0, 2, 3])
-    flat = tf.reshape(by_clip, [tf.shape(waves)[0], -1, self._encoder.output_shape[-1]])
+    flat = tf.reshape(by_clip, [tf.shape(waves)[0], -1, self._size])
     return flat[:, :num_windows]
 
   def _encode_block(self, waves: tf.Tensor, starts: tf.Tensor) -> tf.Tensor:
     log_mels = self._front_end(self._front_end.cut(waves, starts))  # [B, W, T, F]
     flat = tf.reshape(log_mels, [-1, self._front_end.frames, self._front_end.num_mels])
-    shape = [tf.shape(waves)[0], tf.shape(starts)[0], self._encoder.output_shape[-1]]
+    shape = [tf.shape(waves)[0], tf.shape(starts)[0], self._size]
     return tf.reshape(self.encode(flat), shape)
 
 

@@ -18,6 +18,7 @@ from contrastive_audio.exporting.finite import all_finite
 from contrastive_audio.exporting.whole_clip import WholeClip
 from contrastive_audio.frontend.front_end import FrontEnd
 from contrastive_audio.frontend.log_mel import LogMel
+from contrastive_audio.utils.tracing import traced
 
 WINDOWS_AT_ONCE = 16
 
@@ -71,7 +72,7 @@ class PortableEncoder(tf.Module):
       self._gather = self._gather_at_once if by_convolution else self._gather_in_blocks
       self._pool = self._pool_windows
 
-  @tf.function(input_signature=[tf.TensorSpec([None, None], tf.float32, name="waveform")])
+  @traced(waveform=tf.TensorSpec([None, None]))
   def embed(self, waveform: tf.Tensor) -> dict[str, tf.Tensor]:
     """Waveform `[B, n]` -> `{"embedding": [B, D]}`, and `scores` `[B, C]` with a classifier.
 
@@ -142,9 +143,8 @@ def build_encoder_function(
     [[1.0], [1.0]]
   """
   portable = _portable_copy(encoder, front_end.frames, front_end.num_mels)
-  shape = [None, front_end.frames, front_end.num_mels]
 
-  @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32, name="log_mels")])
+  @traced(log_mels=tf.TensorSpec([None, front_end.frames, front_end.num_mels]))
   def encode(log_mels: tf.Tensor) -> dict[str, tf.Tensor]:
     finite = all_finite(tf.reshape(log_mels, [-1, front_end.frames * front_end.num_mels]))
     embeddings = portable(tf.expand_dims(log_mels, -1), training=False)

@@ -9,6 +9,7 @@ from contrastive_audio.exporting.finite import nan_unless_finite
 from contrastive_audio.frontend.front_end import FRAME_HOP_S, FrontEnd
 from contrastive_audio.utils import quiet
 from contrastive_audio.utils.exchange import replacing_whole
+from contrastive_audio.utils.tracing import traced
 
 
 class ClipClassifier(ClipEncoder):
@@ -43,13 +44,13 @@ class ClipClassifier(ClipEncoder):
     self.class_names = tf.Variable(list(classifier.class_names), trainable=False)
     self._classifier = classifier
 
-  @tf.function(input_signature=[tf.TensorSpec([None, None], tf.float32, name="waveform")])
+  @traced(waveform=tf.TensorSpec([None, None]))
   def classify(self, waveform: tf.Tensor) -> dict[str, tf.Tensor]:
     """Waveform `[B, n]` -> `{"scores": [B, C], "labels": [C]}`, probabilities and class names."""
     scores = self._classifier.scores(self.embed(waveform)["embedding"])
     return {"scores": scores, "labels": tf.identity(self.class_names)}
 
-  @tf.function(input_signature=[tf.TensorSpec([None, None], tf.float32, name="waveform")])
+  @traced(waveform=tf.TensorSpec([None, None]))
   def classify_frames(self, waveform: tf.Tensor) -> dict[str, tf.Tensor]:
     """Waveform `[B, n]` -> `{"scores": [B, W, C], "time_ms": [B, W], "labels": [C]}`, every 50 ms.
 

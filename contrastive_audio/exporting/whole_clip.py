@@ -16,8 +16,10 @@ import tensorflow as tf
 from contrastive_audio.frontend.front_end import FrontEnd
 from contrastive_audio.frontend.whole_clip import whole_log_mels
 from contrastive_audio.networks.over_time import SplitEncoder
+from contrastive_audio.utils.tracing import traced
 
 BLOCK_FRAMES = 6144  # of 10 ms: a minute; bounds the memory of a long clip
+_ROWS, _COUNT = tf.TensorSpec([None, None]), tf.TensorSpec([], tf.int32)
 
 
 class WholeClip:
@@ -156,7 +158,7 @@ class ClipBlocks(tf.Module):
     self._whole_clip = whole_clip
     self._mirrored_samples = mirrored_samples
 
-  @tf.function(input_signature=[tf.TensorSpec([], tf.int64, name="num_samples")])
+  @traced(num_samples=tf.TensorSpec([], tf.int64))
   def cut(self, num_samples: tf.Tensor) -> tf.Tensor:
     """Length of a clip that is not short -> int64 `[K, 4]`, see WholeClip.blocks.
 
@@ -166,26 +168,19 @@ class ClipBlocks(tf.Module):
     blocks = self._whole_clip.blocks(num_samples + 2 * margin)
     return blocks - tf.stack([margin, margin, 0 * margin, 0 * margin])
 
-  @tf.function(input_signature=[])
+  @traced()
   def start(self) -> tf.Tensor:
     """Returns the state `[1, Z]` before the first block."""
     return self._whole_clip.start(1)
 
-  @tf.function(
-    input_signature=[
-      tf.TensorSpec([None, None], tf.float32, name="state"),
-      tf.TensorSpec([None, None], tf.float32, name="samples"),
-      tf.TensorSpec([], tf.int32, name="skipped"),
-      tf.TensorSpec([], tf.int32, name="owned"),
-    ]
-  )
+  @traced(state=_ROWS, samples=_ROWS, skipped=_COUNT, owned=_COUNT)
   def add(
     self, state: tf.Tensor, samples: tf.Tensor, skipped: tf.Tensor, owned: tf.Tensor
   ) -> tf.Tensor:
     """State `[1, Z]` and samples `[1, n]` of the next block -> the next state `[1, Z]`."""
     return self._whole_clip.add(state, samples, skipped, owned)
 
-  @tf.function(input_signature=[tf.TensorSpec([None, None], tf.float32, name="state")])
+  @traced(state=_ROWS)
   def finish(self, state: tf.Tensor) -> tf.Tensor:
     """State `[1, Z]` after the last block -> the embedding `[1, D]`."""
     return self._whole_clip.finish(state)

@@ -17,6 +17,7 @@ from contrastive_audio.frontend.front_end import FrontEnd
 from contrastive_audio.frontend.log_mel import LogMel
 from contrastive_audio.utils import progress_bar
 from contrastive_audio.utils.checksums import read_sealed_json, write_sealed_json
+from contrastive_audio.utils.tracing import traced
 
 FRAMES_AT_ONCE = 4096  # bounds the memory that a long clip takes, as does
 WINDOWS_AT_ONCE = 64
@@ -74,12 +75,12 @@ def _measure(store: ClipStore, front_end: FrontEnd) -> tuple[float, float]:
 def _totals_of_windows(store: ClipStore, front_end: FrontEnd) -> np.ndarray:
   """Totals of windows that are normalised one by one: those that cover each clip."""
 
-  @tf.function(input_signature=[tf.TensorSpec([1, None], tf.float32)])
+  @traced(wave=tf.TensorSpec([1, None]))
   def totals_of_clip(wave: tf.Tensor) -> tf.Tensor:
     laid_out, starts = front_end.covering(wave)
     return totals_of_windows(front_end.cut(laid_out, starts)[0])
 
-  @tf.function(input_signature=[tf.TensorSpec([None, front_end.num_samples], tf.float32)])
+  @traced(windows=tf.TensorSpec([None, front_end.num_samples]))
   def totals_of_windows(windows: tf.Tensor) -> tf.Tensor:
     return _totals(front_end.log_mel.compress(front_end.energies(windows)))
 
@@ -103,10 +104,10 @@ def _long_windows(clip: StoredClip, front_end: FrontEnd) -> Iterator[np.ndarray]
 
 def _totals_of_clips(store: ClipStore, front_end: FrontEnd) -> np.ndarray:
   """Totals of clips that are normalised as a whole: each frame once."""
-  signature, log_mel = [tf.TensorSpec([1, None], tf.float32)], front_end.log_mel
-  lay_out = tf.function(front_end.lay_out, input_signature=signature)
+  one_clip, log_mel = tf.TensorSpec([1, None]), front_end.log_mel
+  lay_out = traced(waves=one_clip)(front_end.lay_out)
 
-  @tf.function(input_signature=signature)
+  @traced(block=one_clip)
   def totals_of_block(block: tf.Tensor) -> tf.Tensor:
     return _totals(log_mel.compress(log_mel.mel_of(block)))
 

@@ -11,6 +11,7 @@ from contrastive_audio.exporting.rows import Rows
 from contrastive_audio.frontend.clip_store import StoredClip
 from contrastive_audio.frontend.log_mel import LogMel
 from contrastive_audio.frontend.statistics import frame_spans
+from contrastive_audio.utils.tracing import traced
 
 EXCERPT_FRAMES = 96  # of the papers' encoders, whose default windows it shares
 SHOWN_FRAMES = 400  # at the beginning of a clip, in a picture of it
@@ -43,7 +44,7 @@ class StatisticsEmbedder:
     """
     self._log_mel = log_mel
     self.excerpt_samples = log_mel.num_samples(EXCERPT_FRAMES)
-    self._compute = tf.function(log_mel.call, input_signature=[tf.TensorSpec([1, None])])
+    self._compute = traced(waves=tf.TensorSpec([1, None]))(log_mel.call)
 
   def embed(self, clips: Iterable[Clip]) -> Iterator[np.ndarray]:
     """Yields float32 `[D]` for each clip: means, then standard deviations."""

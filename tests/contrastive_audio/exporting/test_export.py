@@ -1,6 +1,7 @@
 """Every export format gives the embedding of the run, on clips of any length."""
 
 import functools
+import re
 import sys
 
 import keras
@@ -10,7 +11,7 @@ import soundfile
 import tensorflow as tf
 
 from contrastive_audio.errors import UserError
-from contrastive_audio.exporting import converters, export
+from contrastive_audio.exporting import converters, export, saved_model
 from contrastive_audio.networks import encoders
 from contrastive_audio.runs import Run
 from contrastive_audio.sound import reading
@@ -127,6 +128,17 @@ def test_the_whole_of_efficientnet_b0_agrees_as_tflite(tmp_path):
   assert_agrees(lambda wave: embed(wave)["embedding"], run, waves(run)[6:8])
 
 
+def test_a_saved_model_traces_its_encoder_once_and_holds_each_weight_once(small_run, tmp_path):
+  encoder, calls = small_run.encoder(), []
+  run_layers = encoder.call
+  encoder.call = lambda *inputs, **options: calls.append(1) or run_layers(*inputs, **options)
+  saved_model.export_saved_model(small_run.front_end(), encoder, str(tmp_path / "model"))
+  assert len(calls) == 1
+  size = sum(path.stat().st_size for path in (tmp_path / "model" / "variables").iterdir())
+  weights_size = 4 * encoder.count_params()
+  assert weights_size < size < 1.05 * weights_size
+
+
 def test_silence_and_batches(small_run, tmp_path):
   embed = tflite(export.export(small_run, "tflite", str(tmp_path / "a.tflite")).path)
   silence = np.zeros(40_000, "f")
@@ -217,12 +229,12 @@ def test_what_cannot_be_exported_is_refused_in_one_line(model, message, tmp_path
   assert done.stderr.startswith(f"error: {message}")
 
 
-def test_the_command_prints_where_and_what_and_nothing_else(small_run, tmp_path):
+def test_the_command_prints_where_and_what_and_how_long_it_took(small_run, tmp_path):
   done = command(
     "contrastive_audio.export", f"--run={small_run.folder}", "--format=tflite", "--output=a.tflite",
     cwd=tmp_path,
   )  # fmt: skip
-  assert done.stderr == ""
+  assert re.fullmatch(r"exporting tflite \.\.\. \d+\.\d s\n", done.stderr)
   assert done.stdout == (
     "exported   a.tflite\ntakes      waveform [B, n] at 16000 Hz\ngives      embedding [B, 3072]\n"
   )
