@@ -1,4 +1,4 @@
-"""Packaging: `pip install -e .`; extras [beam], [notebooks], [onnx], [test], [tfio], [torch]."""
+"""Packaging: `pip install -e .`; extras [beam], [mlflow], [notebooks], [onnx], [test], ..."""
 
 import os
 import pathlib
@@ -58,6 +58,10 @@ TEST = [
   "setuptools>=77",
   *(BEAM + NOTEBOOKS + TFDS),
 ]
+
+# --log_to of the training commands.
+WANDB = ["wandb>=0.17"]
+MLFLOW = ["mlflow>=2.14"]
 
 TORCH = ["torch>=2.6"]  # reads published weights; from 2.6 on nothing else in a file is run
 
@@ -139,11 +143,13 @@ setuptools.setup(
   install_requires=REQUIREMENTS,
   extras_require={
     "beam": BEAM,
+    "mlflow": MLFLOW,
     "notebooks": NOTEBOOKS,
     "onnx": ONNX,
     "test": TEST,
     "tfio": TFIO,
     "torch": TORCH,
+    "wandb": WANDB,
   },
   entry_points={
     "console_scripts": [

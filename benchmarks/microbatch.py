@@ -61,11 +61,11 @@ def measure(system: str, batch_size: int, microbatch: int, steps: int) -> Measur
   import tensorflow as tf
 
   from contrastive_audio.distributed.hosts import Hosts
-  from contrastive_audio.training import pretraining
+  from contrastive_audio.training import building
 
   fields = {"batch_size": batch_size, "microbatch": microbatch, "steps": 1000}
   config = systems.paper_config(system, **fields)
-  model = pretraining.build(systems.model_builder(system), config, Hosts())
+  model = building.build(systems.model_builder(system), config, Hosts())
   shape = [batch_size, 2, config.front_end().num_samples]
   batch = np.random.default_rng(0).standard_normal(shape, np.float32)
   step, times_s, losses = tf.function(model.train_step), [], []

@@ -49,9 +49,9 @@ def train(system: str, config, store) -> list[str]:
   import tensorflow as tf
 
   from contrastive_audio.distributed.hosts import Hosts
-  from contrastive_audio.training import pretraining
+  from contrastive_audio.training import building
 
-  model = pretraining.build(systems.model_builder(system), config, Hosts())
+  model = building.build(systems.model_builder(system), config, Hosts())
   step, losses, norms = tf.function(model.train_step), [], []
   start_s = time.perf_counter()
   for batch in config.pairs(store).dataset(0, config.steps, parallel=False):

@@ -67,10 +67,10 @@ def time_loop(system: str, config, steps_per_turn: int) -> "TurnTimer":
   from contrastive_audio.networks.float32_copy import Float32Networks
   from contrastive_audio.runs import Run
   from contrastive_audio.store import preparation
-  from contrastive_audio.training import pretraining
+  from contrastive_audio.training import building, pretraining
 
   store = preparation.prepare(datasets.open_source("synthetic"), config.sample_rate_hz)
-  model = pretraining.build(systems.model_builder(system), config, Hosts())
+  model = building.build(systems.model_builder(system), config, Hosts())
   timer = TurnTimer(BareStep(model, config), steps_per_turn)
 
   class TimedPretraining(pretraining.Pretraining):

@@ -23,6 +23,7 @@ from contrastive_audio.cli.main import run_main, start_tensorflow
 from contrastive_audio.cli.places import require_writable
 from contrastive_audio.configuration import EXPORT_FORMATS
 from contrastive_audio.errors import UserError
+from contrastive_audio.utils import progress_bar
 from contrastive_audio.utils.extras import require_onnx
 from contrastive_audio.utils.presets import model_folder
 from contrastive_audio.utils.run_files import own_classifier
@@ -47,7 +48,8 @@ def main(_: Sequence[str]) -> None:
   run = Run.open(folder)
   if file_format != "keras":
     classifier = classifier or own_classifier(run.folder, run.config)
-  exported = export.export(run, file_format, output, classifier, clip_pooling)
+  with progress_bar.stage(f"exporting {file_format}"):
+    exported = export.export(run, file_format, output, classifier, clip_pooling)
   line("exported", exported.path)
   line("takes", exported.takes)
   line("gives", exported.gives)

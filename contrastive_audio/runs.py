@@ -2,8 +2,9 @@
 
 config.json      system, configuration, data, front end, versions, command
 metrics.jsonl    one JSON object for each logged step; monitors add objects of their own
-tensorboard/     the same numbers for TensorBoard
-plots/           figures: training.png, knn.png, pairs.png
+tensorboard/     the same numbers for TensorBoard, with figures and histograms
+tracking.json    ids of the runs of wandb and MLflow, if they were asked for
+plots/           figures: training.png, knn.png, knn_confusion.png, pairs.png
 classifier.npz   of a fine-tuned model, which has no head.keras: embeddings in, scores out
 skipped.csv      clips that could not be used, with the reason
 missing.csv      clips that the data set lists but does not hold, if there are any
@@ -28,7 +29,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from contrastive_audio.errors import UserError, reason_of
 from contrastive_audio.frontend.front_end import FrontEnd
@@ -40,6 +40,7 @@ from contrastive_audio.utils.json_lines import drop_rows_after, read_rows
 from contrastive_audio.utils.locks import FolderLock
 from contrastive_audio.utils.presets import model_folder
 from contrastive_audio.utils.settings import extended_steps
+from contrastive_audio.utils.tracking import TensorBoard, Trackers
 from contrastive_audio.utils.versions import versions
 
 Scalar = str | int | float | bool | None
@@ -54,6 +55,7 @@ class Run:
   Attributes:
     folder: its path.
     config: the content of config.json.
+    trackers: TensorBoard, and whatever else shows the training.
 
   Example:
     >>> front_end = keras.layers.Identity()  # stands in for a FrontEnd
@@ -74,7 +76,7 @@ class Run:
     self.folder = folder
     self.config = config
     self._lock = lock or self.lock(folder)
-    self._board: Any = None  # TensorBoard's writer, once something is logged
+    self.trackers = Trackers([TensorBoard(self.path("tensorboard"))])
 
   @classmethod
   def open(cls, folder: str) -> "Run":
@@ -264,7 +266,7 @@ class Run:
           network.save(unfinished)
 
   def log(self, step: int, values: Mapping[str, float]) -> None:
-    """Appends measurements to metrics.jsonl and to TensorBoard's file.
+    """Appends measurements to metrics.jsonl, and tells them to the trackers.
 
     Args:
       step: the step they belong to.
@@ -274,12 +276,7 @@ class Run:
     line = json.dumps({"step": int(step), **numbers})
     with open(self.path("metrics.jsonl"), "a", encoding="utf-8") as file:
       file.write(line + "\n")
-    if self._board is None:
-      self._board = tf.summary.create_file_writer(self.path("tensorboard"))
-    with self._board.as_default(step=int(step)):
-      for name, value in numbers.items():
-        tf.summary.scalar(name, value)
-    self._board.flush()
+    self.trackers.log(int(step), numbers)
 
   def metrics(self, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Returns (steps, values) of one metric; both are empty if it was never logged.

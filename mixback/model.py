@@ -146,7 +146,7 @@ def build_model(config: Config) -> ContrastiveModel:
     config: every number.
 
   Returns:
-    The model. Its weights depend on Keras' global seed, which training.pretraining.build sets.
+    The model. Its weights depend on Keras' global seed, which training.building.build sets.
 
   Example:
     >>> model = build_model(Config(encoder="vgg_like", steps=100))

@@ -9,7 +9,12 @@ from contrastive_audio.exporting.clip_embedder import Clip, ClipEmbedder
 from contrastive_audio.exporting.clip_encoder import ClipEncoder
 from contrastive_audio.frontend.front_end import FrontEnd
 from contrastive_audio.monitoring import knn
-from contrastive_audio.monitoring.monitor import LabelMonitor, describe_linear, linear_metrics
+from contrastive_audio.monitoring.monitor import (
+  Evaluation,
+  LabelMonitor,
+  describe_linear,
+  linear_metrics,
+)
 from contrastive_audio.networks.float32_copy import HasNetworks
 from contrastive_audio.runs import Run
 from contrastive_audio.store.store import Store
@@ -53,22 +58,27 @@ class PatchKnnMonitor(LabelMonitor):
 
   def evaluate(
     self, waves: Iterable[Clip], labels: Sequence[str], groups: Sequence[str | None]
-  ) -> dict[str, float]:
-    waves = list(waves)
+  ) -> Evaluation:
+    pools_windows = self._embedder.clip_pooling != "clip"
+    waves = waves if pools_windows else list(waves)  # these are embedded twice
     by_clip = list(self._embedder.embed_windows(waves))
     clips = np.repeat(np.arange(len(by_clip)), [len(patches) for patches in by_clip])
     patches = np.concatenate(by_clip)
     k = knn.patch_neighbours(clips, len(set(labels)))
     embeddings, projections = np.split(patches, [self._embedding_size], axis=1)
+    predicted, by_projection = (
+      knn.leave_one_clip_out(rows, clips, labels, k) for rows in (embeddings, projections)
+    )
     metrics = {
-      "knn_accuracy": _accuracy(embeddings, clips, labels, k),
-      "knn_projection_accuracy": _accuracy(projections, clips, labels, k),
+      "knn_accuracy": knn.macro_accuracy(predicted, labels),
+      "knn_projection_accuracy": knn.macro_accuracy(by_projection, labels),
       "knn_neighbours": k,
       "knn_patches": len(patches),
     }
     has_groups = len(set(groups) - {None}) > 1
     embedded = self._of_clips(waves, by_clip)[:, : self._embedding_size]
-    return metrics | linear_metrics(embedded, labels, groups if has_groups else None)
+    metrics |= linear_metrics(embedded, labels, groups if has_groups else None)
+    return metrics, predicted
 
   def _of_clips(self, waves: Iterable[Clip], patches: Sequence[np.ndarray]) -> np.ndarray:
     """Returns the embeddings of clips, from those of their patches where they are made of them."""
@@ -84,7 +94,3 @@ class PatchKnnMonitor(LabelMonitor):
       f"{100 * metrics['knn_projection_accuracy']:.1f} %, K = {metrics['knn_neighbours']}{few}"
       + describe_linear(metrics)
     )
-
-
-def _accuracy(patches: np.ndarray, clips: np.ndarray, labels: Sequence[str], k: int) -> float:
-  return knn.macro_accuracy(knn.leave_one_clip_out(patches, clips, labels, k), labels)

@@ -14,7 +14,7 @@ from contrastive_audio.distributed.hosts import Hosts
 from contrastive_audio.errors import UserError
 from contrastive_audio.networks.float32_copy import Float32Networks
 from contrastive_audio.runs import Run
-from contrastive_audio.training import callbacks, pretraining, recording
+from contrastive_audio.training import building, callbacks, recording
 from contrastive_audio.utils import progress_bar
 from mixback import config as mixback_config
 from mixback import model as mixback_model
@@ -30,7 +30,7 @@ def build(system, precision, **changes):
   fields = {name: change.value for name, change in configs.RECIPES["small"].items()}
   fields |= {"mean": -3.0, "std": 2.0, "batch_size": 4, "steps": 200} | changes
   config = configs.Config(precision=precision, **fields)
-  return pretraining.build(models.build_model, config, Hosts()), config
+  return building.build(models.build_model, config, Hosts()), config
 
 
 @pytest.mark.parametrize("precision", HALVES)
@@ -153,6 +153,7 @@ def test_steps_that_are_left_out_are_counted_and_do_not_spoil_the_means(tmp_path
   clock = types.SimpleNamespace(waited_s=lambda since_s: 0.0)
   counter = callbacks.StepCounter(0)
   recorder = recording.Recorder(run, counter, clock, 4, bar)
+  recorder.set_model(types.SimpleNamespace(optimizer=keras.optimizers.SGD(0.1)))
   for norm in (1.0, np.inf, 3.0):
     counter.on_train_batch_end(0)
     recorder.on_train_batch_begin(0)

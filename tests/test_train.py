@@ -83,7 +83,8 @@ def test_the_terminal_shows_progress_and_results_and_no_noise(finished):
   for noise_of in ("Warning", "WARNING", "cuda", "I0000", "E0000", "oneDNN", "Traceback"):
     assert noise_of not in finished[1].stdout + errors
   lines = [line for line in errors.replace("\r", "\n").splitlines() if line.strip()]
-  assert all(line.startswith(("decoding:", "statistics:", "training:")) for line in lines), errors
+  stages = ("building", "decoding", "statistics", "drawing", "evaluating", "training", "exporting")
+  assert all(line.startswith(stages) for line in lines), errors
 
 
 def test_its_saved_model_embeds_any_length_with_only_tensorflow(finished, place, system):

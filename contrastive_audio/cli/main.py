@@ -28,7 +28,7 @@ from contrastive_audio.cli.flag_values import require_values
 from contrastive_audio.cli.flags import GPU_MEMORY_GROWTH
 from contrastive_audio.cli.help import HELP_FLAGS, forget_flags, help_text, own_flags
 from contrastive_audio.errors import UserError
-from contrastive_audio.utils import quiet
+from contrastive_audio.utils import progress_bar, quiet
 
 
 def run_main(
@@ -78,7 +78,12 @@ def start_tensorflow() -> None:
   Example:
     >>> start_tensorflow()
   """
-  with quiet.native_stderr(), warnings.catch_warnings():
+  is_started = "tensorflow" in sys.modules
+  with (
+    progress_bar.stage("starting TensorFlow", shown=not is_started),
+    quiet.native_stderr(),
+    warnings.catch_warnings(),
+  ):
     warnings.simplefilter("ignore")
     import keras  # noqa: F401
     import tensorflow as tf

@@ -111,7 +111,7 @@ def _train(
 ) -> None:
   """Creates or resumes a run, trains, and prints the result."""
   from contrastive_audio.networks.float32_copy import Float32Networks
-  from contrastive_audio.training import pretraining
+  from contrastive_audio.training import building, pretraining, trackers
 
   build_model, make_monitor = system.load()
   recipe, config = _plan(system, request, store.num_clips)
@@ -120,12 +120,15 @@ def _train(
   with _locked(run_folder(system.name, request), hosts) as lock:
     config = with_statistics(config, store, run_folder(system.name, request), request.source)
     run = _start_or_resume(system.name, recipe, config, store, request, hosts, lock)
-    model = pretraining.build(build_model, config, hosts, weights)
+    model = building.build(build_model, config, hosts, weights)
     networks = Float32Networks(model)
     monitor = make_monitor(run, judged, config.front_end(), networks)
     report.print_monitor(monitor, request.monitor)
-    training = pretraining.Pretraining(run, config, pairs, model, networks, [monitor], hosts)
-    outcome = training.train(stop)
+    with trackers.tracked(run, request.log_to if hosts.is_chief else ()) as callbacks:
+      training = pretraining.Pretraining(
+        run, config, pairs, model, networks, [monitor], hosts, callbacks
+      )
+      outcome = training.train(stop)
     report.print_outcome(run, outcome, config, store, model)
     if not outcome.finished:  # the signal may have come to another host
       stop.requested = True

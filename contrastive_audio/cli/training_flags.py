@@ -27,6 +27,7 @@ from contrastive_audio.configuration import (
 )
 from contrastive_audio.errors import UserError
 from contrastive_audio.training.source_run import SourceRun
+from contrastive_audio.utils.extras import require_trackers
 from contrastive_audio.views.system_config import SystemConfig
 
 HYPER_PARAMETERS = "Hyper-parameters (by default those of the recipe)"
@@ -50,6 +51,7 @@ class TrainingRequest:
     print_config: whether to print the configuration instead of training.
     source: the run whose weights it starts from; None: random weights.
     measured: whether mean and standard deviation of the log-mels are measured, whatever else says.
+    log_to: some of utils.extras.TRACKERS.
 
   Example:
     >>> TrainingRequest(DataChoice(("synthetic",)), DataLocation()).recipe is None
@@ -66,6 +68,7 @@ class TrainingRequest:
   print_config: bool = False
   source: SourceRun | None = None
   measured: bool = False
+  log_to: tuple[str, ...] = ("tensorboard",)
 
 
 def define_training_flags(recipes: Sequence[str]) -> None:
@@ -172,6 +175,11 @@ def _define_progress_flags() -> None:
       "Labelled data set that the evaluations use, as --dataset takes it; if not given, the "
       "training clips, if they have labels. Its clips are never trained on.",
     )
+    flags.DEFINE_list(
+      "log_to",
+      "tensorboard",
+      "What shows the training: tensorboard, wandb, mlflow; or nothing.",
+    )
     flags.DEFINE_integer("checkpoint_every", 100, "Steps between checkpoints.", lower_bound=1)
 
 
@@ -232,6 +240,7 @@ def training_request(
     fields = source.fields(config_class, fields, measured)
   configure(config_class, recipes[FLAGS.recipe or (ADAPT if source else "paper")], fields, ANY_SIZE)
   require_folder("run", FLAGS.run)
+  require_trackers(FLAGS.log_to)
   return TrainingRequest(
     data,
     data_location(),
@@ -243,6 +252,7 @@ def training_request(
     print_config=FLAGS.print_config,
     source=source,
     measured=measured,
+    log_to=tuple(dict.fromkeys(FLAGS.log_to)),
   )
 
 

@@ -13,6 +13,7 @@ import tqdm
 from contrastive_audio.distributed import replicas
 from contrastive_audio.frontend.front_end import FrontEnd
 from contrastive_audio.monitoring.complaints import chance_complaint, complaints, is_at_chance
+from contrastive_audio.monitoring.knn import normalise_rows
 from contrastive_audio.networks import batchnorm
 from contrastive_audio.runs import Run
 from contrastive_audio.views.excerpts import ExcerptPairs
@@ -60,6 +61,7 @@ class HealthMonitor:
     """
     self._run, self._pairs, self._front_end, self._encoder = run, pairs, front_end, encoder
     self._chance = chance
+    self._log_mels: tf.Tensor | None = None  # once they are needed
 
   def check(self, step: int) -> None:
     """Measures the encoder, logs the results and prints warnings, once for each step.
@@ -69,12 +71,17 @@ class HealthMonitor:
     """
     if step in self._run.metrics("mode_agreement")[0]:
       return
-    log_mels = self._log_mels()
+    if self._log_mels is None:
+      self._log_mels = self._measured_log_mels()
+    log_mels = self._log_mels
     exported = self._encoder(log_mels, training=False)
     trained = batchnorm.embed_in_training_mode(self._encoder, log_mels)
     mode_agreement = float(agreement(exported, trained))
     exported_spread = float(spread(exported))
     self._run.log(step, {"mode_agreement": mode_agreement, "exported_spread": exported_spread})
+    of_pairs, of_others = similarities(exported.numpy())
+    self._run.trackers.histogram(step, "monitor/similarity_of_pairs", of_pairs)
+    self._run.trackers.histogram(step, "monitor/similarity_of_others", of_others)
     if step:  # random weights are no reason to warn
       for complaint in complaints(mode_agreement, exported_spread) + self._about_chance():
         tqdm.tqdm.write(f"warning    step {step}: {complaint}")
@@ -89,7 +96,7 @@ class HealthMonitor:
     are_pieces = len(np.unique(store.recordings)) < store.num_clips
     return [chance_complaint(accuracy, self._chance, store.num_clips, median_s, are_pieces)]
 
-  def _log_mels(self) -> tf.Tensor:
+  def _measured_log_mels(self) -> tf.Tensor:
     """Log-mels `[M, T, F, 1]` of the first excerpts of the training, always the same."""
     # Not in parallel: TensorFlow reports its own parallel maps on the terminal.
     (excerpts,) = self._pairs.dataset(0, 1, parallel=False)
@@ -113,6 +120,23 @@ def recent_accuracy(run: Run) -> float | None:
   if len(accuracies) < _FEWEST_ROWS:
     return None
   return float(np.mean(accuracies[-max(_FEWEST_ROWS, len(accuracies) // 4) :]))
+
+
+def similarities(embeddings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+  """Returns the cosines of the two excerpts of each clip, and of the first ones of any two clips.
+
+  Args:
+    embeddings: `[2B, D]`: first and second excerpt of the first clip, those of the next, ...
+
+  Example:
+    >>> rows = np.array([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    >>> [cosines.round(2).tolist() for cosines in similarities(rows)]
+    [[1.0, 0.71], [0.0]]
+  """
+  rows = normalise_rows(embeddings)
+  first, second = rows[::2], rows[1::2]
+  others = first @ first.T
+  return np.sum(first[: len(second)] * second, axis=1), others[np.triu_indices(len(first), k=1)]
 
 
 def spread(embeddings: tf.Tensor) -> tf.Tensor:

@@ -14,9 +14,13 @@ from contrastive_audio.exporting.clip_embedder import Clip, ClipEmbedder
 from contrastive_audio.exporting.clip_encoder import ClipEncoder
 from contrastive_audio.frontend.clip_store import stored_clips
 from contrastive_audio.frontend.front_end import FrontEnd
-from contrastive_audio.monitoring import knn, linear_probe
+from contrastive_audio.monitoring import confusion, knn, linear_probe
 from contrastive_audio.runs import Run
 from contrastive_audio.store.store import Store
+from contrastive_audio.utils import progress_bar
+
+Predicted = Sequence[str | None] | np.ndarray  # a class for each clip
+Evaluation = tuple[dict[str, float], Predicted]  # measurements, predictions
 
 MAX_CLIPS = 500
 NEIGHBOURS = 10
@@ -52,7 +56,7 @@ class LabelMonitor(abc.ABC):
     >>> import types
     >>> class ClipCounter(LabelMonitor):
     ...   def evaluate(self, waves, labels, groups):
-    ...     return {"knn_accuracy": 0.0, "clips": len(list(waves))}
+    ...     return {"knn_accuracy": 0.0, "clips": len(list(waves))}, labels
     >>> unlabelled = types.SimpleNamespace(has_labels=False)
     >>> ClipCounter(run=None, store=unlabelled).check(step=0)  # does nothing
   """
@@ -75,11 +79,16 @@ class LabelMonitor(abc.ABC):
     """
     if not self._clip_ids or step in self._run.metrics("knn_accuracy")[0]:
       return
-    waves = stored_clips(self._store, self._clip_ids)
+    clips = stored_clips(self._store, self._clip_ids)
     labels = [str(label) for label in self._store.labels(self._clip_ids)]  # all have one
-    metrics = self.evaluate(waves, labels, self._store.groups(self._clip_ids))
+    with progress_bar.make(self.num_clips, "evaluating", "clip", leave=False) as bar:
+      waves = progress_bar.counted(clips, bar)
+      metrics, predicted = self.evaluate(waves, labels, self._store.groups(self._clip_ids))
     chance = 1 / len(set(labels))
     self._run.log(step, {**metrics, "knn_chance": chance})
+    path = self._run.path("plots", "knn_confusion.png")
+    confusion.draw(path, labels, predicted, title=f"kNN at step {step}")
+    self._run.trackers.image(step, "monitor/knn_confusion", path)
     tqdm.tqdm.write(f"step {step}: {self.describe(metrics)} (chance {100 * chance:.1f} %)")
 
   @property
@@ -95,7 +104,7 @@ class LabelMonitor(abc.ABC):
   @abc.abstractmethod
   def evaluate(
     self, waves: Iterable[Clip], labels: Sequence[str], groups: Sequence[str | None]
-  ) -> dict[str, float]:
+  ) -> Evaluation:
     """Evaluates the encoder on some clips.
 
     Args:
@@ -104,7 +113,8 @@ class LabelMonitor(abc.ABC):
       groups: the group of each clip; None: it has none.
 
     Returns:
-      The measurements, `knn_accuracy` of the embedding among them.
+      The measurements, `knn_accuracy` of the embedding among them, and the class that kNN on the
+      embedding gives each clip.
     """
 
   def describe(self, metrics: Mapping[str, float]) -> str:
@@ -151,7 +161,7 @@ class KnnMonitor(LabelMonitor):
 
   def evaluate(
     self, waves: Iterable[Clip], labels: Sequence[str], groups: Sequence[str | None]
-  ) -> dict[str, float]:
+  ) -> Evaluation:
     embeddings = np.array(list(self._embedder.embed(waves)))
     num_groups = len(set(groups) - {None})
     used_groups = groups if num_groups > 1 else None
@@ -161,7 +171,7 @@ class KnnMonitor(LabelMonitor):
       "knn_groups": num_groups,
       "knn_neighbours": min(NEIGHBOURS, knn.fewest_others(len(labels), used_groups)),
     }
-    return metrics | linear_metrics(embeddings, labels, used_groups)
+    return metrics | linear_metrics(embeddings, labels, used_groups), predicted
 
   def describe(self, metrics: Mapping[str, float]) -> str:
     few = knn.fewer(int(metrics["knn_neighbours"]), NEIGHBOURS, "clips")

@@ -7,12 +7,11 @@ drop-connect are functions of (seed, step). So a checkpoint is all that a resume
 import contextlib
 import dataclasses
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import keras
 import tensorflow as tf
 
-from contrastive_audio.configuration import AnyConfig
 from contrastive_audio.distributed.hosts import Hosts
 from contrastive_audio.errors import UserError
 from contrastive_audio.exporting.saved_model import export_saved_model
@@ -26,7 +25,6 @@ from contrastive_audio.training import callbacks, plots
 from contrastive_audio.training.checkpoints import Checkpoints, require_untrained
 from contrastive_audio.training.contrastive import ContrastiveModel, step_seed
 from contrastive_audio.training.recording import DataClock, Recorder
-from contrastive_audio.training.starting_weights import StartingWeights
 from contrastive_audio.utils import progress_bar, run_files
 from contrastive_audio.utils.stopping import StopRequest
 from contrastive_audio.views.excerpts import ExcerptPairs, map_in_order
@@ -48,59 +46,6 @@ class Outcome:
 
   step: int
   finished: bool
-
-
-def build(
-  build_model: Callable[[AnyConfig], ContrastiveModel],
-  config: AnyConfig,
-  hosts: Hosts,
-  weights: StartingWeights | None = None,
-) -> ContrastiveModel:
-  """Builds a model for all replicas, with the initial weights of the seed, or with others.
-
-  The precision of the configuration holds for this model only.
-
-  Args:
-    build_model: `(config)`, returns a compiled model.
-    config: seed, precision, keep, and whether operations are deterministic.
-    hosts: the hosts that share the training.
-    weights: those that it starts from; None: the seed decides.
-
-  Returns:
-    The model; its optimizer is built.
-
-  Raises:
-    UserError: the weights do not fit.
-
-  Example:
-    >>> from contrastive_audio.configuration import RunConfig
-    >>> def build_model(config):
-    ...   encoder = keras.Sequential([keras.Input([2]), keras.layers.Dense(2)])
-    ...   head = keras.Sequential([keras.Input([2]), keras.layers.Dense(2)])
-    ...   model = ContrastiveModel(None, encoder, head, objective=None)
-    ...   model.compile(keras.optimizers.SGD(0.1))
-    ...   return model
-    >>> one, other = (build(build_model, RunConfig(seed=3), Hosts()) for _ in range(2))
-    >>> bool(tf.reduce_all(one.encoder.weights[0] == other.encoder.weights[0]))
-    True
-  """
-  keras.utils.set_random_seed(config.seed)
-  if config.deterministic:
-    tf.config.experimental.enable_op_determinism()
-  keras.config.set_dtype_policy(config.precision)
-  try:
-    with hosts.strategy.scope():
-      model = build_model(config)
-      if config.precision.startswith("mixed"):
-        for network in (model.encoder, model.head):
-          batchnorm.keep_in_float32(network)
-      if weights:
-        weights.give(model, config)
-      model.optimizer.build(model.trainable_variables)
-  finally:
-    keras.config.set_dtype_policy("float32")
-  model.synchronise(hosts)
-  return model
 
 
 class Pretraining:
@@ -125,6 +70,7 @@ class Pretraining:
     networks: Float32Networks,
     monitors: Sequence[Monitor],
     hosts: Hosts,
+    more_callbacks: Sequence[keras.callbacks.Callback] = (),
   ):
     """Connects the parts of a training.
 
@@ -137,6 +83,7 @@ class Pretraining:
       networks: the networks of the model, as they are evaluated and exported.
       monitors: evaluate the networks; a HealthMonitor is added.
       hosts: the hosts that share the training.
+      more_callbacks: of trackers; the chief's `fit` has them, too.
 
     Raises:
       UserError: views_on="host" with several hosts.
@@ -146,7 +93,7 @@ class Pretraining:
         "views_on=host needs the clips of all hosts in one place: use views_on=device"
       )
     self._run, self._config, self._pairs, self._hosts = run, config, pairs, hosts
-    self._model, self._networks = model, networks
+    self._model, self._networks, self._more_callbacks = model, networks, more_callbacks
     self._front_end = config.front_end()
     health = HealthMonitor(run, pairs, self._front_end, networks.encoder, config.chance)
     self._monitors: list[Monitor] = [*monitors, health]
@@ -201,10 +148,13 @@ class Pretraining:
     run.forget_after(first_step, unfinished="loss" if goes_on else None)
     if not os.path.exists(run.path("plots", "pairs.png")):
       seed = step_seed(self._config.seed, 0)
-      plots.draw_pairs(
-        run.path("plots"), self._pairs, self._front_end, make_views=self._model.views, seed=seed
-      )
+      with progress_bar.stage("drawing pairs.png"):
+        plots.draw_pairs(
+          run.path("plots"), self._pairs, self._front_end, make_views=self._model.views, seed=seed
+        )
+      run.trackers.image(0, "train/pairs", run.path("plots", "pairs.png"))
     if first_step == 0:
+      run.trackers.describe(run.config["config"])
       self._check(0)
 
   def _check(self, step: int) -> None:
@@ -223,7 +173,7 @@ class Pretraining:
       lambda number, count: self._batches(first_step, (number, count), clock)
     )
     with progress_bar.make(
-      num_steps, "training", "step", initial=first_step, shown=is_chief
+      num_steps, "training, building the graph", "step", initial=first_step, shown=is_chief
     ) as bar:
       recorder = Recorder(
         self._run, counter, clock, self._config.batch_size, bar, self._checkpoints.window
@@ -251,6 +201,7 @@ class Pretraining:
     guard = callbacks.FiniteGuard(self._run, counter, self._pairs, writes=is_chief)
     chief_callbacks = [
       recorder,
+      *self._more_callbacks,
       callbacks.Every(config.monitor_every, counter, self._check_before_the_end),
       callbacks.Every(config.checkpoint_every, counter, save),  # after everything that logs
     ]
@@ -287,7 +238,8 @@ class Pretraining:
     if step >= self._config.num_steps:
       for monitor in self._monitors:
         monitor.check(step)
-      export_saved_model(self._front_end, encoder, run.saved_model)
+      with progress_bar.stage("exporting the SavedModel"):
+        export_saved_model(self._front_end, encoder, run.saved_model)
     plots.draw_curves(run, self._config.chance)
 
   def _clean_batches(self) -> Iterator[tf.Tensor]:

@@ -73,6 +73,7 @@ class Recorder(keras.callbacks.Callback):
     >>> run = Run.start_or_resume("run", "cola", config={}, data={}, front_end=layer)
     >>> bar = progress_bar.make(1, "training", "step")
     >>> recorder = Recorder(run, StepCounter(first_step=10), clock, batch_size=4, bar=bar)
+    >>> recorder.set_model(types.SimpleNamespace(optimizer=keras.optimizers.SGD(0.1)))
     >>> names = ("loss", "contrastive_accuracy", "embedding_spread", "gradient_norm")
     >>> recorder.on_train_batch_end(0, dict.fromkeys(names, 0.5))
     >>> run.metrics("loss")
@@ -123,11 +124,13 @@ class Recorder(keras.callbacks.Callback):
       # From end to end, so that monitors and checkpoints count.
       self._window["step_s"].append(now_s - self._last_end_s)
       self._window["waited_s"].append(waited_s)
+    else:
+      self._bar.set_description_str("training", refresh=False)
     self._last_end_s = now_s
-    self._bar.update()
     if self._counter.step % LOG_EVERY == 0:
       self._write()
       self._window.clear()
+    self._bar.update()
 
   def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
     # What is left stays in the window: if the training goes on, it belongs to the next row.
@@ -144,13 +147,10 @@ class Recorder(keras.callbacks.Callback):
     if steps_s:
       means["pairs_per_s"] = self._batch_size * len(steps_s) / sum(steps_s)
       means["data_wait_share"] = min(1.0, sum(waits_s) / sum(steps_s))
+    means["learning_rate"] = float(self.model.optimizer.learning_rate)
     self._run.log(self._counter.step, means)
-    self._bar.set_postfix(
-      loss=f"{means['loss']:.3f}",
-      accuracy=f"{means['contrastive_accuracy']:.2f}",
-      spread=f"{means['embedding_spread']:.2f}",
-      pairs_s=f"{means.get('pairs_per_s', 0):.0f}",
-    )
+    found = f"{100 * means['contrastive_accuracy']:.0f} % found"
+    self._bar.set_description_str(f"training, loss {means['loss']:.3f}, {found}", refresh=False)
 
 
 def _mean_of_finite(values: list[float]) -> float:

@@ -10,6 +10,8 @@ settings        how the settings of a run differ, and which extend it
 checksums       of files, and of JSON inside it
 cache           the folder for data that can be rebuilt
 progress_bar    one look for all progress bars
+tracking        TensorBoard, and what else shows a training
+tracing         functions that TensorFlow traces once
 quiet           keeps native libraries from writing to the terminal
 exchange        models that are replaced whole
 backend         checks that Keras runs on TensorFlow, and how it is set

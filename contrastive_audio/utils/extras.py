@@ -2,9 +2,11 @@
 
 import importlib.util
 import os
+from collections.abc import Sequence
 
 from contrastive_audio.errors import UserError
 
+TRACKERS = ("tensorboard", "wandb", "mlflow")  # what shows a training
 _DISTRIBUTION = "contrastive-audio"
 
 
@@ -43,5 +45,30 @@ def require_onnx() -> None:
     contrastive_audio.errors.UserError: --format=onnx needs the package tf2onnx: pip install ...
   """
   for package in ("tf2onnx", "onnx"):
-    if importlib.util.find_spec(package) is None:
-      raise UserError(f"--format=onnx needs the package {package}: {install_hint('onnx')}")
+    _require("--format=onnx", package, "onnx")
+
+
+def require_trackers(names: Sequence[str]) -> None:
+  """Refuses what is no tracker, or whose package is missing; imports none of them.
+
+  Args:
+    names: of --log_to.
+
+  Raises:
+    UserError: it says what there is, or how to install the package.
+
+  Example:
+    >>> require_trackers(["tensorboard", "paper"])
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: --log_to=paper: must be among tensorboard, wandb, mlflow
+  """
+  for name in names:
+    if name not in TRACKERS:
+      raise UserError(f"--log_to={name}: must be among {', '.join(TRACKERS)}")
+    if name != "tensorboard":  # it is always there
+      _require(f"--log_to={name}", name, name)
+
+
+def _require(flag: str, package: str, extra: str) -> None:
+  if importlib.util.find_spec(package) is None:
+    raise UserError(f"{flag} needs the package {package}: {install_hint(extra)}")

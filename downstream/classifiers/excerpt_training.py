@@ -224,8 +224,8 @@ def _run_epochs(
       loss = _run_epoch(step, itertools.islice(batches, pairs.steps_per_epoch), state)
       row = {"loss": loss, "validation_score": validation.score()}
       state.end_epoch(row)
-      texts = {name: f"{value:.3f}" for name, value in row.items() if value is not None}
-      bar.set_postfix(texts, refresh=False)
+      score = "" if row["validation_score"] is None else f", score {row['validation_score']:.3f}"
+      bar.set_description_str(f"training, loss {loss:.3f}{score}", refresh=False)
       bar.update()
 
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from benchmarks.lib import systems
 from contrastive_audio.distributed.hosts import Hosts
 from contrastive_audio.networks.nesting import layers_of
-from contrastive_audio.training import pretraining
+from contrastive_audio.training import building
 from contrastive_audio.training.contrastive import ContrastiveModel
 from contrastive_audio.training.source_distance import SourceDistance
 from contrastive_audio.views.excerpts import ExcerptPairs
@@ -35,7 +35,7 @@ def build(system, microbatch, precision="float64", **changes):
   """A model of the recipe `small` for six pairs, with fixed statistics in BatchNorm."""
   fields = {"mean": -3.0, "std": 2.0, "batch_size": 6, "steps": 10} | changes
   config = systems.small_config(system, precision=precision, microbatch=microbatch, **fields)
-  model = pretraining.build(systems.model_builder(system), config, Hosts())
+  model = building.build(systems.model_builder(system), config, Hosts())
   fix_statistics(model)
   return model
 

@@ -13,7 +13,7 @@ from cola.config import Config
 from contrastive_audio.distributed.hosts import Hosts
 from contrastive_audio.errors import UserError
 from contrastive_audio.runs import Run
-from contrastive_audio.training import pretraining
+from contrastive_audio.training import building
 from contrastive_audio.training.source_distance import SourceDistance
 from contrastive_audio.training.source_run import SourceRun
 from contrastive_audio.training.starting_weights import StartingWeights
@@ -44,7 +44,7 @@ def start(folder, **changes):
   """(model, weights) of a training that starts from a run."""
   weights = StartingWeights(SourceRun.open(str(folder)))
   config = tiny.config(**{"mean": -2.0, "std": 3.0, "init_digest": "any"} | changes)
-  return pretraining.build(tiny.build, config, Hosts(), weights), weights
+  return building.build(tiny.build, config, Hosts(), weights), weights
 
 
 def test_encoder_and_head_start_from_the_weights_of_the_source_not_of_the_seed(folder):
@@ -52,7 +52,7 @@ def test_encoder_and_head_start_from_the_weights_of_the_source_not_of_the_seed(f
   for ours, theirs in ((model.encoder, weights.encoder), (model.head, weights.head)):
     for one, other in zip(ours.get_weights(), theirs.get_weights(), strict=True):
       np.testing.assert_array_equal(one, other)
-  random = pretraining.build(tiny.build, tiny.config(), Hosts()).encoder.get_weights()[0]
+  random = building.build(tiny.build, tiny.config(), Hosts()).encoder.get_weights()[0]
   assert np.abs(random - model.encoder.get_weights()[0]).max() > 0.01
 
 
