@@ -32,10 +32,11 @@ SMALL = {"train": TINY, "finetune": ["--epochs=1"]}
 SMALL["tables"] = [*TINY, "--seeds=0", "--tasks=instrument", "--pretraining_tasks=instrument"]
 PLACES = {"your/audio": "audio", "audio_root": "root", "audioset": "audioset"}
 PLACES |= {"your/call.wav": "audio/high/0.wav", "recordings": "recordings"}
-# Commands that other tests run: test_real_audio, test_general_encoder, test_import_weights,
-# test_prepare, test_builders.
+# Commands that other tests run: test_real_audio, test_general_encoder, test_going_on,
+# test_import_weights, test_label, test_prepare, test_builders.
 ELSEWHERE = (
-  *("spoken_digit", "general_encoder", "import_weights", "beam_pipeline_options", "tfds build"),
+  *("spoken_digit", "general_encoder", "going_on", "import_weights", "downstream.label"),
+  *("beam_pipeline_options", "tfds build"),
 )
 
 
