@@ -52,6 +52,8 @@ def test_several_labels_are_judged_by_average_precision(open_card):
   model = models.open_model("logmel_stats")
   result = evaluate(cached_linear_method()(data, model), data, model, Condition(), 0)
   assert 0 < result.score <= 100
-  with pytest.raises(UserError, match="clips have several labels, which kNN does not predict"):
-    knn_method()(data, model)
+  result = evaluate(knn_method()(data, model), data, model, Condition(), 0)
+  assert 0 < result.score <= 100
+  with pytest.raises(UserError, match="several labels, which --protocol=patches does not predict"):
+    knn_method("patches")(data, model)
   assert open_card("fsd50k").class_names == ["class003", "class007", "class150"]
