@@ -1,16 +1,22 @@
 """Is a model worth it? Linear classifiers on it and on others, by the same clips and labels."""
 
 import dataclasses
+import hashlib
 import itertools
+import os
 from collections.abc import Sequence
 
 import numpy as np
+import sklearn
 
 from contrastive_audio.cli.console import line
 from contrastive_audio.errors import UserError
 from contrastive_audio.utils import progress_bar
+from contrastive_audio.utils.cache import cache_folder
 from contrastive_audio.utils.files import make_folder
+from contrastive_audio.utils.kept_arrays import kept_arrays
 from contrastive_audio.utils.stopping import StopRequest
+from downstream import protocols
 from downstream.cards.opening import open_task
 from downstream.cards.task_data import TaskData
 from downstream.choices import Condition
@@ -22,6 +28,7 @@ from downstream.classifiers.intervals import (
   units_of,
 )
 from downstream.classifiers.linear_evaluation import cached_linear_method
+from downstream.classifiers.problem import Method, Problem
 from downstream.classifiers.scores import score
 from downstream.comparison_files import Row, print_comparison, require_own, write_comparison
 from downstream.comparison_request import ComparisonRequest
@@ -154,7 +161,7 @@ def _predict(
   model: Model, data: TaskData, conditions: Sequence[Condition], seeds: Sequence[int]
 ) -> list[Seeds]:
   """Embeds all clips once; returns the predictions under each condition."""
-  method = cached_linear_method()(data, model)
+  method = _kept(cached_linear_method()(data, model))
   by_condition: list[Seeds] = [[] for _ in conditions]
   with progress_bar.make(len(conditions) * len(seeds), f"fitting {model.name}", "fit") as bar:
     for (number, condition), seed in itertools.product(enumerate(conditions), seeds):
@@ -162,3 +169,21 @@ def _predict(
       by_condition[number].append(predict(method, data, problems))
       bar.update()
   return by_condition
+
+
+def _kept(method: Method) -> Method:
+  """Returns a method that keeps its scores in the user's cache: a call that was killed goes on."""
+  folder = os.path.join(cache_folder(), "scores")
+  make_folder(folder)
+
+  def score_once(problem: Problem) -> np.ndarray:
+    parts = [problem.train, problem.validation, problem.test, problem.targets]
+    parts += itertools.chain.from_iterable(problem.folds)
+    versions = f"{protocols.EVALUATION_VERSION} {sklearn.__version__} {problem.data.multi_label}"
+    digest = hashlib.sha256(f"{problem.model.identity} {problem.data.store.digest}".encode())
+    for part in (versions.encode(), *(np.ascontiguousarray(part).tobytes() for part in parts)):
+      digest.update(hashlib.sha256(part).digest())
+    name = digest.hexdigest()
+    return kept_arrays(folder, "linear", name, lambda: {"scores": method(problem)})["scores"]
+
+  return score_once

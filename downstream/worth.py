@@ -4,7 +4,8 @@ It compares the encoder with what costs nothing, its own network with random wei
 statistics, and with other models (--against), by linear classifiers from 1, 10 and all labels for
 each class. It prints a table and one sentence; with --output it draws the scores, too.
 
-Embeddings of each model are computed once and kept in your cache: a call that was stopped resumes.
+Embeddings of each model are computed once; they and all scores are kept in your cache, so that a
+call that was stopped resumes.
 """
 
 from collections.abc import Sequence

@@ -13,6 +13,7 @@ from contrastive_audio.errors import UserError
 from downstream import comparison
 from downstream.cards.opening import open_task
 from downstream.choices import Condition, TaskChoice
+from downstream.classifiers import logistic
 from downstream.classifiers.linear_evaluation import cached_linear_method
 from downstream.comparison_files import Row, verdict
 from downstream.comparison_request import ComparisonRequest, compared_models
@@ -82,6 +83,16 @@ def test_what_is_printed_and_written_agrees(place, compared):
       judged = next(own for own in rows if own["labels"] == row["labels"])
       assert_close(float(judged["score"]) - score, float(row["gain"]), atol=1e-9)
   assert (place / "worth" / "worth.png").stat().st_size > 10_000
+
+
+def test_a_call_that_is_repeated_fits_only_what_is_missing(place, compared, monkeypatch):
+  fit, fitted = logistic.fit, []
+  monkeypatch.setattr(logistic, "fit", lambda *given: fitted.append(1) or fit(*given))
+  printed = command("downstream.worth", *options("--output=worth"), cwd=place).stdout
+  assert not fitted
+  assert printed.splitlines()[-8:] == compared[0].splitlines()[-8:]
+  command("downstream.worth", *options("--labels_per_class=1,2", "--seeds=0"), cwd=place)
+  assert 0 < len(fitted) <= 3 * (2 * 5 + 1)  # two clips of a class are two folds
 
 
 @pytest.mark.parametrize(
