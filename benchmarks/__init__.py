@@ -13,6 +13,8 @@
   recipes     what the ingredients of the recipe `small` are worth
   labels      what pre-training is worth when labels are few or wrong
   foreign     the recipe `small` on sounds it was not chosen on
+  soundscapes       training on long recordings, search and detection in them, by known events
+  long_recordings   speed and memory with a day of audio
 
 `lib/` holds what they share: `cost_model`, `systems`, `own_process` and `laboratory_flags`.
 """

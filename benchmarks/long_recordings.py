@@ -135,6 +135,7 @@ def run_command(command: Sequence[str], cache: str = "cache") -> tuple[float, in
   started_s = time.perf_counter()
   process = _start(command, cache)
   _, status, usage = os.wait4(process.pid, 0)
+  process.returncode = status  # so that nobody waits for it again
   if status:
     raise UserError(f"{command[0]} failed, see above")
   return time.perf_counter() - started_s, usage.ru_maxrss // 1024

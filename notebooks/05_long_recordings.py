@@ -33,7 +33,7 @@ from downstream.encoders.window_search import cosine_similarities, find_hits
 from downstream.encoders.window_store import cut_windows
 
 # %% tags=["parameters"]
-SECONDS = 60  # of a recording; yours may last hours
+SECONDS = 40  # of a recording; yours may last hours
 MODEL, RATE_HZ = "preset:general", 16_000
 
 # %% [markdown]
@@ -213,6 +213,10 @@ sounds = {
 showing.players(sounds, RATE_HZ)
 
 # %% [markdown]
+# Detections begin too early and end too late, by up to half a window: the detector hears two
+# seconds at once, and half of a sound in them is enough for it. A higher `--threshold` makes them
+# shorter, and misses more.
+#
 # The label track has the start, the end and the class of each detection, separated by tabs. In
 # Audacity, open the recording, then choose *File > Import > Labels*. With `--format=raven` it is a
 # selection table of Raven. Both can be corrected there, and are read in place of a table.

@@ -12,6 +12,7 @@ from typing import Any
 
 from contrastive_audio.errors import UserError
 
+_SHOWN = 40  # characters of a name, which may be as long as names can be without what is added
 UNFINISHED = ".part"  # in the name of every file that is still being written
 # What file systems answer that cannot flush a folder; they keep the order of renames by themselves.
 _CANNOT_FLUSH_FOLDERS = (errno.EINVAL, errno.EACCES, errno.EPERM, errno.ENOTSUP, errno.ENOSYS)
@@ -41,7 +42,7 @@ def replacing(path: str | os.PathLike) -> Iterator[str]:
   stem, extension = os.path.splitext(name)
   # Another process may be writing the same file; in containers it may have the same number.
   writer = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
-  unfinished = os.path.join(folder, f".{stem}.{writer}{UNFINISHED}{extension}")
+  unfinished = os.path.join(folder, f".{stem[:_SHOWN]}.{writer}{UNFINISHED}{extension}")
   try:
     yield unfinished
     _flush_to_disk(unfinished)

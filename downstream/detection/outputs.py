@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Sequence
 
 from contrastive_audio import datasets
-from contrastive_audio.cli.places import require_folder
+from contrastive_audio.cli.places import require_folder, require_writable
 from contrastive_audio.datasets.annotations.annotation import Annotation
 from contrastive_audio.datasets.annotations.audacity import write_audacity
 from contrastive_audio.datasets.annotations.raven import write_raven
@@ -72,6 +72,7 @@ class Output:
       path = self._path_of(kind, name)
       if (other := files.setdefault(path, name)) != name:
         raise UserError(f"--output={self.path}: {path!r} is the file of {other!r} and {name!r}")
+      require_writable("output", path)
     for path in files:
       if os.path.exists(path):
         raise UserError(f"{path} exists already: delete it, or choose another --output")

@@ -147,3 +147,11 @@ def test_a_folder_that_cannot_be_created_is_one_line_with_the_reason(path):
   ) as error:
     files.make_folder(path / "below")
   assert "\n" not in str(error.value)
+
+
+def test_a_file_with_as_long_a_name_as_there_can_be_is_replaced(tmp_path):
+  path = tmp_path / f"{'é' * 120}{'x' * 11}.txt"  # 255 bytes
+  for text in ("old", "new"):
+    files.write_text(path, text)
+  assert path.read_text() == "new"
+  assert os.listdir(tmp_path) == [path.name]

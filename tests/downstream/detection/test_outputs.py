@@ -131,3 +131,12 @@ def test_formats_that_do_not_fit_are_one_line(place, output, option, reason):
   assert reason in refused_command("downstream.detect", *options, cwd=place)
   options = [*OPTIONS, *CLASSIFIER, "--output=new", "--format=raven", "--clips"]
   assert "leave out --format" in refused_command("downstream.detect", *options, cwd=place)
+
+
+def test_a_recording_whose_name_is_too_long_for_its_file_is_refused_before_it_is_embedded(place):
+  (place / "long").mkdir()
+  shutil.copy(place / "recordings" / "first.wav", place / "long" / f"{'x' * 240}.wav")
+  options = [*OPTIONS, *CLASSIFIER, "--input=long", "--output=too_long", "--format=raven"]
+  line = refused_command("downstream.detect", *options, cwd=place)
+  assert "a name has 267 bytes, at most 255 work" in line
+  assert not (place / "too_long").exists()
