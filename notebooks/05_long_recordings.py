@@ -213,9 +213,9 @@ sounds = {
 showing.players(sounds, RATE_HZ)
 
 # %% [markdown]
-# Detections begin too early and end too late, by up to half a window: the detector hears two
-# seconds at once, and half of a sound in them is enough for it. A higher `--threshold` makes them
-# shorter, and misses more.
+# A faint bell is missed. Loud sounds are detected too early and too long, by up to half a window on
+# either side: the detector hears two seconds at once, and half of a loud sound in them is enough
+# for it. A higher `--threshold` makes detections shorter, and misses more.
 #
 # The label track has the start, the end and the class of each detection, separated by tabs. In
 # Audacity, open the recording, then choose *File > Import > Labels*. With `--format=raven` it is a
