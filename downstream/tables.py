@@ -55,8 +55,6 @@ EXAMPLES = (
   "python -m downstream.tables --table=cola_similarity --audio_root=/path/to/audio_root",
   "python -m downstream.tables --table=mixback_linear --suite=papers --data_dir=/path/to/data "
   "--dry_run",
-  "python -m downstream.tables --table=mixback_mix --suite=open --audio_root=/path/to/audio_root "
-  "--pretraining_dataset=folder:/path/to/audio_root/pool/pool.csv",
 )
 
 

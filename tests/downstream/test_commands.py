@@ -203,7 +203,7 @@ MISTAKES = [
   ("tables", TABLE, ["--seeds="], "--seeds= is empty: give it a value, or leave it out"),
   ("tables", TABLE, ["--variants=x"], "--variants: there is no 'x'; there are cosine; bilinear"),
   ("tables", TABLE, ["--pretraining_tasks=x"], "--pretraining_tasks: there is no card 'x'"),
-  ("tables", TABLE, ["--suite=x"], "--suite=x: value should be one of <small|papers>"),
+  ("tables", TABLE, ["--suite=x"], "--suite=x: value should be one of <small|papers|open>"),
   ("tables", ["--table=suite"], [], "--table=suite needs --models=NAME=MODEL"),
   ("tasks", [], ["--task=esc1"], "--task=esc1: there is no such card; there are digit, speaker"),
 ]
