@@ -31,8 +31,11 @@ FLAGS = {
   "detect": """model input output classifier queries ignore threshold precision recall format
     clips gap_s smoothing_s hop_s window_s clip_pooling keys split background data_dir manual_dir
     store_dir max_bad_fraction memory_mb gpu_memory_growth seed""",
-  "tables": """table runs_dir suite dry_run seeds tasks variants models steps batch_size epoch_steps
-    epochs protocol pretraining_dataset pretraining_tasks audio_root data_dir manual_dir store_dir
+  "label": """model input labels queries classes negative strategy hop_s window_s clip_pooling port
+    open keys split background data_dir manual_dir store_dir max_bad_fraction memory_mb
+    gpu_memory_growth seed""",
+  "tables": """table runs_dir suite dry_run seeds tasks variants models encoder steps batch_size
+    epoch_steps epochs microbatch protocol pretraining_dataset pretraining_tasks audio_root data_dir manual_dir store_dir
     max_bad_fraction memory_mb gpu_memory_growth""",
   "tasks": "task",
 }
@@ -44,6 +47,7 @@ REQUIRED_FLAGS = {
   "embed": ["model", "input", "output"],
   "neighbours": ["model", "input", "output"],
   "detect": ["model", "input", "output"],
+  "label": ["model", "input", "labels"],
   "tables": ["table"],
   "tasks": [],
 }
