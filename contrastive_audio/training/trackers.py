@@ -134,7 +134,8 @@ class _Mlflow:
     """MLflow has none."""
 
   def describe(self, settings: Mapping[str, Any]) -> None:
-    self._mlflow.log_params(dict(settings))
+    known = self._mlflow.get_run(self.id).data.params  # which MLflow never changes
+    self._mlflow.log_params({name: settings[name] for name in settings.keys() - known.keys()})
 
   def close(self, failed: bool) -> None:
     self._mlflow.end_run("FAILED" if failed else "FINISHED")
