@@ -7,7 +7,7 @@ import pytest
 from contrastive_audio.cli import subcommands
 
 NAMES = ["detect", "embed", "export", "finetune", "import_weights", "knn", "label"]
-NAMES += ["linear", "neighbours", "prepare", "presets", "tables", "tasks"]
+NAMES += ["linear", "neighbours", "prepare", "presets", "tables", "tasks", "worth"]
 
 
 @pytest.mark.parametrize("name", NAMES)
