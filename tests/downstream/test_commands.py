@@ -35,8 +35,8 @@ FLAGS = {
     open keys split background data_dir manual_dir store_dir max_bad_fraction memory_mb
     gpu_memory_growth seed""",
   "tables": """table runs_dir suite dry_run seeds tasks variants models encoder steps batch_size
-    epoch_steps epochs microbatch protocol pretraining_dataset pretraining_tasks audio_root data_dir manual_dir store_dir
-    max_bad_fraction memory_mb gpu_memory_growth""",
+    epoch_steps epochs microbatch protocol pretraining_dataset pretraining_tasks audio_root data_dir
+    manual_dir store_dir max_bad_fraction memory_mb gpu_memory_growth""",
   "tasks": "task",
 }
 REQUIRED_FLAGS = {
