@@ -19,6 +19,7 @@ import numpy as np
 from absl import flags
 
 from benchmarks.lib import soundscapes
+from benchmarks.lib.event_matching import COLLAR_S
 from benchmarks.lib.laboratory_flags import define_laboratory_flags, laboratory_request
 from benchmarks.lib.soundscape_tables import (
   BY_HAND,
@@ -78,8 +79,9 @@ def main(_: Sequence[str]) -> None:
     rows = [query_windows(model, folder, events, NUM_QUERIES, request) for model in models]
     show(request, "query", models, columns, np.array(rows))
   if "detector" in parts:
-    rows = [detect_events(model, folder, events, HOPS_S[1], request) for model in models]
-    show(request, "detector", models, columns, np.array(rows)[..., None])
+    for what, collar_s in (("detector", COLLAR_S), ("detector, collar 1 s", 1.0)):
+      rows = [detect_events(each, folder, events, HOPS_S[1], request, collar_s) for each in models]
+      show(request, what, models, columns, np.array(rows)[..., None])
   if "hops" in parts:
     scores = [detect_events(models[-1], folder, events, hop_s, request) for hop_s in HOPS_S]
     hops = [f"every {hop_s:g} s" for hop_s in HOPS_S]
@@ -146,7 +148,8 @@ def show(
   variants = [Variant(name, None) for name in rows]
   reference = WHOLE if WHOLE in rows else rows[0]
   table = Table(f"soundscapes, {what}", variants, (), False, reference=reference)
-  print_and_write(table, results, os.path.join(request.folder, f"soundscapes-{what}"), False)
+  name = f"soundscapes-{what.replace(', ', '-').replace(' ', '-')}"
+  print_and_write(table, results, os.path.join(request.folder, name), draw_published=False)
 
 
 def _define_flags() -> None:

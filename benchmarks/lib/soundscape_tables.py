@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from benchmarks.lib.event_matching import Span, match
+from benchmarks.lib.event_matching import COLLAR_S, Span, match
 from benchmarks.lib.soundscapes import SNRS_DB, Event
 from contrastive_audio.cli.open_data import DataChoice, open_store
 from contrastive_audio.datasets.stretches import key_of
@@ -129,7 +129,12 @@ def precision_by_recording(
 
 
 def detect_events(
-  name: str, folder: str, events: Sequence[Event], hop_s: float, request: LaboratoryRequest
+  name: str,
+  folder: str,
+  events: Sequence[Event],
+  hop_s: float,
+  request: LaboratoryRequest,
+  collar_s: float = COLLAR_S,
 ) -> list[float]:
   """Trains a detector on the labelled recordings, and runs it on those of the test, by commands.
 
@@ -139,6 +144,7 @@ def detect_events(
     events: of all of them.
     hop_s: from one window to the next.
     request: where everything is kept.
+    collar_s: by which starts and ends may be missed.
 
   Returns:
     F1 in % of each signal-to-noise ratio, `[S]`.
@@ -156,13 +162,15 @@ def detect_events(
     data = [f"--classifier={place}", f"--ignore={BACKGROUND}", f"--input=folder:{folder}/test"]
     detect.run(["detect", *options, *data, *cut, f"--output={output}"])
   found = [(f"test/{row[0]}", *row[1:]) for row in read_csv(output)[1:]]
-  return [_f1(f"test/{snr_db:02d}dB.flac", events, found) for snr_db in SNRS_DB]
+  return [_f1(f"test/{snr_db:02d}dB.flac", events, found, collar_s) for snr_db in SNRS_DB]
 
 
-def _f1(file: str, events: Sequence[Event], found: Sequence[Sequence[str]]) -> float:
+def _f1(
+  file: str, events: Sequence[Event], found: Sequence[Sequence[str]], collar_s: float
+) -> float:
   heard = [Span(each.label, each.start_s, each.end_s) for each in events if each.file == file]
   detected = [Span(row[3], float(row[1]), float(row[2])) for row in found if row[0] == file]
-  return match(heard, detected).f1
+  return match(heard, detected, collar_s).f1
 
 
 def _examples(events: Sequence[Event], num_queries: int) -> list[Event]:
