@@ -147,7 +147,7 @@ class Recorder(keras.callbacks.Callback):
     if steps_s:
       means["pairs_per_s"] = self._batch_size * len(steps_s) / sum(steps_s)
       means["data_wait_share"] = min(1.0, sum(waits_s) / sum(steps_s))
-    means["learning_rate"] = float(self.model.optimizer.learning_rate)
+    means["learning_rate"] = float(tf.convert_to_tensor(self.model.optimizer.learning_rate))
     self._run.log(self._counter.step, means)
     found = f"{100 * means['contrastive_accuracy']:.0f} % found"
     self._bar.set_description_str(f"training, loss {means['loss']:.3f}, {found}", refresh=False)
