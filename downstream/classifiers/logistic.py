@@ -99,6 +99,7 @@ def fit(
   with warnings.catch_warnings(), _libraries().limit(limits=_num_threads(embeddings)):
     # A classifier that is close to its optimum is as good; most are there after 100 iterations.
     warnings.simplefilter("ignore", ConvergenceWarning)
+    warnings.filterwarnings("ignore", "The number of unique classes is greater", UserWarning)
     warnings.filterwarnings("ignore", "Label .* is present in all training examples")
     scaler = StandardScaler()
     rows = scaler.fit_transform(embeddings.astype(np.float64))

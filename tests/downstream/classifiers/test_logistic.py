@@ -1,5 +1,7 @@
 """Logistic regression: scikit-learn's numbers, and parameters that hold the standardisation."""
 
+import warnings
+
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
@@ -99,3 +101,10 @@ def test_several_labels_and_one_that_all_clips_have():
   fitted = logistic.fit(rows, targets, 0.1)
   assert fitted.multi_label
   assert_close(exported_scores(fitted, rows), fitted(rows), atol=1e-5)
+
+
+def test_one_clip_of_each_of_many_classes_is_fitted_without_a_warning():
+  embeddings = np.random.default_rng(0).standard_normal([40, 3])
+  with warnings.catch_warnings():
+    warnings.simplefilter("error")
+    assert logistic.fit(embeddings, np.eye(40), inverse_strength=1.0)(embeddings).shape == (40, 40)
