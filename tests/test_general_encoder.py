@@ -41,10 +41,7 @@ def test_no_clip_of_a_task_trains(lists, name):
   assert not trained & {row["file"] for row in clips_of(lists, name)}
 
 
-HALVES = [name for name in pool.TASKS if name != "asterisk-words"]
-
-
-@pytest.mark.parametrize("name", HALVES)
+@pytest.mark.parametrize("name", pool.TASKS)
 def test_half_of_each_class_tests_and_rare_classes_are_left_out(lists, name):
   splits = {}
   for row in clips_of(lists, name):
@@ -53,22 +50,6 @@ def test_half_of_each_class_tests_and_rare_classes_are_left_out(lists, name):
   assert "rare" not in splits
   for parts in splits.values():
     assert abs(parts.count("train") - parts.count("test")) <= 1
-
-
-def test_words_are_asked_of_the_voice_that_was_not_heard(lists):
-  voices = set()
-  for seed in range(3):
-    rows = clips_of(lists, "asterisk-words", 10, seed)
-    assert {row["label"] for row in rows} == {
-      f"{language} {word}" for language in pool.VOICES for word in ("hello", "goodbye")
-    }
-    numbers = {"train": set(), "test": set()}
-    for row in rows:
-      numbers[row["split"]].add(row["file"].split("~")[1])
-    assert len(numbers["train"]) == len(numbers["test"]) == len(pool.VOICES)
-    assert not numbers["train"] & numbers["test"]
-    voices.add(frozenset(numbers["train"]))
-  assert len(voices) > 1
 
 
 def test_few_labels_are_some_of_the_training_half_and_test_the_same_clips(lists):

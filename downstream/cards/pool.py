@@ -26,7 +26,6 @@ DEVELOPMENT = {
   "freepats": 8,  # the instrument of a note
   "lmms-samples": 8,  # kinds of music samples
   "wesnoth-sfx": 8,  # creatures and magic of a game
-  "asterisk-words": 1,  # which announcement, in the other voice of its language
 }
 JUDGING = {
   "timgm6mb": 7,  # the instrument of a note
@@ -35,12 +34,6 @@ JUDGING = {
   "bucklespring-keys": 20,  # a key pressed, or released
 }
 TASKS = DEVELOPMENT | JUDGING
-# Language -> the two voices that say the same announcements.
-VOICES = {
-  "es": ("es-core", "es-co"),
-  "fr": ("fr-core", "fr-armelle"),
-  "it": ("it-core", "it-menardi"),
-}
 CURVES = "lmms-samples"  # of the development tasks, the one with most left to learn
 MOST_OF_CLASS = 60  # so that no class of hundreds decides
 _SHARE_ALIKE = re.compile(r"GPL|-SA\b", re.IGNORECASE)
@@ -125,17 +118,14 @@ def write_training_list(
 def write_task(
   rows: Iterable[Row], pool: str, name: str, path: str, seed: int, most_labels: int | None = None
 ) -> None:
-  """Writes the labelled clips of a task.
-
-  Of "asterisk-words", one voice of each language trains and the other tests: a clip each for an
-  announcement. Of all other collections, a random half of each class trains, and half tests.
+  """Writes the labelled clips of a collection; a random half of each class trains, half tests.
 
   Args:
     rows: of the pool.
     pool: its folder.
-    name: of the task.
+    name: of the collection.
     path: of the CSV.
-    seed: of the halves, or of the voices.
+    seed: of the halves.
     most_labels: only as many clips of each class train, and the rest of their half is left out;
       classes have too few clips for an exact number. None: all train.
 
@@ -146,9 +136,7 @@ def write_task(
     ...   sum(line.endswith(",test\\n") for line in file)
     20
   """
-  table = (
-    _voices(rows, seed) if name == "asterisk-words" else _halves(rows, name, seed, most_labels)
-  )
+  table = _halves(rows, name, seed, most_labels)
   root = os.path.abspath(pool)
   _write(path, ["file", "label", "split"], [(os.path.join(root, f), *rest) for f, *rest in table])
 
@@ -167,24 +155,6 @@ def _halves(
       drawn = draw.sample(sorted(files), min(len(files), MOST_OF_CLASS))
       table += [(file, label, "train") for file in drawn[::2][:most_labels]]
       table += [(file, label, "test") for file in drawn[1::2]]
-  return table
-
-
-def _voices(rows: Iterable[Row], seed: int) -> list[tuple[str, str, str]]:
-  """Returns the announcements that both voices of a language say, once each."""
-  said = collections.defaultdict(list)
-  for row in rows:
-    if row["collection"] == "asterisk-prompts":
-      announcement = re.sub(r"(~\d+)?\.ogg$", "", os.path.basename(row["file"]))
-      said[row["label"], announcement].append(row["file"])
-  table = []
-  for language, voices in VOICES.items():
-    trains, tests = random.Random(f"asterisk-words/{language}/{seed}").sample(voices, 2)
-    for announcement in sorted(name for voice, name in said if voice == trains):
-      train, test = said[trains, announcement], said.get((tests, announcement), ())
-      if len(train) == len(test) == 1:
-        label = f"{language} {announcement}"
-        table += [(train[0], label, "train"), (test[0], label, "test")]
   return table
 
 

@@ -21,11 +21,6 @@ def write(folder):
   for name, least in pool.TASKS.items():
     rows += [_row(name, "GPL-2+", number, f"class {number % 2}") for number in range(2 * least)]
     rows.append(_row(name, "GPL-2+", 98, "rare"))
-  rows += [
-    (f"asterisk-prompts/{word}~{number}.ogg", "asterisk-prompts", "speech", "", "GPL", "0.4", voice)
-    for number, voice in enumerate(voice for pair in pool.VOICES.values() for voice in pair)
-    for word in ("hello", "goodbye", f"only-{voice}")
-  ]
   folder.mkdir(exist_ok=True)
   with open(folder / "pool.csv", "w", newline="", encoding="utf-8") as file:
     csv.writer(file).writerows([_HEADING, *rows])
