@@ -45,7 +45,8 @@ _SCHEDULE = "warm_up=0.1"  # then a cosine
 
 
 def _settings(views: str, *settings: str) -> list[str]:
-  return [f"augment={views}", *(_MASKS if "specaugment" in views else []), *settings]
+  masks = _MASKS if "specaugment" in views else []
+  return [f"augment={views}", *masks, "clip_pooling=windows_max", *settings]
 
 
 def _cola(views: str, *settings: str) -> tuple[str, str, list[str]]:

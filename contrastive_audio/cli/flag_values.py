@@ -1,4 +1,7 @@
-"""Values that no flag has a use for: nothing, no number, and numbers that fit no computer."""
+"""Values that no flag has a use for: nothing, no number, and numbers that fit no computer.
+
+Nor two lists: absl takes the last one, and forgets the others without a word.
+"""
 
 import math
 from collections.abc import Iterable
@@ -14,7 +17,7 @@ MAX_NUMBER = 2**31 - 1  # seeds, steps and sizes beyond it break one library or 
 def require_values(names: Iterable[str]) -> None:
   """Raises an error unless what was given to flags can be a value of theirs.
 
-  absl checks types and bounds; an empty text, nan and 10**30 pass.
+  absl checks types and bounds; an empty text, nan, 10**30 and a second list pass.
 
   Args:
     names: of the flags of a command.
@@ -34,6 +37,8 @@ def require_values(names: Iterable[str]) -> None:
   """
   for name in names:
     flag = flags.FLAGS[name]
+    if flag.present > 1 and isinstance(flag.parser, flags.BaseListParser):
+      raise UserError(f"--{name} was given {flag.present} times: give it once, --{name}=A,B")
     if flag.present:
       _require_value(name, flag.value)
 

@@ -10,7 +10,8 @@ from tests.support import command
 
 MODULES = ["cola.train", "mixback.train", "mixback.import_weights"]
 MODULES += [f"contrastive_audio.{name}" for name in ("prepare", "export")]
-NAMES = ("linear", "knn", "finetune", "embed", "neighbours", "detect", "tables", "tasks")
+NAMES = ("linear", "knn", "finetune", "worth", "embed", "neighbours", "detect", "label", "tables")
+NAMES += ("tasks",)
 MODULES += [f"downstream.{name}" for name in NAMES]
 NO_NUMBERS = ["nan", "-inf", "1e300", "", "abc", "1e", str(10**30)]
 
@@ -21,7 +22,16 @@ def flags_of(module):
   importlib.import_module(module)._define_flags()
   try:
     found = {name: flags.FLAGS[name].flag_type() for name in own_flags()}
-    needed = found.keys() & {"model", "task", "input", "output", "checkpoint", "run", "table"}
+    needed = found.keys() & {
+      "model",
+      "task",
+      "input",
+      "output",
+      "checkpoint",
+      "run",
+      "table",
+      "labels",
+    }
     return {name: kind for name, kind in found.items() if kind != "bool"}, needed
   finally:
     forget_flags()
@@ -39,3 +49,17 @@ def test_a_flag_without_a_sensible_value_is_one_line_that_names_it(module, tmp_p
       said = "model" if (module, name) == ("contrastive_audio.export", "run") else name  # an alias
       assert line.startswith(f"error: --{said}="), line
   assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_list_that_is_given_twice_is_refused(module, tmp_path):
+  kinds, needed = flags_of(module)
+  given = [f"--{name}={'cola_similarity' if name == 'table' else 'x'}" for name in needed]
+  for name in (name for name, kind in kinds.items() if kind.startswith("comma separated list")):
+    done = command(module, *given, f"--{name}=a", f"--{name}=b", cwd=tmp_path, check=False)
+    assert done.stderr == f"error: --{name} was given 2 times: give it once, --{name}=A,B\n"
+
+
+def test_a_flag_that_may_be_repeated_keeps_all_values(tmp_path):
+  done = command("cola.train", "--dataset=a", "--dataset=b", cwd=tmp_path, check=False)
+  assert "'a'" in done.stderr
