@@ -33,6 +33,7 @@ def main(_):
 
 run_main(main, lambda: None, "", [])
 """
+NOT_BY_NOHUP = "import signal\nsignal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
 PARENT = """
 import signal
 from contrastive_audio.cli.children import run_child
@@ -47,7 +48,7 @@ def parent(tmp_path):
   """A command whose child runs, in a session of its own; and its folder."""
   (tmp_path / "child.py").write_text(CHILD)
   process = subprocess.Popen(
-    [sys.executable, "-c", PARENT],
+    [sys.executable, "-c", f"{NOT_BY_NOHUP}{PARENT}"],
     cwd=tmp_path,
     env=environment(),
     stdout=subprocess.PIPE,
