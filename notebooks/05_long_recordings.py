@@ -23,6 +23,7 @@ from matplotlib import pyplot as plt
 
 import contrastive_audio
 from contrastive_audio.datasets import open_source, synthetic
+from contrastive_audio.frontend.drawing import draw_log_mel, name_axes
 from contrastive_audio.sound.reading import to_mono
 from contrastive_audio.store.pieces import equal_pieces
 from contrastive_audio.store.preparation import prepare
@@ -90,7 +91,7 @@ log_mel = encoder.front_end.log_mel
 def draw(axis, wave, events, title):
   """A log-mel, with lines above it where something is heard."""
   values = log_mel(tf.constant(wave[None], tf.float32))[0]
-  showing.draw_log_mel(axis, values, log_mel, title)
+  draw_log_mel(axis, values, log_mel, title)
   for start_s, end_s, name in events:
     axis.plot((start_s, end_s), (66, 66), color=COLOURS[name], linewidth=4, clip_on=False)
 
@@ -130,7 +131,7 @@ print(f"{store.num_clips} recordings, {pieces.num_clips} pieces: {pieces.keys([0
 figure, axes = plt.subplots(1, 4, figsize=(12, 2.2), layout="constrained", sharey=True)
 for number, axis in enumerate(axes):
   draw(axis, pieces.wave(number), [], pieces.keys([number])[0])
-showing.name_axes(axes[None])
+name_axes(axes[None])
 showing.figure(figure)
 showing.players({key: pieces.wave(i) for i, key in enumerate(pieces.keys(range(4)))}, RATE_HZ)
 
@@ -204,7 +205,7 @@ figure, axes = plt.subplots(2, 1, figsize=(12, 5), layout="constrained", sharex=
 draw(axes[0], new, truth["new/monday-5.wav"], "new/monday-5.wav: what is heard\n")
 draw(axes[1], new, detected, "what was detected\n")
 name_lines(axes[0])
-showing.name_axes(axes[:, None])
+name_axes(axes[:, None])
 showing.figure(figure)
 sounds = {
   f"{name}, {start_s:.1f} to {end_s:.1f} s": new[round(start_s * RATE_HZ) : round(end_s * RATE_HZ)]

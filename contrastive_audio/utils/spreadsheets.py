@@ -54,13 +54,29 @@ def write_csv(path: str | os.PathLike, rows: Iterable[Iterable[object]]) -> None
     ...   file.read().split()
     ['file,score', "'@home.wav,-0.5"]
   """
+  write_cells(
+    path, ([escaped(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
+  )
+
+
+def write_cells(path: str | os.PathLike, rows: Iterable[Iterable[object]]) -> None:
+  """Writes a CSV file atomically, cells as they are: those of somebody else's file stay theirs.
+
+  Args:
+    path: of the file.
+    rows: the header, then the rows.
+
+  Example:
+    >>> write_cells("notes.csv", [["file", "note"], ["a.wav", "-5 dB"]])
+    >>> with open("notes.csv") as file:
+    ...   file.read().splitlines()
+    ['file,note', 'a.wav,-5 dB']
+  """
   with (
     replacing(path) as unfinished,
     open(unfinished, "w", newline="", encoding="utf-8") as file,
   ):
-    writer = csv.writer(file)
-    for row in rows:
-      writer.writerow([escaped(cell) if isinstance(cell, str) else cell for cell in row])
+    csv.writer(file).writerows(rows)
 
 
 def read_csv(path: str | os.PathLike) -> list[list[str]]:

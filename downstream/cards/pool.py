@@ -8,7 +8,6 @@ that are published are free of clips whose licence names GPL or share-alike; mea
 import collections
 import csv
 import hashlib
-import io
 import os
 import random
 import re
@@ -16,7 +15,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from contrastive_audio.errors import UserError
 from contrastive_audio.utils.cache import cache_folder
-from contrastive_audio.utils.files import make_folder, write_text
+from contrastive_audio.utils.files import make_folder
+from contrastive_audio.utils.spreadsheets import write_csv
 
 # Collection -> the smallest number of clips of a class. Development tasks choose recipes, and show
 # how trainings go on; the others are opened for final tables.
@@ -175,10 +175,10 @@ def write_mixed_list(
 
   Example:
     >>> from pathlib import Path
-    >>> write_text("task.csv", "file,label,split\n/pool/a/1.ogg,x,train\n/pool/a/2.ogg,x,test\n")
+    >>> _ = Path("task.csv").write_text("file,label,split\n/a/1.ogg,x,train\n/a/2.ogg,x,test\n")
     >>> write_mixed_list([], "/pool", "task.csv", "list.csv", size=9, seed=0)
     >>> Path("list.csv").read_text().split()
-    ['file', '/pool/a/1.ogg']
+    ['file', '/a/1.ogg']
   """
   with open(task, newline="", encoding="utf-8") as file:
     clips = [row["file"] for row in csv.DictReader(file) if row["split"] == "train"]
@@ -221,7 +221,5 @@ def cached_list(table: str, task: str | None = None) -> str:
 
 
 def _write(path: str, heading: Sequence[str], table: Iterable[Sequence[str]]) -> None:
-  text = io.StringIO()
-  csv.writer(text, lineterminator="\n").writerows([heading, *table])
   make_folder(os.path.dirname(os.path.abspath(path)))
-  write_text(path, text.getvalue())
+  write_csv(path, [heading, *table])

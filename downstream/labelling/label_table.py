@@ -4,7 +4,6 @@ A row is one label of one stretch: `file,start_s,end_s,label`, as any command ta
 other files, and other columns, are kept as they are.
 """
 
-import csv
 import os
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,8 +12,7 @@ from contrastive_audio.datasets.source import LABEL_SEPARATOR
 from contrastive_audio.datasets.stretches import require_inside
 from contrastive_audio.datasets.timed_rows import parse_times
 from contrastive_audio.errors import UserError, disk_reason
-from contrastive_audio.utils.files import replacing
-from contrastive_audio.utils.spreadsheets import escaped, unescaped
+from contrastive_audio.utils.spreadsheets import escaped, unescaped, write_cells
 from contrastive_audio.utils.tables import Table, read_table
 from downstream.labelling.places import Place, Recordings
 
@@ -128,11 +126,7 @@ class LabelTable:
 
   def _write(self, rows: list[_Row]) -> None:
     try:
-      with (
-        replacing(self.path) as unfinished,
-        open(unfinished, "w", newline="", encoding="utf-8") as file,
-      ):
-        csv.writer(file).writerows([self._names, *(row.cells for row in rows)])
+      write_cells(self.path, [self._names, *(row.cells for row in rows)])
     except OSError as error:
       raise UserError(
         f"cannot write {self.path}: {disk_reason(error) or error}; the answer is not saved"

@@ -19,6 +19,18 @@ def endings(error):
   return 130 if isinstance(error, KeyboardInterrupt) else error.code
 
 
+@pytest.fixture(autouse=True)
+def signals_that_are_not_ignored():
+  """What nohup or a shell's background runs ignores some, and StopRequest respects that."""
+  before = {number: signal.getsignal(number) for number in ALL}
+  for number, handler in before.items():
+    if handler == signal.SIG_IGN:
+      signal.signal(number, signal.SIG_DFL)
+  yield
+  for number, handler in before.items():
+    signal.signal(number, handler)
+
+
 @pytest.mark.parametrize("number", ALL)
 def test_a_first_signal_is_a_request_and_a_second_one_ends_at_once(number, capsys):
   before = signal.getsignal(number)

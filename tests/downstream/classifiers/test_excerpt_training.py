@@ -226,7 +226,7 @@ def test_the_bar_shows_loss_and_validation_score(model, clip_store, targets, hal
   call = (model, clip_store, halves[0], targets, options(frozen=True))
   excerpt_training.train(*call, validation_ids=halves[1])
   shown = capfd.readouterr().err
-  assert re.search(r"training: .*loss=\d\.\d{3}, validation_score=\d\.\d{3}", shown)
+  assert re.search(r"training, loss \d\.\d{3}, score \d\.\d{3}: 2/2", shown)
 
 
 @pytest.mark.parametrize("name", ["efficientnet_b0", "resnet18", "vgg_like", "crnn"])
