@@ -75,6 +75,7 @@ def write_curves(points: Sequence[Point], path: str) -> None:
     path: path of the files, without their extensions.
 
   Example:
+    >>> import os
     >>> write_curves([Point("cosine", 0, step, (60.0, 70)) for step in (0, 250)], "curves")
     >>> sorted(os.listdir("."))
     ['curves.csv', 'curves.png']
