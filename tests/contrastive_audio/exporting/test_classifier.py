@@ -34,6 +34,7 @@ def make_classifier(run, multi_label=False, **changes):
     "multi_label": multi_label,
     "model": "runs/x",
     "fingerprint": fingerprint(embedder, run.front_end().sample_rate_hz),
+    "clip_pooling": embedder.clip_pooling,
   }
   return LinearClassifier(**(fields | changes))
 
