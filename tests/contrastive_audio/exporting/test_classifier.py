@@ -68,7 +68,7 @@ def test_a_saved_model_with_a_classifier_needs_only_tensorflow(small_run, tmp_pa
   exported = export.export(
     small_run, "saved_model", str(tmp_path / "model"), str(tmp_path / "head")
   )
-  assert exported.gives.endswith("scores [B, 3]")
+  assert "scores [B, 3]" in exported.gives
   batch = np.stack([wave[:16_000] for wave in waves(small_run)[-2:]])
   np.save(tmp_path / "waves.npy", batch)
   (tmp_path / "use.py").write_text(ONLY_TENSORFLOW)
