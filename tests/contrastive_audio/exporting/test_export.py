@@ -236,5 +236,6 @@ def test_the_command_prints_where_and_what_and_how_long_it_took(small_run, tmp_p
   )  # fmt: skip
   assert re.fullmatch(r"exporting tflite \.\.\. \d+\.\d s\n", done.stderr)
   assert done.stdout == (
-    "exported   a.tflite\ntakes      waveform [B, n] at 16000 Hz\ngives      embedding [B, 3072], clip_pooling=windows_max\n"
+    "exported   a.tflite\ntakes      waveform [B, n] at 16000 Hz\n"
+    "gives      embedding [B, 3072], clip_pooling=windows_max\n"
   )
