@@ -2,7 +2,9 @@
 
 import contextlib
 import importlib.util
+import os
 import shutil
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -41,14 +43,27 @@ def browser(width: int = 1200, height: int = 900) -> Iterator[Any]:
   for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
                    "--hide-scrollbars", f"--window-size={width},{height}"):  # fmt: skip
     options.add_argument(argument)
-  service = webdriver.ChromeService(shutil.which("chromedriver"))
+  # A group of their own: the browser outlives a driver that is killed.
+  group = {"start_new_session": True}
+  service = webdriver.ChromeService(shutil.which("chromedriver"), popen_kw=group)
   driver = webdriver.Chrome(options, service)
   try:
     yield driver
   finally:
     with contextlib.suppress(Exception):  # it may have been killed
       driver.quit()
+    kill(driver)
     service.stop()
+
+
+def kill(driver: Any) -> None:
+  """Kills a browser and its driver, as a crash does.
+
+  Args:
+    driver: of the browser.
+  """
+  with contextlib.suppress(ProcessLookupError):
+    os.killpg(driver.service.process.pid, signal.SIGKILL)
 
 
 class LabelPage:

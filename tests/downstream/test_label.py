@@ -1,7 +1,6 @@
 """The command: its page in a browser, what a kill leaves, how it ends, and what comes of it."""
 
 import csv
-import os
 import re
 import signal
 import time
@@ -110,7 +109,7 @@ def test_marks_by_keys_survive_the_browser_and_the_server(place, processes):
     mark_a_negative_and_take_it_back(page, place)
     add_a_class_and_a_second_label(page, place)
     before = rows_of(place)
-    os.kill(driver.service.process.pid, signal.SIGKILL)
+    browser.kill(driver)
   assert rows_of(place) == before
   with browser.browser(390, 800) as driver:
     page = browser.LabelPage(driver, labelling.url)
