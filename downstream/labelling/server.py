@@ -8,12 +8,11 @@ POST  /mark ...         see ACTIONS; a JSON object is sent, and the new state co
 Everything but the script and the style needs the secret, see guard.
 """
 
-import contextlib
 import http
 import importlib.resources
 import json
 import re
-import socket
+import sys
 import urllib.parse
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -31,9 +30,10 @@ _STATIC = {
   "/page.css": ("page.css", "text/css; charset=utf-8"),
 }
 _FILE = re.compile(r"/(sound|picture)/([0-9-]{1,60})\.(wav|png)")
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 _LARGEST_BODY = 1 << 16
 _TIMEOUT_S = 60  # of a connection that says nothing
+_LOST = (ConnectionError, TimeoutError)  # what a browser that was closed leaves
 
 
 class Page:
@@ -158,7 +158,9 @@ class LabelServer(ThreadingHTTPServer):
     return f"http://{HOST}:{self.server_address[1]}/?{TOKEN_FIELD}={self.guard.token}"
 
   def handle_error(self, request: Any, client_address: Any) -> None:
-    """Says nothing: a browser that was closed is no fault of anybody."""
+    """Says nothing of a browser that was closed: that is no fault of anybody."""
+    if not isinstance(sys.exc_info()[1], _LOST):
+      super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -172,8 +174,9 @@ class _Handler(BaseHTTPRequestHandler):
   def do_GET(self) -> None:
     url = urllib.parse.urlsplit(self.path)
     if url.path in _STATIC:
+      name, kind = _STATIC[url.path]
       self._answer_unless_refused(
-        self.server.guard.refusal_of_place(self.headers), lambda: self._send_static(url.path)
+        self.server.guard.refusal_of_place(self.headers), lambda: self._send(_static(name), kind)
       )
       return
     field = urllib.parse.parse_qs(url.query).get(TOKEN_FIELD, [""])[0]
@@ -190,11 +193,16 @@ class _Handler(BaseHTTPRequestHandler):
     if reason is not None:
       self._refuse(http.HTTPStatus.FORBIDDEN, reason)
       return
-    with contextlib.suppress(ConnectionError, socket.timeout):
-      try:
-        answer()
-      except UserError as error:
-        self._refuse(http.HTTPStatus.CONFLICT, str(error))
+    try:
+      answer()
+    except UserError as error:
+      self._refuse(http.HTTPStatus.CONFLICT, str(error))
+    except _LOST:
+      raise
+    except Exception as error:
+      reason = f"a fault of the command ({type(error).__name__}: {error}): its terminal says more"
+      self._refuse(http.HTTPStatus.INTERNAL_SERVER_ERROR, reason)
+      raise
 
   def _get(self, path: str) -> None:
     if path == "/":
@@ -213,7 +221,8 @@ class _Handler(BaseHTTPRequestHandler):
       return
     length = self.headers.get("Content-Length", "")
     if not length.isdecimal() or int(length) > _LARGEST_BODY:
-      self._refuse(http.HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the request is too long")
+      reason = "the request is too long, or does not say how long it is"
+      self._refuse(http.HTTPStatus.REQUEST_ENTITY_TOO_LARGE, reason)
       return
     try:
       request = json.loads(self.rfile.read(int(length)))
@@ -236,10 +245,6 @@ class _Handler(BaseHTTPRequestHandler):
       self._send(sounds.png(place), "image/png")
     else:
       self._refuse(http.HTTPStatus.NOT_FOUND, "there is no such file")
-
-  def _send_static(self, path: str) -> None:
-    name, kind = _STATIC[path]
-    self._send(_static(name), kind)
 
   def _send_json(self, content: Any) -> None:
     self._send(json.dumps(content).encode(), "application/json")
@@ -286,7 +291,8 @@ def _part(header: str | None, size: int) -> tuple[int, int] | None:
   match = _RANGE.fullmatch(header or "")
   if match is None or match.groups() == ("", ""):
     return None
-  if not match[1]:
-    return max(0, size - int(match[2])), size
-  first, end = int(match[1]), min(size, int(match[2]) + 1 if match[2] else size)
+  if match[1]:
+    first, end = int(match[1]), min(size, int(match[2]) + 1 if match[2] else size)
+  else:
+    first, end = max(0, size - int(match[2])), size
   return (first, end) if first < end else None

@@ -170,7 +170,8 @@ def test_it_plays_and_draws_exactly_the_stretch_that_was_listed(client, material
   [
     ("bytes=0-99", slice(0, 100)), ("bytes=100-", slice(100, None)), ("bytes=-7", slice(-7, None)),
     ("bytes=50-999999999", slice(50, None)), ("bytes=999999999-", None), ("bytes=9-5", None),
-    ("bytes=a-b", None), ("bytes=-", None), ("bytes=0-1,5-6", None),
+    ("bytes=a-b", None), ("bytes=-", None), ("bytes=0-1,5-6", None), ("bytes=0-0", slice(0, 1)),
+    ("bytes=-999999999", slice(0, None)), ("bytes=-0", None), (f"bytes={5_000 * '9'}-", None),
   ],
 )  # fmt: skip
 def test_a_browser_may_ask_for_a_part_of_a_sound(client, asked, part):
@@ -214,6 +215,21 @@ def test_a_malformed_request_is_one_line_and_changes_nothing(client, path, conte
   assert found == status
   assert json.loads(body)["error"]
   assert client.session.state() == before
+
+
+def test_a_fault_of_the_command_is_one_line_on_the_page_and_the_next_request_is_answered(
+  client, monkeypatch
+):
+  def lost(*_):
+    raise OSError("the disk is gone")
+
+  path = f"/sound/{client.session.state()['upcoming'][0]['name']}.wav"
+  with monkeypatch.context() as patch:
+    patch.setattr(Sounds, "wav", lost)
+    status, _, body = client.get(path)
+  assert status == 500
+  assert "a fault of the command (OSError: the disk is gone)" in json.loads(body)["error"]
+  assert client.get(path)[0] == 200
 
 
 def test_other_methods_and_lengths_are_refused(client):
