@@ -41,8 +41,8 @@ class Sounds:
       place: the stretch.
     """
     file = io.BytesIO()
-    wave = at_one_level(self._wave(place))
-    soundfile.write(file, wave, self._store.sample_rate_hz, format="WAV", subtype="PCM_16")
+    wave, rate_hz = self._wave(place), self._store.sample_rate_hz
+    soundfile.write(file, wave, rate_hz, format="WAV", subtype="PCM_16")
     return file.getvalue()
 
   def png(self, place: Place) -> bytes:
@@ -56,4 +56,4 @@ class Sounds:
     return file.getvalue()
 
   def _wave(self, place: Place) -> np.ndarray:
-    return StoredClip(self._store, place.clip).read(place.first, place.end)
+    return at_one_level(StoredClip(self._store, place.clip).read(place.first, place.end))
