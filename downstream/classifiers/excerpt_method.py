@@ -130,7 +130,8 @@ def _choose_inverse_strength(problem: Problem) -> float:
   """Lets the validation clips choose the regularisation of the start, on the given encoder."""
   store = problem.data.store
   embeddings = Embeddings(problem.model, store, windows="covering").make().of_clips()
-  return choose_inverse_strength(problem, ClipRows(np.arange(store.num_clips), embeddings))[0]
+  rows, targets = ClipRows(np.arange(store.num_clips), embeddings), problem.targets
+  return choose_inverse_strength(rows, targets, problem.folds, problem.data.multi_label)[0]
 
 
 def _patience(options: Options, num_train: int) -> int | None:

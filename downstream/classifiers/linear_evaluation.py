@@ -108,57 +108,61 @@ def _fit_and_score(
   problem: Problem, rows: ClipRows, keep: Callable[[Choice], None] | None = None
 ) -> np.ndarray:
   """Selects C on folds of the training clips, fits on all of them, and scores the test clips."""
-  inverse_strength, held_out = choose_inverse_strength(problem, rows)
-  classifier = _fit(problem, problem.final_train, rows, inverse_strength)
+  targets, multi_label = problem.targets, problem.data.multi_label
+  inverse_strength, held_out = choose_inverse_strength(rows, targets, problem.folds, multi_label)
+  classifier = _fit(rows.select(problem.final_train), targets, inverse_strength, multi_label)
   if keep:
     keep(Choice(problem, inverse_strength, classifier, held_out))
   return _score_clips(classifier, problem.test, rows)
 
 
-def choose_inverse_strength(problem: Problem, rows: ClipRows) -> tuple[float, HeldOut | None]:
+def choose_inverse_strength(
+  rows: ClipRows,
+  targets: np.ndarray,
+  folds: Sequence[tuple[np.ndarray, np.ndarray]],
+  multi_label: bool,
+) -> tuple[float, HeldOut | None]:
   """Chooses the regularisation under which the folds are most likely; without folds the default.
 
   Likelihood tells regularisations apart where accuracy does not: with ten labels of each class, a
   fold holds two clips of a class.
 
   Args:
-    problem: one split.
-    rows: embeddings of its clips.
+    rows: embeddings of clips.
+    targets: `[clips, C]`.
+    folds: (clips to fit on, clips to score) of each fold; empty: there is none.
+    multi_label: whether clips may have several labels.
 
   Returns:
     (the inverse strength; how it scores the clips of the folds, see `Choice`).
 
   Example:
-    >>> nothing = np.array([], int)
-    >>> clips = {"train": np.array([0, 1]), "validation": nothing, "test": nothing}
-    >>> problem = Problem(None, None, **clips, targets=np.eye(2), seed=0)
-    >>> choose_inverse_strength(problem, ClipRows(np.arange(2), np.eye(2)))
+    >>> rows = ClipRows(np.arange(2), np.eye(2))
+    >>> choose_inverse_strength(rows, np.eye(2), folds=[], multi_label=False)
     (0.1, None)
   """
-  if not problem.folds:
+  if not folds:
     return logistic.DEFAULT_INVERSE_STRENGTH, None
-  clips = np.concatenate([held_out for _, held_out in problem.folds])
-  targets, scores = problem.targets[clips], {}
+  clips = np.concatenate([held_out for _, held_out in folds])
+  scores: dict[float, np.ndarray] = {}
 
   def likelihood(value: float) -> float:
     scores[value] = np.concatenate(
       [
-        _score_clips(_fit(problem, train, rows, value), held_out, rows)
-        for train, held_out in problem.folds
+        _score_clips(_fit(rows.select(train), targets, value, multi_label), held_out, rows)
+        for train, held_out in folds
       ]
     )
-    return logistic.log_likelihood(scores[value], targets, problem.data.multi_label)
+    return logistic.log_likelihood(scores[value], targets[clips], multi_label)
 
   chosen = logistic.choose_inverse_strength(likelihood)
   return chosen, (clips, scores[chosen])
 
 
 def _fit(
-  problem: Problem, clip_ids: np.ndarray, rows: ClipRows, inverse_strength: float
+  rows: ClipRows, targets: np.ndarray, inverse_strength: float, multi_label: bool
 ) -> logistic.LogisticClassifier:
-  train_rows = rows.select(clip_ids)
-  targets = problem.targets[train_rows.clips]
-  return logistic.fit(train_rows.embeddings, targets, inverse_strength, problem.data.multi_label)
+  return logistic.fit(rows.embeddings, targets[rows.clips], inverse_strength, multi_label)
 
 
 def _score_clips(

@@ -5,21 +5,13 @@ Letters: n marked stretches, D embedding, C classes, G recordings.
 
 import collections
 import dataclasses
-import types
 from collections.abc import Sequence
-from typing import cast
 
 import numpy as np
 
 from downstream.cards.splits import Clips, Split, validation_folds
-from downstream.cards.task_data import TaskData
 from downstream.classifiers import logistic
-from downstream.classifiers.linear_evaluation import (
-  ClipRows,
-  choose_inverse_strength,
-)
-from downstream.classifiers.problem import Problem
-from downstream.encoders.models import Model
+from downstream.classifiers.linear_evaluation import ClipRows, choose_inverse_strength
 
 _DRAWS = 1000  # of recordings, for the interval
 _Z = 1.96  # of an interval of 95 %
@@ -101,19 +93,12 @@ def fit_marks(
   ordered = tuple(name for name in dict.fromkeys([*class_names, *sorted(present)])
                   if name in present)  # fmt: skip
   targets = np.array([[name in names for name in ordered] for names in labels], np.float32)
-  everything = np.arange(len(rows))
   by, folds = _folds(targets, groups)
   multi_label = any(len(names) > 1 for names in labels)
-  # Of the task, nothing else is asked for; of the model, nothing.
-  data, model = (
-    cast(TaskData, types.SimpleNamespace(multi_label=multi_label)),
-    cast(Model, None),
+  strength, held_out = choose_inverse_strength(
+    ClipRows(np.arange(len(rows)), rows), targets, folds, multi_label
   )
-  nothing = everything[:0]
-  problem = Problem(data, model, everything, nothing, nothing, targets, seed=0, folds=folds)
-  clip_rows = ClipRows(everything, np.asarray(rows))
-  strength, held_out = choose_inverse_strength(problem, clip_rows)
-  classifier = logistic.fit(clip_rows.embeddings, targets, strength, multi_label)
+  classifier = logistic.fit(rows, targets, strength, multi_label)
   quality = None
   if held_out is not None:
     numbers, scores = held_out

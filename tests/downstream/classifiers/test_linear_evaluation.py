@@ -51,8 +51,8 @@ def test_a_fold_without_a_class_that_it_tests_does_not_decide():
   lost = (np.setdiff1d(np.arange(100), present), present)  # all strengths are equally bad at it
   fold = (np.arange(50), np.arange(50, 100))
   clip_rows = ClipRows(np.arange(200), rows)
-  chosen, _ = choose_inverse_strength(problem_of(targets, folds=[fold, lost]), clip_rows)
-  assert chosen == choose_inverse_strength(problem_of(targets, folds=[fold]), clip_rows)[0]
+  chosen, _ = choose_inverse_strength(clip_rows, targets, [fold, lost], multi_label=False)
+  assert chosen == choose_inverse_strength(clip_rows, targets, [fold], multi_label=False)[0]
 
 
 @pytest.mark.parametrize("validation", [[], range(100, 130)])
