@@ -64,6 +64,33 @@ def test_several_labels_have_a_classifier_each():
   assert_close(logistic.fit(rows[:100], targets[:100], 0.1)(rows[100:]), desired, atol=1e-2)
 
 
+def test_a_task_of_several_labels_is_one_also_where_each_clip_has_a_single_label():
+  rows, targets = draw_rows()
+  standard = (rows - rows.mean(0)) / rows.std(0)
+  reference = OneVsRestClassifier(LogisticRegression(C=0.1)).fit(standard, targets)
+  classifier = logistic.fit(rows, targets, 0.1, multi_label=True)
+  predicted = np.stack([each.predict_proba(standard)[:, 1] for each in reference.estimators_], 1)
+  assert_close(classifier(rows), predicted, atol=1e-2)
+  by_class = [log_loss(targets[:, k], predicted[:, k]) for k in range(4)]
+  assert_close(logistic.log_likelihood(predicted, targets, True), -sum(by_class), atol=1e-6)
+
+
+@pytest.mark.parametrize("num_columns", [3, 30])
+def test_equal_rows_tell_nothing_apart(num_columns):
+  rows = np.full([4, num_columns], 3.7)
+  classifier = logistic.fit(rows, np.eye(2)[[0, 0, 1, 1]], inverse_strength=1.0)
+  assert_close(classifier(rows), np.full([4, 2], 0.5), atol=1e-6)
+
+
+@pytest.mark.parametrize("num_columns", [3, 80])
+def test_a_label_that_all_clips_have_is_certain_without_a_warning(num_columns):
+  rows, targets = draw_rows(count=40, size=num_columns)
+  targets[:, 3] = 1
+  with warnings.catch_warnings():
+    warnings.simplefilter("error")
+    assert logistic.fit(rows, targets, inverse_strength=1.0)(rows)[:, 3].tolist() == [1] * 40
+
+
 def test_a_class_without_training_clips_gets_nothing():
   rows, targets = draw_rows()
   has_row = targets[:, 3] == 0
