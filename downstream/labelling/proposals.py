@@ -82,7 +82,7 @@ class Knowledge:
     num_marks: how many those were.
     fitted: the classifier; None: there is none yet.
     probabilities: float `[W, C]`.
-    similar_to: the target or the stretch that `similarities` are about; None: there are none.
+    similar_to: the class or the stretch that `similarities` are about; None: there are none.
     similarities: float `[W]`.
 
   Example:
@@ -153,15 +153,16 @@ class Proposals:
       wish: what is wanted.
       fitted: classifier of these marks.
     """
-    probabilities = similarities = None
+    probabilities = None
     if fitted is not None:
       probabilities = self._rows.scan(lambda block: fitted.classifier(block).astype(np.float32))
     similar_to = wish.like or self._target(marks, wish, fitted)
     examples = self._examples_of(marks, similar_to, fitted)
-    if len(examples):
-      similarities = self._rows.scan(
-        lambda block: strategies.similar(block, examples, self._rows.centre)
-      )
+    if not len(examples):
+      return Knowledge(len(marks), fitted, probabilities)
+    similarities = self._rows.scan(
+      lambda block: strategies.similar(block, examples, self._rows.centre)
+    )
     return Knowledge(len(marks), fitted, probabilities, similar_to, similarities)
 
   def choose(
@@ -199,8 +200,7 @@ class Proposals:
     self, marks: Mapping[Place, Sequence[str]], wish: Wish, knowledge: Knowledge
   ) -> tuple[str, str | None]:
     """Returns the strategy that can be followed, and the class that is looked for."""
-    is_similar = knowledge.similarities is not None
-    if wish.like is not None and is_similar and knowledge.similar_to == wish.like:
+    if wish.like is not None and knowledge.similar_to == wish.like:
       return SIMILAR, None
     if wish.strategy in ("diverse", "random"):
       return wish.strategy, None
@@ -210,7 +210,7 @@ class Proposals:
         return "uncertain", None
       if target in knowledge.fitted.class_names:
         return "top", target
-    if wish.strategy == "top" and is_similar and isinstance(knowledge.similar_to, str):
+    if wish.strategy == "top" and isinstance(knowledge.similar_to, str):
       return SIMILAR, knowledge.similar_to
     return "diverse", None
 
@@ -278,9 +278,8 @@ class Proposals:
     if missing:
       units = normalise_rows(self._rows.of(missing) - self._rows.centre)
       self._columns |= zip(missing, units.astype(np.float32) @ self._units.T)
-    covered = np.zeros(len(self._units), np.float32)
-    for place in marks:
-      covered = np.maximum(covered, self._columns[place])
+    columns = np.array([self._columns[place] for place in marks], np.float32)
+    covered = strategies.cover(columns.reshape(len(marks), len(self._units)).T)
     sample, chosen, available = self._rows.sample, list[int](), available.copy()
     while len(chosen) < count and available[sample].any():
       values = strategies.diverse(self._mutual, covered)

@@ -68,7 +68,7 @@ class Session:
       examples: sounds to begin with.
 
     Raises:
-      UserError: a class cannot have its name.
+      UserError: the class of an example cannot have its name.
     """
     self.table, self.settings = table, settings
     self._rows, self._places, self._recordings = rows, places, recordings
@@ -79,9 +79,8 @@ class Session:
     self._listed: dict[str, Place] = {}
     self._wish, self._knowledge = Wish(settings.strategy), Knowledge()
     self._is_closed = False
-    require_class_name(settings.negative)
-    names = [*settings.classes, *sorted(set(examples.labels if examples else ()))]
-    self._class_names = [require_class_name(name) for name in names]
+    of_examples = map(require_class_name, sorted(set(examples.labels if examples else ())))
+    self._class_names = [*settings.classes, *of_examples]
 
   def mark(self, name: str, labels: Sequence[str]) -> None:
     """Gives a stretch its labels; they are in the file before this returns.

@@ -2,7 +2,6 @@
 
 import dataclasses
 
-from contrastive_audio.datasets.file_tree import UNPRINTABLE
 from contrastive_audio.datasets.source import LABEL_SEPARATOR
 from contrastive_audio.errors import UserError
 
@@ -17,7 +16,7 @@ class Settings:
 
   Attributes:
     strategy: one of STRATEGIES.
-    classes: names of classes, in the order of their keys.
+    classes: names of classes, see `require_class_name`, in the order of their keys.
     negative: the class of what belongs to no other.
     seed: of what is drawn.
 
@@ -51,7 +50,7 @@ def require_class_name(name: str) -> str:
   name = name.strip()
   if not name or len(name) > _LONGEST_NAME:
     raise UserError(f"the class {name!r:.90}: a name has 1 to {_LONGEST_NAME} characters")
-  if LABEL_SEPARATOR in name or UNPRINTABLE.search(name) or not name.isprintable():
+  if LABEL_SEPARATOR in name or not name.isprintable():
     raise UserError(
       f"the class {name!r}: a name has no {LABEL_SEPARATOR!r}, which separates several labels, and "
       "no control characters"
