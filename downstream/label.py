@@ -18,7 +18,7 @@ from contrastive_audio.cli.console import line
 from contrastive_audio.cli.flags import FLAGS, data_choice, data_location, define_model_flag
 from contrastive_audio.cli.help import REQUIRED, flag_group
 from contrastive_audio.cli.main import run_main, start_tensorflow
-from contrastive_audio.cli.open_data import open_store
+from contrastive_audio.cli.open_data import DataChoice, open_store
 from downstream.checks import check_input, require_table
 from downstream.choices import require_model, require_pooling
 from downstream.flags import define_embedding_flags, define_input_flag
@@ -42,7 +42,7 @@ EXAMPLES = (
 def main(_: Sequence[str]) -> None:
   name, labels, port, opens = FLAGS.model, FLAGS.labels, FLAGS.port, FLAGS.open
   choice, location = data_choice([FLAGS.input]), data_location()
-  queries = data_choice([FLAGS.queries]) if FLAGS.queries else None
+  queries = DataChoice((FLAGS.queries,)) if FLAGS.queries else None
   hop_s, window_s, clip_pooling = FLAGS.hop_s, FLAGS.window_s, FLAGS.clip_pooling
   classes = tuple(map(require_class_name, FLAGS.classes or ()))
   strategy = FLAGS.strategy or ("top" if queries else "uncertain")

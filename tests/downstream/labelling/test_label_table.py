@@ -63,6 +63,13 @@ def test_a_table_that_is_opened_again_has_the_same_answers_and_the_order_of_the_
   assert list(table().labels) == [*places[1:], places[0]]
 
 
+def test_the_folder_of_a_new_table_is_made_with_the_first_answer(place):
+  answers = table("new/folder/labels.csv")
+  assert not (place / "new").exists()
+  answers.set(Place(0, 0, 16_000), ["wren"])
+  assert as_read("new/folder/labels.csv") == [(f"{place}/field/a.wav#t=0,1", "wren")]
+
+
 def test_an_answer_is_replaced_and_taken_back(place):
   answers, where = table(), Place(0, 0, 16_000)
   assert answers.set(where, ["wren", "rain"]) == ()
