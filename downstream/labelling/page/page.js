@@ -7,6 +7,7 @@ let state = null;        // what the server said last
 let current = null;      // the window on the page
 let revisits = false;    // whether it is one that was marked before
 let wantsNew = true;     // whether to move to what comes next as soon as that is known
+let failure = "";        // why the last act was not done; shown until another one is
 let work = Promise.resolve();  // one thing after the other
 
 const address = (kind, name, extension) =>
@@ -41,13 +42,14 @@ async function ask(path, content) {
 
 // Acts come one after the other; each sees what the one before has left.
 function act(doing) {
-  work = work.then(doing).catch((error) => say(error.message));
+  work = work.then(doing).catch((error) => say(failure = error.message));
   return work;
 }
 
 async function tell(path, content) {
   state = await ask(path, content);
-  say(state.problem);
+  if (content) failure = "";
+  say(failure || state.problem);
   if (state.fitting) watch();
   return state;
 }
@@ -78,7 +80,8 @@ function show(window, again = false) {
   player.play().catch(() => {});  // before the first key, browsers may refuse
 }
 
-const position = () => state.recent.findIndex((each) => each.name === current?.name);
+const position = (window = current) =>
+  state.recent.findIndex((each) => each.name === window?.name);
 
 function forward() {
   const after = revisits ? state.recent[position() + 1] : undefined;
@@ -102,7 +105,7 @@ const mark = (label, stays) => act(async () => {
 
 const undo = () => act(async () => {
   await tell("/undo", {});
-  if (state.undone) show(state.undone, position() >= 0);
+  if (state.undone) show(state.undone, position(state.undone) >= 0);
   render();
 });
 
