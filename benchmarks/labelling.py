@@ -72,7 +72,7 @@ def _measure(
 ) -> list[float]:
   """Returns the accuracy (%) at each number of marks; measures it if nobody has."""
   kind = f"{strategy}-browser" if in_browser else strategy
-  path = os.path.join(output, f"{oracle.task}-{kind}-{seed}.json")
+  path = os.path.join(output, f"{oracle.task}-{oracle.identity[:16]}-{kind}-{seed}.json")
   known = read_json(path) or []
   if len(known) < len(marks):
     known = list(oracle.curve(strategy, seed, marks, in_browser))
@@ -96,6 +96,7 @@ class Oracle:
 
     self.task = choice.name
     self._model = open_model(name)
+    self.identity = self._model.identity
     self._data = open_task(choice, location, self._model.sample_rate_hz)
     self._split = self._data.splits(0)[0]
 
