@@ -14,7 +14,7 @@ from contrastive_audio.utils import figures, markdown_table
 from contrastive_audio.utils.figures import plain, shorten
 from contrastive_audio.utils.files import read_json, write_json
 from contrastive_audio.utils.spreadsheets import write_csv
-from contrastive_audio.utils.words import counted
+from contrastive_audio.utils.words import counted, tenths
 from downstream.choices import Condition
 from downstream.comparison_request import ComparisonRequest
 
@@ -76,10 +76,15 @@ def _clause(best: Row, verb: bool) -> str:
   labels = f"{counted(number, 'label')} for each class" if number else "all labels"
   if low <= 0 <= high:
     gained = "gains nothing" if verb else "nothing"
-    return f"{gained} over {best.model} with {labels} ({gain:.1f} ± {margin:.1f})"
+    return f"{gained} over {best.model} with {labels} ({tenths(gain)} ± {margin:.1f})"
   gained = "gains" if gain > 0 else "loses"
   against = "over" if gain > 0 else "against"
   return f"{gained} {abs(gain):.1f} ± {margin:.1f} points {against} {best.model} with {labels}"
+
+
+def _gain(row: Row) -> str:
+  gain, low, high = (tenths(value, "+") for value in (row.gain or 0.0, *row.gain_interval))
+  return f"{gain} ({low} to {high})"
 
 
 def print_comparison(request: ComparisonRequest, metric: str, rows: Sequence[Row]) -> None:
@@ -112,9 +117,7 @@ def print_comparison(request: ComparisonRequest, metric: str, rows: Sequence[Row
     for name, own in by_model.items()
   ]
   for name, own in list(by_model.items())[1:]:
-    cells = [
-      f"{row.gain:+.1f} ({row.gain_interval[0]:+.1f} to {row.gain_interval[1]:+.1f})" for row in own
-    ]
+    cells = [_gain(row) for row in own]
     lines.append([f"gain over {name}, in points", *cells])
   markdown_table.show(headings, lines)
   line("worth", f"{verdict(rows)}; {counted(len(request.seeds), 'seed')}")

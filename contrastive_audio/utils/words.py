@@ -37,6 +37,20 @@ def about(seconds: float) -> str:
   return f"{seconds / 86_400:.1f} days"
 
 
+def tenths(value: float, sign: str = "-") -> str:
+  """Returns a number with one digit after the point; what rounds to nothing has no minus.
+
+  Args:
+    value: the number.
+    sign: "+": positive numbers have a sign, too; "-": only negative ones.
+
+  Example:
+    >>> tenths(3.25), tenths(3.25, "+"), tenths(-0.04), tenths(-0.06, "+")
+    ('3.2', '+3.2', '0.0', '-0.1')
+  """
+  return f"{float(f'{value:.1f}') + 0.0:{sign}.1f}"  # -0.0 + 0.0 is 0.0
+
+
 def one_line(text: object) -> str:
   """Returns a text whose control characters, line breaks among them, are written as escapes.
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from contrastive_audio.utils.words import tenths
 from downstream.cards.published_scores import AVERAGE
 from downstream.papers.intervals import half_width
 
@@ -182,9 +183,8 @@ class Effect(NamedTuple):
   @property
   def text(self) -> str:
     """Human-readable."""
-    if self.seeds < 2:
-      return f"{self.mean:+.1f}, 1 seed"
-    return f"{self.mean:+.1f} [{self.low:+.1f}, {self.high:+.1f}], {self.seeds} seeds"
+    mean, low, high = (tenths(value, "+") for value in (self.mean, self.low, self.high))
+    return f"{mean}, 1 seed" if self.seeds < 2 else f"{mean} [{low}, {high}], {self.seeds} seeds"
 
 
 Scores = Mapping[tuple[str, str], Mapping[str, float]]  # (row, column) -> seed -> %
@@ -282,7 +282,7 @@ def rows_of(claims: Sequence[Claim], folder: str | os.PathLike) -> list[list[str
   rows = []
   for claim in claims:
     effect = effect_of(claim, read_scores(os.path.join(folder, claim.file)))
-    published = "" if claim.published is None else f"{claim.published:+.1f}"
+    published = "" if claim.published is None else tenths(claim.published, "+")
     measured = effect.text if effect else ""
     names = [str(claim.number), claim.name, claim.source]
     rows.append([*names, published, measured, verdict(effect), why(effect)])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from contrastive_audio.utils.words import tenths
 from downstream.cards import published_scores
 from downstream.papers.cells import Column, arrange, cells_of, published_of
 from downstream.papers.intervals import half_width
@@ -165,7 +166,8 @@ def difference_text(mean: float, spread: float, width: float) -> str:
   """
   if np.isnan(mean):
     return ""
-  return f"{mean:+.1f} ± {spread:.1f} [{mean - width:+.1f}, {mean + width:+.1f}]"
+  low, high = tenths(mean - width, "+"), tenths(mean + width, "+")
+  return f"{tenths(mean, '+')} ± {spread:.1f} [{low}, {high}]"
 
 
 def _mean(values: np.ndarray) -> np.ndarray:

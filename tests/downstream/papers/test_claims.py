@@ -59,6 +59,12 @@ def test_the_interval_of_the_differences_within_a_seed_decides(differences, verd
   assert claims.verdict(effect) == verdict
 
 
+def test_an_effect_of_nothing_has_no_minus():
+  effect = claims.effect_of(ONE, scores(-0.02, -0.02, -0.02))
+  assert effect.text == "+0.0 [+0.0, +0.0], 3 seeds"
+  assert claims.effect_of(ONE, scores(-0.04)).text == "+0.0, 1 seed"
+
+
 def test_an_interval_is_that_of_students_t():
   effect = claims.effect_of(ONE, scores(1.0, 2.0, 3.0))
   width = 4.302653 / 3**0.5  # the quantile for three seeds, whose standard deviation is 1

@@ -122,6 +122,12 @@ def test_a_table_says_in_which_interval_a_difference_lies(written):
   ]
 
 
+def test_a_difference_of_nothing_has_no_minus(written):
+  write, _ = written
+  printed = write([[[50.0, 60], [60, 62]], [[49.98, 59.98], [60, 62]]])
+  assert "| esc10_fold5 | +0.0 ± 0.0 [+0.0, +0.0] |" in printed
+
+
 def test_a_table_of_one_seed_shows_no_spread_and_no_differences(written):
   write, folder = written
   printed = write([[[50.0], [60]], [[70], [80]]])
