@@ -195,8 +195,8 @@ def _define_flags() -> None:
       "protocol",
       None,
       (protocols.PAPER, protocols.CACHED),
-      "How models are evaluated: paper, as each paper does, the default of --suite=papers; or "
-      "cached, logistic regression on embeddings and fine-tuning with early stopping.",
+      "How models are evaluated: paper, as each paper does, the default of --suite=papers and "
+      "open; or cached, logistic regression on embeddings and fine-tuning with early stopping.",
     )
     flags.DEFINE_bool("dry_run", False, "Print what would be trained and measured, and do nothing.")
     flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds of each cell.")
@@ -241,7 +241,7 @@ def _define_training_flags() -> None:
       "pretraining_dataset",
       None,
       "For --suite=papers; by default audioset for COLA and fsdnoisy18k for mix-back. For "
-      "--suite=open, the pool.csv of a pool, by default pool/pool.csv in --audio_root.",
+      "--suite=open, a pool or its pool.csv, by default pool in --audio_root.",
     )
     flags.DEFINE_list(
       "pretraining_tasks", None, "Tasks whose training clips pre-train; by default the suite's."

@@ -77,6 +77,27 @@ def test_a_folder_without_its_table_is_no_pool(tmp_path):
     pool.read_pool(str(tmp_path))
 
 
+@pytest.mark.parametrize(
+  ("row", "message"),
+  [
+    ("a.ogg,games,effects", r"pool\.csv, line 2: 3 cells, expected 5"),
+    (",bucklespring-keys,keys,CC0,", r"pool\.csv, line 2: no file is named"),
+    ("a.ogg,games,effects,CC0,x", "no class of the collection klettres has 20 clips or more"),
+  ],
+)
+def test_a_pool_that_cannot_be_used_is_one_line(tmp_path, row, message):
+  (tmp_path / "pool.csv").write_text(f"file,collection,kind,licence,label\n{row}\n")
+  with pytest.raises(UserError, match=message):
+    general_encoder.Lists(str(tmp_path), str(tmp_path)).task("klettres", Condition(), seed=0)
+
+
+def test_a_pool_may_come_from_a_spreadsheet(tmp_path):
+  text = "File;collection;kind;licence;label\na.ogg;games;effects;CC0;x\n"
+  (tmp_path / "pool.csv").write_text(text, encoding="utf-8-sig")
+  (only,) = pool.read_pool(str(tmp_path))
+  assert (only["file"], only["licence"]) == ("a.ogg", "CC0")
+
+
 @pytest.mark.slow
 def test_the_general_encoder_is_trained_and_judged_by_one_command(made_pool, tmp_path):
   options = [f"--pool={made_pool}", "--suite=judging", "--labels_per_class=3", "--seeds=0"]

@@ -1,8 +1,9 @@
 """A pool of openly licensed clips -> lists: what trains an encoder, and what judges it.
 
 The pool is a folder with pool.csv, which has the columns file, collection, kind, source, licence,
-seconds and label. Labelled collections of it are tasks, and no clip of a task ever trains. Weights
-that are published are free of clips whose licence names GPL or share-alike; measurements use all.
+seconds and label. Labelled collections of it are tasks, and no clip of a task is in a training
+list; only a mixed list has the training half of one. Weights that are published are free of clips
+whose licence names GPL or share-alike; measurements use all.
 """
 
 import collections
@@ -37,6 +38,7 @@ TASKS = DEVELOPMENT | JUDGING
 CURVES = "lmms-samples"  # of the development tasks, the one with most left to learn
 MOST_OF_CLASS = 60  # so that no class of hundreds decides
 _SHARE_ALIKE = re.compile(r"GPL|-SA\b", re.IGNORECASE)
+TABLE = "pool.csv"  # of a pool
 _COLUMNS = ("file", "collection", "kind", "licence", "label")
 
 Row = Mapping[str, str]
@@ -49,21 +51,25 @@ def read_pool(folder: str) -> list[Row]:
     folder: of the pool.
 
   Raises:
-    UserError: it is not a pool.
+    UserError: it is not a pool, or its table cannot be read.
 
   Example:
     >>> read_pool("no/such/folder")
     Traceback (most recent call last):
     contrastive_audio.errors.UserError: no/such/folder: no pool.csv in it, ...
   """
-  path = os.path.join(folder, "pool.csv")
+  from contrastive_audio.utils.tables import read_table  # late: it imports pyarrow
+
+  path = os.path.join(folder, TABLE)
   if not os.path.exists(path):
-    raise UserError(f"{folder}: no pool.csv in it, which lists the clips of a pool")
-  with open(path, newline="", encoding="utf-8") as file:
-    rows: list[Row] = list(csv.DictReader(file))
-  if not rows or (missing := [name for name in _COLUMNS if name not in rows[0]]):
-    raise UserError(f"{path}: needs the columns {', '.join(missing if rows else _COLUMNS)}")
-  return rows
+    raise UserError(f"{folder}: no {TABLE} in it, which lists the clips of a pool")
+  table = read_table(path, _COLUMNS)
+  if missing := [name for name in _COLUMNS if name not in table.columns]:
+    raise UserError(f"{path}: needs the columns {', '.join(missing)}")
+  for line, row in table.rows():
+    if not row["file"]:
+      raise UserError(f"{table.where(line)}: no file is named")
+  return [row for _, row in table.rows()]
 
 
 def may_train(row: Row) -> bool:
@@ -84,7 +90,7 @@ def label_of(row: Row) -> str:
     'press'
   """
   if row["collection"] == "bucklespring-keys":
-    return {"0": "release", "1": "press"}.get(row["file"].removesuffix(".ogg")[-1], "")
+    return {"0": "release", "1": "press"}.get(row["file"].removesuffix(".ogg")[-1:], "")
   return row["label"]
 
 
@@ -129,6 +135,9 @@ def write_task(
     most_labels: only as many clips of each class train, and the rest of their half is left out;
       classes have too few clips for an exact number. None: all train.
 
+  Raises:
+    UserError: no class has enough clips.
+
   Example:
     >>> rows = [{"file": f"{n}.ogg", "collection": "klettres", "label": "de"} for n in range(40)]
     >>> write_task(rows, "/pool", "klettres", "list.csv", seed=0, most_labels=1)
@@ -137,6 +146,8 @@ def write_task(
     20
   """
   table = _halves(rows, name, seed, most_labels)
+  if not table:
+    raise UserError(f"{pool}: no class of the collection {name} has {TASKS[name]} clips or more")
   root = os.path.abspath(pool)
   _write(path, ["file", "label", "split"], [(os.path.join(root, f), *rest) for f, *rest in table])
 
@@ -202,7 +213,7 @@ def cached_list(table: str, task: str | None = None) -> str:
       of the other collections, whatever their licence.
 
   Raises:
-    UserError: it is not a pool.
+    UserError: it is not a pool, or lacks the collection.
 
   Example:
     >>> cached_list("no/such/pool.csv")

@@ -28,7 +28,7 @@ def pretraining_data(suite: str, dataset: str | None, audio_root: str | None) ->
 
   Args:
     suite: one of SUITES.
-    dataset: as the user has named it: in the open suite, the pool.csv of a pool, or another.
+    dataset: as the user has named it: in the open suite, a pool or its pool.csv, or another.
     audio_root: folder that holds the pool, if the user has named none.
 
   Raises:
@@ -45,8 +45,10 @@ def pretraining_data(suite: str, dataset: str | None, audio_root: str | None) ->
     raise UserError(
       "--suite=open: pass --audio_root, the folder that holds esc10, philharmonia and pool"
     )
-  table = os.path.join(audio_root, "pool", "pool.csv")
+  table = os.path.join(audio_root, "pool", pool.TABLE)
   named = (dataset or table).removeprefix("folder:")
-  if os.path.basename(named) == "pool.csv":
+  if os.path.exists(inside := os.path.join(os.path.expanduser(named), pool.TABLE)):
+    named = inside  # as it is, the folder would train on clips that judge
+  if os.path.basename(named) == pool.TABLE:
     dataset = f"folder:{pool.cached_list(named)}"
   return PretrainingData(dataset, f"folder:{pool.cached_list(table, pool.CURVES)}")

@@ -65,6 +65,8 @@ def test_a_data_set_of_the_users_pre_trains_as_it_is(audio_root, data):
   assert mine == ("folder:/my/sounds", data.monitor)
   named = pretraining_data("open", f"folder:{audio_root}/pool/pool.csv", str(audio_root))
   assert named == data
+  whole = pretraining_data("open", f"folder:{audio_root}/pool", str(audio_root))
+  assert whole == data  # and not all sounds in the folder, some of which judge
   assert pretraining_data("papers", "esc50", None) == ("esc50", None)
   with pytest.raises(UserError, match=r"no pool\.csv in it"):
     pretraining_data("open", None, "no/such/folder")
