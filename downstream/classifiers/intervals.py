@@ -22,6 +22,7 @@ from downstream.cards.task_data import TaskData
 _DRAWS, _FEWEST_DRAWS = 1000, 100
 _WORK = 5e8  # scores of clips and classes in all draws; bounds what intervals of mAP take
 _TAIL = 2.5  # % on either side
+_ROUNDING = 1e-9  # %
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,7 +141,7 @@ def score_interval(samples: np.ndarray, score: float, num_units: int) -> tuple[f
     >>> [round(limit, 1) for limit in score_interval(np.full(1000, 100.0), 100.0, num_units=4)]
     [51.0, 100.0]
   """
-  if np.ptp(samples) == 0:
+  if _are_equal(samples):
     right = round(score / 100 * num_units)
     wilson = binomtest(right, num_units).proportion_ci(method="wilson")
     low, high = 100 * wilson.low, 100 * wilson.high
@@ -167,11 +168,16 @@ def difference_interval(
     >>> round(low, 1), round(high, 1)
     (-4.6, 4.6)
   """
-  if np.ptp(samples) == 0:
+  if _are_equal(samples):
     margin = 100 - score_interval(np.full(1, 100.0), 100.0, num_units)[0]
     return difference - margin, difference + margin
   low, high = np.percentile(samples, [_TAIL, 100 - _TAIL])
   return float(min(low, difference)), float(max(high, difference))
+
+
+def _are_equal(samples: np.ndarray) -> bool:
+  """Whether all draws score the same; sums in another order differ in the last digit."""
+  return bool(np.ptp(samples) < _ROUNDING)
 
 
 def _num_draws(metric: str, models: Sequence[Sequence[Sequence[Predictions]]]) -> int:

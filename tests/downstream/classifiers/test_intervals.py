@@ -61,6 +61,17 @@ def test_four_right_clips_are_no_certainty_and_eighty_nearly_one():
   assert_close(many, [95.4, 100.0], atol=0.1)
 
 
+@pytest.mark.parametrize("metric", ["accuracy", "macro_accuracy", "mAP"])
+def test_ten_folds_that_are_all_right_are_as_uncertain_as_one_test_part(metric):
+  folds = [predictions_of(np.ones(7), first=7 * number) for number in range(10)]
+  units = Units(np.arange(70), "clip")
+  samples, count = draw_scores(metric, [[folds], [folds]], units)
+  low, high = score_interval(samples[:, 0], 100.0, count)
+  assert_close([low, high], [100 * 70 / (70 + 1.96**2), 100], atol=0.01)  # Wilson
+  gain = difference_interval(samples[:, 0] - samples[:, 1], 0.0, count)
+  assert_close(gain, [low - 100, 100 - low], atol=1e-6)
+
+
 def test_groups_of_equal_clips_are_as_uncertain_as_one_clip_each():
   right = np.repeat(np.arange(30) % 3 > 0, 20)
   of_clips = interval("accuracy", predictions_of(right), Units(np.arange(600), "clip"))
