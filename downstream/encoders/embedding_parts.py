@@ -63,7 +63,8 @@ class Embeddings:
     Raises:
       UserError: the folder holds parts of other embeddings.
     """
-    self._clip_pooling = model.embedder.clip_pooling
+    # Of windows that are named, a clip has the mean, whatever the model makes of a clip.
+    self._clip_pooling = "windows" if windows else model.embedder.clip_pooling
     if isinstance(store, WindowStore):
       windows = "clips"
     windows = windows or ("clips" if self._clip_pooling == "clip" else "covering")

@@ -8,9 +8,14 @@ import pytest
 
 from downstream import protocols
 from downstream.classifiers import excerpt_method, excerpt_training
+from downstream.classifiers.classifier import Classifier
 from downstream.classifiers.excerpt_method import _patience
+from downstream.classifiers.linear_evaluation import ClipRows
+from downstream.encoders import models
 from downstream.protocols import Options
 from tests.downstream.classifiers.rows import draw_rows, problem_of
+from tests.downstream.classifiers.tiny_training import FRONT_END, tiny_encoder
+from tests.support import assert_close
 
 TRAIN, ALL = list(range(100)), list(range(130))
 
@@ -103,3 +108,19 @@ def test_without_validation_clips_the_last_weights_are_kept(trainings, name):
 def test_it_waits_for_ten_epochs_and_for_a_hundred_steps(num_train, epochs):
   options = Options(frozen=False, selection="best", patience=10)
   assert _patience(options, num_train) == epochs
+
+
+@pytest.mark.parametrize("pooling", ["windows", "windows_max"])
+def test_a_linear_start_is_chosen_by_the_embeddings_that_it_is_fitted_on(
+  clip_store, monkeypatch, pooling
+):
+  given, encoder = [], tiny_encoder()
+  choose = lambda *arguments: given.extend(arguments) or (0.1, None)  # noqa: E731
+  monkeypatch.setattr(excerpt_method, "choose_inverse_strength", choose)
+  model = models.keras_model("tiny", "", FRONT_END.pooled(pooling), encoder)
+  data = types.SimpleNamespace(store=clip_store, multi_label=False)
+  problem = types.SimpleNamespace(data=data, model=model, targets=None, folds=[])
+  excerpt_method._choose_inverse_strength(problem)
+  (chosen_on,) = [each.embeddings for each in given if isinstance(each, ClipRows)]
+  windows = Classifier(FRONT_END, encoder, 2, Options()).embed_windows(clip_store, range(12))
+  assert_close(chosen_on, [rows.mean(axis=0) for rows in windows], atol=1e-5)
