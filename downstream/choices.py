@@ -234,7 +234,7 @@ def parse_conditions(
     label_noise: share of the training labels that are flipped.
 
   Raises:
-    UserError: one of the texts is neither.
+    UserError: one of the texts is neither, or stands there twice.
 
   Example:
     >>> [condition.name for condition in parse_conditions(["1", "all"], 0.0)]
@@ -246,6 +246,9 @@ def parse_conditions(
       value = ",".join(labels_per_class or ())
       raise UserError(f"--labels_per_class={value}: write positive numbers, or all: 1,5,10,all")
     counts.append(None if text == "all" else int(text))
+  if len(set(counts)) < len(counts):
+    value = ",".join(labels_per_class or ())
+    raise UserError(f"--labels_per_class={value}: a number that stands there twice adds nothing")
   return tuple(Condition(count, label_noise) for count in counts)
 
 

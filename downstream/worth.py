@@ -21,6 +21,7 @@ from contrastive_audio.cli.flags import (
 from contrastive_audio.cli.help import flag_group
 from contrastive_audio.cli.main import run_main, start_tensorflow
 from contrastive_audio.cli.places import require_folder
+from contrastive_audio.errors import UserError
 from downstream.cards.opening import check_task
 from downstream.choices import TaskChoice, parse_conditions, parse_seeds, require_model
 from downstream.comparison_request import ComparisonRequest, compared_models
@@ -39,6 +40,10 @@ def main(_: Sequence[str]) -> None:
     require_model(name)
   require_folder("output", request.output)
   check_task(request.task, request.location)
+  if len(request.models) < 2:
+    raise UserError(
+      f"--model={FLAGS.model}: there is nothing to compare it with: pass --against=MODEL"
+    )
   start_tensorflow()
   from downstream.comparison import run_comparison
 

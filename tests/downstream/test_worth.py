@@ -131,6 +131,17 @@ def test_the_sentence_is_about_the_best_other_model_under_each_condition():
   )
 
 
+@pytest.mark.parametrize("gain", [-0.04, -0.0, 0.04])
+def test_a_gain_of_nothing_has_no_minus(capsys, gain):
+  rows = [Row("mine", ALL, 90.0, (0.0, 100.0)), row("a", ALL, gain, 0.07)]
+  request = ComparisonRequest(("mine", "a"), TaskChoice("esc50"))
+  comparison.print_comparison(request, "accuracy", rows)
+  printed = capsys.readouterr().out
+  assert "-0.0" not in printed
+  assert "| gain over a, in points        | +0.0 (" in printed
+  assert "mine gains nothing over a with all labels (0.0 ± 0.1); 3 seeds\n" in printed
+
+
 def test_what_costs_nothing_is_compared_and_no_model_twice(place, monkeypatch):
   monkeypatch.chdir(place)
   free = ("mine", "random:mine", "logmel_stats")
