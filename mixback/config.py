@@ -201,7 +201,7 @@ RECIPES: dict[str, Recipe] = {
   },
 }
 
-# As in cola/config.py: each field has a reason; none has been measured by itself.
+# As in cola/config.py: each field has a reason; only `clip_pooling` has been measured by itself.
 RECIPES["small"] = {
   "encoder": Deviation("frame_cnn", "small and fast; never averages over frequency"),
   "augment": Deviation("level,equalise", "level and colour give a recording away"),

@@ -127,7 +127,7 @@ labels = store.labels()
 
 
 def embed():
-  """The embedding of each clip: the mean over the windows that cover it."""
+  """The embedding of each clip: the maximum over the windows that cover it."""
   return np.stack(list(embedder.embed(map(store.wave, range(store.num_clips)))))
 
 

@@ -11,7 +11,7 @@ from contrastive_audio.errors import UserError
 def draw_few_labels(
   train: np.ndarray, classes: Sequence[Sequence[str]], per_class: int, seed: int
 ) -> np.ndarray:
-  """Draws as few training clips as give each class a number of clips.
+  """Draws training clips until each class has a number of them.
 
   Where clips have one class each, every class has exactly that many. Where they have several, the
   rarest class draws first, and clips that are drawn count for all of their classes: frequent ones
