@@ -11,6 +11,7 @@ import numpy as np
 from contrastive_audio.cli.console import line
 from contrastive_audio.datasets.stretches import recording_of, span_of
 from contrastive_audio.errors import UserError
+from contrastive_audio.monitoring.confusion import confusion_matrix
 from contrastive_audio.utils.files import make_folder, read_json, write_json
 from contrastive_audio.utils.spreadsheets import write_csv
 from downstream import embedding_map, plots
@@ -236,5 +237,5 @@ def _draw(
     return
   labels = [data.clips.labels[clip_id] for clip_id in clip_ids]
   predicted = [data.class_names[number] for number in scores.argmax(axis=1)]
-  plots.confusion_matrix(os.path.join(folder, "confusion_matrix.png"), labels, predicted, title)
+  confusion_matrix(os.path.join(folder, "confusion_matrix.png"), labels, predicted, title)
   plots.per_class_accuracy(by_class, labels, predicted, title, of_mean)

@@ -1,4 +1,4 @@
-"""Figures that show what an encoder is good for: confusions and accuracies per class.
+"""Figures that show what an encoder is good for: accuracies and average precisions per class.
 
 Whatever a colour shows, a shape, a hatch or a shade of grey shows too. Titles say what was found,
 with which model and which seed: see `heading`.
@@ -9,21 +9,12 @@ Letters: n clips, C classes.
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib import colors
 from matplotlib.axes import Axes
 
 from contrastive_audio.utils import figures
 from contrastive_audio.utils.figures import plain, shorten
+from downstream.class_accuracies import class_accuracies, wilson_intervals
 from downstream.classifiers.scores import average_precisions
-from downstream.confusions import (
-  class_accuracies,
-  count_confusions,
-  row_shares,
-  wilson_intervals,
-)
-
-_COUNTED_CLASSES = 20  # with more, a count does not fit its cell
-_NAME_INCHES = 0.11  # the smallest legible height of a name
 
 
 def heading(
@@ -55,61 +46,6 @@ def heading(
     found += f", 95 % interval {interval[0]:.1f} to {interval[1]:.1f}"
   how = ", ".join(filter(None, [plain(method), shorten(model), f"seed {seed}"]))
   return f"{name}: {found}\n{how}"
-
-
-def confusion_matrix(
-  path: str, labels: Sequence[str | int], predicted: Sequence[str | int], title: str
-) -> None:
-  """Draws shares of the true classes; the counts too, if there are few classes.
-
-  Args:
-    path: file to write, `.png`.
-    labels: the true classes `[n]`.
-    predicted: the predicted classes `[n]`.
-    title: of the figure, from `heading`.
-
-  Raises:
-    UserError: there are no clips.
-
-  Example:
-    >>> confusion_matrix("matrix.png", ["dog", "cat"], ["dog", "dog"], "two clips")
-  """
-  names, counts = count_confusions(labels, predicted)
-  side_inches = np.clip(len(names) * (0.42 if len(names) <= _COUNTED_CLASSES else 0.3), 3, 14)
-  figure, axis = figures.subplots(figsize=(side_inches + 1.5, side_inches))
-  is_counted = len(names) <= _COUNTED_CLASSES
-  shades = colors.PowerNorm(1.0 if is_counted else 0.5, 0, 1)  # a few of many clips are seen, too
-  image = axis.imshow(row_shares(counts), cmap="Greys", norm=shades, interpolation="nearest")
-  if is_counted:
-    _write_counts(axis, counts)
-  _name_classes(axis, names, side_inches)
-  axis.set_xlabel("predicted class")
-  axis.set_ylabel("true class (with counts of clips)" if is_counted else "true class")
-  axis.set_title(title, fontsize=10)
-  figure.colorbar(image, ax=axis, label="share of the true class", fraction=0.046, pad=0.04)
-  figures.save(figure, path)
-
-
-def _write_counts(axis: Axes, counts: np.ndarray) -> None:
-  for (row, column), share in np.ndenumerate(row_shares(counts)):
-    if count := counts[row, column]:
-      colour = "white" if share > 0.5 else "black"
-      axis.text(column, row, count, ha="center", va="center", color=colour, fontsize=8)
-
-
-def _name_classes(axis: Axes, names: Sequence[str], side_inches: float) -> None:
-  """Writes the names on both axes, as many as are legible."""
-  step = _name_step(len(names), side_inches)
-  ticks = range(0, len(names), step)
-  points = np.clip(0.75 * 72 * side_inches * step / len(names), 5, 9)
-  texts = [shorten(names[tick]) for tick in ticks]
-  axis.set_xticks(ticks, texts, rotation=90, fontsize=points)
-  axis.set_yticks(ticks, texts, fontsize=points)
-
-
-def _name_step(count: int, inches: float) -> int:
-  """Returns k, such that every k-th of `count` names has enough room."""
-  return int(np.ceil(count * _NAME_INCHES / inches))
 
 
 def per_class_accuracy(
@@ -193,7 +129,7 @@ def per_class(
     >>> values, num_clips = np.array([90.0, 50.0]), np.array([10, 4])
     >>> per_class("classes.png", ["dog", "cat"], values, num_clips, "t", "average precision (%)")
   """
-  inches = np.clip(0.24 * len(names), 1.5, max(12, min(72, _NAME_INCHES * len(names))))
+  inches = np.clip(0.24 * len(names), 1.5, max(12, min(72, figures.NAME_INCHES * len(names))))
   figure, axis = figures.subplots(figsize=(7, inches))
   rows, mean = np.arange(len(names)), float(np.mean(values))
   if intervals is not None:
@@ -216,7 +152,6 @@ def per_class(
 
 def _name_rows(axis: Axes, texts: Sequence[str], inches: float) -> None:
   """Writes a text beside each row, as many as are legible."""
-  ticks = range(0, len(texts), _name_step(len(texts), inches))
-  points = np.clip(0.75 * 72 * inches / len(texts), 5, 9)
+  ticks, points = figures.name_ticks(len(texts), inches)
   axis.set_yticks(ticks, [texts[tick] for tick in ticks], fontsize=points)
   axis.set_ylim(len(texts) - 0.4, -0.6)

@@ -1,61 +1,103 @@
-"""Which classes an evaluation takes for which, as a figure."""
+"""Which classes are taken for which: counts, and a figure of them.
+
+Letters: n clips, C classes.
+"""
 
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib import colors
+from matplotlib.axes import Axes
 
-from contrastive_audio.utils.figures import save, shorten, subplots
+from contrastive_audio.errors import UserError
+from contrastive_audio.utils import figures
 
-_NAMES_MAX = 40  # beside an axis
+_COUNTED_CLASSES = 20  # with more, a count does not fit its cell
 
-
-def draw(
-  path: str, labels: Sequence[str], predicted: Sequence[str | None] | np.ndarray, title: str
-) -> None:
-  """Draws a confusion matrix: a row per class, the shares of its clips that each class got.
-
-  Args:
-    path: of the PNG file.
-    labels: the class of each clip.
-    predicted: the class that each clip was taken for; None: for none.
-    title: above the figure.
-
-  Example:
-    >>> draw("confusion.png", ["cat", "cat", "dog"], ["cat", "dog", None], "kNN at step 0")
-    >>> import os
-    >>> os.listdir()
-    ['confusion.png']
-  """
-  names, shares = shares_by_class(labels, predicted)
-  figure, axis = subplots(figsize=(6, 5.4))
-  image = axis.imshow(100 * shares, vmin=0, vmax=100, cmap="Blues")
-  axis.set(xlabel="taken for", ylabel="class", title=title)
-  ticks = range(len(names)) if len(names) <= _NAMES_MAX else []
-  shown = [shorten(names[tick]) for tick in ticks]
-  axis.set_xticks(ticks, shown, rotation=90, fontsize=7)
-  axis.set_yticks(ticks, shown, fontsize=7)
-  figure.colorbar(image, label="share of the class (%)")
-  save(figure, path)
+Classes = Sequence[str | int] | np.ndarray  # names or numbers
 
 
-def shares_by_class(
-  labels: Sequence[str], predicted: Sequence[str | None] | np.ndarray
-) -> tuple[list[str], np.ndarray]:
-  """Returns the names of the classes, and the shares `[C, C]` of each that every class got.
+def count_confusions(labels: Classes, predicted: Classes) -> tuple[list[str], np.ndarray]:
+  """Counts how often each class was taken for which.
 
   Args:
-    labels: the class of each clip.
-    predicted: the class that each clip was taken for; None: for none.
+    labels: the true classes `[n]`.
+    predicted: the predicted classes `[n]`.
+
+  Returns:
+    (names of the classes that occur in either, sorted; int `[C, C]`, a row per true class).
+
+  Raises:
+    UserError: there are no clips.
 
   Example:
-    >>> shares_by_class(["cat", "cat", "dog"], ["cat", "dog", None])[1].tolist()
-    [[0.5, 0.5], [0.0, 0.0]]
+    >>> count_confusions(["dog", "dog", "cat"], ["dog", "cat", "cat"])
+    (['cat', 'dog'], array([[1, 0],
+           [1, 1]]))
   """
-  names = sorted(set(labels))
-  numbers = {name: number for number, name in enumerate(names)}
-  counts = np.zeros([len(names), len(names)])
-  for label, answer in zip(labels, predicted):
-    if answer is not None:
-      counts[numbers[label], numbers[answer]] += 1
-  sizes = np.array([list(labels).count(name) for name in names])
-  return names, counts / sizes[:, None]
+  if not len(labels):
+    raise UserError("there are no clips to draw: check the split of the data set")
+  classes = sorted({*labels, *predicted})
+  numbers = {name: number for number, name in enumerate(classes)}
+  counts = np.zeros([len(classes), len(classes)], int)
+  for label, answer in zip(labels, predicted, strict=True):
+    counts[numbers[label], numbers[answer]] += 1
+  return [str(name) for name in classes], counts
+
+
+def row_shares(counts: np.ndarray) -> np.ndarray:
+  """Divides each row by its sum; a row of zeros stays one.
+
+  Args:
+    counts: int `[C, C]`.
+
+  Returns:
+    float `[C, C]`.
+
+  Example:
+    >>> row_shares(np.array([[1, 3], [0, 0]]))
+    array([[0.25, 0.75],
+           [0.  , 0.  ]])
+  """
+  return counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
+
+
+def confusion_matrix(path: str, labels: Classes, predicted: Classes, title: str) -> None:
+  """Draws shares of the true classes; the counts too, if there are few classes.
+
+  Args:
+    path: file to write, `.png`.
+    labels: the true classes `[n]`.
+    predicted: the predicted classes `[n]`.
+    title: of the figure.
+
+  Raises:
+    UserError: there are no clips.
+
+  Example:
+    >>> confusion_matrix("matrix.png", ["dog", "cat"], ["dog", "dog"], "two clips")
+  """
+  names, counts = count_confusions(labels, predicted)
+  is_counted = len(names) <= _COUNTED_CLASSES
+  side_inches = float(np.clip(len(names) * (0.42 if is_counted else 0.3), 3, 14))
+  figure, axis = figures.subplots(figsize=(side_inches + 1.5, side_inches))
+  shades = colors.PowerNorm(1.0 if is_counted else 0.5, 0, 1)  # a few of many clips are seen, too
+  image = axis.imshow(row_shares(counts), cmap="Greys", norm=shades, interpolation="nearest")
+  if is_counted:
+    _write_counts(axis, counts)
+  ticks, points = figures.name_ticks(len(names), side_inches)
+  texts = [figures.shorten(names[tick]) for tick in ticks]
+  axis.set_xticks(ticks, texts, rotation=90, fontsize=points)
+  axis.set_yticks(ticks, texts, fontsize=points)
+  axis.set_xlabel("predicted class")
+  axis.set_ylabel("true class (with counts of clips)" if is_counted else "true class")
+  axis.set_title(title, fontsize=10)
+  figure.colorbar(image, ax=axis, label="share of the true class", fraction=0.046, pad=0.04)
+  figures.save(figure, path)
+
+
+def _write_counts(axis: Axes, counts: np.ndarray) -> None:
+  for (row, column), share in np.ndenumerate(row_shares(counts)):
+    if count := counts[row, column]:
+      colour = "white" if share > 0.5 else "black"
+      axis.text(column, row, count, ha="center", va="center", color=colour, fontsize=8)

@@ -19,10 +19,11 @@ from contrastive_audio.runs import Run
 from contrastive_audio.store.store import Store
 from contrastive_audio.utils import progress_bar
 
-Predicted = Sequence[str | None] | np.ndarray  # a class for each clip
+Predicted = Sequence[str | None] | np.ndarray  # a class for each clip; None: for want of others
 Evaluation = tuple[dict[str, float], Predicted]  # measurements, predictions
 
 MAX_CLIPS = 500
+_NO_CLASS = "(none)"
 NEIGHBOURS = 10
 
 
@@ -87,7 +88,8 @@ class LabelMonitor(abc.ABC):
     chance = 1 / len(set(labels))
     self._run.log(step, {**metrics, "knn_chance": chance})
     path = self._run.path("plots", "knn_confusion.png")
-    confusion.draw(path, labels, predicted, title=f"kNN at step {step}")
+    answers = [_NO_CLASS if name is None else name for name in predicted]
+    confusion.confusion_matrix(path, labels, answers, title=f"kNN at step {step}")
     self._run.trackers.image(step, "monitor/knn_confusion", path)
     tqdm.tqdm.write(f"step {step}: {self.describe(metrics)} (chance {100 * chance:.1f} %)")
 

@@ -1,5 +1,6 @@
 """Figures without pyplot, whose backend and list of open figures belong to the user's notebook."""
 
+import math
 import os
 import warnings
 from typing import Any
@@ -14,6 +15,7 @@ PINK, SKY, AMBER = "#CC79A7", "#56B4E9", "#E69F00"  # and yellow, which vanishes
 # Ten of things that are side by side; those that are not of Okabe and Ito are of Paul Tol.
 COLOURS = (BLUE, ORANGE, GREEN, PINK, "#000000", SKY, AMBER, "#882255", "#999933", "#999999")
 _LONGEST_NAME = 32  # characters
+NAME_INCHES = 0.11  # the smallest legible height of a name
 
 
 def subplots(
@@ -82,3 +84,21 @@ def plain(text: str) -> str:
     \$5
   """
   return text.replace("$", r"\$")
+
+
+def name_ticks(count: int, inches: float) -> tuple[range, float]:
+  """Returns which names have enough room beside an axis, every k-th of them, and how large.
+
+  Args:
+    count: of the names.
+    inches: length of the axis.
+
+  Returns:
+    (their numbers, size of their font in points).
+
+  Example:
+    >>> name_ticks(5, inches=3.0), name_ticks(600, inches=14.0)[0]
+    ((range(0, 5), 9.0), range(0, 600, 5))
+  """
+  step = math.ceil(count * NAME_INCHES / inches)
+  return range(0, count, step), min(9.0, max(5.0, 0.75 * 72 * inches * step / count))

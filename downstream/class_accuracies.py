@@ -1,66 +1,13 @@
-"""Which classes are taken for which.
+"""The accuracy of each class, and in which interval it lies.
 
 Letters: n clips, C classes.
 """
 
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
-from sklearn.metrics import confusion_matrix
 
-from contrastive_audio.errors import UserError
-
-
-def count_confusions(
-  labels: Sequence[str | int], predicted: Sequence[str | int]
-) -> tuple[list[str], np.ndarray]:
-  """Counts how often each class was taken for which.
-
-  Args:
-    labels: the true classes `[n]`, names or numbers.
-    predicted: the predicted classes `[n]`.
-
-  Returns:
-    (names of the classes that occur in either, sorted; int `[C, C]`, a row per true class).
-
-  Raises:
-    UserError: there are no clips.
-
-  Example:
-    >>> count_confusions(["dog", "dog", "cat"], ["dog", "cat", "cat"])
-    (['cat', 'dog'], array([[1, 0],
-           [1, 1]]))
-  """
-  if not len(labels):
-    raise UserError("there are no clips to draw: check the split of the data set")
-  classes = sorted({*labels, *predicted})
-  numbers = {name: number for number, name in enumerate(classes)}
-  with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # about a single class, and about nearly as many as clips
-    counts = confusion_matrix(
-      [numbers[name] for name in labels],
-      [numbers[name] for name in predicted],
-      labels=range(len(classes)),
-    )
-  return [str(name) for name in classes], counts
-
-
-def row_shares(counts: np.ndarray) -> np.ndarray:
-  """Divides each row by its sum; a row of zeros stays one.
-
-  Args:
-    counts: int `[C, C]`.
-
-  Returns:
-    float `[C, C]`.
-
-  Example:
-    >>> row_shares(np.array([[1, 3], [0, 0]]))
-    array([[0.25, 0.75],
-           [0.  , 0.  ]])
-  """
-  return counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
+from contrastive_audio.monitoring.confusion import count_confusions, row_shares
 
 
 def wilson_intervals(shares: np.ndarray, counts: np.ndarray) -> np.ndarray:
