@@ -110,8 +110,9 @@ def timed(command: Sequence[str], folder: str, place: str) -> Cost:
     command, cwd=place, env=os.environ | variables, capture_output=True, text=True
   )
   wall_s, after = time.perf_counter() - started_s, resource.getrusage(resource.RUSAGE_CHILDREN)
-  if done.returncode and done.stderr.strip():  # 0.1 ends its help with code 1
-    last = re.split(r"[\r\n]+", done.stderr.strip())[-1]
+  said = done.stderr.strip()
+  if done.returncode and (said or command[-1] != "--help"):  # 0.1 ends its help with code 1
+    last = re.split(r"[\r\n]+", said)[-1] or f"ended with code {done.returncode}"
     raise UserError(f"{' '.join(command[1:])} in {folder}: {last}")
   used_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
   return Cost(used_s, wall_s)
