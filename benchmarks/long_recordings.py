@@ -230,7 +230,7 @@ def _define_flags() -> None:
       "check_hours", 1.0, "Hours of audio with which commands are killed; 0: none are.", 0.0
     )
     flags.DEFINE_float("hop_s", 1.0, "Seconds from one window to the next.", lower_bound=0.01)
-    flags.DEFINE_string("work_dir", None, "Where the temporary folder is; if not given, /tmp.")
+    flags.DEFINE_string("work_dir", None, "Where the temporary folder is; by default in $TMPDIR.")
     flags.DEFINE_string("output", None, "CSV file to write the table to.")
 
 

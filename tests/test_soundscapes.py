@@ -1,6 +1,7 @@
 """The benchmark of long recordings knows what is heard when, and counts what is found."""
 
 import csv
+import os
 
 import numpy as np
 import pytest
@@ -9,7 +10,9 @@ import soundfile
 from benchmarks import soundscapes as command_module
 from benchmarks.lib import soundscapes
 from benchmarks.lib.event_matching import Counts, Span, match
+from benchmarks.lib.soundscape_tables import detect_events
 from benchmarks.lib.soundscapes import RATE_HZ, SNRS_DB, Sounds
+from contrastive_audio.utils.spreadsheets import write_csv
 from downstream.papers.measurement import LaboratoryRequest, Pretraining
 from downstream.papers.pretrainings import Pretrainings
 from tests.downstream.papers.conftest import answers_in_this_process  # noqa: F401
@@ -144,3 +147,21 @@ def test_trainings_differ_in_how_the_recordings_are_cut(
   assert cut == [(5.0, False), (0.0, False), (5.0, False), (5.0, True), (0.0, False)]
   assert {each["config"]["batch_size"] for each in resolved} == {12}
   assert [each["data"]["clips"] for each in resolved] == [3, 3, 3, 3, 12]
+
+
+def test_a_detector_is_trained_and_heard_on_the_recordings_that_are_measured(tmp_path, monkeypatch):
+  trained, heard = [], []
+
+  def write(words):
+    (output,) = [word.partition("=")[2] for word in words if word.startswith("--output=")]
+    os.makedirs(os.path.dirname(output), exist_ok=True)
+    write_csv(output, [["file", "start_s", "end_s", "label", "score"]])
+    heard.extend(word for word in words if word.startswith("--input="))
+
+  monkeypatch.setattr("downstream.linear.run", trained.append)
+  monkeypatch.setattr("downstream.detect.run", write)
+  for name in ("3x10min", "3x1min", "3x10min"):
+    detect_events("logmel_stats", str(tmp_path / name), [], 0.5, LaboratoryRequest("runs"))
+  folders = [f"--input=folder:{tmp_path / name}/test" for name in ("3x10min", "3x1min")]
+  assert heard == folders  # what is there is not made again
+  assert len(trained) == 3  # none of which has left a classifier

@@ -149,7 +149,7 @@ def detect_events(
   Returns:
     F1 in % of each signal-to-noise ratio, `[S]`.
   """
-  place = os.path.join(request.folder, "detectors", re.sub(r"\W+", "-", name))
+  place = os.path.join(folder, "detectors", re.sub(r"\W+", "-", name))  # of these recordings only
   options = [f"--model={name}", "--max_bad_fraction=0"]
   if request.location.store_dir:
     options.append(f"--store_dir={request.location.store_dir}")

@@ -186,8 +186,9 @@ def cut_event(wave: np.ndarray) -> np.ndarray:
   loud = np.flatnonzero(power > power.max() * 10 ** (_QUIET_DB / 10))
   first = int(loud[0]) if len(loud) else 0
   loud = loud[loud < first + round(_LONGEST_S * RATE_HZ) // frame]
-  end = max((int(loud[-1]) + 1) * frame if len(loud) else 0, round(_SHORTEST_S * RATE_HZ))
-  cut = wave[first * frame : max(end, first * frame + round(_SHORTEST_S * RATE_HZ))].copy()
+  last = int(loud[-1]) if len(loud) else 0
+  end = max((last + 1) * frame, first * frame + round(_SHORTEST_S * RATE_HZ))
+  cut = wave[first * frame : end].copy()
   fade = np.linspace(0, 1, min(len(cut) // 2, round(_FADE_S * RATE_HZ)))
   cut[: len(fade)] *= fade
   cut[len(cut) - len(fade) :] *= fade[::-1]
