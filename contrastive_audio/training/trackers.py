@@ -60,7 +60,7 @@ def tracked(run: Run, names: Sequence[str]) -> Iterator[Callbacks]:
 def _opened(name: str, run: Run) -> Iterator[Any]:
   """Opens a tracker; the run there is the one that this training had when it stopped."""
   path = run.path(_IDS)
-  ids = read_json(path) if os.path.exists(path) else {}
+  ids = read_json(path) or {}
   try:
     tracker = _OPENERS[name](run.folder, ids.get(name))
   except Exception as error:  # each has classes of its own
