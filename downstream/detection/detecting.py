@@ -1,7 +1,8 @@
 """Recordings -> detections with times, or a class for each file."""
 
 import dataclasses
-from collections.abc import Collection, Iterator
+import os
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from contrastive_audio.datasets.stretches import recording_of, span_of
 from contrastive_audio.errors import UserError
 from contrastive_audio.exporting.rows import rows_of_clips
 from contrastive_audio.store.store import Store
+from contrastive_audio.utils.files import make_folder
 from contrastive_audio.utils.words import counted
 from downstream.detection.events import Rules, find_events
 from downstream.detection.outputs import Output
@@ -91,8 +93,7 @@ def detect(
   rules = Rules(thresholds, gap_s, smoothed=2 * int(smoothing_s / hop_s / 2 + 1e-9) + 1)
   scores = Embeddings(scoring_model(model, classes.scorer), windows).make()
   found = list(_detections(windows, scores, rules, classes.scorer.class_names))
-  written = output.write(found, highest_hz=windows.sample_rate_hz / 2)
-  list_skipped(windows.recordings, output.table)
+  written = _write(output, found, windows.recordings)
   recordings = counted(windows.recordings.num_clips, "recording")
   heard = f"{counted(len(found), 'detection')} in {windows.hours:.2f} hours of {recordings}"
   line("detections", f"{written}: {heard} ({windows.description})")
@@ -120,6 +121,13 @@ def _annotation(key: str, start_s: float, end_s: float, label: str, score: float
   first_s, _ = span_of(key) or (0.0, 0.0)
   start_s, end_s = (round(first_s + time_s, 3) for time_s in (start_s, end_s))
   return Annotation(start_s, end_s, label, file=recording_of(key), score=score)
+
+
+def _write(output: Output, found: Sequence[Annotation], store: Store) -> str:
+  """Writes detections, after what could not be read: who finds the former has the latter, too."""
+  make_folder(os.path.dirname(os.path.abspath(output.table)))
+  list_skipped(store, output.table)
+  return output.write(found, highest_hz=store.sample_rate_hz / 2)
 
 
 def classify_clips(
@@ -151,8 +159,7 @@ def classify_clips(
     11
   """
   found = list(_classified(model, store, classes, always))
-  written = output.write(found, highest_hz=model.sample_rate_hz / 2)
-  list_skipped(store, output.table)
+  written = _write(output, found, store)
   num_labelled = sum(1 for each in found if each.label)
   line("detections", f"{written}: {counted(len(found), 'file')}, {num_labelled} with a label")
 

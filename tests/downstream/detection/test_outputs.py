@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from contrastive_audio import datasets
+from downstream.detection.outputs import Output
 from tests.downstream.detection.made_recordings import (
   BORDER_S,
   CLASSIFIER,
@@ -14,7 +15,7 @@ from tests.downstream.detection.made_recordings import (
   detect,
   rows_of,
 )
-from tests.support import refused_command
+from tests.support import command, refused_command
 
 
 def seconds(text):
@@ -140,3 +141,17 @@ def test_a_recording_whose_name_is_too_long_for_its_file_is_refused_before_it_is
   line = refused_command("downstream.detect", *options, cwd=place)
   assert "a name has 267 bytes, at most 255 work" in line
   assert not (place / "too_long").exists()
+
+
+@pytest.mark.parametrize("option", ["--format=csv", "--format=raven"])
+def test_who_finds_detections_finds_what_could_not_be_read_too(place, monkeypatch, option):
+  def killed(*arguments, **options):
+    raise KeyboardInterrupt
+
+  monkeypatch.setattr(Output, "write", killed)
+  output = "stopped.csv" if option == "--format=csv" else "stopped"
+  options = [*OPTIONS, *LABELLED, f"--output={output}", option]
+  done = command("downstream.detect", *options, cwd=place, check=False)
+  assert done.returncode == 130
+  skipped = {"stopped.csv": "stopped.csv", "stopped": "stopped/detections.csv"}[output]
+  assert "bad.wav," in (place / f"{skipped}.skipped.csv").read_text()
