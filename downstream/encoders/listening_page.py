@@ -24,7 +24,7 @@ PEAK = 0.7  # of each sound that is played
 _FRAME_S, _HOP_S = 0.025, 0.010  # of the pictures
 _MELS = 64
 _WIDEST = 1000  # of a picture, in pixels
-_RANGE = 9.0  # of a picture below its loudest point, as a natural logarithm: 80 dB
+_RANGE = np.log(10) * 80 / 20  # of a picture below its loudest point: 80 dB
 _FLOOR = 1e-5  # of its magnitudes
 _PICTURES = (
   "Pictures are log-mels on the mel scale, 80 dB from black to the loudest point. Click or tap one "

@@ -214,6 +214,29 @@ def test_real_audio_agrees_from_tf_data_to_saved_model(model, front_end, tmp_pat
     assert_close(saved, tf.reduce_mean(model.encoder(log_mels), 0), atol=1e-4)
 
 
+def test_gradients_through_a_saved_model_are_those_through_front_end_and_encoder(
+  model, front_end, tmp_path
+):
+  export_saved_model(front_end, model.encoder, str(tmp_path / "saved_model"))
+  loaded = tf.saved_model.load(str(tmp_path / "saved_model"))
+  wave = tf.constant(noise(0.975)[None])  # a single window
+
+  def by_layers(wave):
+    return model.encoder(front_end(wave)[..., None], training=False)
+
+  def gradients(embed, variables):
+    with tf.GradientTape() as tape:
+      tape.watch([wave, *variables])
+      loss = tf.reduce_sum(embed(wave) ** 2)
+    return tape.gradient(loss, [wave, *variables])
+
+  ours = gradients(lambda wave: loaded.embed(wave)["embedding"], loaded.encoder_variables)
+  theirs = gradients(by_layers, [variable.value for variable in model.encoder.variables])
+  for one, other in zip(ours, theirs, strict=True):
+    assert np.abs(other).max() > 0
+    assert_close(one, other, atol=1e-4 * np.abs(other).max())
+
+
 def test_exporting_again_replaces_the_old_model_whole(model, front_end, tmp_path):
   folder = tmp_path / "saved_model"
   folder.mkdir()
