@@ -129,7 +129,12 @@ MISTAKES = [
   ("worth", EVALUATE, ["--seeds=0,0"], "--seeds=0,0: a seed that stands there twice adds nothing"),
   ("worth", EVALUATE, ["--labels_per_class=0"], "--labels_per_class=0: write positive numbers, or"),
   ("worth", EVALUATE, ["--output=clips.csv"], "--output=clips.csv is a file: choose a folder"),
-  ("worth", EVALUATE, ["--labels_per_class=1,1"], "--labels_per_class=1,1: a number that stands th"),
+  (
+    "worth",
+    EVALUATE,
+    ["--labels_per_class=1,1"],
+    "--labels_per_class=1,1: a number that stands th",
+  ),
   ("worth", EVALUATE, [], "--model=logmel_stats: there is nothing to compare it with: pass --agai"),
   ("worth", EVALUATE, ["--task=./nowhere"], "no such folder: './nowhere'"),
   ("linear", EVALUATE, ["--protocol=x"], "--protocol=x: value should be one of <cached|cola|m"),

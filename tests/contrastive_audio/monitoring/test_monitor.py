@@ -15,7 +15,9 @@ class NoOthers(LabelMonitor):
 
 def test_clips_without_a_neighbour_have_a_column_of_their_own(clip_store, tmp_path, monkeypatch):
   counted, count = [], confusion.count_confusions
-  monkeypatch.setattr(confusion, "count_confusions", lambda *a: counted.append(count(*a)) or count(*a))
+  monkeypatch.setattr(
+    confusion, "count_confusions", lambda *a: counted.append(count(*a)) or count(*a)
+  )
   run = Run(str(tmp_path), {})
   NoOthers(run, clip_store).check(step=3)
   names, counts = counted[0]
