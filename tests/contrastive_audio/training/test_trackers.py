@@ -33,7 +33,7 @@ def told(monkeypatch):
     told.append((f"{name} begins", run_id))
     return run_id or new_id
 
-  def init(id, resume, **options):  # noqa: A002
+  def init(id, resume, **options):
     return types.SimpleNamespace(
       id=begin("wandb", id, "w1"),
       log=lambda values: told.append(("wandb", values)),
