@@ -14,8 +14,9 @@ def correlated(rows=200, size=6):
   return (rng.normal(size=[rows, 3]) @ rng.normal(size=[3, size]) + 5).astype("f")
 
 
-def test_components_are_those_of_a_singular_value_decomposition(tmp_path):
-  rows = correlated()
+@pytest.mark.parametrize(("count", "size"), [(200, 6), (100, 400)])
+def test_components_are_those_of_a_singular_value_decomposition(tmp_path, count, size):
+  rows = correlated(count, size)
   fitted = storage.fit(lambda: iter(np.split(rows, [13, 14, 90])), 2)
   centred = rows - rows.mean(axis=0)
   u, s, _ = np.linalg.svd(centred, full_matrices=False)
