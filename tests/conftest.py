@@ -1,13 +1,27 @@
 """Fixtures of all tests."""
 
+import io
+import os
 import shutil
+import subprocess
+import types
 
 import pytest
+from matplotlib.figure import Figure
 
 from contrastive_audio import datasets
 from contrastive_audio.store import preparation
 from contrastive_audio.utils import presets as preset_folders
+from downstream.papers import pretrainings
 from tests import support
+
+_drawing = types.SimpleNamespace(is_on=False)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+  """Before fixtures of a whole module, too."""
+  _drawing.is_on = item.get_closest_marker("figures") is not None
 
 
 def pytest_collection_modifyitems(items):
@@ -15,6 +29,26 @@ def pytest_collection_modifyitems(items):
   slow = {item.path for item in items if item.get_closest_marker("slow")}
   # Those beside this file test whole commands.
   items.sort(key=lambda item: (item.path not in slow, item.path.parent != support.ROOT / "tests"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _draw():
+  """Trainings of tests leave blank pictures: drawing takes a sixth of their time.
+
+  Tests with the mark `figures` draw, and so does whatever has a process of its own.
+  """
+  blank, draw = io.BytesIO(), Figure.savefig
+  draw(Figure(figsize=(1, 1)), blank, format="png")
+
+  def savefig(figure, path, **options):
+    if _drawing.is_on:
+      return draw(figure, path, **options)
+    with open(path, "wb") as file:
+      file.write(blank.getvalue())
+
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(Figure, "savefig", savefig)
+    yield
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +83,28 @@ def presets(cola_run, tmp_path, monkeypatch):
   (folder / "tiny" / "card.md").write_text(support.CARD)
   monkeypatch.setattr(preset_folders, "FOLDER", str(folder))
   return folder
+
+
+@pytest.fixture
+def answers_in_this_process(monkeypatch):
+  """Asks train commands for their configurations without starting processes."""
+
+  def run(arguments, **_):
+    module, *flags = arguments[2:]
+    assert "--print_config" in flags
+    return support.command(module, *flags, cwd=os.getcwd(), check=False)
+
+  monkeypatch.setattr(subprocess, "run", run)
+
+
+@pytest.fixture
+def trainings_in_this_process(monkeypatch, answers_in_this_process):
+  """Tables train in this process; tests of signals and of devices have the real ones."""
+
+  def run_child(module, *arguments):
+    return support.command(module, *arguments, cwd=os.getcwd()).returncode
+
+  monkeypatch.setattr(pretrainings, "run_child", run_child)
 
 
 @pytest.fixture

@@ -132,6 +132,8 @@ def test_two_devices_give_the_weights_of_one(alone, place):
 
 def test_two_hosts_give_the_weights_of_one_and_only_the_chief_speaks(alone, place, processes):
   system, desired = alone
+  if system != "mixback":
+    pytest.skip("hosts share devices as one host does: once is enough, where clips are mixed")
   run = f"{system}-hosts"
   (chief, worker) = finish(
     start_hosts(processes, 2, f"{system}.train", *plan(system, "hosts"), cwd=place)
@@ -160,6 +162,8 @@ def test_a_killed_host_ends_the_others_and_the_same_commands_go_on_to_the_same_w
   alone, place, processes
 ):
   system, desired = alone
+  if system != "cola":
+    pytest.skip("the end of a host knows no system: once is enough")
   run, arguments = f"{system}-killed", plan(system, "killed")
   chief, worker = start_hosts(processes, 2, f"{system}.train", *arguments, cwd=place)
   wait_for(place / run / "checkpoints" / "step-2.index", chief)
@@ -168,11 +172,7 @@ def test_a_killed_host_ends_the_others_and_the_same_commands_go_on_to_the_same_w
   assert code == 1
   assert "error: host 1 of this training has stopped" in errors.splitlines()[-1]
   assert not (place / run / "saved_model").exists()
-  if system == "cola":
-    results = finish(start_hosts(processes, 2, f"{system}.train", *arguments, cwd=place))
-    assert [result[0] for result in results] == [0, 0], results
-  else:  # another number of hosts may go on
-    train(*arguments, cwd=place, system=system)
+  train(*arguments, cwd=place, system=system)  # another number of hosts may go on
   assert_same_weights(weights(place / run), desired)
 
 

@@ -50,23 +50,24 @@ def place(tmp_path_factory):
 def arguments(system, *more):
   options = [f"--encoder={ENCODERS[system][0]}", "--recipe=small", "--batch_size=4"]
   options += ["--dataset=clips", "--store_dir=stores", "--checkpoint_every=1", "--microbatch=2"]
-  if system == "cola":
-    options += ["--set=warm_up=0"]  # so that the run can go on beyond its last step
-  else:
+  if system == "mixback":
     options += ["--set=optimizer=sgd", "--set=first_drop=1", "--set=second_drop=1"]
   return [*options, *more]
 
 
 @pytest.fixture(scope="module")
 def trained(place, system):
-  """The folder of a run that was stopped after a step and has gone on for another."""
+  """The folder of a run; that of one's own network was stopped after a step and has gone on."""
   options = arguments(system, f"--run={system}-run")
-  train(*options, "--steps=1", cwd=place, system=system)
+  if system == "mixback":
+    train(*options, "--steps=1", cwd=place, system=system)
   train(*options, "--steps=2", cwd=place, system=system)
   return place / f"{system}-run"
 
 
 def test_it_goes_on_exactly(trained, place, system):
+  if system == "cola":
+    pytest.skip("networks are saved alike: the small one is enough")
   options = arguments(system, f"--run={system}-whole", "--steps=2")
   train(*options, cwd=place, system=system)
   runs = [Run.open(str(folder)) for folder in (trained, place / f"{system}-whole")]

@@ -7,6 +7,8 @@ import pytest
 
 from tests.support import ROOT, assert_close
 
+pytestmark = pytest.mark.figures
+
 
 @pytest.fixture
 def drawing(monkeypatch):

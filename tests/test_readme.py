@@ -1,7 +1,6 @@
 """Every command and example of the README and of docs is run, made small."""
 
 import importlib.util
-import os
 import re
 import shlex
 import subprocess
@@ -11,9 +10,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from downstream.papers import budgets, pretrainings
+from downstream.papers import budgets
 from tests.contrastive_audio.datasets.corpora import fake_audioset
 from tests.support import ROOT, command, tone, write_clips
+
+pytestmark = pytest.mark.figures
 
 README = (ROOT / "README.md").read_text()
 DOCUMENTS = [README, *(path.read_text() for path in sorted((ROOT / "docs").glob("*.md")))]
@@ -68,13 +69,8 @@ def test_the_readme_is_a_front_page():
 
 
 @pytest.fixture
-def small_tables(monkeypatch):
-  """Lets tables train a small network in this process; tests of tables have the real processes."""
-
-  def run_child(module, *arguments):
-    return command(module, *arguments, cwd=os.getcwd()).returncode
-
-  monkeypatch.setattr(pretrainings, "run_child", run_child)
+def small_tables(monkeypatch, trainings_in_this_process):
+  """Lets tables train a small network."""
   monkeypatch.setattr(budgets, "_SMALL_RECIPE", "small")
 
 

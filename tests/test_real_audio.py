@@ -12,19 +12,15 @@ from tests.support import assert_close, shared_data, train
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("name", ["spoken_digit", "esc10"])
-def test_a_run_on_real_audio_embeds_real_clips(tmp_path, name):
-  if name == "spoken_digit":
-    options = ["--dataset=spoken_digit", f"--manual_dir={shared_data('manual')}", "--data_dir=data"]
-  else:
-    options = [f"--dataset=folder:{shared_data('esc10')}"]
+def test_a_run_on_real_audio_embeds_real_clips(tmp_path):
+  options = ["--dataset=spoken_digit", f"--manual_dir={shared_data('manual')}", "--data_dir=data"]
   tiny = ["--steps=3", "--batch_size=8", "--run=run", "--store_dir=stores"]
   result = train(*options, *tiny, cwd=tmp_path)
-  assert {"spoken_digit": "2500 clips", "esc10": "400 clips"}[name] in result.stdout
+  assert "2500 clips" in result.stdout
   assert "chance 10.0 %" in result.stdout
   run = Run.open(str(tmp_path / "run"))
   rng = np.random.default_rng(0)
-  waves = {str(s): rng.normal(0, 0.1, int(16_000 * s)).astype("f") for s in (0.1, 1, 60)}
+  waves = {str(s): rng.normal(0, 0.1, int(16_000 * s)).astype("f") for s in (0.1, 1, 12)}
   results = run_only_tensorflow(tmp_path / "run", waves)
   embedder = ClipEmbedder(ClipEncoder(run.front_end(), run.encoder()))
   for seconds, embedding in zip(waves, embedder.embed(waves.values())):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from contrastive_audio.runs import Run
-from tests.support import assert_close, train_apart, wait_for, write_clips
+from tests.support import assert_close, train, wait_for, write_clips
 
 # Small enough to be trained four times, bit by bit the same.
 CUT = ["--recipe=small", "--batch_size=4", "--steps=6", "--checkpoint_every=2", "--deterministic"]
@@ -34,7 +34,7 @@ def arguments(system, run):
 def test_killed_and_stopped_and_started_again_it_ends_with_exactly_the_same_weights(
   place, system, processes
 ):
-  train_apart(*arguments(system, "uncut"), cwd=place, system=system)
+  train(*arguments(system, "uncut"), cwd=place, system=system)
   checkpoints = place / f"{system}-cut" / "checkpoints"
   options = arguments(system, "cut")
   killed = processes.start(f"{system}.train", *options, cwd=place)
@@ -52,7 +52,7 @@ def test_killed_and_stopped_and_started_again_it_ends_with_exactly_the_same_weig
   assert "stopping   after this step; a second Ctrl-C or SIGTERM ends at once\n" in output
   if "stopped    after step" in output:  # unless the signal came during the last step
     assert "the same command resumes from there" in output
-  train_apart(*options, cwd=place, system=system)
+  train(*options, cwd=place, system=system)
   runs = [Run.open(str(place / f"{system}-{name}")) for name in ("cut", "uncut")]
   ours, theirs = (run.encoder() for run in runs)
   for one, other in zip(ours.weights, theirs.weights, strict=True):

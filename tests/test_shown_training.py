@@ -19,6 +19,8 @@ from contrastive_audio.training import trackers
 from contrastive_audio.utils.json_lines import read_rows
 from tests.support import refused, train
 
+pytestmark = pytest.mark.figures
+
 STEPS = 20
 OPTIONS = ("--recipe=small", "--batch_size=4", "--store_dir=stores", "--monitor_every=0")
 INSTALLED = [name for name in ("wandb", "mlflow") if importlib.util.find_spec(name)]

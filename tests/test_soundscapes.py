@@ -15,7 +15,6 @@ from benchmarks.lib.soundscapes import RATE_HZ, SNRS_DB, Sounds
 from contrastive_audio.utils.spreadsheets import write_csv
 from downstream.papers.measurement import LaboratoryRequest, Pretraining
 from downstream.papers.pretrainings import Pretrainings
-from tests.downstream.papers.conftest import answers_in_this_process  # noqa: F401
 from tests.support import assert_close, command, tone
 
 OPTIONS = ["--minutes=1", "--recordings=3", "--audio_root=unused", "--seeds=0", "--steps=2"]
@@ -134,7 +133,7 @@ def test_trainings_differ_in_how_the_recordings_are_cut(
   sounds,
   tmp_path,
   monkeypatch,
-  answers_in_this_process,  # noqa: F811
+  answers_in_this_process,
 ):
   monkeypatch.setattr(soundscapes, "read_sounds", lambda *_: sounds)
   measured(tmp_path, "--parts=training", "--runs_dir=runs", "--variants=log-mel statistics")

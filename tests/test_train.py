@@ -90,7 +90,7 @@ def test_the_terminal_shows_progress_and_results_and_no_noise(finished):
 def test_its_saved_model_embeds_any_length_with_only_tensorflow(finished, place, system):
   run = finished[0]
   _, rate_hz, size = ENCODERS[system]
-  waves = {str(seconds): noise(seconds * rate_hz / 16_000) for seconds in (0.1, 1, 60)}
+  waves = {str(seconds): noise(seconds * rate_hz / 16_000) for seconds in (0.1, 1, 12)}
   results = run_only_tensorflow(place / f"{system}-whole", waves)
   desired = ClipEmbedder(ClipEncoder(run.front_end(), run.encoder())).embed(waves.values())
   for name, embedding in zip(waves, desired, strict=True):
@@ -150,6 +150,8 @@ def write_oddities(folder):
 
 
 def test_a_folder_of_oddities_trains_and_lists_what_is_no_audio(place, system):
+  if system == "mixback":
+    pytest.skip("both read clips from the same stores: once is enough")
   folder = f"{system} odd"
   write_oddities(place / folder)
   options = [f"--dataset=folder:{folder}", "--store_dir=stores", f"--run={system} odd run"]
@@ -171,6 +173,8 @@ def test_a_folder_of_oddities_trains_and_lists_what_is_no_audio(place, system):
 def test_several_data_sets_are_one_keys_choose_the_clips_and_others_are_monitored(
   place, system, tmp_path
 ):
+  if system == "cola":
+    pytest.skip("both read clips from the same stores: once is enough")
   write_clips(tmp_path / "others", classes=["other"], clips=3)
   (tmp_path / "keys").write_text(
     "".join(f"{n}/{i}.wav\n" for n in ("low", "other") for i in (0, 1))

@@ -9,6 +9,8 @@ from contrastive_audio.utils import figures
 from downstream import embedding_map
 from tests.support import assert_close
 
+pytestmark = pytest.mark.figures
+
 
 @pytest.fixture
 def axis(monkeypatch):

@@ -20,6 +20,8 @@ from downstream.encoders.models import open_model
 from downstream.evaluation_files import Result, Setup, draw_map, write_results
 from tests.support import assert_close
 
+pytestmark = pytest.mark.figures
+
 LABELS = ["a", "a", "a", "b", "b", "c"]
 PREDICTED = ["a", "a", "b", "b", "b", "d"]
 

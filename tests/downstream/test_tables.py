@@ -29,6 +29,7 @@ def audio_root(tmp_path_factory):
   return folder
 
 
+@pytest.mark.usefixtures("trainings_in_this_process")
 def test_a_table_is_trained_measured_interrupted_and_printed(audio_root, tmp_path):
   options = ["--table=mixback_linear", "--seeds=0,1", "--steps=2", "--batch_size=4"]
   options += ['--variants="VGG-like, random weights","VGG-like, pre-trained"']
@@ -55,6 +56,7 @@ def test_a_table_is_trained_measured_interrupted_and_printed(audio_root, tmp_pat
   assert json.loads(results[1].read_text())["result"]["num_test"] == 4
 
 
+@pytest.mark.usefixtures("trainings_in_this_process")
 def test_the_papers_suite_measures_what_is_there_and_names_what_is_not(tmp_path):
   corpora = tmp_path / "corpora"
   fake_corpora.fsdnoisy18k(corpora, seconds=1.2)
@@ -95,6 +97,7 @@ ROWS_OF_THE_PAPERS = {
 }
 
 
+@pytest.mark.usefixtures("answers_in_this_process")
 @pytest.mark.parametrize("table", ROWS_OF_THE_PAPERS)
 def test_every_row_of_the_papers_has_its_data_and_its_protocol(table, corpora, tmp_path):
   options = [f"--table={table}", "--suite=papers", "--seeds=0", f"--data_dir={corpora}"]
@@ -104,6 +107,7 @@ def test_every_row_of_the_papers_has_its_data_and_its_protocol(table, corpora, t
   assert "no data" not in printed
 
 
+@pytest.mark.usefixtures("answers_in_this_process")
 def test_log_mel_statistics_fill_a_column_of_colas_nine_tasks(corpora, tmp_path):
   options = ["--table=cola_baselines", "--suite=papers", "--seeds=0", "--runs_dir=t"]
   options += [f"--data_dir={corpora}", "--store_dir=stores", "--variants=log-mel statistics"]

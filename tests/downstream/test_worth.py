@@ -22,6 +22,8 @@ from downstream.encoders.models import open_model
 from downstream.evaluation import evaluate
 from tests.support import assert_close, command, refused_command, write_clips
 
+pytestmark = pytest.mark.figures
+
 FEW, ALL = Condition(2), Condition()
 
 

@@ -10,6 +10,8 @@ from contrastive_audio.utils import figures
 from mixback.config import Config as MixBack
 from tests.support import assert_close, tone
 
+pytestmark = pytest.mark.figures
+
 
 @pytest.mark.parametrize("system", [Cola, MixBack])
 def test_a_tone_is_brightest_at_the_mark_of_its_frequency(system):

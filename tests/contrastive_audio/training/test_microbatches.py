@@ -182,13 +182,12 @@ def test_a_training_in_parts_goes_on_exactly(clip_store, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("system", ["cola", "mixback"])
-def test_the_command_trains_in_parts_and_says_which_sizes_fit(system, clip_folder, tmp_path):
+def test_the_command_trains_in_parts_and_says_which_sizes_fit(clip_folder, tmp_path):
   plan = [f"--dataset={clip_folder}", "--store_dir=stores", "--run=run", "--batch_size=6"]
   plan += ["--recipe=small", "--steps=2", "--set=reestimate_batches=1"]
-  line = refused(*plan, "--microbatch=4", cwd=tmp_path, system=system)
+  line = refused(*plan, "--microbatch=4", cwd=tmp_path, system="mixback")
   assert line == "error: microbatch=4: batch_size=6 is no multiple of it; 3 or 6 would do"
-  train(*plan, "--microbatch=3", cwd=tmp_path, system=system)
+  train(*plan, "--microbatch=3", cwd=tmp_path, system="mixback")
   assert (tmp_path / "run" / "saved_model").exists()
 
 

@@ -12,6 +12,8 @@ from contrastive_audio.training import plots
 from tests import tiny
 from tests.support import assert_close, tone
 
+pytestmark = pytest.mark.figures
+
 NAMES = ["a" * 120, "m" * 90, r"$\q$", "_under", "plain"]
 
 

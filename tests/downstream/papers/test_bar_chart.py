@@ -9,6 +9,8 @@ from contrastive_audio.utils import figures
 from downstream.papers import bar_chart
 from tests.support import assert_close
 
+pytestmark = pytest.mark.figures
+
 
 def test_bars_leave_out_what_is_missing(tmp_path):
   means = np.array([[50.0, np.nan, 70], [20, 30, np.nan]])

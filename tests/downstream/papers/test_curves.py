@@ -13,6 +13,8 @@ from downstream.papers.measurement import LaboratoryRequest, Measurement, Pretra
 from downstream.papers.pretrainings import Pretrainings
 from tests.downstream.cards import fake_pool
 
+pytestmark = pytest.mark.figures
+
 MODEL = Pretraining("cola", (("recipe", "quick"), ("steps", 40)), dataset="synthetic")
 
 

@@ -108,6 +108,7 @@ def test_microbatches_are_compared_with_the_batches_of_the_recipes(config, suite
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("trainings_in_this_process")
 def test_an_ablation_is_trained_and_judged_on_what_the_pool_leaves_out(audio_root, tmp_path):
   options = ["--table=mixback_temperature", "--suite=open", f"--audio_root={audio_root}"]
   options += ["--variants=temperature 0.5", "--seeds=0", "--steps=2", "--batch_size=4"]
