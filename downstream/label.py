@@ -35,7 +35,7 @@ if TYPE_CHECKING:  # they import TensorFlow
 EXAMPLES = (
   "python -m downstream.label --model=runs/mine --input=/path/to/your/audio --labels=labels.csv",
   "python -m downstream.label --model=runs/mine --input=/path/to/your/audio --labels=labels.csv "
-  "--queries=call.wav --strategy=top --classes=wren,rain",
+  "--queries=wren.wav --classes=wren,rain",
 )
 
 
@@ -45,8 +45,7 @@ def main(_: Sequence[str]) -> None:
   queries = DataChoice((FLAGS.queries,)) if FLAGS.queries else None
   hop_s, window_s, clip_pooling = FLAGS.hop_s, FLAGS.window_s, FLAGS.clip_pooling
   classes = tuple(map(require_class_name, FLAGS.classes or ()))
-  strategy = FLAGS.strategy or ("top" if queries else "uncertain")
-  settings = Settings(strategy, classes, require_class_name(FLAGS.negative), FLAGS.seed)
+  settings = Settings(FLAGS.strategy, classes, require_class_name(FLAGS.negative), FLAGS.seed)
   require_model(name)
   require_pooling(name, clip_pooling)
   for each in filter(None, (choice, queries)):
@@ -140,7 +139,8 @@ def _define_flags() -> None:
       None,
       STRATEGIES,
       "Which windows are asked about: what most surely is of a class, what teaches most, what is "
-      "like no mark, or any. If not given, uncertain; top with --queries. The page changes it.",
+      "like no mark, or any. If not given, uncertain; with --queries, some of top before it. The "
+      "page changes it.",
     )
   with flag_group("Page"):
     flags.DEFINE_integer("port", 0, "Port of the page on this machine; 0: any.", 0, 65_535)

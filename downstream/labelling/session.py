@@ -13,7 +13,7 @@ from downstream.labelling.fitting import Fitted, fit_marks
 from downstream.labelling.label_table import LabelTable
 from downstream.labelling.places import Place, Recordings, WindowPlaces
 from downstream.labelling.proposals import Examples, Knowledge, Proposals, Wish
-from downstream.labelling.settings import STRATEGIES, Settings, require_class_name
+from downstream.labelling.settings import FIRST_MARKS, STRATEGIES, Settings, require_class_name
 from downstream.labelling.window_rows import WindowRows
 
 UPCOMING = 3  # windows that the page may load ahead
@@ -77,10 +77,12 @@ class Session:
     self._history: list[tuple[Place, tuple[str, ...] | None]] = []  # None: it was skipped
     self._skipped: set[Place] = set()
     self._listed: dict[str, Place] = {}
-    self._wish, self._knowledge = Wish(settings.strategy), Knowledge()
-    self._is_closed = False
-    of_examples = map(require_class_name, sorted(set(examples.labels if examples else ())))
-    self._class_names = [*settings.classes, *of_examples]
+    self._wish = Wish(settings.strategy) if settings.strategy else None  # None: nobody has chosen
+    self._knowledge, self._is_closed = Knowledge(), False
+    self._of_examples = [
+      require_class_name(name) for name in sorted(set(examples.labels if examples else ()))
+    ]
+    self._class_names = [*settings.classes, *self._of_examples]
 
   def mark(self, name: str, labels: Sequence[str]) -> None:
     """Gives a stretch its labels; they are in the file before this returns.
@@ -178,8 +180,8 @@ class Session:
     """
     with self._lock:
       self.table.refresh()
-      marks, wish = self.table.labels, self._wish
-      names = self._counts(marks)
+      marks = self.table.labels
+      wish, names = self._wanted(marks), self._counts(marks)
     fitted = None
     if marks:
       clips = [place.clip for place in marks]
@@ -223,7 +225,8 @@ class Session:
     """Returns everything that the page shows, in JSON types."""
     with self._lock:
       marks, knowledge = self.table.labels, self._knowledge
-      proposals = self._proposals.choose(marks, self._skipped, self._wish, knowledge, UPCOMING)
+      wish = self._wanted(marks)
+      proposals = self._proposals.choose(marks, self._skipped, wish, knowledge, UPCOMING)
       quality = knowledge.fitted and knowledge.fitted.quality
       return {
         "table": self.table.path,
@@ -232,9 +235,9 @@ class Session:
         "num_marked": len(marks),
         "num_recordings": len({place.clip for place in marks}),
         "num_windows": len(self._places),
-        "strategy": self._wish.strategy,
-        "target": self._wish.target,
-        "like": self._wish.like and self._described(self._wish.like, marks),
+        "strategy": wish.strategy,
+        "target": wish.target,
+        "like": wish.like and self._described(wish.like, marks),
         "upcoming": [
           self._described(self._places[each.number], marks) | dataclasses.asdict(each)
           for each in proposals
@@ -245,6 +248,18 @@ class Session:
         "fitted_classes": list(knowledge.fitted.class_names) if knowledge.fitted else [],
         "quality": quality and dataclasses.asdict(quality),
       }
+
+  def _wanted(self, marks: dict[Place, tuple[str, ...]]) -> Wish:
+    """Returns what was chosen; until then, what the examples are like, but not for ever.
+
+    A classifier needs to know, too, what its class is not.
+    """
+    if self._wish is not None:
+      return self._wish
+    counts = self._counts(marks)
+    is_rare = any(counts[name] < FIRST_MARKS for name in self._of_examples)
+    begins = len(marks) < 2 * FIRST_MARKS * len(self._of_examples)
+    return Wish("top" if is_rare and begins else "uncertain")
 
   def _counts(self, marks: dict[Place, tuple[str, ...]]) -> dict[str, int]:
     """Returns the number of marks of each class, in the order of the keys, the negative last."""

@@ -7,6 +7,7 @@ from contrastive_audio.errors import UserError
 
 STRATEGIES = ("top", "uncertain", "diverse", "random")  # see strategies
 NEGATIVE = "other"  # class of what belongs to no other
+FIRST_MARKS = 5  # of the class of an example; then what is unlike it is asked about, too
 _LONGEST_NAME = 80
 
 
@@ -15,7 +16,8 @@ class Settings:
   """What a labelling begins with.
 
   Attributes:
-    strategy: one of STRATEGIES.
+    strategy: one of STRATEGIES; None: what the examples are like, if there are any, until each of
+      their classes has FIRST_MARKS marks, or twice as many windows are marked; then `uncertain`.
     classes: names of classes, see `require_class_name`, in the order of their keys.
     negative: the class of what belongs to no other.
     seed: of what is drawn.
@@ -25,7 +27,7 @@ class Settings:
     'other'
   """
 
-  strategy: str
+  strategy: str | None = None
   classes: tuple[str, ...] = ()
   negative: str = NEGATIVE
   seed: int = 0

@@ -181,7 +181,7 @@ function renderWindow() {
     uncertain: () => "uncertain: the classifier can hardly tell what this is",
     diverse: () => "diverse: like much that no mark is like",
     random: () => "random",
-    similar: () => (current.target ? `like what is marked ${current.target}` : "like the chosen one") +
+    similar: () => (current.target ? `sounds like ${current.target}` : "like the chosen one") +
       `: similarity ${current.value.toFixed(2)}`,
   };
   const reason = reasons[current.strategy];

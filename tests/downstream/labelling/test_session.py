@@ -27,6 +27,13 @@ def answer(material, session, count):
     session.refit()
 
 
+def example_of(material, name, label=None):
+  """The first window of a class as an example."""
+  number = [key.split("/")[0] for key in material.store.keys()].index(name)  # noqa: SIM118
+  row = material.rows._embeddings.of_windows()[1][np.flatnonzero(material.windows.clips == number)]
+  return Examples((label or name,), row[:1])
+
+
 def test_several_labels_a_negative_and_undo_are_in_the_file_at_once(material, tmp_path):
   path = tmp_path / "labels.csv"
   session = material.session(path, classes=("wren", "rain"))
@@ -115,10 +122,7 @@ def test_top_finds_a_class_and_the_negative_is_not_looked_for(material, tmp_path
 
 
 def test_examples_come_first_and_are_no_marks(material, tmp_path):
-  store = material.store
-  number = [key.split("/")[0] for key in store.keys()].index("low")  # noqa: SIM118
-  row = material.rows._embeddings.of_windows()[1][np.flatnonzero(material.windows.clips == number)]
-  session = material.session(tmp_path / "l.csv", "top", Examples(("call",), row[:1]))
+  session = material.session(tmp_path / "l.csv", "top", example_of(material, "low", "call"))
   session.refit()
   state = session.state()
   assert [(each["strategy"], each["target"]) for each in state["upcoming"]] == 3 * [
@@ -129,6 +133,35 @@ def test_examples_come_first_and_are_no_marks(material, tmp_path):
   assert [each["name"] for each in state["classes"]] == ["call", "other"]
   assert state["num_marked"] == 0
   assert not (tmp_path / "l.csv").exists()
+
+
+def test_after_some_of_what_an_example_is_like_comes_what_it_is_not(material, tmp_path):
+  session = material.session(tmp_path / "l.csv", None, example_of(material, "low"))
+  session.refit()
+  strategies, truths = [], []
+  for _ in range(10):
+    state = session.state()
+    strategies.append((state["strategy"], state["upcoming"][0]["strategy"]))
+    truths.append(material.truth(session, state["upcoming"][0]["name"]))
+    answer(material, session, 1)
+  assert strategies[:5] == 5 * [("top", "similar")]
+  assert truths[:5] == 5 * ["low"]
+  assert strategies[5] == ("uncertain", "diverse")  # there is nothing yet to tell it from
+  assert strategies[-1] == ("uncertain", "uncertain")
+  assert session.state()["fitted_classes"] == ["low", "high"]
+  session.choose("top")
+  assert session.state()["strategy"] == "top"  # who chooses gets it
+
+
+def test_an_example_of_what_is_not_there_is_not_looked_for_for_ever(material, tmp_path):
+  path = tmp_path / "l.csv"
+  session = material.session(path, None, example_of(material, "low", "frog"))
+  for _ in range(10):
+    assert session.state()["strategy"] == "top"
+    session.mark(upcoming(session)[0], ["other"])
+  assert session.state()["strategy"] == "uncertain"
+  again = material.session(path, None, example_of(material, "low", "frog"))
+  assert again.state()["strategy"] == "uncertain"
 
 
 def test_more_like_this_is_what_sounds_like_it_until_something_else_is_chosen(material, tmp_path):
