@@ -2,7 +2,8 @@
 
 It takes a classifier of downstream.linear (--classifier), or examples of the sounds (--queries: a
 folder with a sub-folder for each class, or a single sound), and writes a row for each detection:
-file, start_s, end_s, label, score. With --clips it writes a row for each file, with its class.
+file, start_s, end_s, label, score, which is a table that --input takes. With --clips it writes a
+row for each file, with its class.
 --format=raven and --format=audacity write a selection table or a label track for each recording,
 into a folder.
 

@@ -8,6 +8,7 @@ to be guessed is a UserError that names the line.
 import collections
 import csv
 import dataclasses
+import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -22,6 +23,24 @@ EXTENSIONS = (".csv", ".tsv", ".parquet")
 _DELIMITERS = ",;\t"
 _LONGEST_SHOWN = 80
 _LARGEST_COLUMN_MB = 1024  # of a Parquet file; ten million names of a hundred letters
+
+
+def name_in_table(table: str, path: str) -> str:
+  """Returns how a table names a file.
+
+  A file below the folder of the table is named relative to it, so that both can be moved together;
+  others by their whole path.
+
+  Args:
+    table: path of the table.
+    path: of the file.
+
+  Example:
+    >>> name_in_table("labels.csv", "./field/a.wav"), name_in_table("lists/b.csv", "/mnt/b.wav")
+    ('field/a.wav', '/mnt/b.wav')
+  """
+  folder, path = os.path.dirname(os.path.abspath(table)), os.path.abspath(path)
+  return os.path.relpath(path, folder) if path.startswith(os.path.join(folder, "")) else path
 
 
 @dataclasses.dataclass(frozen=True)

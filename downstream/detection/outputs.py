@@ -14,6 +14,7 @@ from contrastive_audio.datasets.annotations.raven import write_raven
 from contrastive_audio.errors import UserError
 from contrastive_audio.utils.files import make_folder
 from contrastive_audio.utils.spreadsheets import write_csv
+from contrastive_audio.utils.tables import name_in_table
 from contrastive_audio.utils.words import counted
 from downstream.checks import require_new_file
 
@@ -92,7 +93,8 @@ class Output:
     if self.formats != (CSV,):
       make_folder(self.path)
     if CSV in self.formats:
-      write_csv(self.table, [COLUMNS, *map(_row, listed)])
+      names = {name: self._name_in_table(name) for name in {str(each.file) for each in listed}}
+      write_csv(self.table, [COLUMNS, *(_row(each, names[str(each.file)]) for each in listed)])
       written.append(self.table)
     by_recording: dict[str, list[Annotation]] = collections.defaultdict(list)
     for each in listed:
@@ -108,6 +110,16 @@ class Output:
   def _per_recording(self) -> list[str]:
     return [kind for kind in self.formats if kind != CSV]
 
+  def _place_of(self, recording: str) -> str | None:
+    """Returns where a recording is; None: it is no file that is known."""
+    place = os.path.abspath(os.path.join(self.root or "", recording))
+    return place if self.root is not None and os.path.isfile(place) else None
+
+  def _name_in_table(self, recording: str) -> str:
+    """Returns what makes the CSV file a table with times: where its recording is."""
+    place = self._place_of(recording)
+    return name_in_table(self.table, place) if place else recording
+
   def _path_of(self, kind: str, recording: str) -> str:
     """Returns the path of a file: that of its recording, below the folder."""
     parts = [part for part in recording.split("/") if part not in ("", ".", "..")]
@@ -121,9 +133,7 @@ class Output:
     if kind == AUDACITY:
       write_audacity(path, annotations)
       return
-    place = os.path.abspath(os.path.join(self.root or "", name))
-    known = self.root is not None and os.path.isfile(place)
-    file = place if known else os.path.basename(name)
+    file = self._place_of(name) or os.path.basename(name)
     write_raven(path, [dataclasses.replace(each, file=file) for each in annotations], highest_hz)
 
 
@@ -162,6 +172,6 @@ def folder_of(name: str) -> str | None:
   return path if os.path.isdir(path) else os.path.dirname(path)
 
 
-def _row(each: Annotation) -> list[object]:
+def _row(each: Annotation, file: str) -> list[object]:
   score = "" if each.score is None else f"{each.score:.4f}"
-  return [each.file, f"{each.start_s:.3f}", f"{each.stop_s:.3f}", each.label, score]
+  return [file, f"{each.start_s:.3f}", f"{each.stop_s:.3f}", each.label, score]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from contrastive_audio.utils.spreadsheets import unescaped
+from contrastive_audio.utils.tables import name_in_table
 
 if TYPE_CHECKING:  # it imports TensorFlow
   from downstream.encoders.window_store import WindowStore
@@ -44,9 +45,6 @@ class Place(NamedTuple):
 class Recordings:
   """The files of recordings, and their names in a table.
 
-  A file below the folder of the table is named relative to it, so that both can be moved together;
-  others by their whole path.
-
   Attributes:
     names: of the recordings, as a table has them.
     lengths: their numbers of samples.
@@ -68,13 +66,9 @@ class Recordings:
       sample_rate_hz: of the recordings.
     """
     self._folder = os.path.dirname(os.path.abspath(table))
-    self.names = [self._name(os.path.abspath(path)) for path in paths]
+    self.names = [name_in_table(table, path) for path in paths]
     self.lengths, self.sample_rate_hz = lengths, sample_rate_hz
     self._clips = {os.path.realpath(path): clip for clip, path in enumerate(paths)}
-
-  def _name(self, path: str) -> str:
-    inside = path.startswith(os.path.join(self._folder, ""))
-    return os.path.relpath(path, self._folder) if inside else path
 
   def find(self, cell: str) -> int | None:
     """Returns the number of the recording that a cell of the table names; None: another file."""

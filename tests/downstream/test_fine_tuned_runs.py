@@ -85,7 +85,7 @@ def test_it_is_the_model_and_the_classifier_of_other_commands(place):
   command("downstream.detect", *found, "--clips", "--output=clips.csv", cwd=place)
   with open(place / "clips.csv", newline="") as file:
     by_file = {row["file"]: row for row in csv.DictReader(file)}
-  assert all(by_file[row["file"]]["label"] == row["predicted"] for row in rows)
+  assert all(by_file["clips/" + row["file"]]["label"] == row["predicted"] for row in rows)
   printed = command("contrastive_audio.export", "--model=tuned", "--output=again", cwd=place).stdout
   assert "gives      embedding [B, 3072], scores [B, 2]\n" in printed
 

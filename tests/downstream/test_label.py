@@ -167,7 +167,7 @@ def test_the_labels_are_a_task_and_their_classifier_detects(place, monkeypatch, 
   with open(place / "found.csv", newline="") as file:
     found = list(csv.DictReader(file))
   assert len(found) >= 12
-  assert all(row["file"].startswith(row["label"]) for row in found)
+  assert all(row["file"].startswith(f"audio/{row['label']}/") for row in found)
 
 
 def test_what_cannot_be_labelled_is_one_line(place, processes):

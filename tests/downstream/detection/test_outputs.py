@@ -23,9 +23,12 @@ def seconds(text):
 
 
 def stretches_of(rows):
-  """Rows of a table of detections, as a data set lists them."""
+  """Rows of detections in `field`, as a data set of that folder lists them."""
   return {
-    (f"{row['file']}#t={seconds(row['start_s'])},{seconds(row['end_s'])}", row["label"])
+    (
+      f"{row['file'].removeprefix('field/')}#t={seconds(row['start_s'])},{seconds(row['end_s'])}",
+      row["label"],
+    )
     for row in rows
   }
 
@@ -75,8 +78,9 @@ def test_a_table_of_raven_says_where_its_recording_is_and_all_formats_are_writte
   options = ["--input=field", "--format=audacity,csv,raven", *LABELLED]
   done = detect(place, "all", *options)
   assert "all/detections.csv and 2 files of Raven and 2 files of Audacity: 4" in done.stdout
-  assert (place / "all" / "detections.csv").read_bytes() == (place / "field.csv").read_bytes()
-  (row,) = [row for row in field if row["file"] == "0/first.wav" and row["label"] == "low"]
+  rows = rows_of(place / "all" / "detections.csv")
+  assert rows == [row | {"file": str(place / row["file"])} for row in field]
+  (row,) = [row for row in field if row["file"] == "field/0/first.wav" and row["label"] == "low"]
   with open(place / "all" / "0" / "first.wav.Table.1.selections.txt", newline="") as file:
     selection, _ = csv.DictReader(file, delimiter="\t")
   assert selection == {
@@ -101,16 +105,21 @@ def test_a_table_of_raven_says_where_its_recording_is_and_all_formats_are_writte
   assert found == stretches_of(field)
 
 
+def test_the_table_is_a_data_set_wherever_it_lies(place, field):
+  detect(place, "elsewhere/found.csv", "--input=field", *LABELLED)
+  for name, root in (("field.csv", "field/"), ("elsewhere/found.csv", f"{place}/field/")):
+    found = {(key.removeprefix(root), label) for key, label in listed(str(place / name))}
+    assert found == stretches_of(field)
+
+
 def test_detections_in_stretches_have_the_times_of_their_recording(place, field):
   (place / "calls.csv").write_text(
     "file,start_s,end_s\nfield/0/first.wav,2,9\nfield/0/first.wav,10,17\n"
   )
   detect(place, "calls", "--input=calls.csv", "--format=csv,audacity", *LABELLED)
   rows = rows_of(place / "calls" / "detections.csv")
-  assert [(row["file"], row["label"]) for row in rows] == [
-    ("field/0/first.wav", "low"),
-    ("field/0/first.wav", "high"),
-  ]
+  recording = str(place / "field" / "0" / "first.wav")
+  assert [(row["file"], row["label"]) for row in rows] == [(recording, "low"), (recording, "high")]
   for row, (_, start_s, end_s) in zip(rows, EVENTS["first.wav"]):
     assert float(row["start_s"]) == pytest.approx(start_s, abs=BORDER_S)
     assert float(row["end_s"]) == pytest.approx(end_s, abs=BORDER_S)
