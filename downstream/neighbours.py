@@ -32,7 +32,7 @@ _LONG_S = 30.0
 EXAMPLES = (
   "python -m downstream.neighbours --model=runs/mine --input=/path/to/your/audio --output=alike",
   "python -m downstream.neighbours --model=runs/mine --input=/path/to/your/audio "
-  "--queries=call.wav --output=alike --hop_s=0.5",
+  "--queries=call.wav --output=alike --neighbours=20",
 )
 
 
@@ -62,6 +62,8 @@ def main(_: Sequence[str]) -> None:
     windows = cut_windows(clip_store, model, hop_s, window_s, hops_per_window=2)
     _search_windows(folder, model, windows, query_store, count, num_shown, title)
   else:
+    if not query_store and _is_long(clip_store):
+      line("whole", "long recordings are compared as a whole; --queries=FILE searches within them")
     _compare_clips(folder, model, clip_store, query_store, count, num_shown, title)
 
 

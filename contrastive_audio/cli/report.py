@@ -175,10 +175,16 @@ def _next_commands(run: "Run") -> list[str]:
   commands = [f"tensorboard --logdir={shlex.quote(run.path('tensorboard'))}"]
   path = dataset.removeprefix("folder:")
   if path != dataset and os.path.exists(path):  # not several, and no name
-    flags = [f"--model={run.folder}", f"--input={path}", "--output=neighbours"]
-    commands.insert(0, shlex.join(["python", "-m", "downstream.neighbours", *flags]))
+    # Whole recordings have little in common with each other: what counts is what is heard in them.
+    what, output = "neighbours", "output=neighbours"
+    if run.config["config"].get("piece_s"):
+      what, output = "label", "labels=labels.csv"
+    flags = [f"--model={run.folder}", f"--input={path}", f"--{output}"]
+    commands.insert(0, shlex.join(["python", "-m", f"downstream.{what}", *flags]))
   return commands
 
 
 def _duration(hours: float) -> str:
-  return f"{hours:.1f} h" if hours >= 1 else f"{60 * hours:.1f} min"
+  if hours >= 1:
+    return f"{hours:.1f} h"
+  return f"{60 * hours:.1f} min" if hours >= 1 / 60 else f"{3600 * hours:.1f} s"

@@ -133,8 +133,8 @@ def cut_windows(
   window_samples = excerpt_samples if window_s is None else round(window_s * rate_hz)
   if window_samples < excerpt_samples:
     raise UserError(
-      f"--window_s={window_s:g}: {model.name} hears {excerpt_samples / rate_hz:.3f} s at once; a "
-      "window is at least as long"
+      f"--window_s={window_s:g}: {model.name} hears {excerpt_samples / rate_hz:.3f} s at once; "
+      "leave out the flag, or make windows longer"
     )
   if window_samples > _LONGEST_S * rate_hz:
     raise UserError(f"--window_s={window_s:g}: a window lasts {_LONGEST_S:g} s at most")

@@ -9,8 +9,9 @@ from contrastive_audio.cli import report
 from contrastive_audio.runs import Run
 
 
-def next_commands(dataset):
-  return report._next_commands(Run("runs/x", {"system": "cola", "config": {"dataset": dataset}}))
+def next_commands(dataset, piece_s=0.0):
+  config = {"dataset": dataset, "piece_s": piece_s}
+  return report._next_commands(Run("runs/x", {"system": "cola", "config": config}))
 
 
 def test_after_audio_of_ones_own_one_can_listen_to_what_the_encoder_takes_for_similar(tmp_path):
@@ -23,6 +24,20 @@ def test_after_audio_of_ones_own_one_can_listen_to_what_the_encoder_takes_for_si
     f"--input={folder}",
   ]
   assert watch == "tensorboard --logdir=runs/x/tensorboard"
+
+
+def test_after_pieces_of_long_recordings_one_can_label_what_is_heard_in_them(tmp_path):
+  label, _ = next_commands(f"folder:{tmp_path}", piece_s=5.0)
+  flags = ["--model=runs/x", f"--input={tmp_path}", "--labels=labels.csv"]
+  assert shlex.split(label) == ["python", "-m", "downstream.label", *flags]
+
+
+def test_a_length_is_told_in_the_unit_that_shows_it():
+  assert [report._duration(hours) for hours in (1.5, 0.5, 2.12 / 3600)] == [
+    "1.5 h",
+    "30.0 min",
+    "2.1 s",
+  ]
 
 
 @pytest.mark.parametrize("dataset", ["spoken_digit", "folder:/a + folder:/b"])

@@ -135,6 +135,8 @@ def test_long_recordings_are_searched_by_windows_without_being_asked(recordings,
   assert "windows of 0.975 s every 0.4875 s are searched" in done.stdout
   header = (tmp_path / "found" / "neighbours.csv").read_text().partition("\n")[0]
   assert header.rstrip() == "query,rank,file,start_s,end_s,similarity"
+  whole = command("downstream.neighbours", *options[:2], "--output=whole", cwd=tmp_path).stdout
+  assert "compared as a whole; --queries=FILE searches within them" in whole
 
 
 def test_a_picture_shows_what_is_loud_where_it_is():
