@@ -1,20 +1,20 @@
-"""python -m benchmarks.embed: measures speed and memory of downstream.embed.
+"""python -m benchmarks.embed: measures speed and memory of downstream.embed, and of its parts.
 
+Networks have random weights, unless --model names a run folder.
 It writes a folder of clips of 0.5 s to 2 min, with one of 10 min among them, and embeds it. Then it
-repeats this with twice as much audio. The time may double, the memory must not.
+decodes the folder without embedding it, and embeds it again when it is decoded. The share is the
+time of the slower part, of the time of the whole: 1 if the other part costs nothing. The start of
+each command, which the embedding of one second measures, is not counted. With twice as much audio
+the time may double, the memory must not.
 """
 
 import os
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Sequence
 
-import numpy as np
-import soundfile
 from absl import flags
 
+from benchmarks.lib import embedding_speed, untrained_runs
 from contrastive_audio.cli.flags import FLAGS
 from contrastive_audio.cli.help import flag_group
 from contrastive_audio.cli.main import run_main
@@ -25,56 +25,42 @@ EXAMPLES = (
   "python -m benchmarks.embed",
   "python -m benchmarks.embed --model=runs/mine --hours=0.1 --hours=0.2 --frames",
 )
-RATE_HZ = 22_050
-LONGEST_S = 600
+ENCODERS = ("efficientnet_b0", "frame_cnn", "vgg_like")
+HEADINGS = (
+  *("model", "audio", "clips", "whole (s)", "decoding alone (s)", "embedding alone (s)"),
+  *("share of the slower", "hours of audio per minute", "peak memory (MB)"),
+)
 
 
 def main(_: Sequence[str]) -> None:
-  model, hours, frames = FLAGS.model, FLAGS.hours, FLAGS.frames
-  rows = [measure(model, amount, frames) for amount in hours]
-  print(f"\npython -m downstream.embed --model={model}, decoding included\n")
-  headings = ["audio", "clips", "time (s)", "hours of audio per minute", "peak memory (MB)"]
-  markdown_table.show(headings, rows)
+  model, names, hours, frames = FLAGS.model, FLAGS.encoders, FLAGS.hours, FLAGS.frames
+  if unknown := [name for name in names if name not in untrained_runs.SYSTEM_OF]:
+    raise UserError(f"--encoders={unknown[0]}: there are {', '.join(untrained_runs.SYSTEM_OF)}")
+  rows = []
+  with tempfile.TemporaryDirectory() as place:
+    for name in [model] if model else names:
+      folder = model or untrained_runs.make(name, os.path.join(place, name))
+      rows += [row(name, folder, amount, frames) for amount in hours]
+  print("\npython -m downstream.embed, decoding included\n")
+  markdown_table.show(HEADINGS, rows)
 
 
-def measure(model: str, hours: float, frames: bool) -> list[str]:
+def row(name: str, model: str, hours: float, frames: bool) -> list[str]:
   """Embeds so many hours of audio; returns a row of the table."""
-  with tempfile.TemporaryDirectory() as folder:
-    num_clips = write_clips(os.path.join(folder, "clips"), 3600 * hours)
-    seconds, peak_mb = embed(folder, model, frames)
-  speed = f"{60 * hours / seconds:.2f}"
-  return [f"{hours:g} h", str(num_clips), f"{seconds:.0f}", speed, str(peak_mb)]
-
-
-def write_clips(folder: str, total_s: float) -> int:
-  """Writes clips of mixed lengths, `total_s` seconds in total; returns how many."""
-  os.makedirs(folder)
-  rng = np.random.default_rng(0)
-  lengths_s = [min(float(LONGEST_S), total_s)]
-  while (left_s := total_s - sum(lengths_s)) > 0.5:
-    lengths_s.append(min(left_s, float(np.exp(rng.uniform(np.log(0.5), np.log(120))))))
-  for number, length_s in enumerate(lengths_s):
-    wave = rng.normal(0, 0.1, int(length_s * RATE_HZ)).astype("f")
-    soundfile.write(os.path.join(folder, f"{number:05d}.wav"), wave, RATE_HZ)
-  return len(lengths_s)
-
-
-def embed(folder: str, model: str, frames: bool) -> tuple[float, int]:
-  """Runs the command in a process of its own; returns (seconds, peak memory in MB)."""
-  options = [f"--model={model}", f"--input={folder}/clips", f"--store_dir={folder}/stores"]
-  options += [f"--output={folder}/out.npz", f"--frames={frames}"]
-  started_s = time.perf_counter()
-  process = subprocess.Popen([sys.executable, "-m", "downstream.embed", *options])
-  _, status, usage = os.wait4(process.pid, 0)
-  if status:
-    raise UserError("downstream.embed failed, see above")
-  return time.perf_counter() - started_s, usage.ru_maxrss // 1024
+  measured = embedding_speed.measure(model, hours, frames)
+  times = (measured.whole_s, measured.decoding_s, measured.encoding_s)
+  speed = f"{60 * hours / measured.whole_s:.2f}"
+  return [
+    *(name, f"{hours:g} h", str(measured.num_clips), *(f"{seconds:.1f}" for seconds in times)),
+    *(f"{measured.share:.2f}", speed, str(measured.peak_mb)),
+  ]
 
 
 def _define_flags() -> None:
   with flag_group("Measurement"):
-    flags.DEFINE_string("model", "random:efficientnet_b0", "Encoder, as in downstream.embed.")
-    flags.DEFINE_multi_float("hours", [1.0, 2.0], "Hours of audio to embed.", lower_bound=0.001)
+    flags.DEFINE_list("encoders", list(ENCODERS), "Networks with random weights.")
+    flags.DEFINE_string("model", None, "Run folder or preset in place of them.")
+    flags.DEFINE_multi_float("hours", [0.5], "Hours of audio to embed.", lower_bound=0.001)
     flags.DEFINE_bool("frames", False, "An embedding every 50 ms, as in downstream.embed.")
 
 

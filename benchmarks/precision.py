@@ -5,13 +5,13 @@ shows the mean loss, that of the last quarter, how many steps were not finite, a
 """
 
 import dataclasses
-import time
 from collections.abc import Sequence
 
 import numpy as np
 from absl import flags
 
 from benchmarks.lib import systems
+from benchmarks.lib.short_training import ShortTraining, train
 from contrastive_audio.cli.flags import FLAGS
 from contrastive_audio.cli.help import flag_group
 from contrastive_audio.cli.main import run_main, start_tensorflow
@@ -29,40 +29,17 @@ def main(_: Sequence[str]) -> None:
   config = systems.small_config(system, steps=FLAGS.steps, batch_size=FLAGS.batch_size)
   configs = [dataclasses.replace(config, precision=name) for name in FLAGS.precisions]
   start_tensorflow()
-  from contrastive_audio import datasets
-  from contrastive_audio.frontend.statistics import log_mel_statistics
-  from contrastive_audio.store import preparation
-
-  store = preparation.prepare(datasets.open_source("synthetic"), config.sample_rate_hz)
-  mean, std = log_mel_statistics(store, config.front_end())
-  rows = [
-    [variant.precision, *train(system, dataclasses.replace(variant, mean=mean, std=std), store)]
-    for variant in configs
-  ]
+  rows = [[variant.precision, *row(train(system, variant))] for variant in configs]
   print(f"\n{system}, recipe small, {config.steps} steps of {config.batch_size}\n")
   headings = ["precision", "mean loss", "of the last quarter", "steps not finite", "pairs/s"]
   markdown_table.show(headings, rows)
 
 
-def train(system: str, config, store) -> list[str]:
-  """Trains with one configuration on a Store; returns the cells of its row."""
-  import tensorflow as tf
-
-  from contrastive_audio.distributed.hosts import Hosts
-  from contrastive_audio.training import building
-
-  model = building.build(systems.model_builder(system), config, Hosts())
-  step, losses, norms = tf.function(model.train_step), [], []
-  start_s = time.perf_counter()
-  for batch in config.pairs(store).dataset(0, config.steps, parallel=False):
-    logs = step(batch)
-    losses.append(float(logs["loss"]))
-    norms.append(float(logs["gradient_norm"]))
-  pairs_per_s = config.steps * config.batch_size / (time.perf_counter() - start_s)
-  last_quarter = losses[-max(1, len(losses) // 4) :]
-  not_finite = sum(not np.isfinite(pair).all() for pair in zip(losses, norms))
-  means = [f"{np.mean(losses):.4f}", f"{np.mean(last_quarter):.4f}"]
-  return [*means, str(not_finite), f"{pairs_per_s:.0f}"]
+def row(trained: ShortTraining) -> list[str]:
+  """Returns the cells of a training, without its name."""
+  last_quarter = trained.losses[-max(1, len(trained.losses) // 4) :]
+  means = [f"{np.mean(trained.losses):.4f}", f"{np.mean(last_quarter):.4f}"]
+  return [*means, str(trained.not_finite), f"{trained.pairs_per_s:.0f}"]
 
 
 def _define_flags() -> None:

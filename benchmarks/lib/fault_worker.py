@@ -20,7 +20,7 @@ class Worker:
     >>> worker.close()
   """
 
-  def __init__(self, answer: Callable[[Any], str], limit_s: float = 60.0):
+  def __init__(self, answer: Callable[[Any], Any], limit_s: float = 60.0):
     """Starts no process yet.
 
     Args:
@@ -30,20 +30,22 @@ class Worker:
     self._answer, self._limit_s = answer, limit_s
     self._process: Any = None
 
-  def ask(self, request: Any) -> str:
+  def ask(self, request: Any, limit_s: float | None = None) -> Any:
     """Returns the outcome of a request; "crash: ..." or "hang: ..." if there is none.
 
     Args:
       request: is pickled.
+      limit_s: of this request; None: that of the worker.
     """
+    limit_s = self._limit_s if limit_s is None else limit_s
     if self._process is None:
       self._start()
     try:
       self._connection.send(request)
-      if self._connection.poll(self._limit_s):
+      if self._connection.poll(limit_s):
         return self._connection.recv()
       self.close()
-      return f"hang: no answer after {self._limit_s:g} s"
+      return f"hang: no answer after {limit_s:g} s"
     except (EOFError, OSError):
       self._process.join()
       code = self._process.exitcode
@@ -67,7 +69,7 @@ class Worker:
     other.close()
 
 
-def _serve(connection: Any, answer: Callable[[Any], str]) -> None:
+def _serve(connection: Any, answer: Callable[[Any], Any]) -> None:
   os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # decoders complain about every damage
   resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
   while True:

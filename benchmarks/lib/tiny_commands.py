@@ -19,14 +19,18 @@ TRAIN, PREPARE = "cola.train", "contrastive_audio.prepare"
 Process = Forked | subprocess.Popen
 
 
-def write_clips(folder: str) -> str:
+def write_clips(folder: str, count: int = CLIPS) -> str:
   """Writes clips of noise in two classes; returns the folder.
+
+  Args:
+    folder: is made.
+    count: number of clips.
 
   Example:
     >>> sorted(os.listdir(write_clips("clips")))
     ['high', 'low']
   """
-  for number in range(CLIPS):
+  for number in range(count):
     parent = os.path.join(folder, ("low", "high")[number % 2])
     os.makedirs(parent, exist_ok=True)
     noise = np.random.default_rng(number).normal(0, 0.1, int(SECONDS * RATE_HZ))
