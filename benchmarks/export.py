@@ -1,7 +1,10 @@
 """python -m benchmarks.export: compares size, speed and error of the export formats of a run.
 
-The error is the largest difference from the run's encoder on ten clips of 1 ms to 21 s, relative to
-the largest value of the embedding. A format that cannot be exported here is listed with the reason.
+TFLite and ONNX are measured with all kinds of weights. The error is the largest difference from the
+run's encoder on ten clips of 1 ms to 21 s, relative to the largest value of the embedding, and the
+smallest cosine. With --suite, linear classifiers that were fitted on the embeddings of the run
+score those of the files: what a file loses. A format that cannot be exported here is listed with
+the reason. --encoder measures a network with random weights in place of a run.
 """
 
 import dataclasses
@@ -9,42 +12,70 @@ import os
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from absl import flags
 
-from contrastive_audio.cli.flags import FLAGS
-from contrastive_audio.cli.help import REQUIRED, flag_group
+from benchmarks.lib import export_accuracy, untrained_runs
+from benchmarks.lib.export_accuracy import Judge
+from contrastive_audio.cli.flags import FLAGS, data_location, define_location_flags
+from contrastive_audio.cli.help import flag_group
 from contrastive_audio.cli.main import run_main, start_tensorflow
-from contrastive_audio.configuration import EXPORT_FORMATS
+from contrastive_audio.configuration import EXPORT_FORMATS, QUANTISATIONS
 from contrastive_audio.errors import UserError
+from contrastive_audio.exporting.quantising import QUANTISABLE
 from contrastive_audio.utils import markdown_table, quiet
 
-EXAMPLES = ("python -m benchmarks.export --model=runs/mine",)
+EXAMPLES = (
+  "python -m benchmarks.export --model=runs/mine",
+  "python -m benchmarks.export --model=preset:general --suite --audio_root=/path/to/audio_root",
+)
 TIMED_S = 10
 CLIPS_S = (0.001, 0.1, 0.975, 0.98, 1, 1.37, 2.5, 5, 10.01, 21)
+HEADINGS = (
+  *("format", "weights", "size (MB)", f"{TIMED_S} s clip (ms)", "processors (ms)"),
+  *("largest relative difference", "smallest cosine"),
+)
 
 Embed = Callable[[np.ndarray], np.ndarray]  # waveform `[1, n]` -> embedding `[1, D]`
 
 
 def main(_: Sequence[str]) -> None:
-  folder, repeats = FLAGS.model, FLAGS.repeats
-  start_tensorflow()
-  from contrastive_audio.exporting.export import FILE_NAMES
+  model, encoder, formats, repeats = FLAGS.model, FLAGS.encoder, FLAGS.formats, FLAGS.repeats
+  if (model is None) == (encoder is None):
+    raise UserError("pass --model, a run folder, or --encoder, a network with random weights")
+  if encoder:
+    untrained_runs.require_known("encoder", encoder)
+  if unknown := [name for name in formats if name not in EXPORT_FORMATS]:
+    raise UserError(f"--formats={unknown[0]}: there are {', '.join(EXPORT_FORMATS)}")
+  suite, audio_root, location = FLAGS.suite, FLAGS.audio_root, data_location()
+  with tempfile.TemporaryDirectory() as folder:
+    model = model or untrained_runs.make(encoder, os.path.join(folder, encoder))
+    start_tensorflow()
+    judges = export_accuracy.make(model, audio_root, location) if suite else []
+    rows = list(rows_of(model, formats, repeats, judges))
+  print(f"\n{encoder or model}: medians of {repeats}, {os.cpu_count()} cores\n")
+  markdown_table.show([*HEADINGS, *(f"{judge.task} (%)" for judge in judges)], rows)
+
+
+def rows_of(
+  model: str, formats: Sequence[str], repeats: int, judges: Sequence[Judge]
+) -> Iterator[list[str]]:
+  """Yields the rows of the table."""
+  from contrastive_audio.exporting.export import file_name
   from contrastive_audio.runs import Run
 
-  run_folder = Run.open(folder)
+  run_folder = Run.open(model)
   reference = Reference.of(run_folder, repeats)
-  rows = [["the run", f"{size_mb(run_folder.path('encoder.keras')):.1f}", reference.run_ms(), ""]]
+  size, times = f"{size_mb(run_folder.path('encoder.keras')):.1f}", reference.times()
+  yield ["the run", "none", size, *times, "", "", *(f"{judge.own_score:.1f}" for judge in judges)]
   with tempfile.TemporaryDirectory() as exports:
-    for file_format in EXPORT_FORMATS:
-      path = os.path.join(exports, FILE_NAMES[file_format])
-      rows.append([file_format, *measure(run_folder, file_format, path, reference)])
-  encoder = run_folder.encoder()
-  print(f"\n{folder}: {encoder.name}, {encoder.output_shape[-1]} values\n")
-  headings = ["format", "size (MB)", f"{TIMED_S} s clip (ms)", "largest relative difference"]
-  markdown_table.show(headings, rows)
+    for file_format in formats:
+      for kind in QUANTISATIONS if file_format in QUANTISABLE else QUANTISATIONS[:1]:
+        path = os.path.join(exports, file_name(file_format, kind))
+        cells = measure(run_folder, file_format, kind, path, reference, judges)
+        yield [file_format, kind, *cells]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,28 +115,32 @@ class Reference:
 
     return cls(embed, timed, clips, [embed(clip) for clip in clips], repeats)
 
-  def run_ms(self) -> str:
-    """Returns the time of the run's own encoder."""
-    return f"{median_ms(self.embed, self.timed, self.repeats):.0f}"
+  def times(self) -> list[str]:
+    """Returns the times of the run's own encoder."""
+    return median_ms(self.embed, self.timed, self.repeats)
 
 
-def measure(run_folder, file_format: str, path: str, reference: Reference) -> list[str]:
-  """Exports one format; returns the cells size, time and difference."""
+def measure(
+  run_folder, file_format: str, kind: str, path: str, reference: Reference, judges: Sequence[Judge]
+) -> list[str]:
+  """Exports one format; returns the cells after its name."""
   from contrastive_audio.exporting.export import export
 
   try:
-    export(run_folder, file_format, path)
+    export(run_folder, file_format, path, quantise=kind)
     with warnings.catch_warnings(), quiet.native_stderr():
       warnings.simplefilter("ignore")  # of the interpreters
       embed = OPENERS[file_format](path, run_folder)
-      differences = [
-        relative_difference(embed(clip), desired)
-        for clip, desired in zip(reference.clips, reference.embeddings)
+      pairs = [
+        (embed(clip), desired) for clip, desired in zip(reference.clips, reference.embeddings)
       ]
-      time_ms = median_ms(embed, reference.timed, reference.repeats)
+      times = median_ms(embed, reference.timed, reference.repeats)
+      scores = [f"{judge.score_of(embed):.1f}" for judge in judges]
   except (ImportError, UserError) as error:
-    return ["", "", str(error)]
-  return [f"{size_mb(path):.1f}", f"{time_ms:.0f}", f"{max(differences):.1e}"]
+    return ["", "", "", str(error), "", *("" for _ in judges)]
+  difference = max(relative_difference(*pair) for pair in pairs)
+  lowest = min(cosine(*pair) for pair in pairs)
+  return [f"{size_mb(path):.1f}", *times, f"{difference:.1e}", f"{lowest:.6f}", *scores]
 
 
 def size_mb(path: str) -> float:
@@ -116,15 +151,21 @@ def size_mb(path: str) -> float:
   return sum(map(size_mb, files))
 
 
-def median_ms(embed: Embed, wave: np.ndarray, repeats: int) -> float:
-  """Returns the median time of a call in ms, after one call that is not timed."""
+def median_ms(embed: Embed, wave: np.ndarray, repeats: int) -> list[str]:
+  """Returns median times of a call in ms, on the clock and of all processors, after one call."""
   embed(wave)
   times_s = []
   for _ in range(repeats):
-    started_s = time.perf_counter()
+    started_s = np.array([time.perf_counter(), time.process_time()])
     embed(wave)
-    times_s.append(time.perf_counter() - started_s)
-  return 1000 * float(np.median(times_s))
+    times_s.append([time.perf_counter(), time.process_time()] - started_s)
+  return [f"{1000 * seconds:.0f}" for seconds in np.median(times_s, axis=0)]
+
+
+def cosine(actual: np.ndarray, desired: np.ndarray) -> float:
+  """Returns the cosine of two embeddings `[1, D]`."""
+  lengths = np.linalg.norm(actual) * np.linalg.norm(desired)
+  return float(np.sum(actual * desired) / lengths)
 
 
 def relative_difference(actual: np.ndarray, desired: np.ndarray) -> float:
@@ -179,11 +220,17 @@ OPENERS = {
 
 
 def _define_flags() -> None:
-  with flag_group(REQUIRED):
-    flags.DEFINE_string("model", None, "Run folder whose encoder is exported.", required=True)
+  with flag_group("Model"):
+    flags.DEFINE_string("model", None, "Run folder or preset whose encoder is exported.")
     flags.DEFINE_alias("run", "model")
+    names = ", ".join(untrained_runs.SYSTEM_OF)
+    flags.DEFINE_string("encoder", None, f"In place of it, random weights: one of {names}.")
   with flag_group("Measurement"):
+    flags.DEFINE_list("formats", list(EXPORT_FORMATS), "Which of them.")
     flags.DEFINE_integer("repeats", 9, "Timed calls, whose median is printed.", lower_bound=1)
+    flags.DEFINE_bool("suite", False, "Score the files on the small suite, too.")
+    flags.DEFINE_string("audio_root", None, "Folder that holds the data sets of tasks by name.")
+  define_location_flags()
 
 
 def run(argv: Sequence[str] | None = None) -> None:

@@ -18,6 +18,7 @@ CLIP_POOLINGS = ("windows", "clip", "windows_max")  # how a clip's embedding is 
 INPUT_SCALINGS = ("keras", "none")  # of EfficientNet-B0
 HEAD_INPUTS = ("last", "all")  # which units of the embedding of frame_cnn a projection head sees
 EXPORT_FORMATS = ("saved_model", "tflite", "onnx", "keras")
+QUANTISATIONS = ("none", "float16", "int8")  # of the weights of an export
 STRATEGIES = ("auto", "none", "mirrored", "multi_worker")  # devices and hosts
 
 

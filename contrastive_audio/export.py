@@ -6,6 +6,7 @@
   --format=keras        the encoder alone, log-mels -> embedding
 
 --model is a run folder, or preset:NAME, for which --output says where the model goes.
+With --quantise=float16 or int8, TFLite and ONNX files are about half or a quarter as large.
 With --clip_pooling=clip, a clip is embedded by all its frames at once, and not by windows.
 With --classifier=FOLDER, the --output of downstream.linear, the model gives class scores, too; a
 run of downstream.finetune has a classifier of its own.
@@ -21,8 +22,9 @@ from contrastive_audio.cli.flags import FLAGS, define_clip_pooling_flag
 from contrastive_audio.cli.help import REQUIRED, flag_group
 from contrastive_audio.cli.main import run_main, start_tensorflow
 from contrastive_audio.cli.places import require_writable
-from contrastive_audio.configuration import EXPORT_FORMATS
+from contrastive_audio.configuration import EXPORT_FORMATS, QUANTISATIONS
 from contrastive_audio.errors import UserError
+from contrastive_audio.exporting.quantising import require_quantisable
 from contrastive_audio.utils import progress_bar
 from contrastive_audio.utils.extras import require_onnx
 from contrastive_audio.utils.presets import model_folder
@@ -37,7 +39,9 @@ EXAMPLES = (
 def main(_: Sequence[str]) -> None:
   folder, file_format = FLAGS.model, FLAGS.format
   output, classifier, clip_pooling = FLAGS.output, FLAGS.classifier, FLAGS.clip_pooling
-  _require_exportable(folder, file_format, output)
+  quantise = FLAGS.quantise
+  require_quantisable(file_format, quantise)
+  _require_exportable(folder, file_format, output, quantise)
   if clip_pooling and file_format == "keras":
     raise UserError("--clip_pooling: --format=keras is the encoder alone, and embeds no clips")
   require_writable("output", output)
@@ -49,7 +53,7 @@ def main(_: Sequence[str]) -> None:
   if file_format != "keras":
     classifier = classifier or own_classifier(run.folder, run.config)
   with progress_bar.stage(f"exporting {file_format}"):
-    exported = export.export(run, file_format, output, classifier, clip_pooling)
+    exported = export.export(run, file_format, output, classifier, clip_pooling, quantise)
   line("exported", exported.path)
   line("takes", exported.takes)
   line("gives", exported.gives)
@@ -57,7 +61,7 @@ def main(_: Sequence[str]) -> None:
     line("classes", exported.labels_path)
 
 
-def _require_exportable(model: str, file_format: str, output: str | None) -> None:
+def _require_exportable(model: str, file_format: str, output: str | None, quantise: str) -> None:
   """Raises an error, without TensorFlow, unless the folder holds an encoder and its record."""
   folder = model_folder(model)
   if folder != model and output is None:
@@ -71,7 +75,7 @@ def _require_exportable(model: str, file_format: str, output: str | None) -> Non
       f"--model={folder} has no encoder.keras yet: let its training end, or stop it with Ctrl-C"
     )
   if file_format == "onnx":
-    require_onnx()
+    require_onnx(quantise)
 
 
 def _define_flags() -> None:
@@ -80,6 +84,9 @@ def _define_flags() -> None:
     flags.DEFINE_alias("run", "model")
   with flag_group("Export"):
     flags.DEFINE_enum("format", "saved_model", EXPORT_FORMATS, "See above.")
+    flags.DEFINE_enum(
+      "quantise", "none", QUANTISATIONS, "What the weights of TFLite and ONNX become."
+    )
     flags.DEFINE_string("output", None, "Where to; if not given, into the run folder.")
     flags.DEFINE_string("classifier", None, "The --output of downstream.linear: its classifier.")
   define_clip_pooling_flag("Export")

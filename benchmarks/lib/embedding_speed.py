@@ -21,32 +21,69 @@ _START_S = 1.0  # of the clip whose embedding is nothing but the start of the co
 
 
 @dataclasses.dataclass(frozen=True)
+class Cost:
+  """What a command took.
+
+  Attributes:
+    clock_s: time on the clock.
+    processor_s: of all processors together, on which other programs have no influence.
+    peak_mb: its largest memory.
+
+  Example:
+    >>> Cost(5.0, 8.0, 900).without(Cost(1.0, 2.0, 500))
+    Cost(clock_s=4.0, processor_s=6.0, peak_mb=900)
+  """
+
+  clock_s: float
+  processor_s: float
+  peak_mb: int
+
+  def without(self, start: "Cost") -> "Cost":
+    """Returns the cost without that of the start of the command."""
+    times_s = self.clock_s - start.clock_s, self.processor_s - start.processor_s
+    return Cost(*times_s, self.peak_mb)
+
+
+@dataclasses.dataclass(frozen=True)
 class Measured:
-  """What was measured; the times are without the start of Python, TensorFlow and the graph.
+  """What was measured, without the start of Python, TensorFlow and the graph.
 
   Attributes:
     num_clips: in the folder.
-    whole_s: of embedding, decoding included.
-    decoding_s: of decoding alone.
-    encoding_s: of embedding what is decoded already.
-    peak_mb: largest memory of the whole.
+    whole: embedding, decoding included.
+    decoding: decoding alone.
+    embedding: embedding what is decoded already.
   """
 
   num_clips: int
-  whole_s: float
-  decoding_s: float
-  encoding_s: float
-  peak_mb: int
+  whole: Cost
+  decoding: Cost
+  embedding: Cost
 
   @property
   def share(self) -> float:
     """The time of the slower part, of the time of the whole; 1: the other one costs nothing.
 
     Example:
-      >>> Measured(1, whole_s=5.0, decoding_s=1.0, encoding_s=4.0, peak_mb=1).share
+      >>> decoding, embedding, whole = Cost(1.0, 2.0, 9), Cost(4.0, 7.0, 9), Cost(5.0, 9.0, 9)
+      >>> Measured(1, whole, decoding, embedding).share
       0.8
     """
-    return max(self.decoding_s, self.encoding_s) / self.whole_s
+    return max(self.decoding.clock_s, self.embedding.clock_s) / self.whole.clock_s
+
+  @property
+  def highest_share(self) -> float:
+    """The share if both parts overlap, and the processors are never idle; at most 1.
+
+    A part that keeps all processors busy cannot run beside the other one, but before or after it.
+
+    Example:
+      >>> decoding, embedding, whole = Cost(1.0, 2.0, 9), Cost(4.0, 7.0, 9), Cost(5.0, 9.0, 9)
+      >>> f"{Measured(1, whole, decoding, embedding).highest_share:.2f}"
+      '0.78'
+    """
+    parts = self.decoding.processor_s, self.embedding.processor_s
+    return min(1.0, max(parts) / sum(parts))
 
 
 def measure(model: str, hours: float, frames: bool = False) -> Measured:
@@ -57,18 +94,15 @@ def measure(model: str, hours: float, frames: bool = False) -> Measured:
     hours: of audio.
     frames: an embedding every 50 ms.
   """
+  rate_hz = untrained_runs.sample_rate_hz(model)
   with tempfile.TemporaryDirectory() as place:
-    rate_hz = untrained_runs.sample_rate_hz(model)
-    _write(f"{place}/short", 0, _START_S)
-    start_s, _ = embed(f"{place}/short", f"{place}/one", model, frames)
-    again_s, _ = embed(f"{place}/short", f"{place}/one", model, frames)
-    num_clips = write_clips(f"{place}/clips", 3600 * hours)
-    whole_s, peak_mb = embed(f"{place}/clips", f"{place}/all", model, frames)
-    encoding_s, _ = embed(f"{place}/clips", f"{place}/all", model, frames)
-    decoding_s = _decode(f"{place}/clips", place, rate_hz) - _decode(
-      f"{place}/short", place, rate_hz
-    )
-  return Measured(num_clips, whole_s - start_s, decoding_s, encoding_s - again_s, peak_mb)
+    short, clips = f"{place}/short", f"{place}/clips"
+    _write(short, 0, _START_S)
+    start, again = (embed(short, f"{place}/one", model, frames) for _ in range(2))
+    num_clips = write_clips(clips, 3600 * hours)
+    whole, embedding = (embed(clips, f"{place}/all", model, frames) for _ in range(2))
+    decoding = _decode(clips, place, rate_hz).without(_decode(short, place, rate_hz))
+  return Measured(num_clips, whole.without(start), decoding, embedding.without(again))
 
 
 def write_clips(folder: str, total_s: float) -> int:
@@ -99,8 +133,8 @@ def _write(folder: str, number: int, length_s: float) -> None:
 
 def embed(
   clips: str, stores: str, model: str, frames: bool = False, limit_s: float | None = None
-) -> tuple[float, int]:
-  """Runs downstream.embed in a process of its own; returns (seconds, peak memory in MB).
+) -> Cost:
+  """Runs downstream.embed in a process of its own; returns what it took.
 
   Args:
     clips: a folder.
@@ -113,18 +147,18 @@ def embed(
     UserError: it fails.
   """
   options = [f"--model={model}", f"--input={clips}", f"--store_dir={stores}"]
+  options += [f"--frames={frames}"]
   with tempfile.TemporaryDirectory() as folder:
-    return _timed("downstream.embed", [*options, f"--output={folder}/e.npz", f"--frames={frames}"],
-                  limit_s)  # fmt: skip
+    return _timed("downstream.embed", [*options, f"--output={folder}/e.npz"], limit_s)
 
 
-def _decode(clips: str, place: str, rate_hz: int) -> float:
+def _decode(clips: str, place: str, rate_hz: int) -> Cost:
   options = [f"--dataset={clips}", f"--store_dir={place}/decoded", f"--sample_rate_hz={rate_hz}"]
-  return _timed("contrastive_audio.prepare", options)[0]
+  return _timed("contrastive_audio.prepare", options)
 
 
-def _timed(module: str, options: Sequence[str], limit_s: float | None = None) -> tuple[float, int]:
-  """Runs a command; returns (seconds, peak memory in MB)."""
+def _timed(module: str, options: Sequence[str], limit_s: float | None = None) -> Cost:
+  """Runs a command; returns what it took."""
   started_s = time.perf_counter()
   process = subprocess.Popen(
     [sys.executable, "-m", module, *options], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
@@ -142,4 +176,5 @@ def _timed(module: str, options: Sequence[str], limit_s: float | None = None) ->
     lines = complaints.decode("utf-8", "replace").split("\n")
     said = [line.strip() for line in lines if line.strip()]
     raise UserError(f"{module} ended with code {process.returncode}: {(said or [''])[-1]}")
-  return time.perf_counter() - started_s, usage.ru_maxrss // 1024
+  clock_s, processor_s = time.perf_counter() - started_s, usage.ru_utime + usage.ru_stime
+  return Cost(clock_s, processor_s, usage.ru_maxrss // 1024)

@@ -126,8 +126,8 @@ def embedding(model: str, hours: float, place: str, has_gpu: bool, limit_s: floa
   if not os.path.isdir(clips):
     embedding_speed.write_clips(clips, 3600 * hours)
   shutil.rmtree(stores, ignore_errors=True)  # decoding is a part of it
-  seconds, _ = embedding_speed.embed(clips, stores, model, limit_s=end_s - time.monotonic())
-  found = f"{60 * hours / seconds:.2f} hours of audio per minute, start and decoding included"
+  cost = embedding_speed.embed(clips, stores, model, limit_s=end_s - time.monotonic())
+  found = f"{60 * hours / cost.clock_s:.2f} hours of audio per minute, start and decoding included"
   return Finding(found) if has_gpu else Finding(found, NOT_CHECKED, ON_CPU)
 
 

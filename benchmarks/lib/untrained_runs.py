@@ -5,6 +5,7 @@ import json
 import os
 
 from benchmarks.lib import own_process, systems
+from contrastive_audio.errors import UserError
 from contrastive_audio.utils.presets import model_folder
 
 # Encoder -> its system, and the recipe whose front end is meant.
@@ -15,6 +16,23 @@ SYSTEM_OF = {
   "resnet18": ("mixback", "paper"),
   "crnn": ("mixback", "paper"),
 }
+
+
+def require_known(flag: str, encoder: str) -> None:
+  """Refuses a name that is none of SYSTEM_OF.
+
+  Args:
+    flag: that names it.
+    encoder: its name.
+
+  Raises:
+    UserError: it says which there are.
+
+  Example:
+    >>> require_known("encoder", "frame_cnn")
+  """
+  if encoder not in SYSTEM_OF:
+    raise UserError(f"--{flag}={encoder}: there are {', '.join(SYSTEM_OF)}")
 
 
 def make(encoder: str, folder: str) -> str:
@@ -37,7 +55,7 @@ def _make(encoder: str, folder: str) -> str:
 
   system, recipe = SYSTEM_OF[encoder]
   make_config = systems.small_config if recipe == "small" else systems.paper_config
-  config = make_config(system, encoder=encoder, mean=-3.0, std=2.0)
+  config = make_config(system, encoder=encoder, mean=-3.0, std=2.0, steps=1)
   fields = dataclasses.asdict(config)
   run = Run.start_or_resume(folder, f"{system}.config", fields, {}, config.front_end())
   keras.utils.set_random_seed(0)

@@ -8,12 +8,14 @@ import logging
 import os
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from contrastive_audio.errors import UserError
+from contrastive_audio.exporting import onnx_weights, tflite_weights
 from contrastive_audio.exporting.classifier import LinearClassifier
 from contrastive_audio.exporting.portable import PortableEncoder, build_encoder_function
 from contrastive_audio.frontend.front_end import FrontEnd
@@ -34,6 +36,7 @@ def export_tflite(
   encoder: keras.Model,
   path: str,
   classifier: LinearClassifier | None = None,
+  quantise: str = "none",
 ) -> None:
   """Writes a TFLite model, waveform `[B, n]` -> embedding `[B, D]`, of builtin operations only.
 
@@ -42,6 +45,7 @@ def export_tflite(
     encoder: `[B, T, F, 1] -> [B, D]`.
     path: to write; replaced if it exists.
     classifier: trained on the embeddings of this encoder; with it the model also gives `scores`.
+    quantise: one of configuration.QUANTISATIONS.
 
   Raises:
     UserError: the encoder needs operations that TFLite lacks.
@@ -71,6 +75,8 @@ def export_tflite(
         "--format=tflite: this encoder does not convert to builtin operations "
         f"({_first_line(error)}): use --format=saved_model"
       ) from error
+  if quantise != "none":
+    content = tflite_weights.quantise(content, quantise, module.front_end_kernels)
   _write(path, content, classifier)
 
 
@@ -79,6 +85,7 @@ def export_onnx(
   encoder: keras.Model,
   path: str,
   classifier: LinearClassifier | None = None,
+  quantise: str = "none",
 ) -> str:
   """Writes an ONNX model, waveform `[B, n]` -> embedding `[B, D]`.
 
@@ -90,6 +97,7 @@ def export_onnx(
     encoder: `[B, T, F, 1] -> [B, D]`.
     path: to write; replaced if it exists.
     classifier: trained on the embeddings of this encoder; with it the model also gives `scores`.
+    quantise: one of configuration.QUANTISATIONS.
 
   Returns:
     The input of the model, human-readable.
@@ -110,11 +118,12 @@ def export_onnx(
     >>> export_onnx(front_end, encoder, "model.onnx")
     'waveform [B, n] at 16000 Hz'
   """
-  require_onnx()
+  require_onnx(quantise)
   takes = f"waveform [B, n] at {front_end.sample_rate_hz} Hz"
   try:
     module = PortableEncoder(front_end, encoder, classifier, by_convolution=True)
-    content = _to_onnx(module.embed)  # the function does not keep its module alive
+    # The function does not keep its module alive.
+    content = _to_onnx(module.embed, quantise, module.front_end_kernels)
   except _DoesNotConvert as reason:
     if front_end.clip_pooling != "windows":
       raise UserError(
@@ -128,7 +137,7 @@ def export_onnx(
       ) from reason
     takes = f"log_mels [N, {front_end.frames}, {front_end.num_mels}], as the front end does not "
     takes += f"convert ({reason})"
-    content = _encoder_to_onnx(front_end, encoder)
+    content = _encoder_to_onnx(front_end, encoder, quantise)
   _write(path, content, classifier)
   return takes
 
@@ -146,17 +155,19 @@ def labels_path(path: str) -> str:
   return os.path.splitext(path)[0] + ".labels.txt"
 
 
-def _encoder_to_onnx(front_end: FrontEnd, encoder: keras.Model) -> bytes:
+def _encoder_to_onnx(front_end: FrontEnd, encoder: keras.Model, quantise: str) -> bytes:
   try:
-    return _to_onnx(build_encoder_function(front_end, encoder))
+    return _to_onnx(build_encoder_function(front_end, encoder), quantise, kept=())
   except _DoesNotConvert as reason:
     raise UserError(
       f"--format=onnx: this encoder does not convert ({reason}): use --format=saved_model or tflite"
     ) from reason
 
 
-def _to_onnx(function: tf.types.experimental.PolymorphicFunction) -> bytes:
-  """Converts a tf.function to the content of an ONNX file."""
+def _to_onnx(
+  function: tf.types.experimental.PolymorphicFunction, quantise: str, kept: Sequence[np.ndarray]
+) -> bytes:
+  """Converts a tf.function to the content of an ONNX file; `kept` is not quantised."""
   import onnx
   import tf2onnx
 
@@ -164,6 +175,8 @@ def _to_onnx(function: tf.types.experimental.PolymorphicFunction) -> bytes:
     function.get_concrete_function()  # a failure here is not one of the conversion
     try:
       model, _ = tf2onnx.convert.from_function(function, function.input_signature, ONNX_OPSET)
+      if quantise != "none":
+        model = onnx_weights.quantise(model, quantise, kept)
       onnx.checker.check_model(model)  # tf2onnx leaves operations that it does not know
     except Exception as error:  # tf2onnx has no error class of its own
       raise _DoesNotConvert(_first_line(error)) from error

@@ -18,6 +18,7 @@ from contrastive_audio.exporting.converters import (
   export_tflite,
   labels_path,
 )
+from contrastive_audio.exporting.quantising import require_quantisable
 from contrastive_audio.exporting.saved_model import export_saved_model
 from contrastive_audio.frontend.front_end import FrontEnd
 from contrastive_audio.utils.exchange import replacing_whole
@@ -31,6 +32,21 @@ FILE_NAMES = {
   "onnx": "model.onnx",
   "keras": "encoder.keras",
 }
+
+
+def file_name(file_format: str, quantise: str = "none") -> str:
+  """Returns the name of an export in a run folder.
+
+  Args:
+    file_format: one of configuration.EXPORT_FORMATS.
+    quantise: one of configuration.QUANTISATIONS.
+
+  Example:
+    >>> file_name("onnx"), file_name("tflite", "int8")
+    ('model.onnx', 'model.int8.tflite')
+  """
+  stem, ending = os.path.splitext(FILE_NAMES[file_format])
+  return f"{stem}{'' if quantise == 'none' else f'.{quantise}'}{ending}"
 
 
 @runtime_checkable
@@ -83,6 +99,7 @@ class _Job:
     encoder: of the run.
     path: of the model to write.
     classifier: trained on the embeddings of this encoder, or None.
+    quantise: one of configuration.QUANTISATIONS.
   """
 
   run: ExportableRun
@@ -90,6 +107,7 @@ class _Job:
   encoder: keras.Model
   path: str
   classifier: LinearClassifier | None
+  quantise: str
 
 
 def export(
@@ -98,6 +116,7 @@ def export(
   output: str | None = None,
   classifier_folder: str | None = None,
   clip_pooling: str | None = None,
+  quantise: str = "none",
 ) -> Exported:
   """Exports a run.
 
@@ -107,13 +126,14 @@ def export(
     output: path to write; None: into the run folder.
     classifier_folder: folder with a classifier.npz, or None.
     clip_pooling: one of configuration.CLIP_POOLINGS, in place of the run's; None: that.
+    quantise: one of configuration.QUANTISATIONS: what the weights become.
 
   Returns:
     What was exported.
 
   Raises:
-    UserError: the output would replace something else, or the classifier does not fit, or the
-      encoder has no such `clip_pooling`.
+    UserError: the format cannot be quantised, the output would replace something else, the
+      classifier does not fit, or the encoder has no such `clip_pooling`.
 
   Example:
     >>> from contrastive_audio.frontend.log_mel import LogMel
@@ -131,20 +151,22 @@ def export(
     >>> export(Baseline(), "saved_model").path
     'run/saved_model'
   """
-  path = os.path.normpath(output or run.path(FILE_NAMES[file_format]))
+  require_quantisable(file_format, quantise)
+  path = os.path.normpath(output or run.path(file_name(file_format, quantise)))
   _require_replaceable(path, file_format)
   if file_format == "onnx":
-    require_onnx()
+    require_onnx(quantise)
   front_end, encoder = run.front_end().pooled(clip_pooling), run.encoder()
   classifier = None
   if classifier_folder:
     classifier = _open_classifier(classifier_folder, file_format, front_end, encoder)
   make_folder(os.path.dirname(os.path.abspath(path)))
-  takes = _WRITERS[file_format](_Job(run, front_end, encoder, path, classifier))
+  takes = _WRITERS[file_format](_Job(run, front_end, encoder, path, classifier, quantise))
   gives = f"embedding [B, {encoder.output_shape[-1]}]"
   gives += f", scores [B, {len(classifier.class_names)}]" if classifier else ""
   if file_format != "keras" and front_end.clip_pooling != "windows":
     gives += f", clip_pooling={front_end.clip_pooling}"
+  gives += f", weights in {quantise}" if quantise != "none" else ""
   has_labels = classifier is not None and file_format in ("tflite", "onnx")
   return Exported(path, takes, gives, labels_path(path) if has_labels else None)
 
@@ -155,12 +177,12 @@ def _write_saved_model(job: _Job) -> str:
 
 
 def _write_tflite(job: _Job) -> str:
-  export_tflite(job.front_end, job.encoder, path=job.path, classifier=job.classifier)
+  export_tflite(job.front_end, job.encoder, job.path, job.classifier, job.quantise)
   return _waveform_of(job)
 
 
 def _write_onnx(job: _Job) -> str:
-  return export_onnx(job.front_end, job.encoder, path=job.path, classifier=job.classifier)
+  return export_onnx(job.front_end, job.encoder, job.path, job.classifier, job.quantise)
 
 
 def _write_keras(job: _Job) -> str:

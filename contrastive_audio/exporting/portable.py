@@ -33,6 +33,9 @@ class PortableEncoder(tf.Module):
     by_convolution: whether spectra are computed by convolution, and all windows at once, as ONNX
       requires.
 
+  Attributes:
+    front_end_kernels: the arrays by which the front end multiplies.
+
   Example:
     >>> log_mel = LogMel(
     ...   16_000, "hann", 400, 160, 1024, "none", 1, "htk", 64, 60.0, 7800.0, "e", "clip", 1e-5
@@ -60,8 +63,10 @@ class PortableEncoder(tf.Module):
     frames = None if self._pooling == "clip" else front_end.frames
     encoder = _portable_copy(encoder, frames, front_end.num_mels)
     self.encoder_variables = [variable.value for variable in encoder.variables]
-    self._front_end = _with(front_end, _ConvolutionLogMel if by_convolution else LogMel)
+    self._front_end = _with(front_end, _ConvolutionLogMel if by_convolution else _PortableLogMel)
     self._encode = lambda log_mels: encoder(log_mels, training=False)
+    log_mel = self._front_end.log_mel
+    self.front_end_kernels = log_mel.kernels() if isinstance(log_mel, _PortableLogMel) else []
     self._size = encoder.output_shape[-1]
     self._classifier = classifier
     if self._pooling == "clip":
@@ -187,8 +192,18 @@ def _with(front_end: FrontEnd, log_mel_class: type[LogMel]) -> FrontEnd:
   return FrontEnd(**(config | {"log_mel": log_mel_class(**config["log_mel"])}))
 
 
-class _ConvolutionLogMel(LogMel):
+class _PortableLogMel(LogMel):
+  """LogMel that names its constants."""
+
+  def kernels(self) -> list[np.ndarray]:
+    return [self._filters]
+
+
+class _ConvolutionLogMel(_PortableLogMel):
   """LogMel whose Fourier transform is a convolution."""
+
+  def kernels(self) -> list[np.ndarray]:
+    return [self._filters, self._kernel()]
 
   def mel_of(self, padded_waves: tf.Tensor) -> tf.Tensor:
     waves = tf.cast(padded_waves, tf.float32) + self.wave_epsilon

@@ -30,8 +30,11 @@ def install_hint(extra: str) -> str:
   return f'pip install -e "{folder}[{extra}]"'
 
 
-def require_onnx() -> None:
+def require_onnx(quantise: str = "none") -> None:
   """Refuses to go on if a package of the extra [onnx] is missing; imports none of them.
+
+  Args:
+    quantise: one of configuration.QUANTISATIONS.
 
   Raises:
     UserError: it says how to install the package.
@@ -44,7 +47,8 @@ def require_onnx() -> None:
     Traceback (most recent call last):
     contrastive_audio.errors.UserError: --format=onnx needs the package tf2onnx: pip install ...
   """
-  for package in ("tf2onnx", "onnx"):
+  quantisers = ("onnxruntime",) if quantise == "int8" else ()
+  for package in ("tf2onnx", "onnx", *quantisers):
     _require("--format=onnx", package, "onnx")
 
 
