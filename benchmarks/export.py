@@ -19,6 +19,7 @@ from absl import flags
 
 from benchmarks.lib import export_accuracy, untrained_runs
 from benchmarks.lib.export_accuracy import Judge
+from contrastive_audio.cli.console import line
 from contrastive_audio.cli.flags import FLAGS, data_location, define_location_flags
 from contrastive_audio.cli.help import flag_group
 from contrastive_audio.cli.main import run_main, start_tensorflow
@@ -54,9 +55,12 @@ def main(_: Sequence[str]) -> None:
     model = model or untrained_runs.make(encoder, os.path.join(folder, encoder))
     start_tensorflow()
     judges = export_accuracy.make(model, audio_root, location) if suite else []
-    rows = list(rows_of(model, formats, repeats, judges))
+    headings, rows = [*HEADINGS, *(f"{judge.task} (%)" for judge in judges)], []
+    for row in rows_of(model, formats, repeats, judges):
+      line("measured", ", ".join(f"{name} {cell}" for name, cell in zip(headings, row) if cell))
+      rows.append(row)
   print(f"\n{encoder or model}: medians of {repeats}, {os.cpu_count()} cores\n")
-  markdown_table.show([*HEADINGS, *(f"{judge.task} (%)" for judge in judges)], rows)
+  markdown_table.show(headings, rows)
 
 
 def rows_of(

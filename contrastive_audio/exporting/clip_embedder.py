@@ -16,6 +16,7 @@ from contrastive_audio.exporting.rows import Rows, pool_by_clip, rows_of_clips
 from contrastive_audio.frontend.clip_layout import WHOLE_SAMPLES, read_laid_out, read_windows
 from contrastive_audio.frontend.clip_store import StoredClip
 from contrastive_audio.frontend.front_end import FRAME_HOP_S
+from contrastive_audio.utils.ahead import ahead
 
 ROWS = ("clips", "windows", "frames")  # what an embedding is of
 
@@ -144,6 +145,12 @@ class ClipEmbedder:
     return model.clip_blocks.finish(state)[0].numpy()
 
   def _embed_windows(self, clips: Iterable[Clip], frames: bool) -> Iterator[Rows]:
+    # Reading, cutting and log-mels keep few processors busy: they go on beside the encoder.
+    for numbers, log_mels in ahead(self._batches(clips, frames)):
+      yield numbers, self._clip_encoder.encode(log_mels).numpy()
+
+  def _batches(self, clips: Iterable[Clip], frames: bool) -> Iterator[tuple[np.ndarray, tf.Tensor]]:
+    """Yields (number of the clip of each window, log-mels `[M, T, F]`), full batches at a time."""
     windows = (
       (number, window)
       for number, clip in enumerate(clips)
@@ -152,8 +159,7 @@ class ClipEmbedder:
     )
     while batch := list(itertools.islice(windows, WINDOWS_AT_ONCE)):
       numbers, excerpts = zip(*batch)
-      log_mels = self._clip_encoder.log_mels(np.stack(excerpts))
-      yield np.array(numbers), self._clip_encoder.encode(log_mels).numpy()
+      yield np.array(numbers), self._clip_encoder.log_mels(np.stack(excerpts))
 
   def log_mels(self, clip: Clip) -> Iterator[np.ndarray]:
     """Yields the log-mel `[T, F]` of each window of `embed_windows`."""
