@@ -89,7 +89,7 @@ def check_all(
   sizes: Sizes, groups: Sequence[str], output: str | None, total_s: float, worker: Worker
 ) -> list[tuple[str, Finding]]:
   """Runs the checks of some groups; prints each as it ends; returns the rows of the table."""
-  first = Check("devices", "devices", 60.0, gpu_checks.devices)
+  first = Check("devices", "devices", 120.0, gpu_checks.devices)
   ((_, seen, _),) = checks.run([first], Results(None, ""), first.limit_s, worker)
   if not seen.found:
     raise UserError(f"TensorFlow does not start: {seen.why}")
@@ -143,7 +143,7 @@ def _trainings(sizes: Sizes) -> Iterator[Check]:
   for system in systems.SYSTEMS:
     arguments = (system, sizes.steps, sizes.batch)
     name = f"training of {system} with XLA, beside the same without"
-    yield Check("xla", name, 120.0, gpu_checks.xla, arguments)
+    yield Check("xla", name, 150.0, gpu_checks.xla, arguments)
 
 
 def _speeds(sizes: Sizes, place: str) -> Iterator[Check]:
@@ -154,7 +154,7 @@ def _speeds(sizes: Sizes, place: str) -> Iterator[Check]:
           f"loop of {system}, batch {batch_size}{f', microbatch {microbatch}' * (microbatch > 0)}"
         )
         arguments = (system, sizes.encoder, batch_size, microbatch, sizes.timed_steps, place)
-        yield Check("speed", name, 90.0, gpu_speed.loop, arguments, "own")
+        yield Check("speed", name, 150.0, gpu_speed.loop, arguments, "own")
 
 
 def show(rows: Sequence[tuple[str, Finding]]) -> None:

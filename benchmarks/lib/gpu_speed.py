@@ -18,7 +18,7 @@ from contrastive_audio.training.checkpoint_files import CheckpointFiles
 
 LOOP_SHARE = 0.95  # of the bare step's speed that the whole loop has at least
 _ROUNDS = 2
-_STEPS = 200  # of the training that is killed
+_STEPS = 60  # of the training that is killed
 _INPUT_S = 5.0
 _POLL_S = 0.02
 
