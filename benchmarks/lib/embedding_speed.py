@@ -166,7 +166,9 @@ def _timed(module: str, options: Sequence[str], limit_s: float | None = None) ->
   timer = threading.Timer(limit_s or threading.TIMEOUT_MAX, process.kill)
   timer.start()
   try:
-    complaints = process.stderr.read() if process.stderr else b""
+    assert process.stderr
+    with process.stderr as stream:
+      complaints = stream.read()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
   finally:
