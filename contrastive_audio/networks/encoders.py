@@ -56,7 +56,7 @@ def efficientnet_b0(
   for layer in model.layers:
     if isinstance(layer, layers.BatchNormalization):
       layer.momentum = batchnorm_momentum
-  return model
+  return use_cpu_kernels(model)
 
 
 def resnet18(num_mels: int, batchnorm_momentum: float = 0.9) -> keras.Model:
