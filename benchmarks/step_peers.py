@@ -5,6 +5,9 @@ Each contestant is a process of its own; they take turns, so that other programs
 COLA was published. PyTorch runs the networks eagerly, in both orders of its axes, and through
 torch.compile. A step embeds two views of each pair, and updates all weights; "forward" embeds them
 as for an export. The tables show medians, and the seconds of all processors together.
+
+On a machine that others use, take --threads=1 and compare processor seconds: with more threads,
+those of PyTorch wait for each other by computing, and pay for what the others do.
 """
 
 import contextlib
@@ -41,24 +44,24 @@ WHAT = {"train": "training step", "embed": "forward"}
 
 def main(_: Sequence[str]) -> None:
   encoders, batch_sizes = FLAGS.encoders, [_whole(size) for size in FLAGS.batch_sizes]
-  names, rounds = FLAGS.contestants, FLAGS.rounds
+  names, rounds, threads = FLAGS.contestants, FLAGS.rounds, FLAGS.threads
   _require("encoders", encoders, SYSTEM_OF)
   _require("contestants", names, CONTESTANTS)
   if set(names) & set(PYTORCH) and importlib.util.find_spec("torch") is None:
     raise UserError(
       f"PyTorch is absent: {install_hint('torch')}, or --contestants={OURS},{PLAIN_KERAS}"
     )
-  print(f"{os.cpu_count()} cores, {platform.processor() or platform.machine()}")
+  print(f"{threads or os.cpu_count()} threads, {platform.processor() or platform.machine()}")
   for encoder in encoders:
     for batch_size in batch_sizes:
-      compare(encoder, batch_size, names, rounds)
+      compare(encoder, batch_size, names, rounds, threads)
 
 
-def compare(encoder: str, batch_size: int, names: Sequence[str], rounds: int) -> None:
+def compare(encoder: str, batch_size: int, names: Sequence[str], rounds: int, threads: int) -> None:
   """Measures all contestants in turns, and prints a table of the steps and one of the passes."""
   with contextlib.ExitStack() as stack:
     contestants = {
-      name: stack.enter_context(contextlib.closing(Contestant(name, encoder, batch_size)))
+      name: stack.enter_context(contextlib.closing(Contestant(name, encoder, batch_size, threads)))
       for name in names
     }
     for what, title in WHAT.items():
@@ -123,6 +126,7 @@ def _define_flags() -> None:
     flags.DEFINE_list("batch_sizes", ["32", "256"], "Pairs of a step.")
     flags.DEFINE_list("contestants", list(CONTESTANTS), "Which of them.")
     flags.DEFINE_integer("rounds", 5, "Turns, whose medians are printed.", lower_bound=1)
+    flags.DEFINE_integer("threads", 0, "Threads of each; 0: as many as cores.", lower_bound=0)
 
 
 def run(argv: Sequence[str] | None = None) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from benchmarks import step_peers
+from benchmarks import step_peers, step_profile
 from benchmarks.lib.step_contestants import SYSTEM_OF, model_and_views
 from contrastive_audio.utils.extras import install_hint
 from tests.support import assert_close
@@ -86,3 +86,14 @@ def test_without_pytorch_the_command_says_how_to_install_it(monkeypatch, capsys)
   with pytest.raises(SystemExit):
     step_peers.run(["step_peers"])
   assert install_hint("torch") in capsys.readouterr().err
+
+
+def test_a_profile_shares_out_the_whole_step_among_kinds_of_operations(capsys):
+  step_profile.run(["step_profile", "--encoder=vgg_like", "--batch_size=3", "--steps=1"])
+  rows = [line.split("|")[1:4] for line in capsys.readouterr().out.splitlines() if "%" in line]
+  assert [row[0].strip() for row in rows] == [*step_profile.KINDS, "other"]
+  for column in (1, 2):
+    shares = {row[0].strip(): float(row[column].strip(" %")) for row in rows}
+    assert sum(shares.values()) == pytest.approx(100, abs=0.7)
+    assert shares["convolutions"] > 5
+    assert (shares["BatchNorm, fused"] > 0) == (column == 2)

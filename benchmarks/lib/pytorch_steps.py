@@ -73,7 +73,7 @@ class PyTorchModel(nn.Module):
     for layer, module in zip(layers, with_weights, strict=True):
       _give(layer, module)
     if self.w is not None:
-      _copy(self.w, model.objective.similarity.w)
+      _copy(self.w, torch.tensor(model.objective.similarity.w.numpy()))
 
 
 class PyTorchStep:
@@ -124,10 +124,9 @@ def _give(layer, module: nn.Module) -> None:
     _copy(parameter, value)
 
 
-def _copy(parameter: torch.Tensor, value) -> None:
-  tensor = torch.tensor(value if isinstance(value, torch.Tensor) else value.numpy())
-  assert parameter.shape == tensor.shape, (parameter.shape, tensor.shape)
-  parameter.data.copy_(tensor)
+def _copy(parameter: torch.Tensor, value: torch.Tensor) -> None:
+  assert parameter.shape == value.shape, (parameter.shape, value.shape)
+  parameter.data.copy_(value)
 
 
 def _pairs(layer, module) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:

@@ -66,17 +66,18 @@ class Contestant:
     >>> contestant.close()
   """
 
-  def __init__(self, name: str, encoder: str, batch_size: int):
+  def __init__(self, name: str, encoder: str, batch_size: int, threads: int = 0):
     """Starts the process, and prepares the step there.
 
     Args:
       name: OURS, PLAIN_KERAS or one of PYTORCH.
       encoder: one of SYSTEM_OF.
       batch_size: pairs.
+      threads: how many it may use; 0: as many as there are cores.
     """
     context = multiprocessing.get_context("spawn")
     self._pool = concurrent.futures.ProcessPoolExecutor(1, context)
-    self._pool.submit(_prepare, name, encoder, batch_size).result()
+    self._pool.submit(_prepare, name, encoder, batch_size, threads).result()
 
   def seconds(self, what: str) -> Seconds:
     """Runs something once.
@@ -101,16 +102,21 @@ class OurStep:
     >>> OurStep("vgg_like", batch_size=3, plain=False).train()
   """
 
-  def __init__(self, encoder: str, batch_size: int, plain: bool):
+  def __init__(self, encoder: str, batch_size: int, plain: bool, threads: int = 0):
     """Builds the model.
 
     Args:
       encoder: one of SYSTEM_OF.
       batch_size: pairs.
       plain: whether layers and optimizer are as Keras has them.
+      threads: for the whole process, if it has not computed anything yet; 0: TensorFlow decides.
     """
     start_tensorflow()
     import tensorflow as tf
+
+    if threads:
+      tf.config.threading.set_intra_op_parallelism_threads(threads)
+      tf.config.threading.set_inter_op_parallelism_threads(threads)
 
     model, views = model_and_views(encoder, batch_size)
     if plain:
@@ -163,22 +169,24 @@ def _make_plain(model, system: str) -> None:
   model.compile(adam if system == "cola" else sgd)
 
 
-def _prepare(name: str, encoder: str, batch_size: int) -> None:
+def _prepare(name: str, encoder: str, batch_size: int, threads: int) -> None:
   """Keeps the step of a contestant in this process."""
   global _step
   if name in PYTORCH:
-    _step = _pytorch_step(encoder, batch_size, PYTORCH[name])
+    _step = _pytorch_step(encoder, batch_size, PYTORCH[name], threads)
   else:
-    _step = OurStep(encoder, batch_size, plain=name == PLAIN_KERAS)
+    _step = OurStep(encoder, batch_size, name == PLAIN_KERAS, threads)
 
 
-def _pytorch_step(encoder: str, batch_size: int, how: str) -> Step:
+def _pytorch_step(encoder: str, batch_size: int, how: str, threads: int) -> Step:
   import torch
 
   from benchmarks.lib.pytorch_steps import PyTorchModel, PyTorchStep
 
   config = systems.paper_config(SYSTEM_OF[encoder], batch_size=batch_size)
   torch.manual_seed(0)
+  if threads:
+    torch.set_num_threads(threads)
   model = PyTorchModel(SYSTEM_OF[encoder], encoder, config.num_mels)
   views = torch.randn(batch_size, 2, config.frames, config.num_mels)
   return PyTorchStep(model, views, how)
