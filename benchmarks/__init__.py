@@ -3,6 +3,8 @@
   input       excerpt pairs per second, against the published input pipeline
   views       what each step of mix-back's views costs
   train_step  the whole training loop against the bare training step
+  step_peers  the bare training step against plain Keras and PyTorch
+  step_profile  which operations its time goes into
   logits      loss and gradient of a large batch, in one piece and in blocks
   precision   half precision against float32: loss and speed
   scaling     one process against two, and what the cost model predicts
