@@ -100,6 +100,10 @@ def test_with_a_gpu_nothing_changes(monkeypatch):
   assert not replaced(encoders.crnn(96))
 
 
+def test_a_network_that_does_not_gain_is_left_alone():
+  assert not replaced(encoders.resnet18(96))
+
+
 def test_networks_of_others_are_left_alone():
   layer = keras.layers.BatchNormalization()
   cpu_kernels.use_cpu_kernels(keras.Sequential([keras.Input([4, 4, 2]), layer], name="theirs"))
