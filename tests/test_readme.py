@@ -34,10 +34,11 @@ SMALL["tables"] = [*TINY, "--seeds=0", "--tasks=instrument", "--pretraining_task
 PLACES = {"your/audio": "audio", "audio_root": "root", "audioset": "audioset"}
 PLACES |= {"your/call.wav": "audio/high/0.wav", "recordings": "recordings"}
 # Commands that other tests run: test_real_audio, test_general_encoder, test_going_on,
-# test_import_weights, test_label, test_open_suite, test_soundscapes, test_prepare, test_builders.
+# test_import_weights, test_label, test_open_suite, test_soundscapes, test_prepare, test_builders,
+# test_gpu_benchmark.
 ELSEWHERE = (
   *("spoken_digit", "general_encoder", "going_on", "import_weights", "downstream.label"),
-  *("suite=open", "soundscapes", "beam_pipeline_options", "tfds build"),
+  *("suite=open", "soundscapes", "beam_pipeline_options", "tfds build", "benchmarks.gpu"),
 )
 
 
@@ -49,7 +50,7 @@ def pieces():
 
 
 def test_the_blocks_are_found():
-  assert len(pieces()) == 64
+  assert len(pieces()) == 70
   assert len(EXAMPLES) == 1
   assert len(EXPORT_EXAMPLES) == 4
   assert len(PRESET_EXAMPLES) == 1
@@ -82,10 +83,12 @@ def write_recordings(folder):
     high, low = tone(2000, 3.0), tone(300, 3.0)
     wave = np.concatenate([high, low, high, low])
     soundfile.write(folder / "recordings" / f"{name}.wav", wave, 16_000)
-    labels = [(3 * i, 3 * i + 3, ("high", "low")[i % 2]) for i in range(4)]
+    names = ("high", "low", "high", "other")
+    labels = [(3 * i, 3 * i + 3, label) for i, label in enumerate(names)]
     track = "".join(f"{start}\t{end}\t{label}\n" for start, end, label in labels)
     (folder / "recordings" / f"{name}.txt").write_text(track)
     rows += [f"recordings/{name}.wav,{start},{end},{label}" for start, end, label in labels]
+  soundfile.write(folder / "wren.wav", tone(2000, 1.0), 16_000)
   (folder / "labels.csv").write_text("\n".join(rows))
 
 
