@@ -88,10 +88,12 @@ def presets(cola_run, tmp_path, monkeypatch):
 @pytest.fixture
 def answers_in_this_process(monkeypatch):
   """Asks train commands for their configurations without starting processes."""
+  run_process = subprocess.run
 
-  def run(arguments, **_):
+  def run(arguments, **options):
+    if "--print_config" not in arguments:
+      return run_process(arguments, **options)
     module, *flags = arguments[2:]
-    assert "--print_config" in flags
     return support.command(module, *flags, cwd=os.getcwd(), check=False)
 
   monkeypatch.setattr(subprocess, "run", run)
