@@ -161,7 +161,7 @@ def detect_events(
     cut = [f"--hop_s={hop_s}", f"--window_s={WINDOW_S}", f"--gap_s={GAP_S}"]
     data = [f"--classifier={place}", f"--ignore={BACKGROUND}", f"--input=folder:{folder}/test"]
     detect.run(["detect", *options, *data, *cut, f"--output={output}"])
-  found = [(f"test/{row[0]}", *row[1:]) for row in read_csv(output)[1:]]
+  found = [(f"test/{os.path.basename(row[0])}", *row[1:]) for row in read_csv(output)[1:]]
   return [_f1(f"test/{snr_db:02d}dB.flac", events, found, collar_s) for snr_db in SNRS_DB]
 
 

@@ -81,6 +81,9 @@ def find_events(
 ) -> list[Detection]:
   """Finds what is heard in a recording.
 
+  Between the centres of windows that touch, a score goes in a straight line: a detection begins and
+  ends where that meets the threshold, whatever the hop.
+
   Args:
     scores: float `[W, C]`.
     starts_s: of the windows, float `[W]`, in order.
@@ -94,20 +97,34 @@ def find_events(
     >>> scores = np.array([[0.1], [0.8], [0.9], [0.2], [0.7]])
     >>> starts_s = np.arange(5.0)
     >>> find_events(scores, starts_s, starts_s + 1, Rules(np.array([0.5])))[0]
-    Detection(start_s=1.0, end_s=3.0, number=0, score=0.9)
+    Detection(start_s=1.0714..., end_s=3.0714..., number=0, score=0.9)
     >>> len(find_events(scores, starts_s, starts_s + 1, Rules(np.array([0.5]), gap_s=1)))
     1
   """
   first_s, last_s = cells(starts_s, ends_s)
   if rules.smoothed > 1:
     scores = ndimage.uniform_filter1d(scores, rules.smoothed, axis=0, mode="nearest")
+  touch = starts_s[1:] <= ends_s[:-1] + 1e-9
   found: list[Detection] = []
   for number in np.flatnonzero((scores >= rules.thresholds).any(axis=0)):
-    column = scores[:, number]
-    for first, last in _runs(column >= rules.thresholds[number], first_s, last_s, rules.gap_s):
+    column, threshold = scores[:, number], rules.thresholds[number]
+    crossings = _crossings(column, (starts_s + ends_s) / 2, threshold)
+    begins_s, is_over_s = first_s.copy(), last_s.copy()
+    begins_s[1:][touch], is_over_s[:-1][touch] = crossings[touch], crossings[touch]
+    for first, last in _runs(column >= threshold, begins_s, is_over_s, rules.gap_s):
       score = float(column[first : last + 1].max())
-      found.append(Detection(float(first_s[first]), float(last_s[last]), int(number), score))
+      found.append(Detection(float(begins_s[first]), float(is_over_s[last]), int(number), score))
   return sorted(found, key=lambda detection: (detection.start_s, detection.number))
+
+
+def _crossings(column: np.ndarray, centres_s: np.ndarray, threshold: float) -> np.ndarray:
+  """Returns where the line from each score to the next meets the threshold, if it does, `[W - 1]`.
+
+  Its distance from the score that is large enough is at least a hundredth of the hop.
+  """
+  rise = np.diff(column)
+  share = (threshold - column[:-1]) / np.where(rise == 0, 1, rise)
+  return centres_s[:-1] + np.clip(share, 0.01, 0.99) * np.diff(centres_s)
 
 
 def _runs(
