@@ -98,7 +98,7 @@ def find_events(
     >>> starts_s = np.arange(5.0)
     >>> find_events(scores, starts_s, starts_s + 1, Rules(np.array([0.5])))[0]
     Detection(start_s=1.0714..., end_s=3.0714..., number=0, score=0.9)
-    >>> len(find_events(scores, starts_s, starts_s + 1, Rules(np.array([0.5]), gap_s=1)))
+    >>> len(find_events(scores, starts_s, starts_s + 1, Rules(np.array([0.5]), gap_s=2)))
     1
   """
   first_s, last_s = cells(starts_s, ends_s)
