@@ -80,7 +80,7 @@ def test_a_training_counts_the_rows_of_a_table_with_times(place):
   options = ["--recipe=small", "--batch_size=4", "--steps=2", "--store_dir=stores", "--run=run"]
   done = train("--dataset=timed.csv", *options, cwd=place)
   assert "16 rows in 2 classes (high, low) of timed.csv, split train" in done.stdout
-  assert "store      16 clips, 0.4 min" in done.stdout
+  assert "store      16 clips, 24.0 s" in done.stdout
   assert "on 16 clips" in done.stdout
 
 
