@@ -31,7 +31,7 @@ def print_store(store: Store) -> None:
     >>> from contrastive_audio.datasets.synthetic import open_synthetic
     >>> from contrastive_audio.store.preparation import prepare
     >>> print_store(prepare(open_synthetic(clips_per_class=2), 16_000))
-    store      20 clips, 0.7 min, in ...
+    store      20 clips, 43.3 s, in ...
   """
   folders = ", ".join(store.folders)
   line("store", f"{counted(store.num_clips, 'clip')}, {_duration(store.hours)}, in {folders}")
