@@ -1,5 +1,6 @@
 """Progress is readable on a terminal of 80 columns, in a notebook and in a log."""
 
+import contextlib
 import fcntl
 import io
 import os
@@ -51,14 +52,25 @@ def test_a_log_holds_whole_lines_and_none_because_others_write(monkeypatch, caps
   assert (rest, capsys.readouterr().out) == ("", "step 1: fine\n")
 
 
+def read_all(reader):
+  """What was written to a terminal that has been closed; it comes in pieces."""
+  text = b""
+  with contextlib.suppress(OSError):  # how a terminal says that this was all
+    while piece := os.read(reader, 10_000):
+      text += piece
+  os.close(reader)
+  return text.decode()
+
+
 def test_the_loss_is_visible_at_80_columns_however_many_steps_there_are():
   reader, terminal = pty.openpty()
   fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-  with open(terminal, "w", encoding="utf-8") as stream:
-    with progress_bar.make(4_000_000, "training", "step", stream, initial=1_100_000) as bar:
-      bar.set_description_str("training, loss 1.862, 51 % found")
-    last = os.read(reader, 10_000).decode().rstrip().split("\r")[-1]
-  os.close(reader)
+  with (
+    open(terminal, "w", encoding="utf-8") as stream,
+    progress_bar.make(4_000_000, "training", "step", stream, initial=1_100_000) as bar,
+  ):
+    bar.set_description_str("training, loss 1.862, 51 % found")
+  last = read_all(reader).rstrip().split("\r")[-1]
   assert len(last) < 80
   assert "loss 1.862, 51 % found:  28%|" in last
   assert "1100000/4000000" in last

@@ -122,5 +122,7 @@ def test_a_linear_start_is_chosen_by_the_embeddings_that_it_is_fitted_on(
   problem = types.SimpleNamespace(data=data, model=model, targets=None, folds=[])
   excerpt_method._choose_inverse_strength(problem)
   (chosen_on,) = [each.embeddings for each in given if isinstance(each, ClipRows)]
-  windows = Classifier(FRONT_END, encoder, 2, Options(frozen=False)).embed_windows(clip_store, range(12))
+  windows = Classifier(FRONT_END, encoder, 2, Options(frozen=False)).embed_windows(
+    clip_store, range(12)
+  )
   assert_close(chosen_on, [rows.mean(axis=0) for rows in windows], atol=1e-5)
