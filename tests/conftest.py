@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from contrastive_audio import datasets
 from contrastive_audio.store import preparation
+from contrastive_audio.utils import figures
 from contrastive_audio.utils import presets as preset_folders
 from downstream.papers import pretrainings
 from tests import support
@@ -49,6 +50,14 @@ def _draw():
   with pytest.MonkeyPatch.context() as patch:
     patch.setattr(Figure, "savefig", savefig)
     yield
+
+
+@pytest.fixture
+def axis(monkeypatch):
+  """Returns the axis of the figure that a function draws."""
+  drawn = []
+  monkeypatch.setattr(figures, "save", lambda figure, path: drawn.append(figure))
+  return lambda: drawn[0].axes[0]
 
 
 @pytest.fixture(scope="session")

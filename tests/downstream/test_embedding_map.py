@@ -5,19 +5,10 @@ import pytest
 from matplotlib import image
 
 from contrastive_audio.errors import UserError
-from contrastive_audio.utils import figures
 from downstream import embedding_map
 from tests.support import assert_close
 
 pytestmark = pytest.mark.figures
-
-
-@pytest.fixture
-def axis(monkeypatch):
-  """Returns the axis of the figure that a function draws."""
-  drawn = []
-  monkeypatch.setattr(figures, "save", lambda figure, path: drawn.append(figure))
-  return lambda: drawn[0].axes[0]
 
 
 def test_a_map_is_the_same_for_the_same_seed_and_keeps_classes_together(tmp_path):

@@ -45,14 +45,6 @@ def test_any_number_of_classes_with_any_names_can_be_drawn(classes, tmp_path):
     assert max(size(path)) < 12_000
 
 
-@pytest.fixture
-def axis(monkeypatch):
-  """Returns the axis of the figure that a function draws."""
-  drawn = []
-  monkeypatch.setattr(figures, "save", lambda figure, path: drawn.append(figure))
-  return lambda: drawn[0].axes[0]
-
-
 def test_classes_are_points_from_the_best_with_their_clips_and_intervals_and_the_mean(axis):
   plots.per_class_accuracy("", LABELS, PREDICTED, "t")
   drawn = axis()

@@ -1,14 +1,12 @@
 """Confusions are counted by true class, and drawn as shares of it."""
 
 import numpy as np
-import pytest
 
 from contrastive_audio.monitoring.confusion import (
   confusion_matrix,
   count_confusions,
   row_shares,
 )
-from contrastive_audio.utils import figures
 from tests.support import assert_close
 
 LABELS = ["a", "a", "a", "b", "b", "c"]
@@ -21,14 +19,6 @@ def test_confusions_are_counted_by_true_class():
   assert counts.tolist() == [[2, 1, 0, 0], [0, 2, 0, 0], [0, 0, 0, 1], [0, 0, 0, 0]]
   assert_close(row_shares(counts)[0], [2 / 3, 1 / 3, 0, 0])
   assert not row_shares(counts)[3].any()
-
-
-@pytest.fixture
-def axis(monkeypatch):
-  """Returns the axis of the figure that a function draws."""
-  drawn = []
-  monkeypatch.setattr(figures, "save", lambda figure, path: drawn.append(figure))
-  return lambda: drawn[0].axes[0]
 
 
 def test_a_row_is_a_true_class_and_a_column_what_it_was_taken_for(axis):

@@ -5,7 +5,6 @@ import pytest
 from matplotlib import image
 from matplotlib.collections import PathCollection
 
-from contrastive_audio.utils import figures
 from downstream.papers import bar_chart
 from tests.support import assert_close
 
@@ -20,14 +19,6 @@ def test_bars_leave_out_what_is_missing(tmp_path):
   picture = image.imread(path)[..., :3]
   assert picture.std() > 0.01  # not blank
   assert min(picture.shape[:2]) > 150
-
-
-@pytest.fixture
-def axis(monkeypatch):
-  """Returns the axis of the figure that a function draws."""
-  drawn = []
-  monkeypatch.setattr(figures, "save", lambda figure, path: drawn.append(figure))
-  return lambda: drawn[0].axes[0]
 
 
 def test_bars_error_bars_and_diamonds_stand_where_their_numbers_are(axis):
