@@ -117,9 +117,13 @@ def _detections(
 
 
 def _annotation(key: str, start_s: float, end_s: float, label: str, score: float) -> Annotation:
-  """Returns a detection in a clip, with times in milliseconds, alike in all formats."""
+  """Returns a detection in a clip, with times in milliseconds, alike in all formats.
+
+  A score that just reaches its threshold does so for no time; no table holds a stretch so short.
+  """
   first_s, _ = span_of(key) or (0.0, 0.0)
   start_s, end_s = (round(first_s + time_s, 3) for time_s in (start_s, end_s))
+  end_s = max(end_s, round(start_s + 0.001, 3))
   return Annotation(start_s, end_s, label, file=recording_of(key), score=score)
 
 

@@ -109,22 +109,19 @@ def find_events(
   for number in np.flatnonzero((scores >= rules.thresholds).any(axis=0)):
     column, threshold = scores[:, number], rules.thresholds[number]
     crossings = _crossings(column, (starts_s + ends_s) / 2, threshold)
-    begins_s, is_over_s = first_s.copy(), last_s.copy()
-    begins_s[1:][touch], is_over_s[:-1][touch] = crossings[touch], crossings[touch]
-    for first, last in _runs(column >= threshold, begins_s, is_over_s, rules.gap_s):
+    rises_s, falls_s = first_s.copy(), last_s.copy()
+    rises_s[1:][touch], falls_s[:-1][touch] = crossings[touch], crossings[touch]
+    for first, last in _runs(column >= threshold, rises_s, falls_s, rules.gap_s):
       score = float(column[first : last + 1].max())
-      found.append(Detection(float(begins_s[first]), float(is_over_s[last]), int(number), score))
+      found.append(Detection(float(rises_s[first]), float(falls_s[last]), int(number), score))
   return sorted(found, key=lambda detection: (detection.start_s, detection.number))
 
 
 def _crossings(column: np.ndarray, centres_s: np.ndarray, threshold: float) -> np.ndarray:
-  """Returns where the line from each score to the next meets the threshold, if it does, `[W - 1]`.
-
-  Its distance from the score that is large enough is at least a hundredth of the hop.
-  """
+  """Returns where the line from each score to the next meets the threshold, float `[W - 1]`."""
   rise = np.diff(column)
   share = (threshold - column[:-1]) / np.where(rise == 0, 1, rise)
-  return centres_s[:-1] + np.clip(share, 0.01, 0.99) * np.diff(centres_s)
+  return centres_s[:-1] + np.clip(share, 0, 1) * np.diff(centres_s)
 
 
 def _runs(

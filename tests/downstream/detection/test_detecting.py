@@ -3,9 +3,16 @@
 import numpy as np
 import pytest
 
+from contrastive_audio.datasets import open_source
 from contrastive_audio.exporting import classifier as classifiers
+from contrastive_audio.store.preparation import prepare
+from downstream.detection import detecting
+from downstream.detection.detecting import Classes
+from downstream.detection.outputs import Output
+from downstream.detection.scorers import Scorer
 from downstream.encoders import embedding_parts
-from downstream.encoders.window_store import WindowStore
+from downstream.encoders.models import open_model
+from downstream.encoders.window_store import WindowStore, cut_windows
 from tests.downstream.detection.made_recordings import (
   BANDS_HZ,
   BORDER_S,
@@ -16,6 +23,20 @@ from tests.downstream.detection.made_recordings import (
   rows_of,
 )
 from tests.support import command
+
+
+def test_a_score_that_just_reaches_its_threshold_is_a_row_of_a_table_with_times(place, monkeypatch):
+  monkeypatch.chdir(place)
+  model, store = open_model("logmel_stats"), prepare(open_source("recordings"), 16_000, None, 0.5)
+  windows = cut_windows(store, model, hop_s=0.5)
+  steps = Scorer(("peak",), True, lambda rows: (rows[:, :1] == rows[:, :1].max()).astype("f"), "1")
+  num_detections = detecting.detect(
+    Output("peaks.csv", root="recordings"), model, windows, Classes(steps, np.array([1.0], "f"))
+  )
+  rows = rows_of("peaks.csv")
+  assert len(rows) == num_detections > 0
+  assert {round(1000 * (float(row["end_s"]) - float(row["start_s"]))) for row in rows} == {1}
+  assert prepare(open_source("peaks.csv"), 16_000).num_clips == num_detections
 
 
 def heard_at(file, name, events, times_s):
