@@ -12,6 +12,7 @@ import pytest
 import soundfile
 from absl import flags
 
+import benchmarks
 import cola.config
 import mixback.config
 from benchmarks import faults, foreign, labels, recipes
@@ -23,6 +24,11 @@ from tests.support import ROOT, command
 
 SYSTEMS = {"cola": cola.config, "mixback": mixback.config}
 COMMANDS = sorted(path.stem for path in (ROOT / "benchmarks").glob("[a-z]*.py"))
+
+
+def test_the_package_lists_every_benchmark_once():
+  listed = [line.split()[0] for line in benchmarks.__doc__.splitlines() if line[:2] == "  "]
+  assert sorted(listed) == COMMANDS
 
 
 @pytest.mark.parametrize("name", COMMANDS)
