@@ -117,9 +117,13 @@ def all_checks(sizes: Sizes, place: str, has_gpu: bool) -> Iterator[Check]:
   """
   yield Check("devices", "memory growth", 60.0, gpu_checks.memory_growth, place="own")
   for system in systems.SYSTEMS:
-    for other, golden in (("the CPU's", False), ("arrays of other code", True)):
-      name = f"log-mels of {system}, beside {other}"
-      yield Check("log_mels", name, 60.0, gpu_checks.log_mels, (system, golden))
+    name = f"log-mels of {system}, beside"
+    for other, *arguments in (
+      ("the CPU's", False),
+      ("arrays of other code", True),
+      ("the CPU's, in TensorFloat-32", False, True),
+    ):
+      yield Check("log_mels", f"{name} {other}", 60.0, gpu_checks.log_mels, (system, *arguments))
   for name in _VIEW_STEPS:
     yield Check("views", f"view: {name}", 60.0, gpu_checks.view_step, (name, sizes.batch))
   yield from _trainings(sizes)
@@ -147,14 +151,20 @@ def _trainings(sizes: Sizes) -> Iterator[Check]:
 
 
 def _speeds(sizes: Sizes, place: str) -> Iterator[Check]:
-  for system in systems.SYSTEMS:
-    for batch_size in sizes.batch_sizes:
-      for microbatch in (0, batch_size // sizes.parts):
-        name = (
-          f"loop of {system}, batch {batch_size}{f', microbatch {microbatch}' * (microbatch > 0)}"
-        )
-        arguments = (system, sizes.encoder, batch_size, microbatch, sizes.timed_steps, place)
-        yield Check("speed", name, 150.0, gpu_speed.loop, arguments, "own")
+  """Yields small batches first, as time may end; the middle one in a reduced precision last."""
+  variants = [
+    {"batch_size": size, "microbatch": microbatch}
+    for size in sizes.batch_sizes
+    for microbatch in (0, size // sizes.parts)
+  ]
+  middle = sorted(sizes.batch_sizes)[len(sizes.batch_sizes) // 2]
+  variants.append({"batch_size": middle, "precision": "mixed_bfloat16"})
+  for fields in variants:
+    for system in systems.SYSTEMS:
+      said = [f"{name.split('_')[0]} {value}" for name, value in fields.items() if value]
+      arguments = (system, sizes.encoder, fields, sizes.timed_steps, place)
+      name = f"loop of {system}, {', '.join(said)}"
+      yield Check("speed", name, 150.0, gpu_speed.loop, arguments, "own")
 
 
 def show(rows: Sequence[tuple[str, Finding]]) -> None:

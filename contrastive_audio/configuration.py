@@ -61,6 +61,7 @@ class RunConfig:
   views_on: str = "device"  # where views are computed; or "host": the same numbers
   precision: str = "float32"  # of the networks; log-mels, losses, statistics: at least float32
   logits_block: int = 0  # rows of the logits at once; 0: all. The same numbers in less memory
+  xla: bool = False  # compiles the step; on a GPU the first one then takes minutes
   microbatch: int = 0  # pairs whose activations are in memory at once, and in BatchNorm; 0: all
 
   def __post_init__(self) -> None:

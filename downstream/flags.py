@@ -9,7 +9,7 @@ from contrastive_audio.cli.flags import (
   data_location,
   define_background_flag,
   define_clip_pooling_flag,
-  define_gpu_flag,
+  define_gpu_flags,
   define_location_flags,
   define_model_flag,
   define_seed_flag,
@@ -39,7 +39,7 @@ def define_evaluation_flags() -> None:
     flags.DEFINE_list("labels_per_class", None, "Training clips of each class: 1,5,10,all.")
     flags.DEFINE_float("label_noise", 0.0, "Share of the training labels to flip.", 0.0, 1.0)
   define_task_flags()
-  define_gpu_flag()
+  define_gpu_flags()
   define_seed_flag("splits, labels and weights")
 
 
@@ -167,7 +167,7 @@ def define_embedding_flags(title: str) -> None:
   define_clip_pooling_flag(title)
   define_selection_flags()
   define_location_flags(max_bad_fraction=1.0)
-  define_gpu_flag()
+  define_gpu_flags()
   define_seed_flag("random weights")
 
 

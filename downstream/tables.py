@@ -22,7 +22,7 @@ from contrastive_audio.cli.console import line
 from contrastive_audio.cli.flags import (
   FLAGS,
   data_location,
-  define_gpu_flag,
+  define_gpu_flags,
   define_location_flags,
 )
 from contrastive_audio.cli.help import REQUIRED, flag_group
@@ -208,7 +208,7 @@ def _define_flags() -> None:
   _define_training_flags()
   define_audio_root_flag()
   define_location_flags()
-  define_gpu_flag()
+  define_gpu_flags()
 
 
 def _define_training_flags() -> None:

@@ -15,7 +15,7 @@ from absl import flags
 from contrastive_audio.cli.flags import (
   FLAGS,
   data_location,
-  define_gpu_flag,
+  define_gpu_flags,
   define_model_flag,
 )
 from contrastive_audio.cli.help import flag_group
@@ -75,7 +75,7 @@ def _define_flags() -> None:
     )
     flags.DEFINE_list("seeds", ["0", "1", "2"], "Of splits and of the labels that are drawn.")
   define_task_flags()
-  define_gpu_flag()
+  define_gpu_flags()
 
 
 def run(argv: Sequence[str] | None = None) -> None:

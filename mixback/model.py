@@ -164,7 +164,7 @@ def build_model(config: Config) -> ContrastiveModel:
     microbatch=config.microbatch,
   )
   model.build((None, config.frames, config.num_mels, 1))
-  model.compile(optimizer(config))
+  model.compile(optimizer(config), jit_compile=config.xla)
   return model
 
 

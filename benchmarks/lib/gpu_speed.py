@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import sys
 import time
+from typing import Any
 
 from benchmarks.lib import embedding_speed, own_process, systems, tiny_commands
 from benchmarks.lib.checks import DIFFERS, NOT_CHECKED, OK, Finding
@@ -83,15 +84,15 @@ def _last_checkpoint(run: str) -> int:
 
 
 def loop(
-  system: str, encoder: str | None, batch_size: int, microbatch: int, steps: int, place: str
+  system: str, encoder: str | None, fields: dict[str, Any], steps: int, place: str
 ) -> Finding:
   """Measures the whole training loop beside the bare step, and the memory that they take."""
   start_tensorflow()
   from benchmarks.lib.step_timing import time_loop
 
-  fields = {"batch_size": batch_size, "microbatch": microbatch, "steps": steps * _ROUNDS}
-  fields |= {"encoder": encoder} if encoder else {}
-  config = systems.paper_config(system, **fields)
+  batch_size = fields["batch_size"]
+  chosen = {"encoder": encoder} if encoder else {}
+  config = systems.paper_config(system, **fields, **chosen, steps=steps * _ROUNDS)
   with contextlib.redirect_stdout(io.StringIO()):  # so short a training earns warnings
     timer = time_loop(system, config, steps, _clips(place, batch_size), _stores(place))
   whole, bare = (batch_size / statistics.median(times) for times in (timer.loop_s, timer.bare_s))

@@ -9,7 +9,8 @@ from contrastive_audio.configuration import CLIP_POOLINGS
 from contrastive_audio.store.decoding import MEMORY_MB, MIN_MEMORY_MB
 
 FLAGS = flags.FLAGS
-GPU_MEMORY_GROWTH = "gpu_memory_growth"  # read by main.start_tensorflow
+GPU_MEMORY_GROWTH = "gpu_memory_growth"  # both are read by main.start_tensorflow
+TENSOR_FLOAT_32 = "tensor_float_32"
 
 
 def define_model_flag() -> None:
@@ -178,19 +179,22 @@ def define_seed_flag(purpose: str) -> None:
     flags.DEFINE_integer("seed", 0, f"Seed of {purpose}.", lower_bound=0)
 
 
-def define_gpu_flag() -> None:
-  """Defines --gpu_memory_growth, which `start_tensorflow` obeys.
+def define_gpu_flags() -> None:
+  """Defines --gpu_memory_growth and --tensor_float_32, which `start_tensorflow` obeys.
 
   Example:
-    >>> define_gpu_flag()
-    >>> FLAGS[GPU_MEMORY_GROWTH].default
-    True
+    >>> define_gpu_flags()
+    >>> FLAGS[GPU_MEMORY_GROWTH].default, FLAGS[TENSOR_FLOAT_32].default
+    (True, True)
     >>> from contrastive_audio.cli.help import forget_flags
     >>> forget_flags()
   """
   with flag_group("Devices"):
     flags.DEFINE_bool(
       GPU_MEMORY_GROWTH, True, "Take GPU memory as it is needed; otherwise all of it at once."
+    )
+    flags.DEFINE_bool(
+      TENSOR_FLOAT_32, True, "Let a GPU round the operands of float32 products to 10 bits: faster."
     )
 
 

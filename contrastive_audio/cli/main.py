@@ -25,7 +25,7 @@ from absl import logging as absl_logging
 from contrastive_audio.cli.children import end_with_parent
 from contrastive_audio.cli.endings import in_one_line
 from contrastive_audio.cli.flag_values import require_values
-from contrastive_audio.cli.flags import GPU_MEMORY_GROWTH
+from contrastive_audio.cli.flags import GPU_MEMORY_GROWTH, TENSOR_FLOAT_32
 from contrastive_audio.cli.help import HELP_FLAGS, forget_flags, help_text, own_flags
 from contrastive_audio.errors import UserError
 from contrastive_audio.utils import progress_bar, quiet
@@ -70,7 +70,8 @@ def start_tensorflow() -> None:
   """Imports TensorFlow and Keras without their start-up messages.
 
   A GPU then lends its memory as it is needed, so that several processes can use it. With
-  --nogpu_memory_growth, if the command has that flag, TensorFlow takes all of it at once.
+  --nogpu_memory_growth, if the command has that flag, TensorFlow takes all of it at once; with
+  --notensor_float_32 products of float32 keep all of their bits.
 
   Raises:
     ImportError: Keras was already imported with another backend.
@@ -94,11 +95,18 @@ def start_tensorflow() -> None:
 
   require_tensorflow_backend()
   use_default_settings()
-  if GPU_MEMORY_GROWTH not in flags.FLAGS or flags.FLAGS[GPU_MEMORY_GROWTH].value:
+  if not _is_on(TENSOR_FLOAT_32):
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+  if _is_on(GPU_MEMORY_GROWTH):
     for gpu in gpus:
       # Whoever called the command from a program of their own may have set the GPU up already.
       with contextlib.suppress(RuntimeError, ValueError):
         tf.config.experimental.set_memory_growth(gpu, True)
+
+
+def _is_on(name: str) -> bool:
+  """Whether a flag that commands may lack, and that is on unless it is switched off, is on."""
+  return name not in flags.FLAGS or bool(flags.FLAGS[name].value)
 
 
 def _set_environment() -> None:

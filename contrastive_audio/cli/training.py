@@ -90,8 +90,9 @@ def train_system(system: System, request: TrainingRequest) -> None:
 
   # Signals second: when hosts join, TensorFlow takes SIGTERM for itself.
   with join_hosts(request.strategy) as hosts, StopRequest(in_set_up=True) as stop:
-    if size := request.fields.get("microbatch"):
-      hosts.require_one_device(f"microbatch={size}")
+    for name in ("microbatch", "xla"):
+      if value := request.fields.get(name):
+        hosts.require_one_device(f"{name}={value}")
     weights = _weights(system, request)
     request, store = _cut_into_pieces(system, request, data.store())
     judged = _labelled_store(monitored) if monitored else store

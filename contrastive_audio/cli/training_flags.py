@@ -12,7 +12,7 @@ from contrastive_audio.cli.flags import (
   data_choice,
   data_location,
   define_dataset_flags,
-  define_gpu_flag,
+  define_gpu_flags,
 )
 from contrastive_audio.cli.help import flag_group
 from contrastive_audio.cli.open_data import DataChoice, DataLocation
@@ -192,6 +192,9 @@ def _define_device_flags() -> None:
       "Devices and hosts; auto: all GPUs of this host, or all hosts that TF_CONFIG names.",
     )
     flags.DEFINE_enum("precision", "float32", PRECISIONS, "Of the networks in training.")
+    flags.DEFINE_bool(
+      "xla", False, "Compile the step with XLA; on a GPU the first one then takes minutes."
+    )
     flags.DEFINE_integer(
       "logits_block", None, "Rows of the logits at once, to save memory; 0: all.", lower_bound=0
     )
@@ -202,7 +205,7 @@ def _define_device_flags() -> None:
       lower_bound=0,
     )
     flags.DEFINE_enum("views_on", "device", VIEWS_ON, "Where views are computed; same numbers.")
-  define_gpu_flag()
+  define_gpu_flags()
   with flag_group("Reproducibility"):
     flags.DEFINE_integer("seed", 0, "Seed of weights, excerpts and views.", lower_bound=0)
     flags.DEFINE_bool("deterministic", False, "Bit-identical on one machine, and slower.")

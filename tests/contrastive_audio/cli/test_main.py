@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from absl import flags
 
-from contrastive_audio.cli.flags import define_gpu_flag
+from contrastive_audio.cli.flags import define_gpu_flags
 from contrastive_audio.cli.help import REQUIRED, flag_group
 from contrastive_audio.cli.main import run_main, start_tensorflow
 from contrastive_audio.errors import UserError
@@ -111,9 +111,18 @@ def test_every_gpu_lends_its_memory_as_it_is_needed_unless_a_flag_says_otherwise
   assert growing == [("GPU:0", True), ("GPU:1", True)]
   growing.clear()
   for arguments, count in (([], 2), (["--nogpu_memory_growth"], 0), (["--gpu_memory_growth"], 2)):
-    run_main(lambda _: start_tensorflow(), define_gpu_flag, "", [], ["play", *arguments])
+    run_main(lambda _: start_tensorflow(), define_gpu_flags, "", [], ["play", *arguments])
     assert len(growing) == count, arguments
     growing.clear()
+
+
+def test_products_of_float32_keep_all_bits_if_the_flag_says_so(monkeypatch):
+  asked = []
+  monkeypatch.setattr(tf.config.experimental, "enable_tensor_float_32_execution", asked.append)
+  start_tensorflow()
+  for arguments in ([], ["--tensor_float_32"], ["--notensor_float_32"]):
+    run_main(lambda _: start_tensorflow(), define_gpu_flags, "", [], ["play", *arguments])
+  assert asked == [False]
 
 
 STARTED = """

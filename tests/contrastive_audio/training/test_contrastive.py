@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from benchmarks.lib import systems
 from contrastive_audio.monitoring.health import spread
 from contrastive_audio.training.contrastive import step_seed
 from tests import tiny
@@ -23,6 +24,13 @@ def test_spread_is_one_for_isotropic_embeddings_and_zero_for_collapsed_ones():
   isotropic = np.random.default_rng(0).normal(size=[4096, 64]).astype("f")
   assert_close(spread(isotropic), 1.0, atol=0.02)
   assert_close(spread(np.ones([10, 64], "f")), 0.0, atol=1e-6)
+
+
+@pytest.mark.parametrize("system", systems.SYSTEMS)
+def test_xla_compiles_the_step_only_if_it_is_asked_for(system):
+  for asked in (False, True):
+    config = systems.small_config(system, mean=0.0, std=1.0, xla=asked)
+    assert systems.model_builder(system)(config).jit_compile is asked
 
 
 def test_step_seeds_differ_by_seed_and_step():
