@@ -15,6 +15,7 @@ from contrastive_audio.utils.figures import plain, shorten
 
 _HATCHES = ("", "///", "...", "xxx", "\\\\\\", "---", "+++", "ooo")
 _PUBLISHED = "published"
+_MOST_LEVEL_NAMES = 8  # of rows; more are written at an angle
 
 
 def bars(
@@ -47,7 +48,7 @@ def bars(
   shape = len(rows), len(columns)
   published = np.full(shape, np.nan) if published is None else np.asarray(published, float)
   means, spreads = np.asarray(means, float), np.asarray(spreads, float)
-  figure, axis = figures.subplots(figsize=(np.clip(0.3 * shape[0] * (shape[1] + 1), 4, 40), 4.2))
+  figure, axis = figures.subplots(figsize=(_width_inches(*shape), 4.2))
   for number, name in enumerate(columns):
     x = np.arange(len(rows)) + (number - (len(columns) - 1) / 2) * 0.8 / len(columns)
     _draw_bars(axis, x, number, 0.72 / len(columns), shorten(str(name)), means[:, number])
@@ -63,10 +64,17 @@ def bars(
   figures.save(figure, path)
 
 
+def _width_inches(num_rows: int, num_columns: int) -> float:
+  needed = 0.3 * (num_columns + 1)
+  if num_rows <= _MOST_LEVEL_NAMES:
+    needed = max(needed, 1.2)  # twelve letters beside each other
+  return float(np.clip(num_rows * needed, 4, 40))
+
+
 def _name_rows(axis: Axes, rows: Sequence[str]) -> None:
   texts = [plain(textwrap.fill(str(name).replace("_", " "), 12)) for name in rows]
   axis.set_xticks(range(len(rows)), texts, fontsize=9)
-  if len(rows) > 8:
+  if len(rows) > _MOST_LEVEL_NAMES:
     for text in axis.get_xticklabels():
       text.set(rotation=45, ha="right", rotation_mode="anchor")
   axis.set_xlim(-0.6, len(rows) - 0.4)

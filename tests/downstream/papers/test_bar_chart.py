@@ -45,3 +45,13 @@ def test_a_single_seed_has_no_error_bars_and_intervals_reach_from_end_to_end(axi
   bar_chart.bars("", ["x", "y"], ["a"], means, ends)
   lines = [line for c in axis().collections for line in c.get_segments()]
   assert_close([line[:, 1] for line in lines], [[40, 55]])
+
+
+@pytest.mark.parametrize("num_rows", [2, 8])
+def test_names_of_rows_do_not_run_into_each_other(axis, num_rows):
+  names = ["bucklespring-keys", "instruments_"] * (num_rows // 2)
+  bar_chart.bars("", names, ["a"], np.full([num_rows, 1], 50.0), np.full([num_rows, 1], 1.0))
+  drawn = axis()
+  drawn.figure.canvas.draw()
+  boxes = [text.get_window_extent() for text in drawn.get_xticklabels()]
+  assert all(left.x1 < right.x0 for left, right in zip(boxes, boxes[1:]))
