@@ -1,4 +1,4 @@
-"""Packaging: `pip install -e .`; extras [beam], [mlflow], [notebooks], [onnx], [test], ..."""
+"""Packaging: `pip install -e .`; extras [beam], [index], [mlflow], [onnx], [test], ..."""
 
 import os
 import pathlib
@@ -45,6 +45,9 @@ TFDS = ["dill", "mlcroissant>=1.0.9"]
 # --format=onnx of contrastive_audio.export.
 ONNX = ["onnx>=1.16", "onnxruntime>=1.18", "tf2onnx>=1.17"]
 
+# --index of downstream.neighbours.
+INDEX = ["faiss-cpu>=1.8"]
+
 # notebooks/make.py makes the notebooks from their sources, and runs them.
 NOTEBOOKS = ["ipykernel>=6.29", "jupytext>=1.16", "nbclient>=0.10", "nbformat>=5.10"]
 
@@ -56,7 +59,7 @@ TEST = [
   "ruff>=0.9",
   "selenium>=4.20",  # drives Chromium through the page of downstream.label
   "setuptools>=77",
-  *(BEAM + NOTEBOOKS + TFDS),
+  *(BEAM + INDEX + NOTEBOOKS + TFDS),
 ]
 
 # --log_to of the training commands.
@@ -143,6 +146,7 @@ setuptools.setup(
   install_requires=REQUIREMENTS,
   extras_require={
     "beam": BEAM,
+    "index": INDEX,
     "mlflow": MLFLOW,
     "notebooks": NOTEBOOKS,
     "onnx": ONNX,

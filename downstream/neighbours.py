@@ -3,8 +3,8 @@
 It writes into the folder --output: neighbours.csv lists the nearest clips of each query, by the
 cosine similarity of their embeddings; index.html is a page to listen to some of them.
 
-With --queries in long recordings (a median of more than 30 s, or with --hop_s or --window_s) it
-finds stretches of them, with their times.
+With --queries in long recordings (a median of more than 30 s, or with --hop_s, --window_s or
+--index) it finds stretches of them, with their times.
 """
 
 import os
@@ -20,6 +20,7 @@ from contrastive_audio.cli.main import run_main, start_tensorflow
 from contrastive_audio.cli.open_data import open_store
 from contrastive_audio.errors import UserError
 from contrastive_audio.store.store import Store
+from contrastive_audio.utils.extras import require_faiss
 from downstream.checks import check_input, require_empty_folder
 from downstream.choices import require_model, require_pooling
 from downstream.flags import define_embedding_flags, define_input_flag
@@ -41,11 +42,9 @@ def main(_: Sequence[str]) -> None:
   count, num_shown, clip_pooling = FLAGS.neighbours, FLAGS.shown, FLAGS.clip_pooling
   clips, location = data_choice([FLAGS.input]), data_location()
   queries = data_choice([FLAGS.queries]) if FLAGS.queries else None
-  hop_s, window_s = FLAGS.hop_s, FLAGS.window_s
   require_model(name)
   require_pooling(name, clip_pooling)
-  if (hop_s or window_s) and not queries:
-    raise UserError("--hop_s and --window_s search for --queries=FILE_OR_FOLDER: name them")
+  _require_queries()
   require_empty_folder(folder)
   for choice in filter(None, (clips, queries)):
     check_input(choice, location)
@@ -56,15 +55,25 @@ def main(_: Sequence[str]) -> None:
   clip_store = open_store(clips, location, model.sample_rate_hz)
   query_store = open_store(queries, location, model.sample_rate_hz) if queries else None
   title = _title(FLAGS.input, FLAGS.queries, model.name)
-  if query_store and (hop_s or window_s or _is_long(clip_store)):
+  if query_store and (FLAGS.hop_s or FLAGS.window_s or FLAGS.index or _is_long(clip_store)):
     from downstream.encoders.window_store import cut_windows
 
-    windows = cut_windows(clip_store, model, hop_s, window_s, hops_per_window=2)
-    _search_windows(folder, model, windows, query_store, count, num_shown, title)
+    windows = cut_windows(clip_store, model, FLAGS.hop_s, FLAGS.window_s, hops_per_window=2)
+    _search_windows(folder, model, windows, query_store, count, num_shown, title, FLAGS.index)
   else:
     if not query_store and _is_long(clip_store):
       line("whole", "long recordings are compared as a whole; --queries=FILE searches within them")
     _compare_clips(folder, model, clip_store, query_store, count, num_shown, title)
+
+
+def _require_queries() -> None:
+  """Refuses flags of a search without one, and an index without its package."""
+  if FLAGS.queries is None:
+    for name in ("hop_s", "window_s", "index"):
+      if FLAGS[name].value:
+        raise UserError(f"--{name} is for a search: name what for with --queries=FILE_OR_FOLDER")
+  elif FLAGS.index:
+    require_faiss()
 
 
 def _title(searched: str, queries: str | None, model: str) -> str:
@@ -87,13 +96,18 @@ def _search_windows(
   count: int,
   num_shown: int,
   title: str,
+  use_index: bool,
 ) -> None:
   from downstream.encoders.embedding_parts import Embeddings
-  from downstream.encoders.window_search import print_hits, search, write_hits
+  from downstream.encoders.hit_list import print_hits, write_hits
+  from downstream.encoders.window_index import WindowIndex
+  from downstream.encoders.window_search import search
 
   line("windows", f"{windows.description} are searched; --window_s and --hop_s choose others")
   rows = Embeddings(model, queries).make().of_clips()
-  hits = search(Embeddings(model, windows).make(), windows, queries, rows, count)
+  embeddings = Embeddings(model, windows).make()
+  index = WindowIndex(embeddings, windows.num_clips).make() if use_index else None
+  hits = search(embeddings, windows, queries, rows, count, index)
   write_hits(folder, hits, num_shown, title)
   print_hits(folder, hits)
 
@@ -130,6 +144,9 @@ def _define_flags() -> None:
     )
     flags.DEFINE_integer(
       "neighbours", 5, "Number of nearest clips, or stretches, of each query.", lower_bound=1
+    )
+    flags.DEFINE_bool(
+      "index", False, "Index the windows once, for many searches (extra [index]); not quite exact."
     )
     flags.DEFINE_integer("shown", 20, "Number of queries on the page.", lower_bound=1)
   define_embedding_flags("Search")

@@ -52,6 +52,23 @@ def require_onnx(quantise: str = "none") -> None:
     _require("--format=onnx", package, "onnx")
 
 
+def require_faiss() -> None:
+  """Refuses to go on if the extra [index] is missing; does not import it.
+
+  Raises:
+    UserError: it says how to install the package.
+
+  Example:
+    >>> import sys
+    >>> from unittest import mock
+    >>> with mock.patch("importlib.util.find_spec", return_value=None):  # as if it were missing
+    ...   require_faiss()
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: --index needs the package faiss: pip install ...[index]"
+  """
+  _require("--index", "faiss", "index")
+
+
 def require_trackers(names: Sequence[str]) -> None:
   """Refuses what is no tracker, or whose package is missing; imports none of them.
 

@@ -9,7 +9,9 @@ parts_plan        what the parts of embeddings in a folder are of
 embedding_files   embeddings -> one .npz or .parquet file
 storage           how they are kept there: float16, principal components
 neighbour_page    the nearest clips of each query: a list, and a page to listen to them
-window_search     the nearest stretches of long recordings, likewise
+window_search     the nearest stretches of long recordings
+window_index      an index of windows, for many searches
+hit_list          those stretches: a list, and a page to listen to them
 listening_page    a page with log-mels and players
 projector         files for TensorBoard's embedding projector
 """

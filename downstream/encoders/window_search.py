@@ -1,27 +1,23 @@
-"""Where in long recordings something sounds like a query: hits, exact, by blocks of windows.
+"""Where in long recordings something sounds like a query: hits, by blocks of windows or an index.
 
 Letters: q queries, W windows of all recordings, D embedding.
 """
 
 import dataclasses
-import os
-from collections.abc import Iterator
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from contrastive_audio.cli.console import line
 from contrastive_audio.monitoring.knn import normalise_rows
 from contrastive_audio.store.store import Store
-from contrastive_audio.utils.files import make_folder
-from contrastive_audio.utils.spreadsheets import write_csv
-from contrastive_audio.utils.words import counted
 from downstream.encoders.embedding_parts import Embeddings
-from downstream.encoders.listening_page import Sound, shown_queries, sound_of_clip, write_page
+from downstream.encoders.window_index import WindowIndex
 from downstream.encoders.window_store import WindowStore
 
-LIST = "neighbours.csv"
 _LONGEST_S = 60.0  # of a hit; what goes on for longer is several
+_NAMED_PER_HIT = 16  # windows that an index is asked for, at first
+_SAMPLED = 4096  # windows, of an index, that tell the median
+_ROUNDING = 1e-3  # of similarities in an index
 _SIMILARITIES_AT_ONCE = 1 << 26  # bounds the memory: a quarter of a gigabyte
 
 
@@ -66,7 +62,12 @@ class Hits:
 
 
 def search(
-  embeddings: Embeddings, windows: WindowStore, queries: Store, rows: np.ndarray, count: int
+  embeddings: Embeddings,
+  windows: WindowStore,
+  queries: Store,
+  rows: np.ndarray,
+  count: int,
+  index: WindowIndex | None = None,
 ) -> Hits:
   """Finds the stretches that are most similar to each query.
 
@@ -76,6 +77,7 @@ def search(
     queries: what to search for.
     rows: their embeddings, float `[q, D]`.
     count: number of hits of each query.
+    index: of the windows, finished; None: every window is compared.
 
   Example:
     >>> from contrastive_audio.datasets.synthetic import open_synthetic
@@ -91,6 +93,8 @@ def search(
     >>> hits.found[0][0].clip
     4
   """
+  if index:
+    return Hits(queries, windows, [indexed_hits(index, windows, row, count) for row in rows])
   found: list[list[Hit]] = []
   at_once = max(1, _SIMILARITIES_AT_ONCE // windows.num_clips)
   for first in range(0, len(rows), at_once):
@@ -124,7 +128,63 @@ def cosine_similarities(embeddings: Embeddings, rows: np.ndarray, num_windows: i
   return found
 
 
-def find_hits(similarities: np.ndarray, windows: WindowStore, count: int) -> list[Hit]:
+def indexed_hits(
+  index: WindowIndex, windows: WindowStore, row: np.ndarray, count: int
+) -> list[Hit]:
+  """Finds the hits of a query as `find_hits` does, among windows that an index names.
+
+  The median of all windows is that of a sample of them. Of windows that the index does not name,
+  only those around the others are compared.
+
+  Args:
+    index: of the windows, finished.
+    windows: where they lie.
+    row: embedding of the query, float `[D]`.
+    count: number of hits.
+
+  Example:
+    >>> from contrastive_audio.datasets.synthetic import open_synthetic
+    >>> from contrastive_audio.store.preparation import prepare
+    >>> from downstream.encoders.models import open_model
+    >>> model = open_model("logmel_stats")
+    >>> windows = WindowStore(prepare(open_synthetic(clips_per_class=1), 16_000), 8_000, 16_000)
+    >>> embeddings = Embeddings(model, windows).make()
+    >>> index = WindowIndex(embeddings, windows.num_clips).make()
+    >>> query = np.concatenate([values for _, values in embeddings.parts()])[2]
+    >>> (hit,) = indexed_hits(index, windows, query, count=1)
+    >>> hit.clip, hit.start_s <= 1.0, hit.end_s >= 2.0
+    (0, True, True)
+  """
+  query = normalise_rows(row[None])[0].astype(np.float32)
+  sample = np.unique(np.linspace(0, index.num_windows - 1, _SAMPLED).round().astype(np.int64))
+  background = float(np.median(index.rows(sample) @ query))
+  asked = _NAMED_PER_HIT * count
+  while True:
+    named, values = index.nearest(query, asked)
+    known = _around(named, windows)
+    similarities = np.full(index.num_windows, -np.inf, np.float32)
+    similarities[known] = index.rows(known) @ query
+    hits = find_hits(similarities, windows, count, background)
+    if asked >= index.num_windows:
+      return hits
+    hits = [hit for hit in hits if hit.similarity >= values[-1] - _ROUNDING]
+    if len(hits) == count:  # others may be nearer than those that were not named
+      return hits
+    asked *= 4
+
+
+def _around(named: np.ndarray, windows: WindowStore) -> np.ndarray:
+  """Returns the windows that a hit around some may reach, in order."""
+  reach = int(_LONGEST_S / 2 * windows.sample_rate_hz) // windows.hop_samples + 2
+  edges = np.zeros(windows.num_clips + 1, np.int64)
+  np.add.at(edges, np.maximum(named - reach, 0), 1)
+  np.add.at(edges, np.minimum(named + reach + 1, windows.num_clips), -1)
+  return np.flatnonzero(np.cumsum(edges[:-1]) > 0)
+
+
+def find_hits(
+  similarities: np.ndarray, windows: WindowStore, count: int, background: float | None = None
+) -> list[Hit]:
   """Merges neighbouring windows that are similar to a query into hits.
 
   A hit is the most similar window and its neighbours, as far as they are more similar than halfway
@@ -132,9 +192,10 @@ def find_hits(similarities: np.ndarray, windows: WindowStore, count: int) -> lis
   are in no other.
 
   Args:
-    similarities: float `[W]`.
+    similarities: float `[W]`; -inf: not known, in no hit.
     windows: where they lie.
     count: number of hits; there are fewer if there are fewer stretches.
+    background: that of most windows; None: the median.
 
   Returns:
     Hits, the most similar first.
@@ -149,7 +210,7 @@ def find_hits(similarities: np.ndarray, windows: WindowStore, count: int) -> lis
     [(0.5, 1.25), (1.5, 2.0)]
   """
   left = np.array(similarities, np.float32)
-  background = float(np.median(left))
+  background = float(np.median(left)) if background is None else background
   hits: list[Hit] = []
   while len(hits) < count and np.isfinite(peak := left[best := int(left.argmax())]):
     first = _furthest(left, windows, best, -1, (peak + background) / 2)
@@ -184,76 +245,3 @@ def _overlapping(windows: WindowStore, edge: int, step: int) -> int:
 
 def _is_neighbour(windows: WindowStore, number: int, other: int) -> bool:
   return 0 <= other < windows.num_clips and windows.clips[number] == windows.clips[other]
-
-
-def write_hits(folder: str, hits: Hits, num_shown: int, title: str) -> None:
-  """Writes the list and the page.
-
-  Args:
-    folder: where to write them.
-    hits: of all queries.
-    num_shown: number of queries on the page.
-    title: of the page.
-
-  Example:
-    >>> from contrastive_audio.datasets.synthetic import open_synthetic
-    >>> from contrastive_audio.store.preparation import prepare
-    >>> store = prepare(open_synthetic(clips_per_class=1), 16_000)
-    >>> windows = WindowStore(store, hop_samples=8_000, window_samples=16_000)
-    >>> hits = Hits(store.select([3]), windows, [[Hit(0, 0.5, 1.5, 0.9)]])
-    >>> write_hits("found", hits, num_shown=1, title="Bells")
-    >>> sorted(os.listdir("found"))
-    ['clips', 'index.html', 'neighbours.csv']
-  """
-  make_folder(folder)
-  write_csv(os.path.join(folder, LIST), _list_rows(hits))
-  shown = shown_queries(len(hits.found), num_shown)
-  introduction = (
-    "Each row starts with a query, followed by what is most similar to it, with the cosine "
-    "similarity. Players play exactly the stretch that is named, all at the same level."
-  )
-  rate_hz = hits.windows.sample_rate_hz
-  write_page(folder, title, introduction, (_sounds(hits, int(i)) for i in shown), rate_hz)
-
-
-def _list_rows(hits: Hits) -> Iterator[list[object]]:
-  """Yields the rows of neighbours.csv."""
-  keys = hits.windows.recordings.keys()
-  yield ["query", "rank", "file", "start_s", "end_s", "similarity"]
-  for query, found in zip(hits.queries.keys(), hits.found):
-    for rank, hit in enumerate(found, start=1):
-      times = (f"{time_s:.3f}" for time_s in (hit.start_s, hit.end_s))
-      yield [query, rank, keys[hit.clip], *times, f"{hit.similarity:.4f}"]
-
-
-def _sounds(hits: Hits, query: int) -> Iterator[Sound]:
-  """Yields a row of the page."""
-  yield sound_of_clip(hits.queries, query, f"query-{query}", "query", kind="query")
-  recordings, rate_hz = hits.windows.recordings, hits.windows.sample_rate_hz
-  for hit in hits.found[query]:
-    first, end = round(hit.start_s * rate_hz), round(hit.end_s * rate_hz)
-    name = f"hit-{hit.clip}-{first}-{end}"
-    yield sound_of_clip(recordings, hit.clip, name, f"{hit.similarity:.2f}", (first, end))
-
-
-def print_hits(folder: str, hits: Hits) -> None:
-  """Prints what was written.
-
-  Args:
-    folder: where it was written.
-    hits: of all queries.
-
-  Example:
-    >>> from contrastive_audio.datasets.synthetic import open_synthetic
-    >>> from contrastive_audio.store.preparation import prepare
-    >>> store = prepare(open_synthetic(clips_per_class=1), 16_000)
-    >>> windows = WindowStore(store, hop_samples=8_000, window_samples=16_000)
-    >>> print_hits("found", Hits(store.select([3]), windows, [[Hit(0, 0.5, 1.5, 0.9)]]))
-    neighbours found/neighbours.csv: 1 query, 1 hit in 0.01 hours (35 windows)
-    listen     found/index.html (open it in a browser)
-  """
-  queries = counted(len(hits.found), "query", "queries")
-  num_hits = counted(sum(map(len, hits.found)), "hit")
-  searched = f"{hits.windows.hours:.2f} hours ({counted(hits.windows.num_clips, 'window')})"
-  line("neighbours", f"{os.path.join(folder, LIST)}: {queries}, {num_hits} in {searched}")
-  line("listen", f"{os.path.join(folder, 'index.html')} (open it in a browser)")

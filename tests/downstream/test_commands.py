@@ -14,29 +14,30 @@ from tests.support import command, environment, tone, write_clips
 FLAGS = {
   "linear": """model task output labels_per_class label_noise protocol train_on clip_pooling
     audio_root metric background data_dir manual_dir store_dir max_bad_fraction memory_mb
-    gpu_memory_growth seed learning_rate batch_size epochs batchnorm""",
+    gpu_memory_growth tensor_float_32 seed learning_rate batch_size epochs batchnorm""",
   "knn": """model task output labels_per_class label_noise protocol neighbours layer clip_pooling
     audio_root metric background data_dir manual_dir store_dir max_bad_fraction memory_mb
-    gpu_memory_growth seed""",
+    gpu_memory_growth tensor_float_32 seed""",
   "finetune": """model task output labels_per_class label_noise protocol audio_root metric
     background data_dir manual_dir store_dir max_bad_fraction memory_mb seed learning_rate
-    batch_size epochs frozen patience start batchnorm strategy gpu_memory_growth""",
+    batch_size epochs frozen patience start batchnorm strategy gpu_memory_growth tensor_float_32""",
   "worth": """model task output against labels_per_class seeds audio_root metric background data_dir
-    manual_dir store_dir max_bad_fraction memory_mb gpu_memory_growth""",
+    manual_dir store_dir max_bad_fraction memory_mb gpu_memory_growth tensor_float_32""",
   "embed": """model input output frames projector half pca hop_s window_s clip_pooling keys split
-    background data_dir manual_dir store_dir max_bad_fraction memory_mb gpu_memory_growth seed""",
-  "neighbours": """model input output queries neighbours shown hop_s window_s clip_pooling keys
-    split background data_dir manual_dir store_dir max_bad_fraction memory_mb gpu_memory_growth
-    seed""",
+    background data_dir manual_dir store_dir max_bad_fraction memory_mb gpu_memory_growth
+    tensor_float_32 seed""",
+  "neighbours": """model input output queries neighbours index shown hop_s window_s clip_pooling
+    keys split background data_dir manual_dir store_dir max_bad_fraction memory_mb gpu_memory_growth
+    tensor_float_32 seed""",
   "detect": """model input output classifier queries ignore threshold precision recall format
     clips gap_s smoothing_s hop_s window_s clip_pooling keys split background data_dir manual_dir
-    store_dir max_bad_fraction memory_mb gpu_memory_growth seed""",
+    store_dir max_bad_fraction memory_mb gpu_memory_growth tensor_float_32 seed""",
   "label": """model input labels queries classes negative strategy hop_s window_s clip_pooling port
     open keys split background data_dir manual_dir store_dir max_bad_fraction memory_mb
-    gpu_memory_growth seed""",
+    gpu_memory_growth tensor_float_32 seed""",
   "tables": """table runs_dir suite dry_run seeds tasks variants models encoder steps batch_size
     epoch_steps epochs microbatch protocol pretraining_dataset pretraining_tasks audio_root data_dir
-    manual_dir store_dir max_bad_fraction memory_mb gpu_memory_growth""",
+    manual_dir store_dir max_bad_fraction memory_mb gpu_memory_growth tensor_float_32""",
   "tasks": "task",
 }
 REQUIRED_FLAGS = {
@@ -182,7 +183,8 @@ MISTAKES = [
   ("embed", EMBED, ["--window_s=0"], "--window_s=0: 0.0 is not "),
   ("neighbours", EMBED, ["--input=./nowhere"], "no such folder: './nowhere'"),
   ("neighbours", EMBED, ["--queries=./nowhere"], "no such folder: './nowhere'"),
-  ("neighbours", EMBED, ["--hop_s=1"], "--hop_s and --window_s search for --queries=FILE_OR_FOL"),
+  ("neighbours", EMBED, ["--hop_s=1"], "--hop_s is for a search: name what for with --queries=F"),
+  ("neighbours", EMBED, ["--index"], "--index is for a search: name what for with --queries=FIL"),
   ("neighbours", EMBED, ["--output=clips"], "--output=clips holds files already: delete them"),
   ("detect", DETECT, [], "--classifier=FOLDER (of downstream.linear) or --queries=FOLDER (examp"),
   ("detect", DETECT, ["--classifier=clips"], "--classifier=clips: it holds no classifier.npz; mak"),

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from PIL import Image
 
-from downstream.encoders import listening_page, window_search
+from downstream.encoders import hit_list, listening_page, window_search
 from downstream.encoders.window_search import Hit, Hits, find_hits
 from downstream.encoders.window_store import WindowStore
 from tests.support import assert_close, command, tone
@@ -200,7 +200,7 @@ def test_the_keys_of_the_page_select_and_play_one_sound_at_a_time(tmp_path):
 def test_names_of_files_are_text_on_the_page(clip_store, tmp_path):
   windows = WindowStore(clip_store, hop_samples=8_000, window_samples=16_000)
   hits = Hits(clip_store.select([0]), windows, [[Hit(7, 0.25, 1.25, 0.875)]])
-  window_search.write_hits(str(tmp_path), hits, num_shown=1, title="<b>")
+  hit_list.write_hits(str(tmp_path), hits, num_shown=1, title="<b>")
   page = (tmp_path / "index.html").read_text()
   assert "<h1>&lt;b&gt;</h1>" in page
   assert "<b>query</b> high<br>high/0.wav<audio" in page

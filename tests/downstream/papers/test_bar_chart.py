@@ -1,5 +1,7 @@
 """Bars: they stand where their numbers are."""
 
+import itertools
+
 import numpy as np
 import pytest
 from matplotlib import image
@@ -54,4 +56,4 @@ def test_names_of_rows_do_not_run_into_each_other(axis, num_rows):
   drawn = axis()
   drawn.figure.canvas.draw()
   boxes = [text.get_window_extent() for text in drawn.get_xticklabels()]
-  assert all(left.x1 < right.x0 for left, right in zip(boxes, boxes[1:]))
+  assert all(left.x1 < right.x0 for left, right in itertools.pairwise(boxes))
