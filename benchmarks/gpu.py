@@ -135,7 +135,7 @@ def all_checks(sizes: Sizes, place: str, has_gpu: bool) -> Iterator[Check]:
   arguments = (sizes.model, sizes.hours, place, has_gpu)
   name = f"embedding with {sizes.model}"
   yield Check("embedding", name, 120.0, gpu_speed.embedding, arguments, "here")
-  yield from _speeds(sizes, place)
+  yield from _speeds(sizes, place, has_gpu)
 
 
 def _trainings(sizes: Sizes) -> Iterator[Check]:
@@ -150,8 +150,11 @@ def _trainings(sizes: Sizes) -> Iterator[Check]:
     yield Check("xla", name, 150.0, gpu_checks.xla, arguments)
 
 
-def _speeds(sizes: Sizes, place: str) -> Iterator[Check]:
-  """Yields small batches first, as time may end; the middle one in a reduced precision last."""
+def _speeds(sizes: Sizes, place: str, has_gpu: bool) -> Iterator[Check]:
+  """Yields small batches first, as time may end; the middle one in a reduced precision last.
+
+  A GPU forgets the memory of the check before; of a CPU, only a process of its own tells its peak.
+  """
   variants = [
     {"batch_size": size, "microbatch": microbatch}
     for size in sizes.batch_sizes
@@ -164,7 +167,8 @@ def _speeds(sizes: Sizes, place: str) -> Iterator[Check]:
       said = [f"{name.split('_')[0]} {value}" for name, value in fields.items() if value]
       arguments = (system, sizes.encoder, fields, sizes.timed_steps, place)
       name = f"loop of {system}, {', '.join(said)}"
-      yield Check("speed", name, 150.0, gpu_speed.loop, arguments, "own")
+      where = "shared" if has_gpu else "own"
+      yield Check("speed", name, 150.0, gpu_speed.loop, arguments, where)
 
 
 def show(rows: Sequence[tuple[str, Finding]]) -> None:

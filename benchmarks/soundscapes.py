@@ -6,7 +6,7 @@ times in noise and rain (lib/soundscapes.py), and prints four tables:
   training   trainings on pieces, on whole files, and on clips that were cut by hand
   query      average precision over all windows, for one example of 3 s of each class
   detector   F1 of a detector that was trained on ten labelled events of each class, by loudness
-  hops       the same for other hops of the last of the models
+  hops       the same for other hops of the last of the models, in recordings of each seed
 
 The same command resumes where it was stopped.
 """
@@ -29,7 +29,7 @@ from benchmarks.lib.soundscape_tables import (
   query_windows,
   write_lists,
 )
-from benchmarks.lib.soundscapes import SNRS_DB
+from benchmarks.lib.soundscapes import SNRS_DB, Event
 from benchmarks.recipes import show_training
 from contrastive_audio.cli.flags import FLAGS
 from contrastive_audio.cli.help import flag_group
@@ -64,13 +64,7 @@ def main(_: Sequence[str]) -> None:
     raise UserError("--audio_root=FOLDER: the folder that holds the folders esc10 and philharmonia")
   for model in models:
     require_model(model)
-  name = f"scenes-{num_train}x{minutes:g}min"
-  folder = os.path.abspath(os.path.join(request.folder, name))
-  events = soundscapes.known(folder)
-  if events is None:
-    sounds = soundscapes.read_sounds(request.audio_root, request.location)
-    events = soundscapes.make(folder, sounds, num_train, minutes)
-  write_lists(folder, events)
+  folder, events = draw(request, num_train, minutes)
   if "training" in parts:
     compare_trainings(request, folder, seeds, steps, variants)
   start_tensorflow()
@@ -83,9 +77,26 @@ def main(_: Sequence[str]) -> None:
       rows = [detect_events(each, folder, events, HOPS_S[1], request, collar_s) for each in models]
       show(request, what, models, columns, np.array(rows)[..., None])
   if "hops" in parts:
-    scores = [detect_events(models[-1], folder, events, hop_s, request) for hop_s in HOPS_S]
+    draws = [draw(request, num_train, minutes, seed) for seed in seeds]
+    scores = [
+      [detect_events(models[-1], *each, hop_s, request) for each in draws] for hop_s in HOPS_S
+    ]
     hops = [f"every {hop_s:g} s" for hop_s in HOPS_S]
-    show(request, "hops", hops, columns, np.array(scores)[..., None])
+    show(request, "hops", hops, columns, np.moveaxis(np.array(scores), 1, 2))
+
+
+def draw(
+  request: LaboratoryRequest, num_train: int, minutes: float, seed: int = 0
+) -> tuple[str, list[Event]]:
+  """Makes the recordings of a seed, unless they are there; returns (their folder, all events)."""
+  name = f"scenes-{num_train}x{minutes:g}min{f'-seed{seed}' * (seed > 0)}"
+  folder = os.path.abspath(os.path.join(request.folder, name))
+  events = soundscapes.known(folder)
+  if events is None:
+    sounds = soundscapes.read_sounds(request.audio_root, request.location)
+    events = soundscapes.make(folder, sounds, num_train, minutes, seed)
+  write_lists(folder, events)
+  return folder, events
 
 
 def compare_trainings(

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from benchmarks import gpu
-from benchmarks.lib import checks, gpu_checks
+from benchmarks.lib import checks, gpu_checks, gpu_speed
 from benchmarks.lib.checks import Check, Finding, Results
 from benchmarks.lib.fault_worker import Worker
 from contrastive_audio.errors import UserError
@@ -131,6 +131,7 @@ def test_without_a_gpu_a_check_of_each_kind_finds_something(tmp_path, monkeypatc
     return [named[kind] for kind in kinds]
 
   monkeypatch.setattr(gpu, "all_checks", first_of_each)
+  monkeypatch.setattr(gpu_speed, "_STEPS", 20)
   options = (*TINY, f"--checks={','.join(kinds)}", "--output=gpu.csv")
   done = command("benchmarks.gpu", *options, cwd=tmp_path)
   with open(tmp_path / "gpu.csv") as file:

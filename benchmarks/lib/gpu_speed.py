@@ -93,6 +93,7 @@ def loop(
   batch_size = fields["batch_size"]
   chosen = {"encoder": encoder} if encoder else {}
   config = systems.paper_config(system, **fields, **chosen, steps=steps * _ROUNDS)
+  _forget_memory()
   with contextlib.redirect_stdout(io.StringIO()):  # so short a training earns warnings
     timer = time_loop(system, config, steps, _clips(place, batch_size), _stores(place))
   whole, bare = (batch_size / statistics.median(times) for times in (timer.loop_s, timer.bare_s))
@@ -158,6 +159,16 @@ def _memory() -> str:
     return f"{own_process.peak_memory_mb() / 1024:.1f} GB of memory"
   peak = tf.config.experimental.get_memory_info("GPU:0")["peak"]
   return f"{peak / 2**30:.1f} GB of the GPU's memory"
+
+
+def _forget_memory() -> None:
+  """Frees what another check has left on a GPU, and forgets its peak."""
+  import keras
+  import tensorflow as tf
+
+  if _gpus():
+    keras.backend.clear_session()
+    tf.config.experimental.reset_memory_stats("GPU:0")
 
 
 def _measured(found: str) -> Finding:
