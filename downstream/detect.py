@@ -61,9 +61,10 @@ def main(_: Sequence[str]) -> None:
   start_tensorflow()
   from downstream.detection.detecting import Classes, classify_clips, detect, require_ignored
   from downstream.detection.thresholds import Wanted, choose_thresholds
-  from downstream.encoders.window_store import cut_windows
+  from downstream.encoders.window_store import cut_windows, require_windows
 
   model, scorer = source.open(name, FLAGS.seed, location)
+  require_windows(model, windows_flags["window_s"])
   require_ignored(scorer, ignored)
   thresholds, chosen = choose_thresholds(scorer, Wanted(**wanted_flags))
   line("threshold", chosen)

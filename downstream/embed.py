@@ -48,9 +48,10 @@ def main(_: Sequence[str]) -> None:
   start_tensorflow()
   from downstream.encoders.embedding_files import embed_to_file
   from downstream.encoders.models import open_model
-  from downstream.encoders.window_store import cut_windows
+  from downstream.encoders.window_store import cut_windows, require_windows
 
   model = open_model(name, seed, clip_pooling)
+  require_windows(model, window_s)
   store = open_store(choice, location, model.sample_rate_hz)
   clips = cut_windows(store, model, hop_s, window_s) if hop_s or window_s else store
   embed_to_file(output, clips, model, frames, projector, half, num_components)

@@ -55,8 +55,10 @@ def main(_: Sequence[str]) -> None:
   with lock_of(labels).held():
     start_tensorflow()
     from downstream.encoders.models import open_model
+    from downstream.encoders.window_store import require_windows
 
     model = open_model(name, settings.seed, clip_pooling)
+    require_windows(model, window_s)
     labelled = open_recordings(choice, location, model.sample_rate_hz, labels)
     query_store = open_store(queries, location, model.sample_rate_hz) if queries else None
     examples = _examples(model, query_store, FLAGS.queries)

@@ -50,14 +50,14 @@ def main(_: Sequence[str]) -> None:
     check_input(choice, location)
   start_tensorflow()
   from downstream.encoders.models import open_model
+  from downstream.encoders.window_store import cut_windows, require_windows
 
   model = open_model(name, seed, clip_pooling)
+  require_windows(model, FLAGS.window_s)
   clip_store = open_store(clips, location, model.sample_rate_hz)
   query_store = open_store(queries, location, model.sample_rate_hz) if queries else None
   title = _title(FLAGS.input, FLAGS.queries, model.name)
   if query_store and (FLAGS.hop_s or FLAGS.window_s or FLAGS.index or _is_long(clip_store)):
-    from downstream.encoders.window_store import cut_windows
-
     windows = cut_windows(clip_store, model, FLAGS.hop_s, FLAGS.window_s, hops_per_window=2)
     _search_windows(folder, model, windows, query_store, count, num_shown, title, FLAGS.index)
   else:

@@ -102,6 +102,33 @@ class WindowStore:
     return wave
 
 
+def require_windows(model: Model, window_s: float | None) -> None:
+  """Raises a UserError unless a model can embed windows of a length; needs no clips.
+
+  Args:
+    model: what will embed them.
+    window_s: their length; None: what the model hears at once.
+
+  Raises:
+    UserError: a window is shorter than what the model hears at once, or of minutes.
+
+  Example:
+    >>> from downstream.encoders.models import open_model
+    >>> require_windows(open_model("logmel_stats"), window_s=0.5)
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: --window_s=0.5: logmel_stats hears 0.975 s at once; ...
+  """
+  rate_hz, excerpt_samples = model.sample_rate_hz, model.embedder.excerpt_samples
+  window_samples = excerpt_samples if window_s is None else round(window_s * rate_hz)
+  if window_samples < excerpt_samples:
+    raise UserError(
+      f"--window_s={window_s:g}: {model.name} hears {excerpt_samples / rate_hz:.3f} s at once; "
+      "leave out the flag, or make windows longer"
+    )
+  if window_samples > _LONGEST_S * rate_hz:
+    raise UserError(f"--window_s={window_s:g}: a window lasts {_LONGEST_S:g} s at most")
+
+
 def cut_windows(
   store: Store,
   model: Model,
@@ -119,7 +146,7 @@ def cut_windows(
     hops_per_window: 1: windows end to end; 2: they overlap by a half.
 
   Raises:
-    UserError: a window is shorter than what the model hears at once, or of minutes.
+    UserError: see `require_windows`.
 
   Example:
     >>> from contrastive_audio.datasets.synthetic import open_synthetic
@@ -129,15 +156,9 @@ def cut_windows(
     >>> cut_windows(store, open_model("logmel_stats"), hop_s=0.5).window_samples
     15600
   """
-  rate_hz, excerpt_samples = model.sample_rate_hz, model.embedder.excerpt_samples
-  window_samples = excerpt_samples if window_s is None else round(window_s * rate_hz)
-  if window_samples < excerpt_samples:
-    raise UserError(
-      f"--window_s={window_s:g}: {model.name} hears {excerpt_samples / rate_hz:.3f} s at once; "
-      "leave out the flag, or make windows longer"
-    )
-  if window_samples > _LONGEST_S * rate_hz:
-    raise UserError(f"--window_s={window_s:g}: a window lasts {_LONGEST_S:g} s at most")
+  require_windows(model, window_s)
+  rate_hz = model.sample_rate_hz
+  window_samples = model.embedder.excerpt_samples if window_s is None else round(window_s * rate_hz)
   hop_samples = window_samples // hops_per_window
   if hop_s is not None:
     hop_samples = max(1, round(hop_s * rate_hz))

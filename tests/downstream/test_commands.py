@@ -230,6 +230,29 @@ def test_a_mistake_is_one_line(name, defaults, options, message, place):
   assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+  ("name", "options"),
+  [
+    ("embed", ["--output=out.npz"]),
+    ("neighbours", ["--output=found", "--queries=clips"]),
+    ("detect", ["--output=out.csv", "--queries=queries"]),
+    ("label", ["--labels=labels.csv"]),
+  ],
+)
+def test_a_window_too_short_for_the_model_is_refused_before_the_input_is_decoded(
+  name, options, tmp_path
+):
+  for folder in ("clips", "queries"):
+    (tmp_path / folder / "bell").mkdir(parents=True)
+    soundfile.write(tmp_path / folder / "bell" / "1.wav", tone(440, 1.0), 16_000)
+  options = ["--model=logmel_stats", "--input=clips", "--store_dir=stores", *options]
+  done = command(f"downstream.{name}", *options, "--window_s=0.5", cwd=tmp_path, check=False)
+  assert done.returncode == 1
+  (said,) = [each for each in done.stderr.splitlines() if each.startswith("error")]
+  assert said.startswith("error: --window_s=0.5: logmel_stats hears 0.975 s at once")
+  assert not list((tmp_path / "stores").glob("folder_clips*"))
+
+
 @pytest.mark.parametrize("name", [name for name in FLAGS if REQUIRED_FLAGS[name]])
 def test_required_flags_are_asked_for(name, tmp_path):
   done = command(f"downstream.{name}", cwd=tmp_path, check=False)
