@@ -76,7 +76,7 @@ def main(_: Sequence[str]) -> None:
   else:
     hop_s, window_s, gap_s, smoothing_s = windows_flags.values()
     windows = cut_windows(store, model, hop_s, window_s, hops_per_window=2)
-    detect(output, model, windows, classes, gap_s or 0.0, smoothing_s or 0.0)
+    detect(output, model, windows, classes, gap_s or 0.0, smoothing_s)
 
 
 class _Source:
@@ -154,7 +154,9 @@ def _define_flags() -> None:
     flags.DEFINE_float(
       "gap_s", None, "Detections of a class that are this close are one, in seconds.", 0.0
     )
-    flags.DEFINE_float("smoothing_s", None, "Average scores over so many seconds.", 0.0)
+    flags.DEFINE_float(
+      "smoothing_s", None, "Average scores over so many seconds; if not given, half a window.", 0.0
+    )
   define_embedding_flags("Detections")
 
 

@@ -55,7 +55,7 @@ def detect(
   windows: WindowStore,
   classes: Classes,
   gap_s: float = 0.0,
-  smoothing_s: float = 0.0,
+  smoothing_s: float | None = None,
 ) -> int:
   """Writes what is heard when; a call that was stopped resumes.
 
@@ -67,7 +67,7 @@ def detect(
     windows: of the recordings.
     classes: what to detect.
     gap_s: detections of a class that are this close are one, in seconds.
-    smoothing_s: over how many seconds scores are averaged.
+    smoothing_s: over how many seconds scores are averaged; None: half a window, if windows touch.
 
   Returns:
     The number of detections.
@@ -88,9 +88,11 @@ def detect(
     ...   file.readline().split(",")[:3]
     ['file', 'start_s', 'end_s']
   """
-  hop_s = windows.hop_samples / windows.sample_rate_hz
+  if smoothing_s is None:
+    touch = windows.hop_samples <= windows.window_samples
+    smoothing_s = touch * windows.window_samples / windows.sample_rate_hz / 2
   thresholds = np.where(classes.reported, classes.thresholds, np.inf)
-  rules = Rules(thresholds, gap_s, smoothed=2 * int(smoothing_s / hop_s / 2 + 1e-9) + 1)
+  rules = Rules(thresholds, gap_s, smoothing_s)
   scores = Embeddings(scoring_model(model, classes.scorer), windows).make()
   found = list(_detections(windows, scores, rules, classes.scorer.class_names))
   written = _write(output, found, windows.recordings)

@@ -7,7 +7,8 @@ import dataclasses
 from collections.abc import Iterator
 
 import numpy as np
-from scipy import ndimage
+
+_SAME_S = 1e-9  # times are sums
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,16 +18,16 @@ class Rules:
   Attributes:
     thresholds: float `[C]`; a score as large as it counts.
     gap_s: detections of a class that are this close are one, in seconds.
-    smoothed: number of neighbouring windows whose scores are averaged, odd; 1: none.
+    smoothing_s: over how many seconds scores are averaged; 0: they are taken as they are.
 
   Example:
-    >>> Rules(np.array([0.5]), gap_s=0.5).smoothed
-    1
+    >>> Rules(np.array([0.5]), gap_s=0.5).smoothing_s
+    0.0
   """
 
   thresholds: np.ndarray
   gap_s: float = 0.0
-  smoothed: int = 1
+  smoothing_s: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,6 +77,60 @@ def cells(starts_s: np.ndarray, ends_s: np.ndarray) -> tuple[np.ndarray, np.ndar
   return first, last
 
 
+def average(scores: np.ndarray, times_s: np.ndarray, length_s: float) -> np.ndarray:
+  """Averages scores over the time around them; between them they go in straight lines.
+
+  The first one has lasted before it, and the last lasts. As it is time that counts, not a number of
+  windows, other hops give nearly the same averages.
+
+  Args:
+    scores: float `[W]`.
+    times_s: float `[W]`, in order.
+    length_s: of the time, with the score in its middle.
+
+  Returns:
+    Float `[W]`.
+
+  Example:
+    >>> average(np.array([0.0, 1.0, 0.0]), np.arange(3.0), length_s=1.0).tolist()
+    [0.125, 0.75, 0.125]
+  """
+  times_s = np.concatenate([times_s[:1] - length_s, times_s, times_s[-1:] + length_s])
+  lines = np.concatenate([scores[:1], scores, scores[-1:]]).astype(np.float64)
+  steps_s = np.diff(times_s)
+  slopes = np.diff(lines) / steps_s
+  areas = np.cumsum((lines[1:] + lines[:-1]) / 2 * steps_s)
+  areas = np.concatenate([[0.0], areas])  # up to each time
+
+  def area(ends_s: np.ndarray) -> np.ndarray:
+    before = np.clip(np.searchsorted(times_s, ends_s, side="right") - 1, 0, len(slopes) - 1)
+    left_s = ends_s - times_s[before]
+    return areas[before] + left_s * (lines[before] + slopes[before] * left_s / 2)
+
+  middles_s = times_s[1:-1]
+  return (area(middles_s + length_s / 2) - area(middles_s - length_s / 2)) / length_s
+
+
+def _smooth(
+  scores: np.ndarray, starts_s: np.ndarray, ends_s: np.ndarray, length_s: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+  """Averages the scores of windows; between windows that touch there are others then.
+
+  Returns:
+    (scores, starts, ends) of so many windows that a hop is at most a quarter of the time.
+  """
+  if not length_s or len(scores) == 1:
+    return scores, starts_s, ends_s
+  touch = (starts_s[1:] <= ends_s[:-1] + _SAME_S).all()
+  parts = int(np.ceil(4 * np.diff(starts_s).max() / length_s)) if touch else 1
+  numbers = np.arange(len(scores))
+  places = np.arange(parts * (len(scores) - 1) + 1) / parts
+  scores, starts_s, ends_s = (
+    np.interp(places, numbers, values) for values in (scores, starts_s, ends_s)
+  )
+  return average(scores, (starts_s + ends_s) / 2, length_s), starts_s, ends_s
+
+
 def find_events(
   scores: np.ndarray, starts_s: np.ndarray, ends_s: np.ndarray, rules: Rules
 ) -> list[Detection]:
@@ -101,20 +156,24 @@ def find_events(
     >>> len(find_events(scores, starts_s, starts_s + 1, Rules(np.array([0.5]), gap_s=2)))
     1
   """
-  first_s, last_s = cells(starts_s, ends_s)
-  if rules.smoothed > 1:
-    scores = ndimage.uniform_filter1d(scores, rules.smoothed, axis=0, mode="nearest")
-  touch = starts_s[1:] <= ends_s[:-1] + 1e-9
   found: list[Detection] = []
   for number in np.flatnonzero((scores >= rules.thresholds).any(axis=0)):
-    column, threshold = scores[:, number], rules.thresholds[number]
-    crossings = _crossings(column, (starts_s + ends_s) / 2, threshold)
-    rises_s, falls_s = first_s.copy(), last_s.copy()
-    rises_s[1:][touch], falls_s[:-1][touch] = crossings[touch], crossings[touch]
-    for first, last in _runs(column >= threshold, rises_s, falls_s, rules.gap_s):
-      score = float(column[first : last + 1].max())
-      found.append(Detection(float(rises_s[first]), float(falls_s[last]), int(number), score))
+    track = _smooth(scores[:, number], starts_s, ends_s, rules.smoothing_s)
+    for start_s, end_s, score in _stretches(*track, rules.thresholds[number], rules.gap_s):
+      found.append(Detection(start_s, end_s, int(number), score))
   return sorted(found, key=lambda detection: (detection.start_s, detection.number))
+
+
+def _stretches(
+  scores: np.ndarray, starts_s: np.ndarray, ends_s: np.ndarray, threshold: float, gap_s: float
+) -> Iterator[tuple[float, float, float]]:
+  """Yields (start, end, highest score) of what reaches the threshold of a class."""
+  rises_s, falls_s = cells(starts_s, ends_s)
+  touch = starts_s[1:] <= ends_s[:-1] + _SAME_S
+  crossings = _crossings(scores, (starts_s + ends_s) / 2, threshold)
+  rises_s[1:][touch], falls_s[:-1][touch] = crossings[touch], crossings[touch]
+  for first, last in _runs(scores >= threshold, rises_s, falls_s, gap_s):
+    yield float(rises_s[first]), float(falls_s[last]), float(scores[first : last + 1].max())
 
 
 def _crossings(column: np.ndarray, centres_s: np.ndarray, threshold: float) -> np.ndarray:
@@ -130,7 +189,9 @@ def _runs(
   """Yields the first and the last window of each stretch; those that are close are one."""
   edges = np.flatnonzero(np.diff(above.astype(np.int8), prepend=0, append=0))
   firsts, lasts = edges[::2], edges[1::2] - 1
+  if not firsts.size:
+    return
   # Windows that do not touch leave a gap, too; times are sums, so they are compared with a margin.
-  apart = first_s[firsts[1:]] - last_s[lasts[:-1]] > gap_s + 1e-9
+  apart = first_s[firsts[1:]] - last_s[lasts[:-1]] > gap_s + _SAME_S
   for some in np.split(np.arange(len(firsts)), np.flatnonzero(apart) + 1):
     yield int(firsts[some[0]]), int(lasts[some[-1]])

@@ -30,9 +30,9 @@ def test_a_score_that_just_reaches_its_threshold_is_a_row_of_a_table_with_times(
   model, store = open_model("logmel_stats"), prepare(open_source("recordings"), 16_000, None, 0.5)
   windows = cut_windows(store, model, hop_s=0.5)
   steps = Scorer(("peak",), True, lambda rows: (rows[:, :1] == rows[:, :1].max()).astype("f"), "1")
-  num_detections = detecting.detect(
-    Output("peaks.csv", root="recordings"), model, windows, Classes(steps, np.array([1.0], "f"))
-  )
+  classes = Classes(steps, np.array([1.0], "f"))
+  output = Output("peaks.csv", root="recordings")
+  num_detections = detecting.detect(output, model, windows, classes, smoothing_s=0.0)
   rows = rows_of("peaks.csv")
   assert len(rows) == num_detections > 0
   assert {round(1000 * (float(row["end_s"]) - float(row["start_s"]))) for row in rows} == {1}
@@ -70,6 +70,18 @@ def test_a_classifier_finds_what_is_heard_when_whatever_the_hop(place, hop_s):
   assert all(0.5 <= float(row["score"]) <= 1 for row in rows)
   skipped = (place / f"out{hop_s}.csv.skipped.csv").read_text()
   assert skipped.splitlines()[1].startswith("bad.wav,")
+
+
+def test_scores_are_averaged_over_half_a_window_unless_a_flag_says_otherwise(place):
+  rows = {}
+  for name, options in (
+    ("default", []),
+    ("half", ["--smoothing_s=0.4875"]),
+    ("none", ["--smoothing_s=0"]),
+  ):
+    detect(place, f"{name}.csv", *CLASSIFIER, "--hop_s=0.25", *options)
+    rows[name] = rows_of(place / f"{name}.csv")
+  assert rows["default"] == rows["half"] != rows["none"]
 
 
 def test_thresholds_are_those_of_the_validation_clips(place):

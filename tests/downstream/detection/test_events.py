@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from downstream.detection.events import Rules, cells, find_events
+from downstream.detection.events import Rules, average, cells, find_events
 from tests.support import assert_close
 
 
@@ -74,17 +74,60 @@ def test_stretches_of_each_class_are_found_one_by_one_and_merged_over_gaps(gap_s
     assert_close(actual, desired, atol=0.01)
 
 
-def test_scores_are_averaged_over_neighbours_and_a_single_window_is_no_longer_enough():
+def test_scores_are_averaged_over_time_and_a_single_window_is_no_longer_enough():
   starts_s, ends_s = windows(20, 1, 1)
   scores = np.zeros([20, 1])
   scores[[5, 12, 13, 14]] = 1
-  events = find_events(scores, starts_s, ends_s, Rules(np.array([0.6]), smoothed=3))
-  (event,) = events
-  assert_close([event.start_s, event.end_s], [12.3, 14.7], atol=1e-6)
-  ends = np.zeros([20, 1])
-  ends[0] = 1  # the first window goes on beyond the start: two of three are it
-  (event,) = find_events(ends, starts_s, ends_s, Rules(np.array([0.6]), smoothed=3))
-  assert (event.start_s, event.end_s, event.score) == (0, pytest.approx(0.7), pytest.approx(2 / 3))
+  rules = Rules(np.array([0.6]), smoothing_s=2.0)
+  (event,) = find_events(scores, starts_s, ends_s, rules)
+  # 12.5 s has an average of 0.75, 12 s one of 0.5.
+  assert_close([event.start_s, event.end_s, event.score], [12.2, 14.8, 1], atol=1e-6)
+  first = np.zeros([20, 1])
+  first[0] = 1  # the first goes on before the start: three quarters of two seconds are it
+  (event,) = find_events(first, starts_s, ends_s, rules)
+  assert (event.start_s, event.end_s, event.score) == (0, pytest.approx(0.8), pytest.approx(0.75))
+
+
+def track(times_s):
+  """A score that rises and falls with time, in straight lines every two seconds."""
+  knots = np.random.default_rng(0).uniform(size=11)
+  return np.interp(times_s, np.arange(0, 22, 2), knots)
+
+
+@pytest.mark.parametrize("length_s", [0.3, 1.0, 2.5])
+def test_averages_are_those_of_straight_lines_whatever_the_hop(length_s):
+  fine_s = np.arange(-5, 25, 0.001)
+  for hop_s in (2.0, 0.5, 0.25):
+    times_s = np.arange(0, 20 + 1e-9, hop_s)
+    desired = [track(fine_s[np.abs(fine_s - t) <= length_s / 2 + 1e-9]).mean() for t in times_s]
+    assert_close(average(track(times_s), times_s, length_s), desired, atol=2e-3)
+
+
+def test_smoothed_detections_are_nearly_the_same_whatever_the_hop():
+  found = {}
+  for hop_s in (2.0, 1.0, 0.25):
+    starts_s = np.arange(0, 20 + 1e-9, hop_s)
+    rules = Rules(np.array([0.5]), smoothing_s=2.0)
+    events = find_events(track(starts_s)[:, None], starts_s, starts_s + 2, rules)
+    found[hop_s] = [[event.start_s, event.end_s, event.score] for event in events]
+  assert len(found[0.25]) > 1
+  for hop_s in (2.0, 1.0):
+    assert_close(found[hop_s], found[0.25], atol=0.05)
+
+
+def test_a_peak_that_smoothing_takes_below_the_threshold_is_nothing():
+  starts_s, ends_s = windows(20, 1, 2)
+  scores = np.zeros([len(starts_s), 1])
+  scores[7] = 0.6
+  assert find_events(scores, starts_s, ends_s, Rules(np.array([0.5])))
+  assert find_events(scores, starts_s, ends_s, Rules(np.array([0.5]), smoothing_s=1.0)) == []
+
+
+def test_smoothing_finds_nothing_where_no_window_listens():
+  starts_s = np.array([0.0, 5.0, 10.0])
+  scores, rules = np.array([[1.0], [0.0], [1.0]]), Rules(np.array([0.5]), smoothing_s=1.0)
+  events = find_events(scores, starts_s, starts_s + 1, rules)
+  assert [(event.start_s, event.end_s) for event in events] == [(0, 1), (10, 11)]
 
 
 def test_silence_is_nothing_and_one_window_may_be_a_recording():
