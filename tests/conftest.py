@@ -26,7 +26,7 @@ def pytest_runtest_setup(item):
 
 
 def pytest_collection_modifyitems(items):
-  """Long modules come first: short ones then fill what is left to two workers."""
+  """Long modules come first: short ones then fill what is left."""
   slow = {item.path for item in items if item.get_closest_marker("slow")}
   # Those beside this file test whole commands.
   items.sort(key=lambda item: (item.path not in slow, item.path.parent != support.ROOT / "tests"))
