@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 _SAME_S = 1e-9  # times are sums
+_MOST_PARTS = 16  # of a hop; bounds the memory where scores are averaged over next to no time
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,12 +118,13 @@ def _smooth(
   """Averages the scores of windows; between windows that touch there are others then.
 
   Returns:
-    (scores, starts, ends) of so many windows that a hop is at most a quarter of the time.
+    (scores, starts, ends) of so many windows that a hop is at most a quarter of the time, unless
+    that is far less than a hop.
   """
   if not length_s or len(scores) == 1:
     return scores, starts_s, ends_s
   touch = (starts_s[1:] <= ends_s[:-1] + _SAME_S).all()
-  parts = int(np.ceil(4 * np.diff(starts_s).max() / length_s)) if touch else 1
+  parts = int(min(_MOST_PARTS, np.ceil(4 * np.diff(starts_s).max() / length_s))) if touch else 1
   numbers = np.arange(len(scores))
   places = np.arange(parts * (len(scores) - 1) + 1) / parts
   scores, starts_s, ends_s = (

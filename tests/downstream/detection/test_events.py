@@ -123,6 +123,17 @@ def test_a_peak_that_smoothing_takes_below_the_threshold_is_nothing():
   assert find_events(scores, starts_s, ends_s, Rules(np.array([0.5]), smoothing_s=1.0)) == []
 
 
+def test_smoothing_over_next_to_no_time_changes_nothing():
+  starts_s = np.arange(0, 20 + 1e-9, 1.0)
+  whole, smoothed = (
+    find_events(track(starts_s)[:, None], starts_s, starts_s + 2, Rules(np.array([0.5]), 0.0, each))
+    for each in (0.0, 1e-7)
+  )
+  assert len(whole) == len(smoothed) > 1
+  for one, other in zip(whole, smoothed):
+    assert_close([one.start_s, one.end_s], [other.start_s, other.end_s], atol=1e-4)
+
+
 def test_smoothing_finds_nothing_where_no_window_listens():
   starts_s = np.array([0.0, 5.0, 10.0])
   scores, rules = np.array([[1.0], [0.0], [1.0]]), Rules(np.array([0.5]), smoothing_s=1.0)
