@@ -74,6 +74,10 @@ class RunConfig:
     self.require_at_least(0, "piece_s")
     if self.microbatch:
       self.require_at_least(2, "microbatch")  # BatchNorm cannot normalise a single row
+    if self.xla and self.deterministic:
+      raise UserError(
+        "xla and deterministic: what XLA compiles is not deterministic: leave out one"
+      )
     if self.keep and not self.init_digest:
       raise UserError(
         f"keep={self.keep:g} holds embeddings near those of other weights: pass --init=MODEL, too"

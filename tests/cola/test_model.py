@@ -93,7 +93,7 @@ def test_the_head_starts_as_in_keras_which_the_published_code_is(head):
   layers = projection_head(b0_like(), Config(head=head)).layers
   for layer in layers:
     if isinstance(layer, keras.layers.Dense):
-      limit = np.sqrt(6 / sum(layer.kernel.shape))  # Glorot
+      limit = np.float32(np.sqrt(6 / sum(layer.kernel.shape)))  # Glorot
       assert 0.97 * limit < np.abs(layer.kernel).max() <= limit
       assert not layer.bias.numpy().any()
 

@@ -93,6 +93,13 @@ def test_the_lowest_band_lies_below_the_highest(config_class):
     config_class(fmin_hz=4000.0, fmax_hz=3000.0)
 
 
+@pytest.mark.parametrize("config_class", [Config, mixback.config.Config])
+def test_xla_and_deterministic_operations_exclude_each_other(config_class):
+  assert not config_class().xla
+  with pytest.raises(UserError, match="xla and deterministic: what XLA compiles is not"):
+    config_class(xla=True, deterministic=True)
+
+
 @pytest.mark.parametrize(
   ("batch_size", "microbatch", "message"),
   [
