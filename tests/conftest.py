@@ -25,11 +25,6 @@ def pytest_runtest_setup(item):
   _drawing.is_on = item.get_closest_marker("figures") is not None
 
 
-def pytest_configure():
-  """Each of two workers has one of two cores: threads of its own would wait for the other's."""
-  os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
-
-
 def pytest_collection_modifyitems(items):
   """Long modules come first: short ones then fill what is left."""
   slow = {item.path for item in items if item.get_closest_marker("slow")}
