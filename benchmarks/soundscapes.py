@@ -71,18 +71,18 @@ def main(_: Sequence[str]) -> None:
   columns = [f"{snr_db} dB" for snr_db in SNRS_DB]
   if "query" in parts:
     rows = [query_windows(model, folder, events, NUM_QUERIES, request) for model in models]
-    show(request, "query", models, columns, np.array(rows))
+    show(request, "query", models, columns, np.array(rows), measure="average precision")
   if "detector" in parts:
     for what, collar_s in (("detector", COLLAR_S), ("detector, collar 1 s", 1.0)):
       rows = [detect_events(each, folder, events, HOPS_S[1], request, collar_s) for each in models]
-      show(request, what, models, columns, np.array(rows)[..., None])
+      show(request, what, models, columns, np.array(rows)[..., None], measure="F1")
   if "hops" in parts:
     draws = [draw(request, num_train, minutes, seed) for seed in seeds]
     scores = [
       [detect_events(models[-1], *each, hop_s, request) for each in draws] for hop_s in HOPS_S
     ]
     hops = [f"every {hop_s:g} s" for hop_s in HOPS_S]
-    show(request, "hops", hops, columns, np.moveaxis(np.array(scores), 1, 2))
+    show(request, "hops", hops, columns, np.moveaxis(np.array(scores), 1, 2), measure="F1")
 
 
 def draw(
@@ -150,6 +150,7 @@ def show(
   columns: Sequence[str],
   scores: np.ndarray,
   remarks: Sequence[Remark] = (),
+  measure: str = "accuracy",
 ) -> None:
   """Prints and writes a table; scores are `[rows, columns, draws]`."""
   from downstream.papers.table_files import print_and_write
@@ -158,7 +159,7 @@ def show(
   results = Results(rows, columns, range(scores.shape[2]), scores, published, remarks)
   variants = [Variant(name, None) for name in rows]
   reference = WHOLE if WHOLE in rows else rows[0]
-  table = Table(f"soundscapes, {what}", variants, (), False, reference=reference)
+  table = Table(f"soundscapes, {what}", variants, (), False, reference=reference, measure=measure)
   name = f"soundscapes-{what.replace(', ', '-').replace(' ', '-')}"
   print_and_write(table, results, os.path.join(request.folder, name), draw_published=False)
 

@@ -106,8 +106,8 @@ def _search_windows(
   line("windows", f"{windows.description} are searched; --window_s and --hop_s choose others")
   rows = Embeddings(model, queries).make().of_clips()
   embeddings = Embeddings(model, windows).make()
-  index = WindowIndex(embeddings, windows.num_clips).make() if use_index else None
-  hits = search(embeddings, windows, queries, rows, count, index)
+  index = WindowIndex(embeddings, windows.num_clips, model.embedding_size) if use_index else None
+  hits = search(embeddings, windows, queries, rows, count, index and index.make())
   write_hits(folder, hits, num_shown, title)
   print_hits(folder, hits)
 

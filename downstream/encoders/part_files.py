@@ -4,6 +4,7 @@ There is a row per window: the number of its clip and its embedding. Each record
 checksum, its place in the file, and whether it is the last.
 """
 
+import contextlib
 import json
 import zlib
 from collections.abc import Iterable, Iterator
@@ -33,9 +34,30 @@ def write_part(path: str, rows: Iterable[Rows]) -> None:
     >>> [values.shape for _, values in read_part("part.arrow", 3)]
     [(2, 3)]
   """
+  with writing(path) as unfinished, pa.OSFile(unfinished, "wb") as file:
+    _write(file, _in_batches(rows))
+
+
+@contextlib.contextmanager
+def writing(path: str) -> Iterator[str]:
+  """Writes a part atomically; yields the path to write to.
+
+  Args:
+    path: of the part.
+
+  Raises:
+    UserError: the disk refuses.
+
+  Example:
+    >>> with writing("part.bin") as unfinished, open(unfinished, "wb") as file:
+    ...   _ = file.write(b"whole")
+    >>> with open("part.bin", "rb") as file:
+    ...   file.read()
+    b'whole'
+  """
   try:
-    with replacing(path) as unfinished, pa.OSFile(unfinished, "wb") as file:
-      _write(file, _in_batches(rows))
+    with replacing(path) as unfinished:
+      yield unfinished
   except OSError as error:
     raise UserError(
       f"cannot write {path}: {disk_reason(error) or error}. Finished parts are kept: free some "

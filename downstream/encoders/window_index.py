@@ -1,7 +1,7 @@
 """An index of the windows of long recordings: made once, it answers a search in a moment.
 
-It is in parts of 65,536 windows beside their embeddings: an inverted file of faiss each, whose
-vectors have 16 bits and stay on disk. Making it goes on at the next part.
+It is in parts beside the embeddings: an inverted file of faiss each, whose vectors have 16 bits and
+stay on disk. Making it goes on at the next part.
 
 Letters: W windows of all recordings, D embedding, k windows of a query.
 """
@@ -16,11 +16,11 @@ import numpy as np
 from contrastive_audio.cli.console import line
 from contrastive_audio.monitoring.knn import normalise_rows
 from contrastive_audio.utils import progress_bar
-from contrastive_audio.utils.files import replacing
 from downstream.encoders import parts_plan
 from downstream.encoders.embedding_parts import Embeddings
+from downstream.encoders.part_files import writing
 
-PART_WINDOWS = 1 << 16
+_PART_VALUES = 1 << 25  # of the embeddings of a part; bounds the memory: an eighth of a gigabyte
 _PROBED = 1 / 4  # of the cells of a part
 _TRAINING_ROWS = 40  # of a cell
 
@@ -36,26 +36,31 @@ class WindowIndex:
     >>> model = open_model("logmel_stats")
     >>> windows = cut_windows(prepare(open_synthetic(clips_per_class=1), 16_000), model)
     >>> embeddings = Embeddings(model, windows).make()
-    >>> index = WindowIndex(embeddings, windows.num_clips).make()
-    >>> numbers, similarities = index.nearest(index.rows(np.array([7]))[0], count=1)
+    >>> index = WindowIndex(embeddings, windows.num_clips, model.embedding_size).make()
+    >>> query = next(iter(embeddings.parts()))[1][7]
+    >>> numbers, similarities = index.nearest(query, count=1)
     >>> int(numbers[0]), round(float(similarities[0]), 2)
     (7, 1.0)
+    >>> index.similarities(query, np.array([7])).round(2).tolist()
+    [1.0]
   """
 
-  def __init__(self, embeddings: Embeddings, num_windows: int):
+  def __init__(self, embeddings: Embeddings, num_windows: int, embedding_size: int):
     """Makes nothing yet.
 
     Args:
       embeddings: of the windows, finished.
       num_windows: W.
+      embedding_size: D.
     """
     self.num_windows = num_windows
+    self._part_windows = max(1, _PART_VALUES // embedding_size)
     self._embeddings = embeddings
     self._parts: list[Any] = []
 
   def make(self) -> "WindowIndex":
     """Makes the parts that are missing, opens all of them, and returns self."""
-    starts = range(0, self.num_windows, PART_WINDOWS)
+    starts = range(0, self.num_windows, self._part_windows)
     with filelock.FileLock(os.path.join(self._embeddings.folder, parts_plan.LOCK)):
       missing = {start for start in starts if self._open(start) is None}
       if missing:
@@ -74,30 +79,29 @@ class WindowIndex:
     found = [part.search(rows, min(count, part.ntotal)) for part in self._parts]
     similarities = np.concatenate([values[0] for values, _ in found])
     numbers = np.concatenate(
-      [
-        np.where(own[0] < 0, -1, own[0] + number * PART_WINDOWS)
-        for number, (_, own) in enumerate(found)
-      ]
+      [own[0] + number * self._part_windows for number, (_, own) in enumerate(found)]
     )
+    is_found = np.concatenate([own[0] >= 0 for _, own in found])
     order = np.argsort(-similarities, kind="stable")
-    order = order[numbers[order] >= 0][:count]
+    order = order[is_found[order]][:count]
     return numbers[order], similarities[order]
 
-  def rows(self, numbers: np.ndarray) -> np.ndarray:
-    """Returns the embeddings of some windows, of length 1 and rounded, float32 `[k, D]`.
+  def similarities(self, query: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """Returns the similarities of some windows, rounded, float32 `[k]`.
 
     Args:
+      query: its embedding, float `[D]`.
       numbers: int `[k]`.
     """
-    found = np.empty([len(numbers), self._parts[0].d], np.float32)
+    row, found = _normalised(query[None])[0], np.empty(len(numbers), np.float32)
     for number, part in enumerate(self._parts):
-      own = np.flatnonzero(numbers // PART_WINDOWS == number)
+      own = np.flatnonzero(numbers // self._part_windows == number)
       if own.size:
-        found[own] = part.reconstruct_batch(numbers[own] % PART_WINDOWS)
+        found[own] = part.reconstruct_batch(numbers[own] % self._part_windows) @ row
     return found
 
   def _make_parts(self, missing: set[int]) -> None:
-    num_left = sum(min(PART_WINDOWS, self.num_windows - start) for start in missing)
+    num_left = sum(min(self._part_windows, self.num_windows - start) for start in missing)
     initial = self.num_windows - num_left
     with progress_bar.make(self.num_windows, "indexing", "window", initial=initial) as bar:
       for start, values in self._blocks():
@@ -106,21 +110,22 @@ class WindowIndex:
           bar.update(len(values))
 
   def _blocks(self) -> Iterator[tuple[int, np.ndarray]]:
-    """Yields (number of the first window, float32 `[at most PART_WINDOWS, D]`), normalised."""
+    """Yields (number of the first window, float32 `[at most a part, D]`), normalised."""
     block: np.ndarray | None = None
     for numbers, values in self._embeddings.parts():
       if block is None:
-        block = np.empty([min(PART_WINDOWS, self.num_windows), values.shape[1]], np.float32)
+        block = np.empty([min(self._part_windows, self.num_windows), values.shape[1]], np.float32)
       for number, row in zip(numbers.tolist(), _normalised(values)):
-        block[number % PART_WINDOWS] = row
-        if (number + 1) % PART_WINDOWS == 0 or number + 1 == self.num_windows:
-          yield number // PART_WINDOWS * PART_WINDOWS, block[: number % PART_WINDOWS + 1]
+        start, place = number - number % self._part_windows, number % self._part_windows
+        block[place] = row
+        if place + 1 == self._part_windows or number + 1 == self.num_windows:
+          yield start, block[: place + 1]
 
   def _open(self, start: int) -> Any:
     """Returns a part; None if it is not there, or damaged, which it reports."""
     import faiss
 
-    path, count = self._path(start), min(PART_WINDOWS, self.num_windows - start)
+    path, count = self._path(start), min(self._part_windows, self.num_windows - start)
     if not os.path.exists(path):
       return None
     try:
@@ -135,7 +140,7 @@ class WindowIndex:
     return part
 
   def _path(self, start: int) -> str:
-    return os.path.join(self._embeddings.folder, f"index-{start // PART_WINDOWS:05d}.faiss")
+    return os.path.join(self._embeddings.folder, f"index-{start // self._part_windows:05d}.faiss")
 
 
 def _write(path: str, rows: np.ndarray) -> None:
@@ -154,8 +159,8 @@ def _write(path: str, rows: np.ndarray) -> None:
   chosen = np.linspace(0, len(rows) - 1, min(len(rows), _TRAINING_ROWS * num_cells)).round()
   part.train(rows[chosen.astype(np.int64)])
   part.add(rows)
-  with replacing(path) as unfinished:
-    faiss.write_index(part, unfinished)
+  with writing(path) as unfinished, open(unfinished, "wb") as file:
+    file.write(faiss.serialize_index(part).data)
 
 
 def _normalised(rows: np.ndarray) -> np.ndarray:

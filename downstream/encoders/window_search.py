@@ -134,7 +134,7 @@ def indexed_hits(
   """Finds the hits of a query as `find_hits` does, among windows that an index names.
 
   The median of all windows is that of a sample of them. Of windows that the index does not name,
-  only those around the others are compared.
+  only those around the others are compared; all of them, if there are few.
 
   Args:
     index: of the windows, finished.
@@ -149,28 +149,35 @@ def indexed_hits(
     >>> model = open_model("logmel_stats")
     >>> windows = WindowStore(prepare(open_synthetic(clips_per_class=1), 16_000), 8_000, 16_000)
     >>> embeddings = Embeddings(model, windows).make()
-    >>> index = WindowIndex(embeddings, windows.num_clips).make()
+    >>> index = WindowIndex(embeddings, windows.num_clips, model.embedding_size).make()
     >>> query = np.concatenate([values for _, values in embeddings.parts()])[2]
     >>> (hit,) = indexed_hits(index, windows, query, count=1)
     >>> hit.clip, hit.start_s <= 1.0, hit.end_s >= 2.0
     (0, True, True)
   """
-  query = normalise_rows(row[None])[0].astype(np.float32)
   sample = np.unique(np.linspace(0, index.num_windows - 1, _SAMPLED).round().astype(np.int64))
-  background = float(np.median(index.rows(sample) @ query))
+  background = float(np.median(index.similarities(row, sample)))
   asked = _NAMED_PER_HIT * count
-  while True:
-    named, values = index.nearest(query, asked)
-    known = _around(named, windows)
-    similarities = np.full(index.num_windows, -np.inf, np.float32)
-    similarities[known] = index.rows(known) @ query
-    hits = find_hits(similarities, windows, count, background)
-    if asked >= index.num_windows:
-      return hits
+  while asked < index.num_windows:
+    named, values = index.nearest(row, asked)
+    hits = find_hits(
+      _known(index, windows, row, _around(named, windows)), windows, count, background
+    )
     hits = [hit for hit in hits if hit.similarity >= values[-1] - _ROUNDING]
     if len(hits) == count:  # others may be nearer than those that were not named
       return hits
     asked *= 4
+  every = np.arange(index.num_windows)
+  return find_hits(_known(index, windows, row, every), windows, count, background)
+
+
+def _known(
+  index: WindowIndex, windows: WindowStore, row: np.ndarray, numbers: np.ndarray
+) -> np.ndarray:
+  """Returns the similarities of all windows, -inf where it is none of some, float32 `[W]`."""
+  similarities = np.full(windows.num_clips, -np.inf, np.float32)
+  similarities[numbers] = index.similarities(row, numbers)
+  return similarities
 
 
 def _around(named: np.ndarray, windows: WindowStore) -> np.ndarray:

@@ -79,6 +79,7 @@ class Table:
     published: (column, task) -> %.
     conditions: name -> Condition, if tasks are evaluated under several conditions.
     reference: name of the variant that the others are compared with; None: the first.
+    measure: what the scores are, in %.
 
   Example:
     >>> table = Table("two", [Variant("one", "a"), Variant("other", "b")], ("esc50",))
@@ -95,6 +96,7 @@ class Table:
   published: Mapping[tuple[str, str], float] = dataclasses.field(default_factory=dict)
   conditions: Mapping[str, Condition] = dataclasses.field(default_factory=_all_labels)
   reference: str | None = None
+  measure: str = "accuracy"
 
   @property
   def reference_variant(self) -> str:

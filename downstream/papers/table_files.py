@@ -152,5 +152,6 @@ def _draw(path: str, table: Table, results: Results, draw_published: bool) -> No
     means=results.mean().T,
     spreads=results.spread().T,
     published=results.published.T if draw_published else None,
+    ylabel=f"{table.measure} (%)",
     title=f"{table.title}\n{_spread(results)}",
   )

@@ -1,6 +1,8 @@
 """The training command as others meet it: signals, a second process, a run that is half made."""
 
+import contextlib
 import signal
+import types
 
 import pytest
 
@@ -9,6 +11,7 @@ from contrastive_audio.cli import report
 from contrastive_audio.cli.open_data import DataChoice, DataLocation
 from contrastive_audio.cli.training import System, train_system
 from contrastive_audio.cli.training_flags import TrainingRequest
+from contrastive_audio.distributed import hosts
 from contrastive_audio.errors import UserError
 from contrastive_audio.monitoring.monitor import KnnMonitor
 from contrastive_audio.runs import Run
@@ -46,6 +49,19 @@ def test_a_signal_in_the_set_up_is_answered_at_once_and_leaves_nothing_that_is_i
   with pytest.raises(KeyboardInterrupt):
     train(tmp_path / "run")
   assert "stopping   the same command goes on from what is saved\n" in capsys.readouterr().out
+  assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("field", [{"microbatch": 2}, {"xla": True}])
+def test_what_one_device_does_is_refused_where_several_train(train, tmp_path, monkeypatch, field):
+  @contextlib.contextmanager
+  def join_two(strategy):
+    yield hosts.Hosts(types.SimpleNamespace(num_replicas_in_sync=2))
+
+  monkeypatch.setattr(hosts, "join_hosts", join_two)
+  ((name, value),) = field.items()
+  with pytest.raises(UserError, match=f"{name}={value} is for one device, and 2 share"):
+    train(tmp_path / "run", **field)
   assert not (tmp_path / "run").exists()
 
 

@@ -39,6 +39,19 @@ def test_a_score_that_just_reaches_its_threshold_is_a_row_of_a_table_with_times(
   assert prepare(open_source("peaks.csv"), 16_000).num_clips == num_detections
 
 
+def test_windows_that_do_not_touch_are_not_averaged_unless_it_is_asked_for(place, monkeypatch):
+  monkeypatch.chdir(place)
+  model, store = open_model("logmel_stats"), prepare(open_source("recordings"), 16_000, None, 0.5)
+  windows = cut_windows(store, model, hop_s=1.5)
+  loud = Scorer(("loud",), True, lambda rows: rows[:, :64].mean(axis=1, keepdims=True), "mean")
+  scores = []
+  for number, smoothing_s in enumerate((None, 0.0, 3.0)):
+    output = Output(f"apart{number}.csv", root="recordings")
+    detecting.detect(output, model, windows, Classes(loud, np.array([-50.0])), 0.0, smoothing_s)
+    scores.append([row["score"] for row in rows_of(f"apart{number}.csv")])
+  assert scores[0] == scores[1] != scores[2]
+
+
 def heard_at(file, name, events, times_s):
   """Whether a class is heard at some times, bool."""
   spans = [event[2:] for event in events if event[:2] == (file, name)]

@@ -11,7 +11,7 @@ from contrastive_audio.utils import markdown_table
 from downstream.papers.cells import columns_of, published_of
 from downstream.papers.results import Results
 from downstream.papers.run_health import Remark
-from downstream.papers.table import TableRequest
+from downstream.papers.table import Table, TableRequest, Variant
 from downstream.papers.table_files import print_and_write
 from downstream.papers.tables import MAKERS
 from tests.support import assert_close
@@ -158,3 +158,12 @@ def test_published_numbers_stand_where_nothing_could_be_measured():
   results = Results(names, [columns[0].title], [0], scores, published_of(table, columns))
   assert results.texts()[names.index("COLA")] == ["(published 99.1)", ""]
   assert not results.is_measured
+
+
+@pytest.mark.parametrize("measure", ["accuracy", "F1"])
+def test_the_picture_of_a_table_says_what_its_numbers_are(axis, tmp_path, measure):
+  table = Table("t", [Variant("a", None), Variant("b", None)], (), False, measure=measure)
+  scores = np.array([[[50.0, 60]], [[70, 80]]])
+  results = Results(["a", "b"], ["x"], [0, 1], scores, np.full([2, 2], np.nan))
+  print_and_write(table, results, str(tmp_path / "table"), draw_published=False)
+  assert axis().get_ylabel() == f"{measure} (%)"
