@@ -24,6 +24,7 @@
   labelling        accuracy against marks for each strategy of downstream.label
   soundscapes      training on long recordings, search and detection in them, by known events
   long_recordings  speed and memory with a day of audio
+  window_search    a search in a million windows, exact and by an index
 
 `lib/` holds what they share.
 """

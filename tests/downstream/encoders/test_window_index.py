@@ -174,3 +174,13 @@ def test_the_command_finds_the_same_call_with_an_index_as_without(tmp_path):
   assert found["exact"]["start_s"] == found["indexed"]["start_s"]
   assert found["exact"]["end_s"] == found["indexed"]["end_s"]
   assert 11 < float(found["exact"]["start_s"]) < 13
+
+
+@pytest.mark.slow
+def test_the_benchmark_compares_both_searches(tmp_path):
+  options = ["--windows=4000", "--embedding_size=8"]
+  done = command("benchmarks.window_search", *options, cwd=tmp_path)
+  exact, indexed = [line.split("|") for line in done.stdout.splitlines()[-2:]]
+  assert [cell.strip() for cell in exact[-3:-1]] == ["100", "100"]
+  assert indexed[1].strip() == "index"
+  assert int(indexed[-3]) > 50
