@@ -11,6 +11,7 @@ from benchmarks import gpu
 from benchmarks.lib import checks, gpu_checks, gpu_speed
 from benchmarks.lib.checks import Check, Finding, Results
 from benchmarks.lib.fault_worker import Worker
+from benchmarks.lib.forked import Forked
 from contrastive_audio.errors import UserError
 from tests.support import command
 
@@ -121,6 +122,12 @@ def test_without_a_gpu_the_table_says_what_was_not_checked_and_a_second_call_goe
   assert first.stdout.partition("\n\n")[2] == second.stdout.partition("\n\n")[2]
 
 
+def start_forked(arguments, **_):
+  """Starts `python -m MODULE ...` without TensorFlow's start, in place of subprocess.Popen."""
+  _, _, module, *flags = arguments
+  return Forked(module, flags)
+
+
 @pytest.mark.slow
 def test_without_a_gpu_a_check_of_each_kind_finds_something(tmp_path, monkeypatch):
   kinds = ("resuming", "input", "speed")  # log_mels and views above; others take minutes
@@ -132,6 +139,7 @@ def test_without_a_gpu_a_check_of_each_kind_finds_something(tmp_path, monkeypatc
 
   monkeypatch.setattr(gpu, "all_checks", first_of_each)
   monkeypatch.setattr(gpu_speed, "_STEPS", 20)
+  monkeypatch.setattr(gpu_speed.subprocess, "Popen", start_forked)
   options = (*TINY, f"--checks={','.join(kinds)}", "--output=gpu.csv")
   done = command("benchmarks.gpu", *options, cwd=tmp_path)
   with open(tmp_path / "gpu.csv") as file:
