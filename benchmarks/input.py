@@ -3,21 +3,24 @@
 The published pipeline (google-research/cola, data.py and contrastive.py) is written out here: it
 reads TFRecords with the int64 list that tensorflow-datasets writes, parses each clip as a whole,
 casts and normalises it, and crops it twice at random. Each pipeline is measured on one core, in a
-process of its own, in turns, on the same clips. Then the command measures how many hours of audio
-the preparation of a store decodes in a minute, by format, on all cores.
+process of its own, in turns, on the same clips. Then the command measures how fast threads copy
+excerpts, few and many at once, and how many hours of audio the preparation of a store decodes in a
+minute, by format, on all cores.
 """
 
+import itertools
 import os
 import statistics
 import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import soundfile
 from absl import flags
 
-from benchmarks.lib import own_process
+from benchmarks.lib import own_process, systems
 from contrastive_audio.cli.flags import FLAGS
 from contrastive_audio.cli.help import flag_group
 from contrastive_audio.cli.main import run_main, start_tensorflow
@@ -32,6 +35,8 @@ DECODED_RATE_HZ = 44_100
 TIMED_BATCHES = {"published": 30, "ours": 1500}
 NUM_TFRECORDS = 10
 SHUFFLE_BUFFER = 1000  # clips, as published
+THREADS = (1, 2, 4, 16)
+COPIED_BATCHES = 256  # of each number of threads
 
 
 def main(_: Sequence[str]) -> None:
@@ -43,6 +48,7 @@ def main(_: Sequence[str]) -> None:
       for name in results:
         results[name].append(own_process.call(measure, name, folder, num_clips))
     show_speed(results, num_clips)
+    show_copying(own_process.call(copy_rates, folder))
     show_decoding(os.path.join(folder, "decoding"), num_decoded)
 
 
@@ -148,6 +154,41 @@ def published(folder: str, num_clips: int):
   clips = clips.repeat().shuffle(min(SHUFFLE_BUFFER, num_clips))
   pairs = clips.map(crop_twice, num_parallel_calls=tf.data.AUTOTUNE)
   return pairs.batch(BATCH_SIZE, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+
+
+def copy_rates(folder: str) -> dict[str, list[float]]:
+  """Returns the pairs that THREADS copy in a second, all of them together, for each system."""
+  start_tensorflow()
+  from contrastive_audio import datasets
+  from contrastive_audio.store import preparation
+
+  source, rates = datasets.open_source(os.path.join(folder, "wavs")), {}
+  for system in systems.SYSTEMS:
+    config = systems.paper_config(system, batch_size=BATCH_SIZE)
+    store = preparation.prepare(source, config.sample_rate_hz, os.path.join(folder, "stores"))
+    pairs = config.pairs(store)
+    draws = [(pairs.clip_ids(step).numpy(), pairs.start_words(step).numpy()) for step in range(16)]
+    for draw in draws:
+      pairs.copy(*draw)  # what is read for the first time is verified
+    rates[system] = [copy_rate(pairs, draws, num_threads) for num_threads in THREADS]
+  return rates
+
+
+def copy_rate(pairs, draws: Sequence[tuple], num_threads: int) -> float:
+  """Returns the pairs that some threads copy in a second, all of them together."""
+  batches = itertools.islice(itertools.cycle(draws), COPIED_BATCHES)
+  with ThreadPoolExecutor(num_threads) as threads:
+    start_s = time.perf_counter()
+    for _ in threads.map(lambda draw: pairs.copy(*draw).size, batches):
+      pass
+    return COPIED_BATCHES * pairs.batch_size / (time.perf_counter() - start_s)
+
+
+def show_copying(rates: dict[str, list[float]]) -> None:
+  """Prints what `copy_rates` found."""
+  print(f"\npairs/s copied by so many threads at once, {os.cpu_count()} cores\n")
+  rows = [[system, *(f"{rate:,.0f}" for rate in found)] for system, found in rates.items()]
+  markdown_table.show(["system", *map(str, THREADS)], rows)
 
 
 def show_decoding(folder: str, num_clips: int) -> None:

@@ -187,7 +187,7 @@ def input_pairs_per_s(config) -> float:
 
   store = preparation.prepare(datasets.open_source("synthetic"), config.sample_rate_hz)
   os.sched_setaffinity(0, {0})
-  batches = iter(config.pairs(store).dataset(0, 10**6, parallel=False))
+  batches = iter(config.pairs(store).dataset(0, 10**6))
   start_s, count = time.perf_counter(), 0
   while time.perf_counter() - start_s < _DRAWING_S:
     next(batches)

@@ -56,7 +56,7 @@ def test_bfloat16_has_the_loss_of_float32_within_five_percent_all_along_a_traini
   (whole, config), (half, _) = (build("cola", name) for name in ("float32", "mixed_bfloat16"))
   step, half_step = tf.function(whole.train_step), tf.function(half.train_step)
   losses = []
-  for batch in config.pairs(clip_store).dataset(0, 100, parallel=False):
+  for batch in config.pairs(clip_store).dataset(0, 100):
     copy_state(whole, half)
     losses.append([float(run(batch)["loss"]) for run in (step, half_step)])
   desired, actual = np.transpose(losses)
@@ -76,7 +76,7 @@ def copy_state(source, target):
 def test_a_training_in_bfloat16_learns(clip_store):
   model, config = build("cola", "mixed_bfloat16")
   step = tf.function(model.train_step)
-  logs = [step(batch) for batch in config.pairs(clip_store).dataset(0, 100, parallel=False)]
+  logs = [step(batch) for batch in config.pairs(clip_store).dataset(0, 100)]
   assert all(np.isfinite(row["loss"]) and np.isfinite(row["gradient_norm"]) for row in logs)
   losses = [float(row["loss"]) for row in logs]
   assert np.mean(losses[-20:]) < 0.8 * np.mean(losses[:20])
@@ -86,7 +86,7 @@ def test_the_copies_that_are_judged_get_the_weights_of_the_moment(clip_store):
   model, config = build("cola", "mixed_bfloat16")
   networks = Float32Networks(model)
   log_mels = np.random.default_rng(0).normal(size=[4, 96, 64, 1]).astype("f")
-  for batch in config.pairs(clip_store).dataset(0, 2, parallel=False):
+  for batch in config.pairs(clip_store).dataset(0, 2):
     model.train_step(batch)
   before = networks.encoder(log_mels).numpy()
   networks.refresh()

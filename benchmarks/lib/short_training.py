@@ -47,7 +47,7 @@ def train(system: str, config, jit_compile: bool = False) -> ShortTraining:
   model = building.build(systems.model_builder(system), config, Hosts())
   step = tf.function(model.train_step, jit_compile=jit_compile)
   losses, norms, ends_s = [], [], [time.perf_counter()]
-  for batch in config.pairs(store).dataset(0, config.steps, parallel=False):
+  for batch in config.pairs(store).dataset(0, config.steps):
     logs = step(batch)
     losses.append(float(logs["loss"]))
     norms.append(float(logs["gradient_norm"]))

@@ -75,16 +75,27 @@ class ClipLayout:
     if first >= 0 and first + self.num_samples <= clip_samples:
       self._read(store, clip_id, first, out)
       return
-    indices = np.arange(first, first + self.num_samples)
+    filled_samples = max(clip_samples, self.shortest_samples)
+    begin, end = max(0, -first), min(self.num_samples, filled_samples - first)
+    inside = out[begin:end]
     if clip_samples >= self.shortest_samples:
-      indices = _mirror(indices, clip_samples)
-      lowest = int(indices.min())
-      wave = np.empty(int(indices.max()) + 1 - lowest, np.float32)
-      self._read(store, clip_id, lowest, wave)  # only the samples needed: the clip may be long
-      out[:] = wave[indices - lowest]
+      self._read(store, clip_id, first + begin, inside)
     else:
       wave = self._fill(_scale(store, clip_id, store.wave(clip_id), self.level), phase)
-      out[:] = wave[_mirror(indices, len(wave))]
+      inside[:] = wave[first + begin : first + end]
+    out[:begin] = inside[begin:0:-1]
+    out[end:] = inside[-2 : end - self.num_samples - 2 : -1]
+
+  def read_ahead(self, store: ClipStore, clip_ids: np.ndarray, start_indices: np.ndarray) -> None:
+    """Has excerpts loaded that are copied next.
+
+    Args:
+      store: holds the clips.
+      clip_ids: int64 `[b]`.
+      start_indices: int64 `[b, E]`, which of the `num_starts`.
+    """
+    starts = start_indices * self.grid_samples - self.mirrored_samples
+    store.read_ahead(clip_ids, starts, self.num_samples)
 
   def _read(self, store: ClipStore, clip_id: int, first: int, out: np.ndarray) -> None:
     store.copy_excerpt(clip_id, first, out)

@@ -47,6 +47,9 @@ class ClipStore(Protocol):
   def copy_excerpt(self, clip_id: int, start: int, out: np.ndarray) -> None:
     """Writes the samples from `start` on into `out`, float32; both ends lie inside the clip."""
 
+  def read_ahead(self, clip_ids: np.ndarray, starts: np.ndarray, num_samples: int) -> None:
+    """Says which excerpts are copied next: of clips `[b]`, from the samples `[b, E]` on."""
+
 
 @dataclasses.dataclass(frozen=True)
 class StoredClip:

@@ -98,8 +98,7 @@ class HealthMonitor:
 
   def _measured_log_mels(self) -> tf.Tensor:
     """Log-mels `[M, T, F, 1]` of the first excerpts of the training, always the same."""
-    # Not in parallel: TensorFlow reports its own parallel maps on the terminal.
-    (excerpts,) = self._pairs.dataset(0, 1, parallel=False)
+    (excerpts,) = self._pairs.dataset(0, 1)
     waves = tf.reshape(excerpts[:, :2], [-1, excerpts.shape[-1]])[:MAX_EXCERPTS]
     return self._front_end(waves)[..., None]
 

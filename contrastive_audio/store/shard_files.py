@@ -86,6 +86,21 @@ class ShardFile:
       memory[position : position + len(part)] = part
       position += len(part)
 
+  def read_ahead(self, first_byte: int, num_bytes: int) -> None:
+    """Asks the system to load some bytes, and does not wait for them.
+
+    Args:
+      first_byte: position in the file.
+      num_bytes: how many.
+    """
+    if not hasattr(os, "posix_fadvise"):
+      return
+    stop_byte = first_byte + num_bytes
+    first, stop = first_byte // BLOCK_BYTES, -(-stop_byte // BLOCK_BYTES)
+    if self._unverified.find(1, first, stop) >= 0:  # then `read` reads whole blocks
+      first_byte, num_bytes = first * BLOCK_BYTES, (stop - first) * BLOCK_BYTES
+    os.posix_fadvise(self._descriptor, first_byte, num_bytes, os.POSIX_FADV_WILLNEED)
+
   def verify(self) -> None:
     """Compares all blocks with their checksums, whether they were read before or not.
 

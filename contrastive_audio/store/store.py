@@ -205,6 +205,22 @@ class Store:
     """
     np.multiply(self._read(clip_id, start, len(out)), self._gain[clip_id], out=out)
 
+  def read_ahead(self, clip_ids: np.ndarray, starts: np.ndarray, num_samples: int) -> None:
+    """Asks the system to load excerpts all at once, and does not wait for them.
+
+    Args:
+      clip_ids: int64 `[b]`.
+      starts: int64 `[b, E]`, first sample of each excerpt; what lies outside its clip is left out.
+      num_samples: of an excerpt.
+    """
+    lengths = self.num_samples[clip_ids, None]
+    first, stop = np.clip(starts, 0, lengths), np.clip(starts + num_samples, 0, lengths)
+    first_bytes = self._first_byte[clip_ids, None] + 2 * first
+    places = zip(first_bytes.tolist(), (2 * (stop - first)).tolist())
+    for number, (positions, counts) in zip(self._shard[clip_ids].tolist(), places):
+      for position, count in zip(positions, counts):
+        self._shards[number].read_ahead(position, count)
+
   def verify(self, advance: Callable[[], object] = lambda: None) -> list[DamagedStore]:
     """Reads all shards, whether they were read before or not.
 

@@ -27,7 +27,7 @@ from contrastive_audio.training.contrastive import ContrastiveModel, step_seed
 from contrastive_audio.training.recording import DataClock, Recorder
 from contrastive_audio.utils import progress_bar, run_files
 from contrastive_audio.utils.stopping import StopRequest
-from contrastive_audio.views.excerpts import ExcerptPairs, map_in_order
+from contrastive_audio.views.excerpts import ExcerptPairs
 from contrastive_audio.views.system_config import SystemConfig
 
 
@@ -218,11 +218,12 @@ class Pretraining:
   def _batches(self, first_step: int, share: tuple[int, int], clock: DataClock) -> tf.data.Dataset:
     """Excerpts, or, with views_on="host", the views that the device would make of them."""
     config = self._config
-    num_steps, parallel = config.num_steps - first_step, not config.deterministic
-    dataset = self._pairs.dataset(first_step, num_steps, parallel, share)
+    dataset = self._pairs.dataset(first_step, config.num_steps - first_step, share)
     if config.views_on == "host":
       steps = tf.data.Dataset.range(first_step, config.num_steps)
-      dataset = map_in_order(tf.data.Dataset.zip((dataset, steps)), self._make_views, parallel)
+      # TensorFlow complains where op determinism undoes what is parallel.
+      at_once = None if config.deterministic else tf.data.AUTOTUNE
+      dataset = tf.data.Dataset.zip((dataset, steps)).map(self._make_views, at_once)
     return clock.stamp(dataset).prefetch(tf.data.AUTOTUNE)
 
   def _make_views(self, excerpts: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
@@ -245,7 +246,7 @@ class Pretraining:
   def _clean_batches(self) -> Iterator[tf.Tensor]:
     """Yields log-mels of excerpts as they are evaluated, without any augmentation."""
     batches = self._config.reestimate_batches
-    for excerpts in self._pairs.dataset(0, batches, parallel=False):  # parallel maps make noise
+    for excerpts in self._pairs.dataset(0, batches):
       rows = tf.reshape(excerpts[:, :2], [-1, excerpts.shape[-1]])
       size = 2 * self._config.microbatch or len(rows)
       for first in range(0, len(rows), size):

@@ -11,7 +11,7 @@ excerpt.
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -146,6 +146,7 @@ class ExcerptPairs:
     excerpts = _aligned_empty([*start_words.shape, self.layout.num_samples])
     clip_samples = self.store.num_samples[clip_ids]
     starts = self._start_indices(clip_ids, start_words)
+    self.layout.read_ahead(self.store, clip_ids, starts)
     for row, clip_id in enumerate(clip_ids):
       for column in range(start_words.shape[1]):
         phase, out = start_words[row, column] / 2**32, excerpts[row, column]
@@ -168,19 +169,13 @@ class ExcerptPairs:
     return starts
 
   def dataset(
-    self,
-    first_step: int,
-    num_steps: int,
-    parallel: bool = True,
-    share: tuple[int, int] = (0, 1),
+    self, first_step: int, num_steps: int, share: tuple[int, int] = (0, 1)
   ) -> tf.data.Dataset:
     """Returns the batches of consecutive steps.
 
     Args:
       first_step: the first of them.
       num_steps: how many.
-      parallel: copy several batches at once; their order and content stay the same. With
-        TensorFlow's op determinism it has to be off: TensorFlow would undo it, and complain.
       share: (number, count): only that one of `count` equal shares of each batch. Put together in
         order they are the batch, and no clip is read for two of them.
 
@@ -193,28 +188,8 @@ class ExcerptPairs:
       arguments = (self.clip_ids(step, share), self.start_words(step, share))
       return tf.ensure_shape(tf.numpy_function(self.copy, arguments, tf.float32), shape)
 
-    steps = tf.data.Dataset.range(first_step, first_step + num_steps)
-    return map_in_order(steps, draw, parallel)
-
-
-def map_in_order(
-  dataset: tf.data.Dataset, function: Callable[..., tf.Tensor], parallel: bool
-) -> tf.data.Dataset:
-  """Returns `dataset.map(function)`, with the elements always in order.
-
-  Args:
-    dataset: the elements.
-    function: takes and returns tensors.
-    parallel: compute several elements at once.
-
-  Example:
-    >>> numbers = map_in_order(tf.data.Dataset.range(3), lambda x: 2 * x, parallel=True)
-    >>> [int(number) for number in numbers]
-    [0, 2, 4]
-  """
-  if not parallel:
-    return dataset.map(function)
-  return dataset.map(function, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    # Not in parallel: threads that copy wait for each other, since Python has one lock.
+    return tf.data.Dataset.range(first_step, first_step + num_steps).map(draw)
 
 
 def _aligned_empty(shape: Sequence[int], alignment: int = 64) -> np.ndarray:

@@ -258,6 +258,5 @@ def _batches(
     return excerpts[:, 0], tf.gather(targets, pairs.clip_ids(step, share))
 
   steps = tf.data.Dataset.range(first_step, first_step + num_steps)
-  # Not in parallel: one core copies far more excerpts than are encoded.
-  excerpts = pairs.dataset(first_step, num_steps, parallel=False, share=share)
+  excerpts = pairs.dataset(first_step, num_steps, share=share)
   return tf.data.Dataset.zip((excerpts, steps)).map(pick).prefetch(tf.data.AUTOTUNE)

@@ -208,7 +208,7 @@ def test_damage_that_a_training_reads_is_one_line_of_its_command(folder, capsys)
   shard.write_bytes(bytes(shard.stat().st_size))
   pairs = ExcerptPairs(opened, 2, ClipLayout(num_samples=800, shortest_samples=800), seed=0)
   with pytest.raises(SystemExit) as ended, in_one_line():
-    list(pairs.dataset(0, 4, parallel=False))
+    list(pairs.dataset(0, 4))
   (line,) = capsys.readouterr().err.splitlines()
   assert ended.value.code == 1
   assert re.match(rf"error: damaged store: .*{shard.name}", line)

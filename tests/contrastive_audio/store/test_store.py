@@ -10,7 +10,7 @@ import soundfile
 from contrastive_audio import datasets
 from contrastive_audio.errors import UserError
 from contrastive_audio.store import preparation
-from contrastive_audio.store.disk_format import quantise
+from contrastive_audio.store.disk_format import BLOCK_BYTES, quantise
 from contrastive_audio.store.store import Store
 from tests.support import assert_close, write_clips
 
@@ -127,3 +127,31 @@ def test_joined_stores_hold_all_clips_and_selections_some_without_a_copy(clip_st
   assert len(digests) == 4
   assert joined.select([13, 3]).digest == some.digest
   assert Store.join([clip_store]) is clip_store
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="a system that takes no advice")
+def test_excerpts_are_loaded_ahead_without_what_lies_outside_their_clips(clip_store, monkeypatch):
+  store = Store(clip_store.folders[0])
+  length, asked = int(store.num_samples[1]), []
+  monkeypatch.setattr(os, "posix_fadvise", lambda *arguments: asked.append(arguments[1:]))
+  store.wave(0), store.wave(1)  # verified from now on: single bytes will do
+  starts = np.array([[-300, 5], [length - 100, length - 400]])
+  store.read_ahead(np.array([0, 1]), starts, 400)
+  first, second = (int(store._first_byte[clip_id]) for clip_id in (0, 1))
+  assert asked == [
+    (first, 200, os.POSIX_FADV_WILLNEED),
+    (first + 10, 800, os.POSIX_FADV_WILLNEED),
+    (second + 2 * length - 200, 200, os.POSIX_FADV_WILLNEED),
+    (second + 2 * length - 800, 800, os.POSIX_FADV_WILLNEED),
+  ]
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="a system that takes no advice")
+def test_blocks_that_are_to_be_verified_are_loaded_as_a_whole(clip_store, monkeypatch):
+  store, asked = Store(clip_store.folders[0]), []
+  monkeypatch.setattr(os, "posix_fadvise", lambda *arguments: asked.append(arguments[1:3]))
+  store.read_ahead(np.array([1]), np.array([[7]]), 400)
+  ((position, count),) = asked
+  assert position % BLOCK_BYTES == count % BLOCK_BYTES == 0
+  assert position <= store._first_byte[1] + 14
+  assert position + count >= store._first_byte[1] + 14 + 800

@@ -196,7 +196,7 @@ def test_statistics_are_measured_again_in_parts_of_the_same_size(clip_store, tmp
   run, _, _ = tiny.train(tmp_path / "run", clip_store, config)
   convolution, normalisation = run.encoder().layers[:2]
   pairs = ExcerptPairs(clip_store, 4, config.front_end().layout, config.seed)
-  (batch,) = pairs.dataset(0, 1, parallel=False)
+  (batch,) = pairs.dataset(0, 1)
   parts = config.front_end()(batch).numpy().reshape(2, 4, 96, 64, 1)
   desired = np.mean([convolution(part).numpy().var((0, 1, 2)) for part in parts], axis=0)
   assert_close(normalisation.moving_variance, desired, rtol=1e-4)

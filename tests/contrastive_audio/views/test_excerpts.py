@@ -1,9 +1,12 @@
 """Excerpts: a pure function of (seed, step) that misses nothing."""
 
 import collections
+import threading
+import time
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from contrastive_audio.errors import UserError
 from contrastive_audio.frontend.clip_layout import ClipLayout
@@ -18,12 +21,17 @@ class FakeStore:
     self.num_samples = np.asarray(lengths)
     self.recordings = np.arange(len(lengths))
     self.num_clips = len(lengths)
+    self.events = []
+
+  def read_ahead(self, clip_ids, starts, num_samples):
+    self.events.append([(i, s, num_samples) for i, row in zip(clip_ids, starts) for s in row])
 
   def wave(self, clip_id):
     return (clip_id + np.arange(self.num_samples[clip_id]) / 1000).astype("f")
 
   def copy_excerpt(self, clip_id, start, out):
     assert 0 <= start <= self.num_samples[clip_id] - len(out)
+    self.events.append((clip_id, start, len(out)))
     out[:] = self.wave(clip_id)[start : start + len(out)]
 
 
@@ -176,3 +184,28 @@ def test_excerpts_of_a_real_store_lie_in_their_clips(clip_store):
     wave = clip_store.wave(clip_id)
     front_end = np.lib.stride_tricks.sliding_window_view(wave, 15_600)
     assert all((front_end == excerpt).all(axis=1).any() for excerpt in pair)
+
+
+def test_all_excerpts_of_a_batch_are_announced_before_the_first_is_copied():
+  pairs = make()
+  pairs.copy(pairs.clip_ids(3).numpy(), pairs.start_words(3).numpy())
+  announced, *copied = pairs.store.events
+  assert announced == copied
+  assert len(copied) == 6
+
+
+def test_batches_are_copied_one_after_the_other_also_on_sixteen_cores(monkeypatch):
+  copying, seen, copy = threading.Lock(), [], ExcerptPairs.copy
+
+  def slow_copy(self, clip_ids, start_words):
+    seen.append(copying.acquire(blocking=False))
+    time.sleep(0.05)  # so that others would begin
+    if seen[-1]:
+      copying.release()
+    return copy(self, clip_ids, start_words)
+
+  monkeypatch.setattr(ExcerptPairs, "copy", slow_copy)
+  many_threads = tf.data.Options()
+  many_threads.threading.private_threadpool_size = 16
+  list(make().dataset(0, 12).prefetch(tf.data.AUTOTUNE).with_options(many_threads))
+  assert seen == [True] * 12

@@ -67,7 +67,7 @@ def published_training(model, store, split, targets, options, kernel):
   train_ids, validation_ids = split
   bias, velocity, step = np.zeros(2), [0.0, 0.0], 0
   pairs = ExcerptPairs(store.select(train_ids), BATCH_SIZE, FRONT_END.layout, options.seed)
-  batches = iter(pairs.dataset(0, EPOCHS * pairs.steps_per_epoch, parallel=False))
+  batches = iter(pairs.dataset(0, EPOCHS * pairs.steps_per_epoch))
   for epoch in range(EPOCHS):
     rate = 0.1 * 0.1 ** sum(epoch >= milestone for milestone in (2, 4))
     for _ in range(pairs.steps_per_epoch):

@@ -84,6 +84,9 @@ class Numbered:
   def select(self, ids):
     return Numbered(self._store, self._ids[ids], self.sample_rate_hz)
 
+  def read_ahead(self, clip_ids, starts, num_samples):
+    pass
+
   def copy_excerpt(self, clip_id, start, out):
     out[:] = self._ids[clip_id]
 
