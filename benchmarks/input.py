@@ -122,16 +122,15 @@ def measure(name: str, folder: str, num_clips: int) -> tuple[float, float]:
 
 def ours(folder: str):
   """Returns the tf.data.Dataset of cola.train: excerpts from a store."""
-  import tensorflow as tf
-
   from contrastive_audio.frontend.clip_layout import ClipLayout
   from contrastive_audio.store.store import Store
+  from contrastive_audio.utils.pipelines import BATCHES_AHEAD
   from contrastive_audio.views.excerpts import ExcerptPairs
 
   with open(os.path.join(folder, "store.txt"), encoding="utf-8") as file:
     store = Store(file.read())
   pairs = ExcerptPairs(store, BATCH_SIZE, ClipLayout(EXCERPT_SAMPLES, EXCERPT_SAMPLES))
-  return pairs.dataset(0, 1 << 30).prefetch(tf.data.AUTOTUNE)
+  return pairs.dataset(0, 1 << 30).prefetch(BATCHES_AHEAD)
 
 
 def published(folder: str, num_clips: int):

@@ -54,13 +54,15 @@ def on_host(step: Step) -> Callable[[int], np.ndarray]:
   """Returns what computes a step inside tf.data."""
   import tensorflow as tf
 
+  from contrastive_audio.utils.pipelines import without_tuning
+
   numbers = tf.data.Dataset.range(1 << 30)
   dataset = numbers.map(
     lambda number: step.function(step.batch, tf.stack([0, tf.cast(number, tf.int32)]))
   )
   options = tf.data.Options()
   options.experimental_optimization.apply_default_optimizations = False  # nothing is prefetched
-  iterator = iter(dataset.with_options(options))
+  iterator = iter(without_tuning(dataset.with_options(options)))
   return lambda number: next(iterator).numpy()
 
 

@@ -7,6 +7,7 @@ import subprocess
 import types
 
 import pytest
+import tensorflow as tf
 from matplotlib.figure import Figure
 
 from contrastive_audio import datasets
@@ -116,6 +117,19 @@ def trainings_in_this_process(monkeypatch, answers_in_this_process):
     return support.command(module, *arguments, cwd=os.getcwd()).returncode
 
   monkeypatch.setattr(pretrainings, "run_child", run_child)
+
+
+@pytest.fixture
+def tunings(monkeypatch):
+  """Notes of each dataset that is iterated whether TensorFlow tunes it."""
+  noted, iterate = [], tf.data.Dataset.__iter__
+
+  def note(dataset):
+    noted.append(dataset.options().autotune.enabled is not False)
+    return iterate(dataset)
+
+  monkeypatch.setattr(tf.data.Dataset, "__iter__", note)
+  return noted
 
 
 @pytest.fixture

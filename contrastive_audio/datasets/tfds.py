@@ -25,6 +25,7 @@ from contrastive_audio.datasets.tfds_features import (
 )
 from contrastive_audio.errors import UserError, reason_of
 from contrastive_audio.sound import reading
+from contrastive_audio.utils.pipelines import without_tuning
 
 if TYPE_CHECKING:
   from tensorflow_datasets.core import DatasetBuilder
@@ -177,7 +178,7 @@ class _TfdsSource(ClipSource):
 
   def _readable(self, records: tf.data.Dataset) -> Iterator[dict[str, Any]]:
     try:
-      yield from records.as_numpy_iterator()
+      yield from without_tuning(records).as_numpy_iterator()
     except tf.errors.OpError as error:
       raise UserError(
         f"the prepared data of {self.name} is damaged ({error.message.splitlines()[0]}): delete "

@@ -26,6 +26,7 @@ from contrastive_audio.training.checkpoints import Checkpoints, require_untraine
 from contrastive_audio.training.contrastive import ContrastiveModel, step_seed
 from contrastive_audio.training.recording import DataClock, Recorder
 from contrastive_audio.utils import progress_bar, run_files
+from contrastive_audio.utils.pipelines import BATCHES_AHEAD
 from contrastive_audio.utils.stopping import StopRequest
 from contrastive_audio.views.excerpts import ExcerptPairs
 from contrastive_audio.views.system_config import SystemConfig
@@ -224,7 +225,7 @@ class Pretraining:
       # TensorFlow complains where op determinism undoes what is parallel.
       at_once = None if config.deterministic else tf.data.AUTOTUNE
       dataset = tf.data.Dataset.zip((dataset, steps)).map(self._make_views, at_once)
-    return clock.stamp(dataset).prefetch(tf.data.AUTOTUNE)
+    return clock.stamp(dataset).prefetch(BATCHES_AHEAD)
 
   def _make_views(self, excerpts: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
     return self._model.views(excerpts, step_seed(self._config.seed, step))

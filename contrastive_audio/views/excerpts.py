@@ -19,6 +19,7 @@ import tensorflow as tf
 from contrastive_audio.errors import UserError
 from contrastive_audio.frontend.clip_layout import ClipLayout
 from contrastive_audio.frontend.clip_store import ClipStore
+from contrastive_audio.utils.pipelines import without_tuning
 from contrastive_audio.views import stateless_random
 from contrastive_audio.views.activity import Activity
 from contrastive_audio.views.arrangement import Arrangement
@@ -189,7 +190,8 @@ class ExcerptPairs:
       return tf.ensure_shape(tf.numpy_function(self.copy, arguments, tf.float32), shape)
 
     # Not in parallel: threads that copy wait for each other, since Python has one lock.
-    return tf.data.Dataset.range(first_step, first_step + num_steps).map(draw)
+    steps = tf.data.Dataset.range(first_step, first_step + num_steps)
+    return without_tuning(steps.map(draw))
 
 
 def _aligned_empty(shape: Sequence[int], alignment: int = 64) -> np.ndarray:

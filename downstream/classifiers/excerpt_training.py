@@ -24,6 +24,7 @@ from contrastive_audio.networks.cpu_kernels import use_cpu_kernels
 from contrastive_audio.networks.dropout import draw_dropout_by_rows
 from contrastive_audio.store.store import Store
 from contrastive_audio.utils import progress_bar
+from contrastive_audio.utils.pipelines import BATCHES_AHEAD
 from contrastive_audio.views.excerpts import ExcerptPairs
 from downstream.classifiers import logistic
 from downstream.classifiers.classifier import Classifier
@@ -259,4 +260,4 @@ def _batches(
 
   steps = tf.data.Dataset.range(first_step, first_step + num_steps)
   excerpts = pairs.dataset(first_step, num_steps, share=share)
-  return tf.data.Dataset.zip((excerpts, steps)).map(pick).prefetch(tf.data.AUTOTUNE)
+  return tf.data.Dataset.zip((excerpts, steps)).map(pick).prefetch(BATCHES_AHEAD)

@@ -26,8 +26,9 @@ def test_every_dtype_is_read_at_its_level_and_rate(data_dir, dtype):
     assert abs(len(clip.load(2 * fake_builders.RATE_HZ)) - 2 * len(expected)) <= 1
 
 
-def test_labels_groups_and_keys_are_found_by_their_type(data_dir):
+def test_labels_groups_and_keys_are_found_by_their_type(data_dir, tunings):
   source = datasets.open_source("fake_audio/int64", data_dir=data_dir)
+  tunings.clear()
   clips = list(source.clips(0, source.num_clips))
   assert sorted((clip.label, clip.group) for clip in clips) == [
     ("even", "0"),
@@ -36,6 +37,7 @@ def test_labels_groups_and_keys_are_found_by_their_type(data_dir):
     ("odd", "3"),
   ]
   assert len({clip.key for clip in clips}) == 4
+  assert tunings == [False]
 
 
 def test_the_train_split_is_the_default_and_others_are_named(data_dir):

@@ -157,7 +157,9 @@ def test_the_saved_encoder_is_the_trained_one(finished):
 
 
 @pytest.mark.slow
-def test_views_on_the_host_give_the_same_training(clip_store, tmp_path):
+def test_views_on_the_host_give_the_same_training_and_none_waits_for_a_tuner_at_its_end(
+  clip_store, tmp_path, tunings
+):
   results = []
   for place in ("device", "host"):
     config = tiny.config(steps=4, views_on=place)
@@ -165,6 +167,8 @@ def test_views_on_the_host_give_the_same_training(clip_store, tmp_path):
     results.append(tiny.train(tmp_path / place, clip_store, config, model)[1])
   for ours, theirs in zip(*map(tiny.weights, results), strict=True):
     assert_close(ours, theirs, atol=1e-5)
+  assert len(tunings) >= 2
+  assert not any(tunings)
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_with_step_rate_and_clips(clip_store, tmp_path):

@@ -116,7 +116,7 @@ def test_first_weights_and_excerpts_both_depend_on_the_seed(
 
 
 @pytest.mark.parametrize("frozen", [True, False])
-def test_training_separates_two_classes(model, clip_store, targets, halves, frozen):
+def test_training_separates_two_classes(model, clip_store, targets, halves, frozen, tunings):
   to_train, held_out = halves
   classifier = excerpt_training.train(
     model, clip_store, to_train, targets, options(frozen=frozen, epochs=60, learning_rate=1e-2)
@@ -124,6 +124,8 @@ def test_training_separates_two_classes(model, clip_store, targets, halves, froz
   assert classifier.history[-1]["loss"] < 0.5 * classifier.history[0]["loss"]
   scores = classifier.scores(clip_store, held_out)
   assert (scores.argmax(axis=1) == targets[held_out].argmax(axis=1)).all()
+  assert tunings
+  assert not any(tunings)  # it would wait at its end
 
 
 @pytest.mark.parametrize("name", protocols.LINEAR)
