@@ -26,7 +26,7 @@ EXAMPLES = (
 
 def main(_: Sequence[str]) -> None:
   system = FLAGS.system
-  config = systems.small_config(system, steps=FLAGS.steps, batch_size=FLAGS.batch_size)
+  config = systems.recipe_config(system, "small", steps=FLAGS.steps, batch_size=FLAGS.batch_size)
   configs = [dataclasses.replace(config, precision=name) for name in FLAGS.precisions]
   start_tensorflow()
   rows = [[variant.precision, *row(train(system, variant))] for variant in configs]

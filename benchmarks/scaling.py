@@ -79,7 +79,7 @@ def main(_: Sequence[str]) -> None:
     two_cores = train(setting, os.path.join(folder, "two_cores"), [{0, 1}])
     two_processes = train(setting, os.path.join(folder, "two_processes"), [{0}, {1}])
   start_tensorflow()
-  config = systems.small_config(setting.system, mean=0.0, std=1.0)
+  config = systems.recipe_config(setting.system, "small", mean=0.0, std=1.0)
   training = cost_model.of_model(systems.model_builder(setting.system)(config), config)
   print(f"\n{setting.system}, recipe small, batch {setting.batch_size}\n")
   predicted = predicted_pairs_per_s(setting, training, one_core.pairs_per_s)

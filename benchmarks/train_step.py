@@ -22,6 +22,7 @@ from contrastive_audio.utils import markdown_table
 EXAMPLES = (
   "python -m benchmarks.train_step",
   "python -m benchmarks.train_step --system=mixback --batch_size=8 --rounds=3",
+  "python -m benchmarks.train_step --recipe=small --batch_size=64 --novariants",
 )
 AS_SHIPPED = "as shipped"
 # Name -> (environment, what is switched).
@@ -35,20 +36,22 @@ VARIANTS = {
 
 
 def main(_: Sequence[str]) -> None:
-  system, batch_size, steps, rounds = FLAGS.system, FLAGS.batch_size, FLAGS.steps, FLAGS.rounds
-  compares_variants = FLAGS.variants and system == "cola"
+  batch_size, steps, rounds = FLAGS.batch_size, FLAGS.steps, FLAGS.rounds
+  fields = {"batch_size": batch_size, "steps": steps * rounds, "balance": 1.0}
+  config = systems.recipe_config(FLAGS.system, FLAGS.recipe, **fields)
   start_tensorflow()
-  show_loop(system, batch_size, steps, rounds)
-  if compares_variants:
+  show_loop(FLAGS.system, config, steps)
+  if FLAGS.variants and FLAGS.system == "cola":
     show_variants(batch_size, steps, rounds)
 
 
-def show_loop(system: str, batch_size: int, steps: int, rounds: int) -> None:
+def show_loop(system: str, config, steps: int) -> None:
   """Measures the loop and the bare step in turns of `steps`, and prints both."""
-  config = systems.paper_config(system, batch_size=batch_size, steps=steps * rounds)
   timer = time_loop(system, config, steps)
-  loop, bare = (batch_size / statistics.median(times) for times in (timer.loop_s, timer.bare_s))
-  title = f"{system}.train, {config.encoder}, batch {batch_size}"
+  loop, bare = (
+    config.batch_size / statistics.median(times) for times in (timer.loop_s, timer.bare_s)
+  )
+  title = f"{system}.train, {config.encoder}, batch {config.batch_size}"
   print(f"\n{title}, {os.cpu_count()} cores, {len(timer.loop_s)} steps each\n")
   rows = [
     ["whole loop", f"{loop:.1f}", f"{loop / bare:.3f}x"],
@@ -95,6 +98,7 @@ def measure(switch: str | None, batch_size: int, steps: int) -> float:
 def _define_flags() -> None:
   with flag_group("Measurement"):
     flags.DEFINE_enum("system", "cola", systems.SYSTEMS, "Whose loop is measured.")
+    flags.DEFINE_string("recipe", "paper", "Of the system; but all clips are drawn alike.")
     flags.DEFINE_integer("batch_size", 32, "Pairs of a step.", lower_bound=3)
     flags.DEFINE_integer("steps", 5, "Steps of a turn.", lower_bound=1)
     flags.DEFINE_integer("rounds", 8, "Turns, whose medians are printed.", lower_bound=2)

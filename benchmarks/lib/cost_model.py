@@ -66,7 +66,7 @@ def of_model(
 
   Example:
     >>> from benchmarks.lib import systems
-    >>> config = systems.small_config("cola", mean=0.0, std=1.0)
+    >>> config = systems.recipe_config("cola", "small", mean=0.0, std=1.0)
     >>> training = of_model(systems.model_builder("cola")(config), config)
     >>> training.projection_units, training.gathers
     (128, 1)

@@ -155,7 +155,7 @@ def _short_training(
 
   fields = {"steps": steps, "batch_size": batch_size, "precision": precision}
   with tf.device(f"/{place}:0"):
-    return train(system, systems.small_config(system, **fields), jit_compile)
+    return train(system, systems.recipe_config(system, "small", **fields), jit_compile)
 
 
 def _compare_losses(actual: ShortTraining, desired: ShortTraining, precision: str) -> Finding:

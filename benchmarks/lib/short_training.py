@@ -34,7 +34,7 @@ def train(system: str, config, jit_compile: bool = False) -> ShortTraining:
     jit_compile: whether XLA compiles the step.
 
   Example:
-    >>> len(train("cola", systems.small_config("cola", steps=2, batch_size=4)).losses)
+    >>> len(train("cola", systems.recipe_config("cola", "small", steps=2, batch_size=4)).losses)
     2
   """
   import tensorflow as tf

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from contrastive_audio.configuration import RunConfig
+from contrastive_audio.errors import UserError
 
 if TYPE_CHECKING:
   from contrastive_audio.training.contrastive import ContrastiveModel
@@ -26,19 +27,25 @@ def paper_config(system: str, **changes: Any) -> RunConfig:
   return importlib.import_module(f"{system}.config").Config(**changes)
 
 
-def small_config(system: str, **changes: Any) -> RunConfig:
-  """Returns the configuration of the recipe `small`, on the synthetic data set.
+def recipe_config(system: str, recipe: str, **changes: Any) -> RunConfig:
+  """Returns the configuration of a recipe, on the synthetic data set.
 
   Args:
     system: one of SYSTEMS.
+    recipe: one of the system's recipes.
     **changes: values of some fields.
 
+  Raises:
+    UserError: the system has no such recipe.
+
   Example:
-    >>> small_config("cola", steps=10).batch_size
+    >>> recipe_config("cola", "small", steps=10).batch_size
     64
   """
-  recipe = importlib.import_module(f"{system}.config").RECIPES["small"]
-  fields = {name: deviation.value for name, deviation in recipe.items()}
+  recipes = importlib.import_module(f"{system}.config").RECIPES
+  if recipe not in recipes:
+    raise UserError(f"{system} has no recipe {recipe!r}; it has {', '.join(recipes)}")
+  fields = {name: deviation.value for name, deviation in recipes[recipe].items()}
   return paper_config(system, **(fields | {"dataset": "synthetic"} | changes))
 
 
@@ -49,7 +56,7 @@ def model_builder(system: str) -> Callable[[Any], "ContrastiveModel"]:
     system: one of SYSTEMS.
 
   Example:
-    >>> model = model_builder("cola")(small_config("cola", mean=0.0, std=1.0))
+    >>> model = model_builder("cola")(recipe_config("cola", "small", mean=0.0, std=1.0))
     >>> model.encoder.name
     'frame_cnn'
   """

@@ -54,8 +54,7 @@ def _make(encoder: str, folder: str) -> str:
   from contrastive_audio.runs import Run
 
   system, recipe = SYSTEM_OF[encoder]
-  make_config = systems.small_config if recipe == "small" else systems.paper_config
-  config = make_config(system, encoder=encoder, mean=-3.0, std=2.0, steps=1)
+  config = systems.recipe_config(system, recipe, encoder=encoder, mean=-3.0, std=2.0, steps=1)
   fields = dataclasses.asdict(config)
   run = Run.start_or_resume(folder, f"{system}.config", fields, {}, config.front_end())
   keras.utils.set_random_seed(0)

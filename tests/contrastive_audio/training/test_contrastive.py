@@ -33,7 +33,9 @@ def test_xla_compiles_the_step_only_if_it_is_asked_for(system, monkeypatch):
     ContrastiveModel, "compile", lambda self, optimizer, jit_compile: seen.append(jit_compile)
   )
   for asked in (False, True):
-    systems.model_builder(system)(systems.small_config(system, mean=0.0, std=1.0, xla=asked))
+    systems.model_builder(system)(
+      systems.recipe_config(system, "small", mean=0.0, std=1.0, xla=asked)
+    )
   assert seen == [False, True]
 
 

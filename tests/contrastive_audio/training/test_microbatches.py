@@ -34,7 +34,9 @@ def excerpts(system, clips=6, number=2):
 def build(system, microbatch, precision="float64", **changes):
   """A model of the recipe `small` for six pairs, with fixed statistics in BatchNorm."""
   fields = {"mean": -3.0, "std": 2.0, "batch_size": 6, "steps": 10} | changes
-  config = systems.small_config(system, precision=precision, microbatch=microbatch, **fields)
+  config = systems.recipe_config(
+    system, "small", precision=precision, microbatch=microbatch, **fields
+  )
   model = building.build(systems.model_builder(system), config, Hosts())
   fix_statistics(model)
   return model
