@@ -76,15 +76,18 @@ class ClipLayout:
       self._read(store, clip_id, first, out)
       return
     filled_samples = max(clip_samples, self.shortest_samples)
-    begin, end = max(0, -first), min(self.num_samples, filled_samples - first)
-    inside = out[begin:end]
+    left, right = max(0, -first), max(0, first + self.num_samples - filled_samples)
+    end = self.num_samples - right
+    # The sample at the end is not repeated, so a margin needs one more than it is long.
+    start, stop = min(first + left, filled_samples - 1 - right), max(first + end, 1 + left)
     if clip_samples >= self.shortest_samples:
-      self._read(store, clip_id, first + begin, inside)
+      wave = np.empty(stop - start, np.float32)
+      self._read(store, clip_id, start, wave)  # only the samples needed: the clip may be long
     else:
-      wave = self._fill(_scale(store, clip_id, store.wave(clip_id), self.level), phase)
-      inside[:] = wave[first + begin : first + end]
-    out[:begin] = inside[begin:0:-1]
-    out[end:] = inside[-2 : end - self.num_samples - 2 : -1]
+      wave = self._fill(_scale(store, clip_id, store.wave(clip_id), self.level), phase)[start:stop]
+    out[left:end] = wave[first + left - start : first + end - start]
+    out[:left] = wave[left:0:-1]
+    out[end:] = wave[-2 : -2 - right : -1]
 
   def read_ahead(self, store: ClipStore, clip_ids: np.ndarray, start_indices: np.ndarray) -> None:
     """Has excerpts loaded that are copied next.

@@ -73,6 +73,18 @@ def test_what_is_evaluated_and_exported_is_cut_from_the_same_samples(store, name
     assert_close(cut[row], excerpt(store, name, start // 220), atol=1e-6)
 
 
+@pytest.mark.parametrize("name", LENGTHS)
+def test_a_patch_of_a_single_frame_is_mirrored_at_both_ends_too(store, name):
+  wave = normalised_and_filled(store.wave(clip_id(store, name)))
+  layout = Config(frames=1).front_end().layout
+  last = int(layout.num_starts(len(wave))) - 1
+  mirrored = np.pad(wave, layout.mirrored_samples, "reflect")
+  for start in [*range(0, last, 20), last]:
+    out = np.zeros(layout.num_samples, "f")
+    layout.copy(store, clip_id(store, name), start, 0.0, out)
+    assert_close(out, mirrored[220 * start :][: layout.num_samples].astype("f"), atol=1e-5)
+
+
 def test_covering_windows_overlap_by_half_and_reach_both_ends(store):
   wave = store.wave(clip_id(store, "long"))
   starts = WINDOWS.covering_starts(WINDOWS.lay_out(wave[None]).shape[1]).numpy() // 220
