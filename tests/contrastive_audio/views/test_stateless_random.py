@@ -1,5 +1,7 @@
 """Numbers are functions of a seed; shares of a batch get the rows that the whole batch would."""
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -30,6 +32,29 @@ def test_a_seed_for_rows_draws_those_rows_of_the_whole(draw, compiled):
     for first in (0, 2, 4)
   ]
   np.testing.assert_array_equal(tf.concat(shares, 0), draw(6, folded))
+
+
+CALLS = {
+  "eager": lambda draw: draw,
+  "graph": lambda draw: tf.function(draw, autograph=False),
+  "XLA": lambda draw: tf.function(draw, autograph=False, jit_compile=True),
+}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+@pytest.mark.parametrize("seed", [[0, 1], [-3, 4], [2**31 - 1, -(2**31)]])
+@pytest.mark.parametrize("dtype", [tf.int32, tf.int64])
+def test_numbers_are_those_of_philox_in_tensorflow(dtype, seed, call):
+  philox, seed = {"alg": "philox"}, tf.constant(seed, dtype)
+  fold_in = tf.random.experimental.stateless_fold_in
+  full = functools.partial(tf.random.stateless_uniform, minval=None, maxval=None, **philox)
+  words = call(lambda seed: stateless_random.words([3, 5], stateless_random.fold(seed, 7)))(seed)
+  assert_close(words, full([3, 5], fold_in(seed, 7, **philox), dtype=tf.uint32))
+  integers = call(lambda seed: stateless_random.integers([9], seed, -3, 8))(seed)
+  assert_close(integers, tf.random.stateless_uniform([9], seed, -3, 8, tf.int32, **philox))
+  seeds = tf.stack(stateless_random.split(seed, 3))
+  assert seeds.dtype == tf.int32
+  assert_close(seeds, tf.stack([fold_in(seed, number, **philox) for number in range(3)]))
 
 
 @pytest.mark.parametrize("name", augment.AUGMENTATIONS)
