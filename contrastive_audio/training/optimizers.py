@@ -35,7 +35,7 @@ class Adam(_OfSummedGradients, keras.optimizers.Adam):
 
   Keras writes the update out in some forty operations for each of the 213 weights of
   EfficientNet-B0: half of the graph, and half of the time it takes to build. The result is the same
-  up to rounding. With several replicas, Keras' own update is used.
+  up to rounding.
 
   Example:
     >>> weight = keras.Variable([1.0])
@@ -44,26 +44,42 @@ class Adam(_OfSummedGradients, keras.optimizers.Adam):
     0.9000
   """
 
+  def _backend_update_step(self, grads, trainable_variables, learning_rate):
+    self._scalars = {}
+    super()._backend_update_step(grads, trainable_variables, learning_rate)
+    self._scalars = {}
+
   def update_step(
     self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor
   ) -> None:
-    if self.amsgrad or tf.distribute.get_strategy().num_replicas_in_sync > 1:
+    if self.amsgrad:
       super().update_step(gradient, variable, learning_rate)
       return
     index = self._get_variable_index(variable)
-    step = tf.cast(self.iterations.value + 1, variable.dtype)
     tf.raw_ops.ResourceApplyAdam(
       var=variable.handle,  # Keras passes its tf.Variable here
       m=self._momentums[index].value.handle,
       v=self._velocities[index].value.handle,
-      beta1_power=tf.pow(tf.cast(self.beta_1, variable.dtype), step),
-      beta2_power=tf.pow(tf.cast(self.beta_2, variable.dtype), step),
-      lr=tf.cast(learning_rate, variable.dtype),
-      beta1=self.beta_1,
-      beta2=self.beta_2,
-      epsilon=self.epsilon,
       grad=gradient,
+      **self._shared_scalars(variable.dtype, variable.device, learning_rate),
     )
+
+  def _shared_scalars(
+    self, dtype: tf.DType, device: str, learning_rate: tf.Tensor
+  ) -> dict[str, tf.Tensor]:
+    """Numbers that all weights of a type need: made once in a step, not for each weight."""
+    if (dtype, device) not in self._scalars:
+      step = tf.cast(self.iterations.value + 1, dtype)
+      self._scalars[dtype, device] = {
+        # Of betas in float32, also in float64, as Keras has them.
+        "beta1_power": tf.pow(tf.cast(self.beta_1, dtype), step),
+        "beta2_power": tf.pow(tf.cast(self.beta_2, dtype), step),
+        "lr": tf.cast(learning_rate, dtype),
+        "beta1": tf.constant(self.beta_1, dtype),
+        "beta2": tf.constant(self.beta_2, dtype),
+        "epsilon": tf.constant(self.epsilon, dtype),
+      }
+    return self._scalars[dtype, device]
 
 
 @keras.saving.register_keras_serializable("audio")
