@@ -12,12 +12,13 @@ Nothing at the top of such a module imports TensorFlow: --help and a mistyped fl
 """
 
 import contextlib
+import gc
 import logging
 import os
 import re
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from absl import flags
 from absl import logging as absl_logging
@@ -82,6 +83,7 @@ def start_tensorflow() -> None:
   is_started = "tensorflow" in sys.modules
   with (
     progress_bar.stage("starting TensorFlow", shown=not is_started),
+    contextlib.nullcontext() if is_started else _freezing_what_is_made(),
     quiet.native_stderr(),
     warnings.catch_warnings(),
   ):
@@ -102,6 +104,19 @@ def start_tensorflow() -> None:
       # Whoever called the command from a program of their own may have set the GPU up already.
       with contextlib.suppress(RuntimeError, ValueError):
         tf.config.experimental.set_memory_growth(gpu, True)
+
+
+@contextlib.contextmanager
+def _freezing_what_is_made() -> Iterator[None]:
+  """Looks for no garbage among what imports make: it stays, and to look takes a second."""
+  was_enabled = gc.isenabled()
+  gc.disable()
+  try:
+    yield
+  finally:
+    gc.freeze()
+    if was_enabled:
+      gc.enable()
 
 
 def _is_on(name: str) -> bool:

@@ -126,15 +126,23 @@ def test_products_of_float32_keep_all_bits_if_the_flag_says_so(monkeypatch):
 
 
 STARTED = """
+import gc
 from contrastive_audio.cli.main import start_tensorflow
+collections = gc.get_stats()[2]["collections"]
 start_tensorflow()
+assert gc.isenabled()
+assert gc.get_freeze_count() > 100_000, "imports are searched for garbage"
+assert gc.get_stats()[2]["collections"] == collections, "garbage was looked for while importing"
+frozen = gc.get_freeze_count()
+start_tensorflow()
+assert gc.get_freeze_count() == frozen, "garbage of commands would stay"
 from tensorflow.python.eager import context
 assert context.context()._context_handle is None, "a device is in use before its memory may grow"
 """
 
 
 @pytest.mark.slow
-def test_starting_tensorflow_uses_no_device():
+def test_starting_tensorflow_uses_no_device_and_looks_for_no_garbage():
   done = subprocess.run(
     [sys.executable, "-c", STARTED], env=environment(), capture_output=True, text=True
   )
