@@ -227,6 +227,7 @@ class Pretraining:
       dataset = tf.data.Dataset.zip((dataset, steps)).map(self._make_views, at_once)
     return clock.stamp(dataset).prefetch(BATCHES_AHEAD)
 
+  @tf.autograph.experimental.do_not_convert
   def _make_views(self, excerpts: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
     return self._model.views(excerpts, step_seed(self._config.seed, step))
 

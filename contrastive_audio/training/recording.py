@@ -42,6 +42,7 @@ class DataClock:
       The same elements.
     """
 
+    @tf.autograph.experimental.do_not_convert
     def note(batch):
       with tf.control_dependencies([batch]):
         noted = tf.numpy_function(self._note, [], tf.bool)

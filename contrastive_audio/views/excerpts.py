@@ -185,6 +185,7 @@ class ExcerptPairs:
     """
     shape = [self.batch_size // share[1], self.excerpts_per_clip, self.layout.num_samples]
 
+    @tf.autograph.experimental.do_not_convert
     def draw(step: tf.Tensor) -> tf.Tensor:
       arguments = (self.clip_ids(step, share), self.start_words(step, share))
       return tf.ensure_shape(tf.numpy_function(self.copy, arguments, tf.float32), shape)

@@ -255,6 +255,7 @@ def _batches(
   num_steps = num_epochs * pairs.steps_per_epoch
   targets = tf.constant(targets, tf.float32)
 
+  @tf.autograph.experimental.do_not_convert
   def pick(excerpts, step):
     return excerpts[:, 0], tf.gather(targets, pairs.clip_ids(step, share))
 

@@ -68,7 +68,7 @@ class GradientStep:
       self.optimizer = _optimizer(options, steps_per_epoch)
       self.optimizer.build(self._trained)
 
-  @tf.function
+  @tf.function(autograph=False)
   def run(self, excerpts: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Takes the step.
 
