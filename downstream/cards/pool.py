@@ -18,6 +18,7 @@ from contrastive_audio.errors import UserError
 from contrastive_audio.utils.cache import cache_folder
 from contrastive_audio.utils.files import make_folder
 from contrastive_audio.utils.spreadsheets import write_csv
+from downstream.cards import vowels
 
 # Collection -> the smallest number of clips of a class. Development tasks choose recipes, and show
 # how trainings go on; the others are opened for final tables.
@@ -27,6 +28,7 @@ DEVELOPMENT = {
   "freepats": 8,  # the instrument of a note
   "lmms-samples": 8,  # kinds of music samples
   "wesnoth-sfx": 8,  # creatures and magic of a game
+  vowels.NAME: 10,  # the vowel of a syllable, in voices that have no label
 }
 JUDGING = {
   "timgm6mb": 7,  # the instrument of a note
@@ -124,12 +126,14 @@ def write_training_list(
 def write_task(
   rows: Iterable[Row], pool: str, name: str, path: str, seed: int, most_labels: int | None = None
 ) -> None:
-  """Writes the labelled clips of a collection; a random half of each class trains, half tests.
+  """Writes the labelled clips of a task.
+
+  A random half of each class trains, half tests; of spoken vowels, half of the voices.
 
   Args:
     rows: of the pool.
     pool: its folder.
-    name: of the collection.
+    name: of the task: a collection, or spoken vowels.
     path: of the CSV.
     seed: of the halves.
     most_labels: only as many clips of each class train, and the rest of their half is left out;
@@ -145,9 +149,12 @@ def write_task(
     ...   sum(line.endswith(",test\\n") for line in file)
     20
   """
-  table = _halves(rows, name, seed, most_labels)
+  if name == vowels.NAME:
+    table = vowels.draw_vowels(rows, seed, most_labels)
+  else:
+    table = _halves(rows, name, seed, most_labels)
   if not table:
-    raise UserError(f"{pool}: no class of the collection {name} has {TASKS[name]} clips or more")
+    raise UserError(f"{pool}: no class of the task {name} has {TASKS[name]} clips or more")
   root = os.path.abspath(pool)
   _write(path, ["file", "label", "split"], [(os.path.join(root, f), *rest) for f, *rest in table])
 

@@ -5,7 +5,7 @@ import csv
 import numpy as np
 import soundfile
 
-from downstream.cards import pool
+from downstream.cards import pool, vowels
 from tests.support import tone
 
 LICENCES = {"free": "CC0-1.0 (LICENSE)", "pianos": "CC-BY-3.0 (salamander/README)"}
@@ -18,7 +18,15 @@ def write(folder):
   rows = []
   for name, licence in (LICENCES | NOT_FREE).items():
     rows += [_row(name, licence, number, "") for number in range(8)]
+  syllables = [f"{one}{vowel}" for one in "lm" for vowel in "aeiou"]
+  rows += [
+    (f"klettres/{voice}_syllab_{syllable}.ogg", *_row("klettres", "GPL-2+", 0, "")[1:])
+    for voice in (*vowels.LANGUAGES, "other")
+    for syllable in (*syllables, "lam")
+  ]
   for name, least in pool.TASKS.items():
+    if name == vowels.NAME:
+      continue
     rows += [_row(name, "GPL-2+", number, f"class {number % 2}") for number in range(2 * least)]
     rows.append(_row(name, "GPL-2+", 98, "rare"))
   folder.mkdir(exist_ok=True)
