@@ -1,5 +1,7 @@
 """Fixtures of all tests."""
 
+import contextlib
+import gc
 import io
 import os
 import shutil
@@ -17,6 +19,7 @@ from contrastive_audio.utils import presets as preset_folders
 from downstream.papers import pretrainings
 from tests import support
 
+gc.freeze()  # what was imported stays: there is no garbage among it
 _drawing = types.SimpleNamespace(is_on=False)
 
 
@@ -51,6 +54,19 @@ def _draw():
   with pytest.MonkeyPatch.context() as patch:
     patch.setattr(Figure, "savefig", savefig)
     yield
+
+
+@pytest.fixture(scope="session")
+def drawing():
+  """Returns a context in which figures are drawn, for fixtures that many tests share."""
+
+  @contextlib.contextmanager
+  def draw():
+    was_on, _drawing.is_on = _drawing.is_on, True
+    yield
+    _drawing.is_on = was_on
+
+  return draw
 
 
 @pytest.fixture

@@ -128,8 +128,9 @@ def answer(request):
   return f"saw {request}"
 
 
-def test_a_worker_that_crashes_or_hangs_is_an_outcome_and_the_next_one_answers():
-  worker = fault_worker.Worker(answer, limit_s=10)
+@pytest.mark.parametrize("forked", [False, True])
+def test_a_worker_that_crashes_or_hangs_is_an_outcome_and_the_next_one_answers(forked):
+  worker = fault_worker.Worker(answer, limit_s=10, forked=forked)
   assert worker.ask("one") == "saw one"
   assert worker.ask("crash") == "crash: Segmentation fault"
   worker._limit_s = 0.1

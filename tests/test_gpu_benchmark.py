@@ -45,7 +45,7 @@ def test_a_check_that_fails_or_hangs_is_a_row_and_only_what_found_nothing_runs_a
     Check("a", "hangs", 0.5, sleep, (60,)),
     Check("a", "works", 30.0, count, (str(tmp_path / "calls"),), "here"),
   ]
-  worker = Worker(checks.answer)
+  worker = Worker(checks.answer, forked=True)
   found = list(checks.run(todo, Results(path, "one card"), 60.0, worker))
   assert [(name, finding.found, finding.why) for name, finding, _ in found] == [
     ("fails", "", "ValueError: no such thing"),

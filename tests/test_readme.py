@@ -14,8 +14,6 @@ from downstream.papers import budgets
 from tests.contrastive_audio.datasets.corpora import fake_audioset
 from tests.support import ROOT, command, tone, write_clips
 
-pytestmark = pytest.mark.figures
-
 README = (ROOT / "README.md").read_text()
 DOCUMENTS = [README, *(path.read_text() for path in sorted((ROOT / "docs").glob("*.md")))]
 COMMANDS = re.findall(r"```bash\n(.*?)```", "".join(DOCUMENTS), re.DOTALL)

@@ -71,7 +71,7 @@ def _damage(
   below: str = "",
 ) -> Tally:
   """Damages a copy of a folder, or of a folder below it, again and again, and uses it."""
-  worker, draw = Worker(use, limit_s=120), random.Random(seed)
+  worker, draw = Worker(use, limit_s=120, forked=True), random.Random(seed)
   shutil.copytree(whole, copy)
   case = damages(os.path.join(copy, below), draw, _IGNORED)
   try:

@@ -7,6 +7,8 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
+from benchmarks.lib.forked import FORKS
+
 _GRACE_S = 5.0
 
 
@@ -20,14 +22,17 @@ class Worker:
     >>> worker.close()
   """
 
-  def __init__(self, answer: Callable[[Any], Any], limit_s: float = 60.0):
+  def __init__(self, answer: Callable[[Any], Any], limit_s: float = 60.0, forked: bool = False):
     """Starts no process yet.
 
     Args:
       answer: request -> outcome, at the top level of a module.
       limit_s: after so much time the process is killed.
+      forked: start forks of a process that has imported TensorFlow, see `forked`, so that the next
+        one answers at once; not for processes that use a GPU.
     """
     self._answer, self._limit_s = answer, limit_s
+    self._processes = FORKS if forked else multiprocessing.get_context("spawn")
     self._process: Any = None
 
   def ask(self, request: Any, limit_s: float | None = None) -> Any:
@@ -44,6 +49,7 @@ class Worker:
       self._connection.send(request)
       if self._connection.poll(limit_s):
         return self._connection.recv()
+      self._process.kill()
       self.close()
       return f"hang: no answer after {limit_s:g} s"
     except (EOFError, OSError):
@@ -62,9 +68,9 @@ class Worker:
       self._process = None
 
   def _start(self) -> None:
-    context = multiprocessing.get_context("spawn")
-    self._connection, other = context.Pipe()
-    self._process = context.Process(target=_serve, args=(other, self._answer), daemon=True)
+    self._connection, other = self._processes.Pipe()
+    serving = {"target": _serve, "args": (other, self._answer), "daemon": True}
+    self._process = self._processes.Process(**serving)
     self._process.start()
     other.close()
 

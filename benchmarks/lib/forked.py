@@ -5,6 +5,7 @@ of faults start dozens of commands that are killed, stopped or run beside each o
 starts no threads that a fork would lose.
 """
 
+import gc
 import multiprocessing
 import os
 import pathlib
@@ -25,8 +26,8 @@ PRELOADED = [
   "downstream.evaluation",
 ]
 _STREAMS = ("stdout", "stderr")
-_FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(PRELOADED)
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(PRELOADED)
 
 
 class Forked:
@@ -61,7 +62,7 @@ class Forked:
     environment = dict(os.environ if env is None else env)
     place = str(cwd or os.getcwd())
     settings = (module, list(map(str, arguments)), place, environment, outputs, logical_devices)
-    self._process = _FORKS.Process(target=_run, args=settings)
+    self._process = FORKS.Process(target=_run, args=settings)
     self._process.start()
     self.pid = self._process.pid
 
@@ -113,6 +114,7 @@ def _run(
   logical_devices: int,
 ) -> None:
   """What the fork does."""
+  gc.freeze()  # what was imported stays: looking for garbage among it would copy its memory
   for descriptor, path in enumerate(outputs, start=1):
     os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), descriptor)
   os.environ.clear()

@@ -30,7 +30,7 @@ def fuzz(count: int, minutes: float, seed: int, memory_mb: int) -> Tally:
     >>> fuzz(0, minutes=1.0, seed=0, memory_mb=1000).num_tried
     0
   """
-  tally, worker = Tally("fuzz", WRONG), Worker(read_damaged)
+  tally, worker = Tally("fuzz", WRONG), Worker(read_damaged, forked=True)
   try:
     for number in within(minutes, count):
       outcome = worker.ask((seed, number, memory_mb))

@@ -113,7 +113,9 @@ def test_views_depend_on_the_seed_and_compile_to_the_same():
   direct = views(excerpts(), SEED)
   assert_close(views(excerpts(), SEED), direct)
   assert np.abs(views(excerpts(), tf.constant([1, 3])) - direct).max() > 0.1
-  assert_close(tf.function(views, jit_compile=True)(excerpts(), SEED), direct, atol=1e-3)
+  assert_close(
+    tf.function(views, autograph=False, jit_compile=True)(excerpts(), SEED), direct, atol=1e-3
+  )
   mapped = tf.data.Dataset.from_tensors(excerpts()).map(lambda x: views(x, SEED))
   assert_close(next(iter(mapped)), direct, atol=1e-3)
 
@@ -164,7 +166,7 @@ def test_the_whole_model_is_seeded_and_a_step_changes_every_weight(encoder):
   first, again, other = ([w.numpy() for w in model.weights] for model in models)
   assert all((a == b).all() for a, b in zip(first, again, strict=True))
   assert any((a != b).any() for a, b in zip(first, other, strict=True))
-  logs = tf.function(models[0].train_step)(excerpts(3))
+  logs = tf.function(models[0].train_step, autograph=False)(excerpts(3))
   assert np.isfinite([float(value) for value in logs.values()]).all()
   for before, weight in zip(first, models[0].weights, strict=True):
     if "seed_generator" not in weight.path:

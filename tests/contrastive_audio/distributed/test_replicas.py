@@ -22,7 +22,8 @@ for strategy in ("none", "mirrored"):
       model = tiny.build(tiny.config(), noise=0.1)
     model.separate_passes = SEPARATE
     model.synchronise(hosts)
-    step = tf.function(lambda batch: hosts.strategy.run(model.train_step, args=(batch,)))
+    run = lambda batch: hosts.strategy.run(model.train_step, args=(batch,))
+    step = tf.function(run, autograph=False)
     batches = hosts.strategy.experimental_distribute_dataset(
       tf.data.Dataset.from_tensors(pairs).repeat(3))
     for batch in batches:

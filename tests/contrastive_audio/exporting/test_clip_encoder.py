@@ -26,7 +26,7 @@ RATE_HZ = 16_000
 @pytest.fixture(scope="module")
 def model():
   built = tiny.build(tiny.config())
-  step = tf.function(built.train_step)
+  step = tf.function(built.train_step, autograph=False)
   for number in range(3):  # so that BatchNorm has something to say
     step(np.random.default_rng(number).normal(0, 0.1, [4, 2, 15_600]).astype("f"))
   return built

@@ -58,7 +58,7 @@ def gradient_step(model, batch):
   model.compile(keras.optimizers.SGD(1.0))
   model.optimizer.build(model.trainable_variables)
   before = [weight.numpy() for weight in model.trainable_weights]
-  logs = tf.function(model.train_step)(batch)
+  logs = tf.function(model.train_step, autograph=False)(batch)
   gradients = [old - new.numpy() for old, new in zip(before, model.trainable_weights, strict=True)]
   return {name: float(value) for name, value in logs.items()}, gradients
 
@@ -116,7 +116,7 @@ def test_in_half_precision_the_loss_is_scaled_as_in_one_pass(precision):
   norms = []
   for size in (3, 0):
     model = build("cola", size, precision)
-    logs = tf.function(model.train_step)(excerpts("cola"))
+    logs = tf.function(model.train_step, autograph=False)(excerpts("cola"))
     norms.append([float(logs["loss"]), float(logs["gradient_norm"])])
   assert_close(norms[0], norms[1], rtol=0.03)
 
@@ -129,7 +129,7 @@ def test_batchnorm_sees_each_part_and_moves_its_averages_once_for_each():
   for part in (views[:4], views[4:]):
     outputs = convolution(part.reshape(8, 96, 64, 1)).numpy()
     desired = 0.5 * desired + 0.5 * outputs.mean((0, 1, 2))
-  tf.function(model.train_step)(batch)
+  tf.function(model.train_step, autograph=False)(batch)
   assert_close(normalisation.moving_mean, desired, rtol=1e-4)
 
 
@@ -167,8 +167,8 @@ def test_layers_that_draw_by_parts_draw_the_same_twice_and_other_numbers_for_eac
 def test_a_step_in_parts_compiles_with_xla_as_gpus_run_it():
   plain, compiled = (tiny.build(tiny.config(batch_size=4, microbatch=2)) for _ in range(2))
   batch = tf.constant(excerpts("cola", clips=4))
-  desired = tf.function(plain.train_step)(batch)
-  actual = tf.function(compiled.train_step, jit_compile=True)(batch)
+  desired = tf.function(plain.train_step, autograph=False)(batch)
+  actual = tf.function(compiled.train_step, autograph=False, jit_compile=True)(batch)
   assert_close(float(actual["loss"]), float(desired["loss"]), rtol=0.2)  # XLA drops other units
   assert np.isfinite(float(actual["gradient_norm"]))
 

@@ -20,16 +20,15 @@ from contrastive_audio.training import callbacks, pretraining, recording
 from tests import tiny
 from tests.support import assert_close
 
-pytestmark = pytest.mark.figures
-
 FULL = {"steps": 12, "checkpoint_every": 5}
 
 
 @pytest.fixture(scope="module")
-def finished(clip_store, tmp_path_factory):
+def finished(clip_store, tmp_path_factory, drawing):
   """An uninterrupted training with a monitor."""
   folder = tmp_path_factory.mktemp("runs") / "run"
-  return tiny.train(folder, clip_store, tiny.config(**FULL, monitor_every=6))
+  with drawing():
+    return tiny.train(folder, clip_store, tiny.config(**FULL, monitor_every=6))
 
 
 def assert_same_weights(one, other):
@@ -106,6 +105,7 @@ def test_a_crash_goes_back_to_the_last_checkpoint_and_on_exactly(finished, clip_
   assert_same_rows(run, finished[0])
 
 
+@pytest.mark.figures
 def test_a_finished_run_is_left_as_it_is(finished, clip_store):
   run, model, _ = finished
   with open(run.path("metrics.jsonl")) as file:

@@ -100,7 +100,7 @@ def test_the_more_it_is_kept_the_nearer_it_stays_and_without_keep_nothing_is_mea
   assert distance_of(reference, views) == 0.0
   for keep in (0.0, 100.0):
     model, _ = start(folder, keep=keep, learning_rate=1e-2)
-    step = tf.function(model.train_step)
+    step = tf.function(model.train_step, autograph=False)
     logs = [step(PAIRS) for _ in range(30)][-1]
     assert ("source_distance" in logs) == bool(keep)
     model.keep_near(reference._source, keep)
@@ -125,7 +125,7 @@ def test_every_precision_keeps_and_measures_nearly_the_same(folder, precision):
 
 def test_with_float16_the_loss_scale_soon_fits_the_distance_too(folder):
   model, _ = start(folder, keep=0.5, precision="mixed_float16")
-  step = tf.function(model.train_step)
+  step = tf.function(model.train_step, autograph=False)
   assert np.isfinite([float(step(PAIRS)["gradient_norm"]) for _ in range(20)][-1])
 
 
