@@ -19,7 +19,8 @@ from contrastive_audio.utils import presets as preset_folders
 from downstream.papers import pretrainings
 from tests import support
 
-gc.freeze()  # what was imported stays: there is no garbage among it
+gc.freeze()  # what was imported stays
+gc.enable()
 _drawing = types.SimpleNamespace(is_on=False)
 
 

@@ -185,6 +185,7 @@ def test_a_signal_stops_the_training_of_a_table_which_saves_its_step(
   options = ["--table=mixback_mix", "--seeds=0", "--steps=100000", "--batch_size=4"]
   options += ["--variants=no mix-back", f"--audio_root={audio_root}", "--tasks=instrument"]
   options += ["--pretraining_tasks=instrument", "--runs_dir=t", "--store_dir=stores"]
+  options += ["--encoder=frame_cnn"]
   process = processes.start("downstream.tables", *options, cwd=tmp_path)
   # Steps are logged by a training that has left its set-up.
   while not (logged := [path for path in (tmp_path / "t").glob(_METRICS) if _has_steps(path)]):
