@@ -80,7 +80,8 @@ def _crop_boxes(
   width = tf.cast(tf.round(tf.sqrt(area * ratio)), tf.int32)
   height = tf.cast(tf.round(tf.sqrt(area / ratio)), tf.int32)
   fits = (width <= bands) & (height <= frames)
-  first = tf.argmax(tf.cast(fits, tf.int32), axis=1)
+  # In float, because GPUs have no argmax of integers; no two values are alike but 0.
+  first = tf.argmax(tf.cast(fits, tf.float32) * tf.range(CROP_ATTEMPTS, 0.0, -1.0), axis=1)
   any_fits = tf.reduce_any(fits, axis=1)
   height = tf.where(any_fits, tf.gather(height, first, batch_dims=1), frames)
   width = tf.where(any_fits, tf.gather(width, first, batch_dims=1), bands)

@@ -18,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 _PHILOX = tf.random.Algorithm.PHILOX.value
+_SECOND = np.array([0, 1], np.uint64)
 _SCRAMBLING_KEY = np.array([0x02461E293EC8F720], np.uint64)  # of TensorFlow
 
 Shape: TypeAlias = Sequence[Any] | tf.Tensor  # of ints and scalar tensors
@@ -167,8 +168,7 @@ def _key_counter(seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
   scrambled = tf.raw_ops.StatelessRandomUniformFullIntV2(
     shape=[2], key=_SCRAMBLING_KEY, counter=tf.cast(seed, tf.uint64), alg=_PHILOX, dtype=tf.uint64
   )
-  key, counter = tf.split(scrambled, 2)
-  return key, tf.pad(counter, [[1, 0]])
+  return scrambled[:1], scrambled * _SECOND  # GPUs can do that; not tf.split or tf.pad of uint64
 
 
 def _draw_words(shape: Shape, seed: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
