@@ -120,6 +120,15 @@ def command_apart(module, *arguments, cwd, check=True, env=None, logical_devices
   return Done(process.returncode, stdout, stderr)
 
 
+def run_apart(code, folder, logical_devices=1):
+  """Runs a script in a process of its own, without TensorFlow's start; it must succeed."""
+  script = folder / "script.py"
+  script.write_text(code)
+  process = Forked(str(script), [], folder, environment(), logical_devices)
+  stdout, stderr = process.communicate()
+  assert process.returncode == 0, stdout + stderr
+
+
 class Processes:
   """Commands that run beside a test; none of them outlives it."""
 

@@ -50,7 +50,7 @@ class Forked:
     """Starts the command.
 
     Args:
-      module: of the command.
+      module: of the command; or the path of a script.
       arguments: of the command.
       cwd: its folder; None: that of this process.
       env: its whole environment; None: that of this process.
@@ -124,7 +124,10 @@ def _run(
   if logical_devices > 1:
     _divide_processor(logical_devices)
   sys.argv = [module, *arguments]
-  runpy.run_module(module, run_name="__main__", alter_sys=True)
+  if module.endswith(".py"):
+    runpy.run_path(module, run_name="__main__")
+  else:
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
 def _divide_processor(count: int) -> None:

@@ -1,19 +1,14 @@
 """Replicas together draw what one device would draw."""
 
-import subprocess
-import sys
-
 import pytest
 
-from tests.support import ROOT, environment
+from tests.support import run_apart
 
 DROPOUT = """
 import numpy as np
 import tensorflow as tf
 from contrastive_audio.distributed.hosts import join_hosts
 from tests import tiny
-processor = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
 pairs = np.random.default_rng(0).normal(0, 0.1, [4, 2, 15_600]).astype("f")
 found = []
 for strategy in ("none", "mirrored"):
@@ -37,13 +32,6 @@ for one, two in zip(*found, strict=True):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("separate", [False, True])
-def test_two_devices_drop_what_one_would_drop(separate):
+def test_two_devices_drop_what_one_would_drop(separate, tmp_path):
   """In float32: the network is too small for rounding to grow."""
-  done = subprocess.run(
-    [sys.executable, "-c", DROPOUT.replace("SEPARATE", str(separate))],
-    cwd=ROOT,
-    env=environment(),
-    capture_output=True,
-    text=True,
-  )
-  assert done.returncode == 0, done.stderr
+  run_apart(DROPOUT.replace("SEPARATE", str(separate)), tmp_path, logical_devices=2)

@@ -1,8 +1,5 @@
 """The train_step: its randomness, its measurements, its gradient over replicas."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -11,7 +8,7 @@ from benchmarks.lib import systems
 from contrastive_audio.monitoring.health import spread
 from contrastive_audio.training.contrastive import ContrastiveModel, step_seed
 from tests import tiny
-from tests.support import ROOT, assert_close, environment
+from tests.support import assert_close, run_apart
 
 PAIRS = np.random.default_rng(0).normal(0, 0.1, [4, 2, 15_600]).astype("f")
 
@@ -94,8 +91,6 @@ import contrastive_audio
 import numpy as np, tensorflow as tf
 from tests import tiny
 from tests.contrastive_audio.training.test_contrastive import PAIRS
-tf.config.set_logical_device_configuration(
-  tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
 from contrastive_audio.training.contrastive import ContrastiveModel
 from contrastive_audio.training.source_distance import SourceDistance
 from cola.model import BilinearSimilarity, ColaObjective
@@ -154,8 +149,5 @@ assert abs(float(alone) - float(losses.values[0])) > 1e-3  # local negatives wou
 
 
 @pytest.mark.slow
-def test_two_replicas_do_the_step_of_one_with_the_whole_batch():
-  result = subprocess.run(
-    [sys.executable, "-c", REPLICAS], cwd=ROOT, env=environment(), capture_output=True, text=True
-  )
-  assert result.returncode == 0, result.stderr
+def test_two_replicas_do_the_step_of_one_with_the_whole_batch(tmp_path):
+  run_apart(REPLICAS, tmp_path, logical_devices=2)
