@@ -41,6 +41,8 @@ CHANGES = {
   "pitch shift of 3 bands": ["pitch_bands_max=3"],
   "without masks": ["augment=pitch_shift,level,equalise"],
   "all clips alike": ["balance=1"],
+  "pieces of 3 seconds": ["piece_s=3"],
+  "one second of pieces of 2": ["frames=96", "mask_frames_max=24", "piece_s=2"],
   "constant rate": ["warm_up=0"],
   "temperature 0.1": ["temperature=0.1"],
   "a pitch shift, and nothing else": ["augment=pitch_shift"],
