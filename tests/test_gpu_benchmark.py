@@ -108,6 +108,7 @@ def test_losses_that_leave_their_bounds_or_are_not_finite_are_seen(monkeypatch):
   assert gpu_checks.training("cola", "mixed_float16", 2, 4).verdict == "differs"
 
 
+@pytest.mark.slow
 def test_without_a_gpu_the_table_says_what_was_not_checked_and_a_second_call_goes_on(tmp_path):
   options = (*TINY, "--checks=log_mels", "--output=gpu.csv")
   first = command("benchmarks.gpu", *options, cwd=tmp_path)

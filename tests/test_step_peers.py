@@ -88,6 +88,7 @@ def test_without_pytorch_the_command_says_how_to_install_it(monkeypatch, capsys)
   assert install_hint("torch") in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_profile_shares_out_the_whole_step_among_kinds_of_operations(capsys):
   step_profile.run(["step_profile", "--encoder=vgg_like", "--batch_size=3", "--steps=1"])
   rows = [line.split("|")[1:4] for line in capsys.readouterr().out.splitlines() if "%" in line]

@@ -45,7 +45,7 @@ class Adam(_OfSummedGradients, keras.optimizers.Adam):
   """
 
   def _backend_update_step(self, grads, trainable_variables, learning_rate):
-    self._scalars = {}
+    self._scalars: dict[tuple[tf.DType, str], dict[str, tf.Tensor]] = {}
     super()._backend_update_step(grads, trainable_variables, learning_rate)
     self._scalars = {}
 

@@ -190,9 +190,9 @@ def _fold_all(seed: tf.Tensor, numbers: Iterable[int | tf.Tensor]) -> list[tf.Te
   """Makes a seed of each number, as tf.random.experimental.stateless_fold_in does."""
   if not _draws_all_rows(seed):
     return [tf.concat([folded, seed[2:]], 0) for folded in _fold_all(seed[:2], numbers)]
-  numbers = [tf.convert_to_tensor(number) for number in numbers]
-  drawn = _draw_words([], seed, numbers[0].dtype)
-  return [tf.stack([drawn, number]) for number in numbers]
+  tensors = [tf.convert_to_tensor(number) for number in numbers]
+  drawn = _draw_words([], seed, tensors[0].dtype)
+  return [tf.stack([drawn, tensor]) for tensor in tensors]
 
 
 def _draws_all_rows(seed: tf.Tensor) -> bool:

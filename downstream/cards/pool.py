@@ -28,7 +28,7 @@ DEVELOPMENT = {
   "freepats": 8,  # the instrument of a note
   "lmms-samples": 8,  # kinds of music samples
   "wesnoth-sfx": 8,  # creatures and magic of a game
-  vowels.NAME: 10,  # the vowel of a syllable, in voices that have no label
+  vowels.NAME: 10,  # the vowel of a syllable, in voices that nobody labelled
 }
 JUDGING = {
   "timgm6mb": 7,  # the instrument of a note

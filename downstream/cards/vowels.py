@@ -1,4 +1,4 @@
-"""Spoken vowels, a task of a pool: the vowel of a syllable, in voices that have no label.
+"""Spoken vowels, a task of a pool: the vowel of a syllable, in voices that nobody labelled.
 
 The collection klettres has syllables of many languages, each in one voice. Its files are called
 LANGUAGE_syllab_SYLLABLE.ogg, and syllables of one vowel tell which. It is the only task about what

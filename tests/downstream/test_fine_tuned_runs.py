@@ -57,6 +57,7 @@ def weights(run):
   return tf.keras.models.load_model(run / "encoder.keras").get_weights()
 
 
+@pytest.mark.slow
 def test_the_exported_model_scores_waves_as_the_predictions_say(place):
   rows, scores = predictions(place)
   classify = tf.saved_model.load(str(place / "tuned" / "saved_model")).signatures["classify"]
@@ -107,6 +108,7 @@ def test_the_encoder_was_trained_and_can_be_trained_again(place):
   )
 
 
+@pytest.mark.slow
 def test_a_call_that_was_killed_in_a_step_and_in_the_export_goes_on_to_the_same_run(
   place, monkeypatch
 ):

@@ -76,6 +76,7 @@ def test_the_rest_of_the_recordings_is_a_class_of_the_task(place, tiny_run):
   assert {row["label"] for row in rows} == {"high", "nothing"}
 
 
+@pytest.mark.slow
 def test_a_training_counts_the_rows_of_a_table_with_times(place):
   options = ["--recipe=small", "--batch_size=4", "--steps=2", "--store_dir=stores", "--run=run"]
   done = train("--dataset=timed.csv", *options, cwd=place)

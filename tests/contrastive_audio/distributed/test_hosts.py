@@ -48,6 +48,7 @@ def test_a_wrong_cluster_is_one_line(config, problem, clip_folder, tmp_path, mon
   assert problem in done.stderr
 
 
+@pytest.mark.slow
 def test_a_cluster_of_one_host_is_that_host(clip_folder, tmp_path, monkeypatch):
   config = {"cluster": {"worker": ["127.0.0.1:1"]}, "task": {"type": "worker", "index": 0}}
   monkeypatch.setenv("TF_CONFIG", json.dumps(config))

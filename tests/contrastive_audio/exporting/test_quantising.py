@@ -53,6 +53,7 @@ def cosine(one, other):
   return float(one @ other / np.linalg.norm(one) / np.linalg.norm(other))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file_format", quantising.QUANTISABLE)
 @pytest.mark.parametrize(
   "network", ["small_run", pytest.param("other_run", marks=pytest.mark.slow)]

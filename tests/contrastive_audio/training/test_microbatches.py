@@ -173,6 +173,7 @@ def test_a_step_in_parts_compiles_with_xla_as_gpus_run_it():
   assert np.isfinite(float(actual["gradient_norm"]))
 
 
+@pytest.mark.slow
 def test_a_training_in_parts_goes_on_exactly(clip_store, tmp_path):
   config = tiny.config(steps=4, checkpoint_every=2, microbatch=2)
   _, uncut, _ = tiny.train(tmp_path / "uncut", clip_store, config)

@@ -20,6 +20,8 @@ from contrastive_audio.training import callbacks, pretraining, recording
 from tests import tiny
 from tests.support import assert_close
 
+pytestmark = pytest.mark.slow
+
 FULL = {"steps": 12, "checkpoint_every": 5}
 
 
