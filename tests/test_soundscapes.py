@@ -116,6 +116,7 @@ def scores_of(path):
     return {(row["variant"], row["task"]): float(row["mean"]) for row in csv.DictReader(file)}
 
 
+@pytest.mark.slow
 def test_clear_sounds_are_found_and_the_same_command_goes_on(sounds, tmp_path, monkeypatch):
   monkeypatch.setattr(soundscapes, "read_sounds", lambda *_: sounds)
   options = ["--models=logmel_stats", "--runs_dir=runs", "--store_dir=stores"]

@@ -62,6 +62,7 @@ def batch():
   return np.random.default_rng(0).normal(0, 1, [3, 101, 96, 1]).astype("f")
 
 
+@pytest.mark.slow
 def test_fused_normalisation_changes_only_the_rounding(encoder, batch):
   plain, fused = without_kinks(encoder), cpu_kernels.use_cpu_kernels(without_kinks(encoder))
   assert replaced(fused)

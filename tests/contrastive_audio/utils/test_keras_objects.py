@@ -29,6 +29,7 @@ print("layers" in sys.modules)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", ["import contrastive_audio", "import keras, contrastive_audio"])
 @pytest.mark.parametrize(("backend", "registered"), [("tensorflow", "True"), ("torch", "False")])
 @pytest.mark.parametrize("layers", ["x = 1", "raise ValueError('of no concern to Keras')"])

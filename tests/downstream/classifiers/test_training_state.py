@@ -66,6 +66,7 @@ def test_the_validation_score_is_that_of_the_epoch_by_the_metric_of_the_task(
   assert [row["validation_score"] for row in classifier.history] == [score(*call) for call in seen]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("frozen", [True, False])
 def test_an_interrupted_training_goes_on_and_ends_the_same(
   model, clip_store, targets, halves, tmp_path, monkeypatch, frozen
@@ -168,6 +169,7 @@ def test_a_folder_of_another_training_is_refused_and_the_difference_named(call_o
   assert excerpt_training.train(**call_of_folder).epochs == 1
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(
   model, clip_store, targets, tmp_path, capsys
 ):
