@@ -173,6 +173,7 @@ def embed_function(run, pooling, file_format):
   return lambda wave: model(wave)["embedding"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pooling", ["clip", "windows_max"])
 @pytest.mark.parametrize("file_format", ["saved_model", "tflite", "onnx"])
 def test_every_export_has_the_pooling_that_is_asked_for(run, pooling, file_format):
