@@ -153,6 +153,7 @@ def test_a_pretraining_leaves_a_fine_tuned_run_alone(place):
   assert "'tuned' holds a fine-tuned model, not a pre-trained run: choose another" in message
 
 
+@pytest.mark.slow
 def test_several_conditions_leave_a_run_each_also_of_clips_with_several_labels(place, monkeypatch):
   monkeypatch.setattr(fine_tuned_runs, "export_saved_model", lambda *_: None)
   labels = ["high", "low", "high;low", "low;high", "high"]

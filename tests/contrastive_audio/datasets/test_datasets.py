@@ -193,6 +193,7 @@ def test_a_builder_without_audio_is_named_as_such():
     datasets.open_source("mnist")
 
 
+@pytest.mark.slow
 def test_spoken_digit_is_prepared_from_its_archive(tmp_path):
   manual_dir = shared_data("manual")
   source = datasets.open_source("spoken_digit", data_dir=str(tmp_path), manual_dir=str(manual_dir))

@@ -178,6 +178,7 @@ def test_classifiers_that_are_none(small_run, tmp_path):
     assert f"is damaged ({reason}" in refused(small_run, "tflite", folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", ["frame_cnn", "crnn"])
 def test_every_moment_is_classified_by_the_window_around_it_inside_the_clip(network, tmp_path):
   run = make_run(tmp_path / "run", network)

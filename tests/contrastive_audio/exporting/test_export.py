@@ -51,6 +51,7 @@ def test_a_saved_model_agrees(run):
   assert_agrees(lambda wave: loaded.embed(wave)["embedding"], run)
 
 
+@pytest.mark.slow
 def test_tflite_agrees_with_builtin_operations_only(run):
   exported = export_once(run, "tflite")
   path = exported.path

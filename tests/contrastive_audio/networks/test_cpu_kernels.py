@@ -76,6 +76,7 @@ def test_fused_normalisation_changes_only_the_rounding(encoder, batch):
     assert_close(ours, theirs, atol=1e-5 * max(1, np.abs(theirs).max()))  # moving statistics
 
 
+@pytest.mark.slow
 def test_an_encoder_is_built_with_it_and_gives_the_same_embeddings(encoder, batch):
   assert replaced(encoder)
   theirs = plain_copy(encoder)(batch, training=True)
