@@ -64,8 +64,10 @@ def drawing():
   @contextlib.contextmanager
   def draw():
     was_on, _drawing.is_on = _drawing.is_on, True
-    yield
-    _drawing.is_on = was_on
+    try:
+      yield
+    finally:
+      _drawing.is_on = was_on
 
   return draw
 

@@ -124,9 +124,7 @@ def run_apart(code, folder, logical_devices=1):
   """Runs a script in a process of its own, without TensorFlow's start; it must succeed."""
   script = folder / "script.py"
   script.write_text(code)
-  process = Forked(str(script), [], folder, environment(), logical_devices)
-  stdout, stderr = process.communicate()
-  assert process.returncode == 0, stdout + stderr
+  command_apart(str(script), cwd=folder, logical_devices=logical_devices)
 
 
 class Processes:

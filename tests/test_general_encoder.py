@@ -112,6 +112,16 @@ def test_a_pool_that_cannot_be_used_is_one_line(tmp_path, row, message):
     general_encoder.Lists(str(tmp_path), str(tmp_path)).task("klettres", Condition(), seed=0)
 
 
+@pytest.mark.parametrize("voices", [("es", "it"), ("es",) * 10])
+def test_too_few_vowels_or_voices_are_one_line(tmp_path, voices):
+  names = [f"klettres/{number}/{voice}_syllab_la.ogg" for number, voice in enumerate(voices)]
+  rows = "".join(f"{name},klettres,speech,GPL,\n" for name in names)
+  (tmp_path / "pool.csv").write_text(f"file,collection,kind,licence,label\n{rows}")
+  lists = general_encoder.Lists(str(tmp_path), str(tmp_path))
+  with pytest.raises(UserError, match="no class of the task klettres-vowels has 10 clips or more"):
+    lists.task(vowels.NAME, Condition(), seed=0)
+
+
 def test_a_pool_may_come_from_a_spreadsheet(tmp_path):
   text = "File;collection;kind;licence;label\na.ogg;games;effects;CC0;x\n"
   (tmp_path / "pool.csv").write_text(text, encoding="utf-8-sig")

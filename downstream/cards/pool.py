@@ -150,11 +150,14 @@ def write_task(
     20
   """
   if name == vowels.NAME:
-    table = vowels.draw_vowels(rows, seed, most_labels)
+    table = vowels.draw_vowels(rows, seed, TASKS[name], most_labels)
   else:
     table = _halves(rows, name, seed, most_labels)
-  if not table:
-    raise UserError(f"{pool}: no class of the task {name} has {TASKS[name]} clips or more")
+  if {split for *_, split in table} != {"train", "test"}:
+    raise UserError(
+      f"{pool}: no class of the task {name} has {TASKS[name]} clips or more, some of which train "
+      "and some test"
+    )
   root = os.path.abspath(pool)
   _write(path, ["file", "label", "split"], [(os.path.join(root, f), *rest) for f, *rest in table])
 

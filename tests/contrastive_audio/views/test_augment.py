@@ -6,7 +6,7 @@ import tensorflow as tf
 
 import cola.config
 from contrastive_audio.errors import UserError
-from contrastive_audio.views import augment, crop
+from contrastive_audio.views import augment, crop, stateless_random
 from mixback.config import Config
 from tests.support import GOLDEN, assert_close
 
@@ -44,6 +44,22 @@ def test_resized_crop_never_sees_what_is_outside_of_it():
   batch[0, 20:90, 10:80] = 1
   box = [tf.constant([value]) for value in (20, 10, 70, 70)]
   assert_close(crop.resized_crop(batch, *box), np.ones_like(batch), atol=1e-5)
+
+
+def test_a_crop_box_is_the_first_draw_that_fits_or_the_whole_patch():
+  count, ratio_max = 300, 2.0
+  seeds = stateless_random.split(SEED, 4)
+  size = [count, crop.CROP_ATTEMPTS]
+  areas = 101 * 96 * stateless_random.uniform(size, seeds[0], 0.9, 1.0).numpy()
+  limit = np.log(ratio_max)
+  ratios = np.exp(stateless_random.uniform(size, seeds[1], -limit, limit).numpy())
+  expected = []
+  for draws in zip(np.sqrt(areas / ratios).round(), np.sqrt(areas * ratios).round()):
+    fitting = [(height, width) for height, width in zip(*draws) if height <= 101 and width <= 96]
+    expected.append([*fitting, (101, 96)][0])
+  _, _, height, width = crop._crop_boxes(count, 101, 96, SEED, 0.9, ratio_max)
+  np.testing.assert_array_equal(np.stack([height, width], 1), expected)
+  assert 10 < expected.count((101, 96)) < count / 2  # of some, no draw fits
 
 
 def test_crop_boxes_have_the_area_and_aspect_asked_for_and_lie_inside():
