@@ -46,7 +46,12 @@ CHANGES = {
   "constant rate": ["warm_up=0"],
   "temperature 0.1": ["temperature=0.1"],
   "a pitch shift, and nothing else": ["augment=pitch_shift"],
+  "500 steps": ["steps=500"],
+  "1000 steps": ["steps=1000"],
+  "4000 steps": ["steps=4000"],
 }
+# Rows of the recipe as it is, on a share of each collection; asked for in the same way.
+SHARES = {"30 % of the clips": 0.3, "10 % of the clips": 0.1}
 SUITES = {"development": pool.DEVELOPMENT, "judging": pool.JUDGING, "small": SMALL_SUITE}
 REFERENCE = "random weights"
 
@@ -55,7 +60,7 @@ def main(_: Sequence[str]) -> None:
   request, seeds = laboratory_request(), parse_seeds(FLAGS.seeds)
   conditions = parse_conditions(FLAGS.labels_per_class, label_noise=0.0)
   lists = Lists(FLAGS.pool, os.path.join(request.folder, "pool"))
-  trained = general_rows(lists.training(), FLAGS.set or (), None if FLAGS.train_per_seed else 0)
+  trained = general_rows(lists, FLAGS.set or (), None if FLAGS.train_per_seed else 0)
   rows = chosen_rows(models_of(trained, parse_models(FLAGS.models)), FLAGS.variants)
   tasks, stages = list(SUITES[FLAGS.suite]), Stages(request)
   cells = {some: cells_of(rows, tasks, some, seeds, lists) for some in conditions}
@@ -80,10 +85,14 @@ class Lists:
     self._pool, self._output = pool_folder, os.path.abspath(output)
     self._rows = pool.read_pool(pool_folder)
 
-  def training(self) -> str:
-    """Returns the clips of the training, as `--dataset` takes them."""
-    path = os.path.join(self._output, "training.csv")
-    pool.write_training_list(self._rows, self._pool, path)
+  def training(self, share: float = 1.0) -> str:
+    """Returns the clips of the training, as `--dataset` takes them.
+
+    Args:
+      share: of the clips of each collection.
+    """
+    path = os.path.join(self._output, "training.csv" if share == 1 else f"training-{share}.csv")
+    pool.write_training_list(self._rows, self._pool, path, share=share)
     return f"folder:{path}"
 
   def task(self, name: str, condition: Condition, seed: int) -> tuple[str, Condition]:
@@ -114,28 +123,27 @@ class Lists:
 
 
 def general_rows(
-  training: str, settings: Sequence[str] = (), seed: int | None = 0
+  lists: Lists, settings: Sequence[str] = (), seed: int | None = 0
 ) -> dict[str, Pretraining]:
-  """Returns the trainings of the general encoder: as the recipe has it, and without its choices.
+  """Returns the trainings of the general encoder: as it is, with changes, and on shares.
 
   Args:
-    training: the clips, as `--dataset` takes them.
+    lists: of the clips that train.
     settings: FIELD=VALUE, further changes of all of them.
     seed: of the trainings; None: each seed of the table has its own.
-
-  Example:
-    >>> general_rows("folder:pool.csv", ["steps=9"])["narrow"].options
-    (('recipe', 'general'), ('set', 'steps=9'), ('set', 'encoder_width=1'))
   """
-  return {
-    name: Pretraining(
-      "cola",
-      (("recipe", "general"), *(("set", setting) for setting in [*settings, *changes])),
-      dataset=training,
-      seed=seed,
-    )
+  everything = lists.training()
+  rows = {
+    name: _training(everything, [*settings, *changes], seed)
     for name, changes in {"general": [], **CHANGES}.items()
   }
+  parts = {name: _training(lists.training(s), settings, seed) for name, s in SHARES.items()}
+  return rows | parts
+
+
+def _training(clips: str, settings: Sequence[str], seed: int | None) -> Pretraining:
+  options = (("recipe", "general"), *(("set", setting) for setting in settings))
+  return Pretraining("cola", options, dataset=clips, seed=seed)
 
 
 def parse_models(texts: Sequence[str] | None) -> dict[str, str]:
@@ -179,7 +187,7 @@ def models_of(
 
 
 def chosen_rows(rows: dict, names: Sequence[str] | None) -> dict:
-  """Returns the rows of these names; None: all but the changes of the recipe.
+  """Returns the rows of these names; None: all but the changes and the shares.
 
   Raises:
     UserError: there is no row of such a name.
@@ -190,7 +198,7 @@ def chosen_rows(rows: dict, names: Sequence[str] | None) -> dict:
   """
   if unknown := [name for name in names or () if name not in rows]:
     raise UserError(f"--variants: there is no {unknown[0]!r}; there are {'; '.join(rows)}")
-  names = names or [name for name in rows if name not in CHANGES]
+  names = names or [name for name in rows if name not in CHANGES | SHARES]
   return {name: row for name, row in rows.items() if name in names}
 
 
@@ -237,7 +245,7 @@ def _define_flags() -> None:
     flags.DEFINE_enum("suite", "development", list(SUITES), "Tasks of the table.")
     flags.DEFINE_list("labels_per_class", ["10", "all"], "Labels of the classifiers.")
     flags.DEFINE_multi_string(
-      "variants", None, f"Row of the tables, also one of {'; '.join(CHANGES)}."
+      "variants", None, f"Row of the tables, also one of {'; '.join(CHANGES | SHARES)}."
     )
     flags.DEFINE_boolean(
       "train_per_seed", False, "Train the general encoder for each seed, not once with seed 0."

@@ -35,6 +35,23 @@ def test_only_clips_train_whose_licence_names_neither_gpl_nor_share_alike(lists)
   assert len(training) == 8 * len(LICENCES)
 
 
+def test_a_share_takes_as_much_of_each_collection_and_a_larger_one_holds_the_smaller(lists):
+  parts = [read(lists.training(share).removeprefix("folder:")) for share in (0.1, 0.25, 0.5, 1.0)]
+  for part, clips in zip(parts, (1, 2, 4, 8), strict=True):
+    counts = collections.Counter(row["group"] for row in part)
+    assert counts == dict.fromkeys(LICENCES, clips)
+  names = [{row["file"] for row in part} for part in parts]
+  assert names[0] < names[1] < names[2] < names[3]
+
+
+def test_a_share_is_a_training_list_of_its_own(lists):
+  rows = general_encoder.general_rows(lists)
+  datasets = [rows[name].dataset for name in ("general", *general_encoder.SHARES)]
+  assert len(set(datasets)) == 3
+  counts = [len(read(dataset.removeprefix("folder:"))) for dataset in datasets]
+  assert counts[0] > counts[1] > counts[2]
+
+
 @pytest.mark.parametrize("name", pool.TASKS)
 def test_no_clip_of_a_task_trains(lists, name):
   trained = {row["file"] for row in read(lists.training().removeprefix("folder:"))}
@@ -144,16 +161,13 @@ def test_the_general_encoder_is_trained_and_judged_by_one_command(made_pool, tmp
 
 
 def test_one_training_is_judged_with_the_labels_of_several_seeds(lists):
-  trained = general_encoder.general_rows(lists.training())
-  rows = {
-    "general": trained["general"],
-    "random weights": general_encoder.models_of(trained, {})["random weights"],
-  }
+  trained = general_encoder.general_rows(lists)
+  rows = {"general": trained["general"]}
   cells = general_encoder.cells_of(rows, ["klettres"], Condition(3), [0, 1], lists)
   assert len({cell.measurement.task for cell in cells}) == 2
   runs = {tuple(cell.measurement.model.flags(cell.seed)) for cell in cells}
   assert len(runs) == 1
-  each = general_encoder.general_rows(lists.training(), seed=None)["general"]
+  each = general_encoder.general_rows(lists, seed=None)["general"]
   assert {flag for seed in (0, 1) for flag in each.flags(seed) if "seed" in flag} == {
     "--seed=0",
     "--seed=1",

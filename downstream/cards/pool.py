@@ -97,7 +97,7 @@ def label_of(row: Row) -> str:
 
 
 def write_training_list(
-  rows: Iterable[Row], pool: str, path: str, is_published: bool = True
+  rows: Iterable[Row], pool: str, path: str, is_published: bool = True, share: float = 1.0
 ) -> None:
   """Writes the clips that train, each with its collection as its group.
 
@@ -106,6 +106,7 @@ def write_training_list(
     pool: its folder.
     path: of the CSV.
     is_published: whether the weights will be: only clips train whose licence allows that.
+    share: of the clips of each collection, one at least. A larger share holds a smaller one.
 
   Example:
     >>> rows = [{"file": "a/1.ogg", "collection": "a", "licence": "GPL-3"}]
@@ -117,10 +118,24 @@ def write_training_list(
   chosen = [
     row for row in rows if row["collection"] not in TASKS and (may_train(row) or not is_published)
   ]
+  if share < 1:
+    chosen = _share_of_each_collection(chosen, share)
   root = os.path.abspath(pool)
   _write(
     path, ["file", "group"], [(os.path.join(root, r["file"]), r["collection"]) for r in chosen]
   )
+
+
+def _share_of_each_collection(rows: Sequence[Row], share: float) -> list[Row]:
+  collected: dict[str, list[Row]] = collections.defaultdict(list)
+  for row in rows:
+    collected[row["collection"]].append(row)
+  chosen = []
+  for name, clips in sorted(collected.items()):
+    draw = random.Random(f"share/{name}")
+    drawn = draw.sample(sorted(clips, key=lambda row: row["file"]), len(clips))
+    chosen += drawn[: max(1, round(share * len(clips)))]
+  return chosen
 
 
 def write_task(

@@ -24,7 +24,8 @@ class Pretraining:
   Attributes:
     system: "cola" or "mixback".
     options: flags, (name, value) pairs.
-    random: whether to use its network and front end with random weights.
+    random: whether to use its network and front end with random weights. A training of one step
+      makes them.
     dataset: as `--dataset` takes it; None: the training clips of tasks.
     seed: of the training, whatever the seed of a number is; None: that.
 
@@ -44,8 +45,14 @@ class Pretraining:
 
     Args:
       seed: of the number that is measured.
+
+    Example:
+      >>> Pretraining("cola", (("steps", 100),), random=True).flags(seed=0)
+      ['--steps=100', '--set=steps=1', '--seed=0', '--monitor_every=0']
     """
     options = [f"--{name}={value}" for name, value in self.options]
+    if self.random:
+      options.append("--set=steps=1")  # the last word on steps
     has_curve = "monitor_every" in dict(self.options)
     checks = [] if has_curve else ["--monitor_every=0"]
     return [*options, f"--seed={self.seed_for(seed)}", *checks]

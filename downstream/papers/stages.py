@@ -191,7 +191,7 @@ class Stages:
     return is_pretraining_blocked or self._obstacles.block(cell.measurement.task)
 
   def untrained(self, cells: Sequence[Cell]) -> list[Run]:
-    """Returns the runs that are missing, named by the first cell that needs their weights.
+    """Returns the runs that are missing, named by the first cell that needs them.
 
     Args:
       cells: of tables; their data has been looked for.
@@ -206,8 +206,8 @@ class Stages:
       except UserError as error:
         self._fail(f"{cell.variant}: {error}")
         continue
-      if not is_trained and (folder not in runs or runs[folder].model.random):
-        runs[folder] = Run(model, seed, cell.model_label)
+      if not is_trained:
+        runs.setdefault(folder, Run(model, seed, cell.model_label))
     return list(runs.values())
 
   def _look_for_task(self, task: str) -> None:

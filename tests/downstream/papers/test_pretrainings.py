@@ -1,5 +1,6 @@
 """Pre-trainings: equal ones share a run, different ones never do, whatever their flags."""
 
+import dataclasses
 import subprocess
 
 import pytest
@@ -86,11 +87,14 @@ def test_other_clips_in_the_same_folder_are_another_run(tmp_path):
   assert Pretrainings(request).name_of(model, 0) != before
 
 
-def test_random_weights_have_the_network_of_the_run_and_a_name_is_readable(runs, clips):
-  model = Pretraining("mixback", (("recipe", "quick"), ("steps", 7)), random=True, dataset=clips)
-  name = runs.name_of(model, seed=3)
+@pytest.mark.parametrize("steps", [{"steps": 7}, {"set": "steps=7"}])
+def test_random_weights_take_a_training_of_one_step_and_a_name_is_readable(runs, clips, steps):
+  options = (("recipe", "quick"), *steps.items())
+  model = Pretraining("mixback", options, dataset=clips)
+  assert "/runs/mixback-vgg_like-7x8-seed3-" in runs.name_of(model, seed=3)  # of eight clips
+  name = runs.name_of(dataclasses.replace(model, random=True), seed=3)
   assert name.startswith("random:")
-  assert "/runs/mixback-vgg_like-7x8-seed3-" in name  # a batch is no larger than the data set
+  assert "/runs/mixback-vgg_like-1x8-seed3-" in name
 
 
 def test_a_train_command_is_asked_once_for_all_seeds(clips, tmp_path, monkeypatch):

@@ -253,16 +253,18 @@ def test_a_measurement_that_fails_leaves_a_gap_and_is_tried_again(tmp_path, log,
   stages.conclude()
 
 
-def test_a_run_is_trained_once_under_the_name_of_its_weights_and_not_if_no_number_needs_it(
+def test_a_run_is_trained_once_random_weights_by_a_step_of_their_own_and_none_without_need(
   models, tmp_path, log, capsys
 ):
   request = LaboratoryRequest(str(tmp_path / "l"))
   random = dataclasses.replace(models[1], random=True)
   untrained = dataclasses.replace(cell("digit", model=random), variant="random weights")
-  wanted = [untrained, cell("digit", model=models[1]), untrained]
+  wanted = [untrained, *[cell("digit", model=models[1])] * 2, untrained]
   run(request, wanted)
-  assert "training   1 of 1: cola, bilinear, seed 0\n" in capsys.readouterr().out
-  assert [entry for entry in log if entry[0] == "train"] == [("train", "bilinear", 0)]
+  printed = capsys.readouterr().out
+  assert "training   1 of 2: cola, random weights, seed 0\n" in printed
+  assert "training   2 of 2: cola, bilinear, seed 0\n" in printed
+  assert [entry for entry in log if entry[0] == "train"] == [("train", "bilinear", 0)] * 2
   shutil.rmtree(tmp_path / "l" / "runs")
   log.clear()
   run(request, wanted)  # everything has been measured
