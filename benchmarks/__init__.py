@@ -18,7 +18,6 @@
   protocols        the two protocols of linear evaluation
   recipes          what the ingredients of the recipe `small` are worth
   labels           what pre-training is worth when labels are few or wrong
-  foreign          the recipe `small` on sounds it was not chosen on
   general_encoder  the training of the preset `general`, and its scores
   going_on         going on from weights, against the alternatives
   labelling        accuracy against marks for each strategy of downstream.label

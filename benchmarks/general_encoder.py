@@ -3,7 +3,8 @@
 --pool is a folder of openly licensed clips with a pool.csv. The clips whose licence names neither
 GPL nor share-alike train, with the recipe `general`; labelled collections among the others are
 tasks. --suite chooses them: `development` for changes of the recipe, `judging` for the final table,
-or `small`, the small suite. It prints a table for each number of labels. The same command resumes
+or `small`, the small suite. Beside it stand encoders of the recipe `small`, which hear nothing but
+the training clips of a task. It prints a table for each number of labels. The same command resumes
 where it was stopped.
 """
 
@@ -52,6 +53,14 @@ CHANGES = {
 }
 # Rows of the recipe as it is, on a share of each collection; asked for in the same way.
 SHARES = {"30 % of the clips": 0.3, "10 % of the clips": 0.1}
+# Rows of the recipe `small` that hear nothing but the training clips of the task: as the general
+# encoder, they make the embedding of a clip of all its frames.
+_SMALL = (("recipe", "small"), ("set", "clip_pooling=clip"))
+OWN_CLIPS = {
+  "COLA small": Pretraining("cola", _SMALL),
+  "mix-back small": Pretraining("mixback", _SMALL),
+  "small, random weights": Pretraining("cola", _SMALL, random=True),
+}
 SUITES = {"development": pool.DEVELOPMENT, "judging": pool.JUDGING, "small": SMALL_SUITE}
 REFERENCE = "random weights"
 
@@ -112,13 +121,13 @@ class Lists:
     pool.write_task(self._rows, self._pool, name, path, seed, count)
     return f"folder:{path}", Condition()
 
-  def own_clips(self, name: str, seed: int) -> Pretraining:
-    """Returns COLA small on the training clips of a task; in the small suite, of all its tasks."""
-    small = (("recipe", "small"), ("set", "clip_pooling=clip"))  # as the general encoder
+  def own_clips(self, model: Pretraining, name: str, seed: int) -> Pretraining:
+    """Returns a training on the training clips of a task; in the small suite, of all its tasks."""
     if name not in pool.TASKS:
-      return Pretraining("cola", small)
-    return Pretraining(
-      "cola", (*small, ("split", "train")), dataset=self.task(name, Condition(), seed)[0]
+      return model
+    options = (*model.options, ("split", "train"))
+    return dataclasses.replace(
+      model, options=options, dataset=self.task(name, Condition(), seed)[0]
     )
 
 
@@ -170,8 +179,8 @@ def parse_models(texts: Sequence[str] | None) -> dict[str, str]:
 
 def models_of(
   trained: dict[str, Pretraining], models: dict[str, str]
-) -> dict[str, Pretraining | str | None]:
-  """Returns the rows of the table: name -> model; None: COLA small, of each task's own clips.
+) -> dict[str, Pretraining | str]:
+  """Returns the rows of the table: name -> model.
 
   Args:
     trained: name -> training of the general encoder.
@@ -180,7 +189,7 @@ def models_of(
   return {
     "log-mel statistics": "logmel_stats",
     REFERENCE: dataclasses.replace(trained["general"], random=True),
-    "COLA small": None,
+    **OWN_CLIPS,
     **models,
     **trained,
   }
@@ -193,8 +202,8 @@ def chosen_rows(rows: dict, names: Sequence[str] | None) -> dict:
     UserError: there is no row of such a name.
 
   Example:
-    >>> chosen_rows({"random weights": None, "general": None, "narrow": None}, None)
-    {'random weights': None, 'general': None}
+    >>> chosen_rows({"random weights": 1, "general": 2, "narrow": 3}, None)
+    {'random weights': 1, 'general': 2}
   """
   if unknown := [name for name in names or () if name not in rows]:
     raise UserError(f"--variants: there is no {unknown[0]!r}; there are {'; '.join(rows)}")
@@ -203,7 +212,7 @@ def chosen_rows(rows: dict, names: Sequence[str] | None) -> dict:
 
 
 def cells_of(
-  rows: dict[str, Pretraining | str | None],
+  rows: dict[str, Pretraining | str],
   tasks: Sequence[str],
   condition: Condition,
   seeds: Sequence[int],
@@ -215,7 +224,9 @@ def cells_of(
       (row, column, number),
       name,
       Measurement(
-        model or lists.own_clips(task, seed), "linear", *lists.task(task, condition, seed)
+        lists.own_clips(model, task, seed) if name in OWN_CLIPS else model,
+        "linear",
+        *lists.task(task, condition, seed),
       ),
       seed,
     )

@@ -7,15 +7,13 @@ import shlex
 import signal
 import time
 
-import numpy as np
 import pytest
-import soundfile
 from absl import flags
 
 import benchmarks
 import cola.config
 import mixback.config
-from benchmarks import faults, foreign, labels, recipes
+from benchmarks import faults, labels, recipes
 from benchmarks.lib import fault_tally, fault_worker, fuzzing, own_process
 from contrastive_audio.cli.help import forget_flags
 from contrastive_audio.configuration import configure, parse_settings
@@ -86,21 +84,6 @@ def test_every_training_of_few_labels_takes_as_many_steps():
       seen = 10 * condition.labels_per_class if condition.labels_per_class else clips
       steps = max(1, int(0.8 * seen) // 64) * labels.epochs_of(task, condition)
       assert 250 <= steps < 250 + 25
-
-
-@pytest.mark.parametrize("makers", [foreign.synthetic_makers, foreign.foreign_makers])
-def test_foreign_sounds_depend_on_nothing_but_their_number(makers, tmp_path, monkeypatch):
-  monkeypatch.setattr(foreign, "CLIPS_PER_CLASS", 5)
-  paths = [foreign.write(str(tmp_path / name), makers()) for name in ("one", "other")]
-  with open(paths[0]) as file:
-    rows = list(csv.DictReader(file))
-  assert len({row["label"] for row in rows}) == 10
-  assert sum(row["split"] == "test" for row in rows) == 30
-  for row in rows:
-    one, other = (soundfile.read(tmp_path / name / row["file"])[0] for name in ("one", "other"))
-    np.testing.assert_array_equal(one, other)
-    assert np.isfinite(one).all()
-    assert 0 < np.abs(one).max() < 1
 
 
 def test_another_process_is_called_with_an_environment_of_its_own():

@@ -160,6 +160,26 @@ def test_the_general_encoder_is_trained_and_judged_by_one_command(made_pool, tmp
   assert "pre-train" not in again
 
 
+@pytest.mark.parametrize("name", general_encoder.OWN_CLIPS)
+def test_an_encoder_of_a_tasks_own_clips_hears_its_training_half_whatever_is_labelled(lists, name):
+  row = general_encoder.OWN_CLIPS[name]
+  few, half = (
+    [
+      cell.measurement.model
+      for cell in general_encoder.cells_of(
+        {name: row}, ["klettres", "freepats"], Condition(labels), [0, 1], lists
+      )
+    ]
+    for labels in (3, None)
+  )
+  assert few == half
+  assert len({model.dataset for model in half}) == 4  # each seed draws other halves
+  assert {dict(model.options)["split"] for model in half} == {"train"}
+  assert {(model.system, model.random) for model in half} == {(row.system, row.random)}
+  (suite,) = general_encoder.cells_of({name: row}, ["digit"], Condition(3), [0], lists)
+  assert suite.measurement.model == row
+
+
 def test_one_training_is_judged_with_the_labels_of_several_seeds(lists):
   trained = general_encoder.general_rows(lists)
   rows = {"general": trained["general"]}
