@@ -181,19 +181,34 @@ def claims(number: str) -> Table:
 
 
 def curves(name: str) -> Table:
-  """Returns kNN and linear accuracy against steps, means over seeds; no rows until measured."""
+  """Returns kNN and linear accuracy against steps, means over seeds; no rows until measured.
+
+  Trainings of different lengths are shown after each sixth of their steps.
+  """
   path, scores = DOCS / "results" / name, collections.defaultdict(list)
   if path.exists():
     with open(path, newline="", encoding="utf-8") as file:
       for row in csv.DictReader(file):
         pair = (float(row["knn_accuracy"]), float(row["linear_accuracy"]))
         scores[row["variant"], int(row["step"])].append(pair)
-  steps = sorted({step for _, step in scores})
-  rows = [
+  known: dict[str, list[int]] = {}
+  for variant, step in scores:
+    known.setdefault(variant, []).append(step)
+  if len({max(steps) for steps in known.values()}) > 1:
+    shares = {variant: _sixths(steps) for variant, steps in known.items()}
+    headings = ["kNN / linear, after", "0 steps", *(f"{n}/6" for n in range(1, 6)), "all"]
+  else:
+    shares = dict.fromkeys(known, sorted({step for steps in known.values() for step in steps}))
+    headings = ["kNN / linear, after step", *map(str, next(iter(shares.values()), []))]
+  return headings, [
     [variant, *(_both(scores.get((variant, step), [])) for step in steps)]
-    for variant in dict.fromkeys(variant for variant, _ in scores)
+    for variant, steps in shares.items()
   ]
-  return ["kNN / linear, after step", *map(str, steps)], rows
+
+
+def _sixths(steps: list[int]) -> list[int]:
+  """Returns the steps that are nearest to each sixth of the last."""
+  return [min(steps, key=lambda step: abs(step - max(steps) * n / 6)) for n in range(7)]
 
 
 def _both(pairs: list[tuple[float, float]]) -> str:

@@ -89,6 +89,23 @@ def test_claims_and_curves_stand_on_a_page_before_and_after_they_are_measured(
   )
   assert pages.claims("7")[1][0][3:6] == ["+7.1", "+7.0 [+5.8, +8.2], 3 seeds", "holds"]
   (tmp_path / "results" / "c.csv").write_text(
-    "variant,seed,step,knn_accuracy,linear_accuracy\na,0,0,10,20\na,1,0,30,40\nb,0,9,50.0,60.0\n"
+    "variant,seed,step,knn_accuracy,linear_accuracy\na,0,0,10,20\na,1,0,30,40\na,0,9,5,6\n"
+    "b,0,9,50.0,60.0\n"
   )
-  assert pages.curves("c.csv")[1] == [["a", "20.0 / 30.0", ""], ["b", "", "50.0 / 60.0"]]
+  assert pages.curves("c.csv") == (
+    ["kNN / linear, after step", "0", "9"],
+    [["a", "20.0 / 30.0", "5.0 / 6.0"], ["b", "", "50.0 / 60.0"]],
+  )
+
+
+def test_curves_of_trainings_that_differ_in_length_stand_after_each_sixth(tmp_path, monkeypatch):
+  monkeypatch.setattr(pages, "DOCS", tmp_path)
+  (tmp_path / "results").mkdir()
+  lines = [f"long,0,{step},{step},1" for step in range(0, 1501, 250)]
+  lines += [f"short,0,{step},{step},1" for step in (*range(0, 91, 15), 94)]  # of 94 steps
+  heading = "variant,seed,step,knn_accuracy,linear_accuracy"
+  (tmp_path / "results" / "c.csv").write_text("\n".join([heading, *lines]))
+  headings, rows = pages.curves("c.csv")
+  assert headings[1:] == ["0 steps", "1/6", "2/6", "3/6", "4/6", "5/6", "all"]
+  steps = [[float(cell.split(" / ")[0]) for cell in row[1:]] for row in rows]
+  assert steps == [[0, 250, 500, 750, 1000, 1250, 1500], [0, 15, 30, 45, 60, 75, 94]]
