@@ -179,7 +179,8 @@ def _kept(method: Method) -> Method:
   def score_once(problem: Problem) -> np.ndarray:
     parts = [problem.train, problem.validation, problem.test, problem.targets]
     parts += itertools.chain.from_iterable(problem.folds)
-    versions = f"{protocols.EVALUATION_VERSION} {sklearn.__version__} {problem.data.multi_label}"
+    version = protocols.EVALUATION_VERSIONS["logistic"]
+    versions = f"{version} {sklearn.__version__} {problem.data.multi_label}"
     digest = hashlib.sha256(f"{problem.model.identity} {problem.data.store.digest}".encode())
     for part in (versions.encode(), *(np.ascontiguousarray(part).tobytes() for part in parts)):
       digest.update(hashlib.sha256(part).digest())

@@ -53,6 +53,23 @@ def excerpt_options(
   return None
 
 
+def evaluation_version(method: str, options: Options | None) -> int:
+  """Returns the version of what gives a method its scores.
+
+  Args:
+    method: one of METHODS.
+    options: how it trains on excerpts; None: it does not.
+
+  Example:
+    >>> evaluation_version("linear", None) == protocols.EVALUATION_VERSIONS["logistic"]
+    True
+  """
+  if method.startswith("knn"):
+    return protocols.EVALUATION_VERSIONS["knn"]
+  is_logistic = options is None or options.start == "linear"
+  return protocols.EVALUATION_VERSIONS["logistic" if is_logistic else "excerpts"]
+
+
 def _system_of(measurement: Measurement, model: str) -> str:
   if isinstance(measurement.model, Pretraining):
     return measurement.model.system

@@ -9,7 +9,6 @@ from typing import Any
 
 from contrastive_audio.cli.console import line
 from contrastive_audio.utils.files import digest_of_file, read_json
-from downstream import protocols
 from downstream.papers import methods
 from downstream.papers.measurement import LaboratoryRequest, Measurement
 from downstream.papers.pretrainings import Pretrainings
@@ -43,10 +42,11 @@ class ResultFiles:
     """
     model = self._pretrainings.name_of(measurement.model, seed)
     settings = dataclasses.asdict(measurement) | {"model": model, "seed": seed}
-    if options := methods.excerpt_options(measurement, self._request, model, seed):
+    options = methods.excerpt_options(measurement, self._request, model, seed)
+    if options:
       settings["options"] = dataclasses.asdict(options)
     settings["weights"] = _digest_of_weights(model)
-    settings["evaluation"] = protocols.EVALUATION_VERSION
+    settings["evaluation"] = methods.evaluation_version(measurement.method, options)
     return os.path.join(self._request.folder, "results", file_name(settings)), settings
 
   def score(self, measurement: Measurement, seed: int) -> float | None:

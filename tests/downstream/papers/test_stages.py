@@ -91,8 +91,11 @@ def test_a_run_that_was_trained_again_is_measured_again(tmp_path, log):
 def test_what_another_version_evaluated_otherwise_is_measured_again(tmp_path, log, monkeypatch):
   request = LaboratoryRequest(str(tmp_path))
   for version in (1, 2, 2):
-    monkeypatch.setattr(protocols, "EVALUATION_VERSION", version)
+    monkeypatch.setitem(protocols.EVALUATION_VERSIONS, "logistic", version)
     run(request, [cell("digit")])
+  assert len(log) == 2
+  monkeypatch.setitem(protocols.EVALUATION_VERSIONS, "knn", 9)  # logistic regression stays the same
+  run(request, [cell("digit")])
   assert len(log) == 2
 
 
