@@ -59,6 +59,9 @@ _SMALL = (("recipe", "small"), ("set", "clip_pooling=clip"))
 OWN_CLIPS = {
   "COLA small": Pretraining("cola", _SMALL),
   "mix-back small": Pretraining("mixback", _SMALL),
+  "COLA small, pitch shift": Pretraining(
+    "cola", (*_SMALL, ("set", "augment=pitch_shift,level,equalise,specaugment"))
+  ),
   "small, random weights": Pretraining("cola", _SMALL, random=True),
 }
 SUITES = {"development": pool.DEVELOPMENT, "judging": pool.JUDGING, "small": SMALL_SUITE}
