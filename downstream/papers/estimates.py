@@ -70,8 +70,8 @@ class Estimates:
     rate = _median(self._pairs_per_s, _kind(resolved), "run", lambda value: f"{value:.0f} pairs/s")
     if rate is None:
       return None
-    # Of a run that was interrupted, the time around it says nothing; the shortest was not.
-    around_s = min(self._around_s, default=0.0)
+    # Of a run that was interrupted, the time around it says nothing; most were not.
+    around_s = statistics.median_low(self._around_s or [0.0])
     basis = f"{rate.basis} and {about(around_s)} around each" if around_s else rate.basis
     return Estimate(_pairs(resolved) / rate.value + around_s, basis)
 
