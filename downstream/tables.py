@@ -73,7 +73,7 @@ def main(_: Sequence[str]) -> None:
   )
   seeds, tasks = parse_seeds(FLAGS.seeds), FLAGS.tasks
   require_folder("runs_dir", request.folder, may_be_read_only=FLAGS.dry_run)
-  table = with_caption(_table(data), request)
+  table = with_caption(_table(data), request, seeds[0])
   names = [FLAGS.table, request.suite, FLAGS.encoder]
   path = os.path.join(request.folder, "-".join(filter(None, names)).replace(":", "-"))
   if os.environ.get("TF_CONFIG"):
@@ -108,12 +108,13 @@ def _table(data: PretrainingData) -> Table:
   return MAKERS[FLAGS.table](request).choose(FLAGS.variants)
 
 
-def with_caption(table: Table, request: LaboratoryRequest) -> Table:
+def with_caption(table: Table, request: LaboratoryRequest, seed: int = 0) -> Table:
   """Returns a table whose title names the protocols that its variants are evaluated by.
 
   Args:
     table: what is compared on which tasks.
     request: which protocol.
+    seed: stands for {seed} in the name of a model.
 
   Example:
     >>> from downstream.papers.table import Variant
@@ -122,7 +123,11 @@ def with_caption(table: Table, request: LaboratoryRequest) -> Table:
     "baselines; linear evaluation by COLA's protocol"
   """
   protocols_used = [
-    describe(Measurement(variant.model, variant.method, ""), request, str(variant.model))
+    describe(
+      Measurement(variant.model, variant.method, ""),
+      request,
+      str(variant.model).replace("{seed}", str(seed)),
+    )
     for variant in table.variants
     if variant.model is not None
   ]

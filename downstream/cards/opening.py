@@ -1,6 +1,8 @@
 """The name of a task -> its data: clips, labels, and which of them train and test."""
 
 import glob
+import hashlib
+import json
 import os
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -97,6 +99,35 @@ def check_task(choice: TaskChoice, location: DataLocation) -> None:
   )
   if source is not None and task.split is None and (own_splits := source.splits()):
     require_train_and_test(set(own_splits.values()))
+
+
+def listing_of(choice: TaskChoice, location: DataLocation) -> str | None:
+  """Returns a digest of the clips, labels and splits of a task; quick, decodes nothing.
+
+  Args:
+    choice: which task.
+    location: where its data is.
+
+  Returns:
+    None if the data does not lie on disk as files, but is tensorflow-datasets'.
+
+  Raises:
+    UserError: what is missing or malformed.
+
+  Example:
+    >>> listing_of(TaskChoice("synthetic"), DataLocation()) is None
+    True
+  """
+  task = task_of(choice)
+  dataset = dataset_of(task, choice)
+  split = _splits_to_open(task, dataset)
+  source = datasets.open_local(
+    dataset, split, location.data_dir, location.manual_dir, choice.background
+  )
+  if source is None:
+    return None
+  text = json.dumps([source.listing(), sorted(source.splits().items())])
+  return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def require_data(choice: TaskChoice, location: DataLocation) -> None:

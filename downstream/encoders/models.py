@@ -162,14 +162,15 @@ def _open_random(name: str, seed: int, clip_pooling: str | None) -> Model:
   network = name.removeprefix(RANDOM)
   keras.utils.set_random_seed(seed)
   if network == "efficientnet_b0":
-    front_end, head = cola_front_end(), None
+    front_end, head, drawn = cola_front_end(), None, network
     encoder = encoders.efficientnet_b0(front_end.num_mels)
   else:
     run = Run.open(network)
     front_end, encoder = run.front_end(), keras.models.clone_model(run.encoder())
     head = run.head()
     head = head and keras.models.clone_model(head)
-  digest = f"{network} {seed} {tf.__version__} {keras.__version__}"
+    drawn = encoder.to_json()  # a run that is trained again may have another network
+  digest = f"{drawn} {seed} {tf.__version__} {keras.__version__}"
   return keras_model(name, digest, front_end.pooled(clip_pooling), encoder, head)
 
 

@@ -81,7 +81,9 @@ class Laboratory:
     state = os.path.join(self.folder, "training", os.path.basename(path).removesuffix(".json"))
     result = self._evaluate(measurement, settings["model"], seed, state)
     seconds = time.perf_counter() - started_s
-    write_json(path, settings | {"result": result.numbers(), "measured_s": seconds})
+    listing = self._results.listing(measurement.task)
+    content = {"listing": listing, "result": result.numbers(), "measured_s": seconds}
+    write_json(path, settings | content)
     shutil.rmtree(state, ignore_errors=True)
     label = f"{measurement.method} {measurement.task} {settings['model']}"
     line("measured", f"{label}: {result.score:.1f} %")

@@ -8,7 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from contrastive_audio.cli.console import line
+from contrastive_audio.errors import UserError
 from contrastive_audio.utils.files import digest_of_file, read_json
+from downstream.cards.opening import listing_of
+from downstream.choices import LOGMEL_STATS, RANDOM, TaskChoice, folder_of
 from downstream.papers import methods
 from downstream.papers.measurement import LaboratoryRequest, Measurement
 from downstream.papers.pretrainings import Pretrainings
@@ -33,6 +36,7 @@ class ResultFiles:
     """
     self._request, self._pretrainings = request, pretrainings
     self._damaged: set[str] = set()
+    self._listings: dict[str, str | None] = {}
 
   def locate(self, measurement: Measurement, seed: int) -> tuple[str, dict[str, Any]]:
     """Returns the path of the file, and everything that the result depends on.
@@ -49,8 +53,26 @@ class ResultFiles:
     settings["evaluation"] = methods.evaluation_version(measurement.method, options)
     return os.path.join(self._request.folder, "results", file_name(settings)), settings
 
+  def listing(self, task: str) -> str | None:
+    """Returns a digest of the clips, labels and splits of a task; None where they are not on disk.
+
+    It is no part of the name of a file: earlier versions did not write it.
+
+    Args:
+      task: as `--task` takes it.
+    """
+    if task not in self._listings:
+      choice = TaskChoice(task, audio_root=self._request.audio_root)
+      try:
+        self._listings[task] = listing_of(choice, self._request.location)
+      except UserError:  # the data is not there: what was measured on it still stands
+        self._listings[task] = None
+    return self._listings[task]
+
   def score(self, measurement: Measurement, seed: int) -> float | None:
-    """Returns the score in %; None if it has not been measured, or the file is damaged.
+    """Returns the score in %.
+
+    None: it has not been measured, or on other clips, labels or splits, or the file is damaged.
 
     Raises:
       UserError: see Pretrainings.name_of.
@@ -61,13 +83,25 @@ class ResultFiles:
     try:
       content = read_json(path)
       if {name: content.get(name) for name in settings} == json.loads(json.dumps(settings)):
-        return float(content["result"]["score"])
+        score = float(content["result"]["score"])
+        if self._is_of_these_clips(content, measurement.task):
+          return score
+        self._report(path, "changed", f"{measurement.task} has other clips, labels or splits")
+        return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
       pass
-    if path not in self._damaged:
-      line("damaged", f"{path}: measured again")
-    self._damaged.add(path)
+    self._report(path, "damaged", path)
     return None
+
+  def _is_of_these_clips(self, content: Mapping[str, Any], task: str) -> bool:
+    """Whether a result is of the clips that the task has now, as far as both are known."""
+    measured, now = content.get("listing"), self.listing(task)
+    return measured is None or now is None or measured == now
+
+  def _report(self, path: str, name: str, text: str) -> None:
+    if path not in self._damaged:
+      line(name, f"{text}: measured again")
+    self._damaged.add(path)
 
 
 def file_name(settings: Mapping[str, Any]) -> str:
@@ -87,6 +121,13 @@ def file_name(settings: Mapping[str, Any]) -> str:
 
 
 def _digest_of_weights(model: str) -> str | None:
-  """Returns a digest that changes when a run is trained again; None without weights."""
-  path = os.path.join(model.removeprefix("random:"), "encoder.keras")
-  return digest_of_file(path)[:16] if os.path.exists(path) else None
+  """Returns a digest that changes when a model does; None without weights, or without the model."""
+  if model in (LOGMEL_STATS, f"{RANDOM}efficientnet_b0"):
+    return None
+  folder = folder_of(model)
+  path = os.path.join(folder, "encoder.keras")
+  if os.path.exists(path):
+    return digest_of_file(path)[:16]
+  paths = [os.path.join(root, file) for root, _, files in os.walk(folder) for file in files]
+  digests = "".join(map(digest_of_file, sorted(paths)))  # of a SavedModel
+  return hashlib.sha256(digests.encode()).hexdigest()[:16] if paths else None

@@ -15,7 +15,8 @@ from contrastive_audio.errors import UserError
 from contrastive_audio.utils.files import make_folder
 from contrastive_audio.utils.words import about, counted
 from downstream.cards.opening import require_data
-from downstream.choices import TaskChoice
+from downstream.choices import TaskChoice, require_model, require_trainable
+from downstream.papers import methods
 from downstream.papers.cells import Cell
 from downstream.papers.estimates import Estimate, Estimates
 from downstream.papers.measurement import LaboratoryRequest, Pretraining
@@ -75,7 +76,7 @@ class Stages:
     self._failures: set[str] = set()
 
   def look(self, cells: Sequence[Cell]) -> None:
-    """Looks for the data of what has not been measured, and names all that is missing.
+    """Looks for the data and models of what has not been measured, and names what is missing.
 
     It decodes nothing and takes no TensorFlow.
 
@@ -83,7 +84,7 @@ class Stages:
       cells: of the tables.
 
     Raises:
-      UserError: data of the small suite is missing.
+      UserError: data of the small suite is missing, or a given model, or it cannot be trained.
     """
     for cell in cells:
       model = cell.measurement.model
@@ -96,6 +97,8 @@ class Stages:
       elif isinstance(model, Pretraining):
         require = functools.partial(self.pretrainings.clips.require, model)
         self._obstacles.check(_pretraining_of(model), require)
+      else:
+        self._require_model(cell)
       self._look_for_task(cell.measurement.task)
     if self.request.suite != "papers" and self._obstacles.reasons:
       raise UserError("; ".join(self._obstacles.reasons))
@@ -213,6 +216,13 @@ class Stages:
   def _look_for_task(self, task: str) -> None:
     choice = TaskChoice(task, audio_root=self.request.audio_root)
     self._obstacles.check(task, lambda: require_data(choice, self.request.location))
+
+  def _require_model(self, cell: Cell) -> None:
+    """Raises an error unless a model of the user's is there, and can be evaluated as it has to."""
+    name = self.pretrainings.name_of(cell.measurement.model, cell.seed)
+    require_model(name)
+    if methods.excerpt_options(cell.measurement, self.request, name, cell.seed):
+      require_trainable(name)
 
   def _is_ready(self, cell: Cell) -> bool:
     """Whether the data is there and the model is trained."""

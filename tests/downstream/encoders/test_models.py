@@ -62,6 +62,22 @@ def test_random_weights_of_a_run_are_new_weights_in_its_network(tiny_run):
   assert random.front_end.get_config()["frames"] == run.front_end.get_config()["frames"]
 
 
+def test_random_weights_of_a_run_that_was_trained_again_with_another_network_are_other_ones(
+  tiny_run, tmp_path
+):
+  folder = shutil.copytree(tiny_run, tmp_path / "run")
+  before, again = (models.open_model(f"random:{folder}") for _ in range(2))
+  assert before.identity == again.identity
+  encoder = keras.models.load_model(folder / "encoder.keras", compile=False)
+  inputs = keras.Input([None, 64, 1])
+  embedding = encoder(inputs)
+  doubled = keras.layers.Concatenate()([embedding, embedding])
+  keras.Model(inputs, doubled, name=encoder.name).save(folder / "encoder.keras")
+  after = models.open_model(f"random:{folder}")
+  assert after.embedding_size == 2 * before.embedding_size
+  assert after.identity != before.identity
+
+
 def test_log_mel_statistics_are_mean_and_deviation_of_the_whole_clip():
   model = models.open_model("logmel_stats")
   assert (model.sample_rate_hz, model.embedding_size, model.encoder) == (16_000, 128, None)

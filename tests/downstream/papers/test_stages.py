@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import json
 import os
 import shutil
 
@@ -16,6 +17,7 @@ from downstream.choices import Condition
 from downstream.evaluation_files import Result
 from downstream.papers import laboratory
 from downstream.papers.cells import Cell
+from downstream.papers.dry_run import print_plan
 from downstream.papers.laboratory import Laboratory
 from downstream.papers.measurement import LaboratoryRequest, Measurement, Pretraining
 from downstream.papers.methods import METHODS
@@ -80,12 +82,94 @@ def test_what_was_measured_is_not_measured_again_and_what_is_damaged_is(tmp_path
   assert len([line for line in printed if line.startswith("damaged    ")]) == 1
 
 
-def test_a_run_that_was_trained_again_is_measured_again(tmp_path, log):
+@pytest.mark.parametrize(
+  ("prefix", "weights", "mark"),
+  [
+    ("", "encoder.keras", "config.json"),
+    ("random:", "encoder.keras", "config.json"),
+    ("", "variables", "saved_model.pb"),
+  ],
+)
+def test_a_run_or_saved_model_that_is_another_now_is_measured_again(
+  tmp_path, log, prefix, weights, mark
+):
   (tmp_path / "run").mkdir()
+  (tmp_path / "run" / mark).write_text(
+    json.dumps({"system": "cola", "config": {}, "data": {}, "input": {}})
+  )
   for content in (b"one", b"two", b"two"):
-    (tmp_path / "run" / "encoder.keras").write_bytes(content)
-    run(LaboratoryRequest(str(tmp_path / "l")), [cell("digit", model=str(tmp_path / "run"))])
+    (tmp_path / "run" / weights).write_bytes(content)
+    wanted = [cell("digit", model=f"{prefix}{tmp_path / 'run'}")]
+    run(LaboratoryRequest(str(tmp_path / "l")), wanted)
   assert len(log) == 2
+
+
+def test_results_know_the_weights_of_a_preset(tmp_path):
+  request = LaboratoryRequest(str(tmp_path))
+  results = ResultFiles(request, Pretrainings(request))
+  for model in ("preset:general", "random:preset:general"):
+    assert results.locate(Measurement(model, "linear", "digit"), 0)[1]["weights"] is not None
+  for model in ("logmel_stats", "random:efficientnet_b0"):
+    assert results.locate(Measurement(model, "linear", "digit"), 0)[1]["weights"] is None
+
+
+def test_a_task_with_other_clips_labels_or_splits_is_measured_again(tmp_path, log, capsys):
+  folder = write_clips(tmp_path / "clips", clips=4, seconds=0.1)
+  names = [f"{label}/{n}.wav" for label in ("high", "low") for n in range(4)]
+
+  def write(splits, labels):
+    rows = [f"clips/{name},{label},{split}" for name, split, label in zip(names, splits, labels)]
+    (tmp_path / "list.csv").write_text("\n".join(["file,label,split", *rows]))
+
+  splits, labels = ["train", "test"] * 4, list("aaaabbbb")
+  wanted = [cell(f"folder:{tmp_path / 'list.csv'}")]
+  request = LaboratoryRequest(str(tmp_path / "l"))
+  for change in (
+    lambda: write(splits, labels),
+    lambda: write(splits[::-1], labels),
+    lambda: write(splits, list("abababab")),
+    lambda: os.utime(folder / "low" / "0.wav", (1, 1)),  # as if it had been recorded again
+  ):
+    change()
+    assert run(request, wanted)[0] == run(request, wanted)[0]
+  assert len(log) == 4
+  assert capsys.readouterr().out.count("changed    folder:") == 3
+  (tmp_path / "list.csv").unlink()  # what was measured stands
+  assert Stages(request).score(*wanted) == 40.0
+
+
+def test_results_of_versions_that_did_not_know_the_clips_stand(tmp_path, log):
+  folder = write_clips(tmp_path / "clips", clips=4, seconds=0.1)
+  request, wanted = LaboratoryRequest(str(tmp_path / "l")), [cell(f"folder:{folder}")]
+  run(request, wanted)
+  (path,) = (tmp_path / "l" / "results").iterdir()
+  content = json.loads(path.read_text())
+  assert content.pop("listing")
+  path.write_text(json.dumps(content))
+  assert run(request, wanted)[0] == [10.0]
+
+
+@pytest.mark.parametrize(
+  ("model", "protocol", "message"),
+  [
+    ("runs/typo", "cached", "--model=runs/typo: there is no such folder"),
+    ("exported", "paper", "--model=exported is an exported SavedModel, whose weights cannot be"),
+  ],
+)
+def test_a_given_model_that_cannot_be_measured_is_refused_before_anything_is(
+  tmp_path, log, monkeypatch, model, protocol, message
+):
+  monkeypatch.chdir(tmp_path)
+  (tmp_path / "exported").mkdir()
+  (tmp_path / "exported" / "saved_model.pb").write_bytes(b"")
+  wanted = [cell("digit"), cell("digit", model=model)]
+  if protocol == "paper":
+    wanted = wanted[1:]
+  request = LaboratoryRequest("l", protocol=protocol)
+  for work in (lambda: run(request, wanted), lambda: print_plan(wanted, request)):
+    with pytest.raises(UserError, match=f"^{message}"):
+      work()
+  assert log == []
 
 
 def test_what_another_version_evaluated_otherwise_is_measured_again(tmp_path, log, monkeypatch):
