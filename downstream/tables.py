@@ -58,7 +58,15 @@ EXAMPLES = (
 )
 
 
+# Tables whose rows differ in what a flag would set for all of them.
+OWN_CHOICES = {
+  "batch_size": ("cola_batch_size", "cola_batch_clips"),
+  "encoder": ("mixback_linear", "mixback_finetune"),
+}
+
+
 def main(_: Sequence[str]) -> None:
+  _require_used_flags()
   data = pretraining_data(FLAGS.suite, FLAGS.pretraining_dataset, FLAGS.audio_root)
   request = LaboratoryRequest(
     folder=FLAGS.runs_dir,
@@ -83,6 +91,20 @@ def main(_: Sequence[str]) -> None:
       print_plan(cells_of(table, columns_of(table, tasks), seeds), request)
     else:
       measure_table(table, tasks, request, seeds, path)
+
+
+def _require_used_flags() -> None:
+  """Raises an error if a flag would be ignored."""
+  for name, tables in OWN_CHOICES.items():
+    if FLAGS[name].present and FLAGS.table in tables:
+      raise UserError(f"--{name}: the rows of --table={FLAGS.table} have their own; leave it out")
+  if FLAGS.pretraining_tasks and FLAGS.suite != "small":
+    raise UserError(
+      f"--pretraining_tasks is for --suite=small: --suite={FLAGS.suite} pre-trains on "
+      "--pretraining_dataset"
+    )
+  if FLAGS.pretraining_tasks and FLAGS.pretraining_dataset:
+    raise UserError("--pretraining_tasks and --pretraining_dataset: only one of them can pre-train")
 
 
 def _table(data: PretrainingData) -> Table:
@@ -245,8 +267,9 @@ def _define_training_flags() -> None:
     flags.DEFINE_string(
       "pretraining_dataset",
       None,
-      "For --suite=papers; by default audioset for COLA and fsdnoisy18k for mix-back. For "
-      "--suite=open, a pool or its pool.csv, by default pool in --audio_root.",
+      "What pre-trains. By default, with --suite=small the training clips of its tasks; with "
+      "--suite=papers audioset for COLA and fsdnoisy18k for mix-back; with --suite=open a pool or "
+      "its pool.csv, pool in --audio_root.",
     )
     flags.DEFINE_list(
       "pretraining_tasks", None, "Tasks whose training clips pre-train; by default the suite's."

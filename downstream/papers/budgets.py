@@ -51,9 +51,8 @@ def pretraining(
     if request.monitor:
       every = max(1, flags["steps"] // _OPEN_CURVE_POINTS)
       flags |= {"monitor": request.monitor, "monitor_every": every}
-  dataset = None
-  if request.suite != "small":
-    dataset = request.pretraining_dataset or PAPER_DATASETS[system]
+  own = None if request.suite == "small" else PAPER_DATASETS[system]
+  dataset = request.pretraining_dataset or own
   chosen: Flags = (*flags.items(), *(("set", setting) for setting in settings))
   return Pretraining(system, chosen, dataset=dataset)
 

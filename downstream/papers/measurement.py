@@ -99,7 +99,8 @@ class LaboratoryRequest:
     protocol: "paper", that of each paper, or "cached": logistic regression on embeddings, and
       fine-tuning with early stopping.
     epochs: largest number of epochs of a training on labels; None: that of the protocol.
-    pretraining_dataset: for the suites "papers" and "open"; None: that of each paper.
+    pretraining_dataset: as `--dataset` takes it; None: that of each paper, in the suite "small" the
+      training clips of tasks.
     pretraining_tasks: tasks whose training clips pre-train; None: those of the suite.
     training_flags: further flags of every pre-training.
 

@@ -1,7 +1,7 @@
 """What a table of a paper is: variants that are compared on tasks."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from contrastive_audio.errors import UserError
 from downstream.choices import Condition
@@ -17,7 +17,8 @@ class TableRequest:
     steps: of a pre-training; None: those of its recipe.
     batch_size: pairs per step of a pre-training; None: that of its recipe.
     epoch_steps: steps of an epoch of a pre-training; None: a pass over all clips.
-    pretraining_dataset: for the suites "papers" and "open"; None: that of each paper.
+    pretraining_dataset: as `--dataset` takes it; None: that of each paper, in the suite "small" the
+      training clips of tasks.
     encoder: of the pre-trainings whose encoder is not compared; None: that of the recipe, or, in
       the open suite, one that two cores can train.
     microbatch: pairs whose activations are in memory at once, in pre-trainings with larger batches;
@@ -108,13 +109,31 @@ class Table:
     """Returns the table with some of its variants.
 
     Args:
-      names: of the variants; None: all.
+      names: of the variants, as a flag divides them: at every comma, also one within a name; None:
+        all.
 
     Raises:
       UserError: there is no variant of such a name.
+
+    Example:
+      >>> table = Table("two", [Variant("COLA, frozen", None), Variant("COLA", None)], ())
+      >>> [variant.name for variant in table.choose(["COLA", "frozen"]).variants]
+      ['COLA, frozen']
     """
-    all_names = [variant.name for variant in self.variants]
-    if unknown := [name for name in names or () if name not in all_names]:
-      raise UserError(f"--variants: there is no {unknown[0]!r}; there are {'; '.join(all_names)}")
-    variants = [variant for variant in self.variants if not names or variant.name in names]
+    chosen = _whole_names(names or [], [variant.name for variant in self.variants])
+    variants = [variant for variant in self.variants if not names or variant.name in chosen]
     return dataclasses.replace(self, variants=variants)
+
+
+def _whole_names(parts: Sequence[str], known: Sequence[str]) -> list[str]:
+  """Returns the names that parts between commas make; the longest names first."""
+  chosen: list[str] = []
+  first = 0
+  while first < len(parts):
+    longest = range(len(parts), first, -1)
+    ends = [end for end in longest if ", ".join(parts[first:end]) in known]
+    if not ends:
+      raise UserError(f"--variants: there is no {parts[first]!r}; there are {'; '.join(known)}")
+    chosen.append(", ".join(parts[first : ends[0]]))
+    first = ends[0]
+  return chosen

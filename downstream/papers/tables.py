@@ -196,10 +196,12 @@ def _mixback_mix(request: TableRequest) -> Table:
 def _mixback_augment(request: TableRequest) -> Table:
   compositions = ["none", "rrc", "compress", "noise", "specaugment"]
   compositions += ["rrc,compress", "rrc,compress,noise", "all"]
+  # A name without a comma: --variants is a list.
+  views = {name.replace(",", " + "): _VIEWS | {"augment": name} for name in compositions}
   return _knn_table(
     "augmentation, kNN (mix-back, ablation of data augmentation)",
     request,
-    _mixbacks(request, {name: _VIEWS | {"augment": name} for name in compositions}),
+    _mixbacks(request, views),
   )
 
 

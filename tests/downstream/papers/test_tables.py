@@ -1,6 +1,7 @@
 """The tables of the papers: what they compare, on which data, with which published numbers."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -9,14 +10,35 @@ from contrastive_audio.errors import UserError
 from downstream.cards import published_scores
 from downstream.cards.all_cards import CARDS
 from downstream.papers.cells import columns_of, published_of
-from downstream.papers.table import TableRequest
+from downstream.papers.measurement import LaboratoryRequest, Pretraining
+from downstream.papers.table import Table, TableRequest, Variant
 from downstream.papers.tables import MAKERS
+from downstream.tables import with_caption
+from tests.support import command
 
 MODELS = ("a=x-{seed}", "b")
 
 
 def table_of(name, **changes):
   return MAKERS[name](TableRequest(**({"models": MODELS} | changes)))
+
+
+@pytest.mark.parametrize("suite", ["small", "papers", "open"])
+@pytest.mark.parametrize("name", MAKERS)
+def test_what_pre_trains_is_the_users_data_set_if_one_is_named(name, suite):
+  table = table_of(name, suite=suite, pretraining_dataset="./mine")
+  models = [v.model for v in table.variants if isinstance(v.model, Pretraining)]
+  assert {model.dataset for model in models} <= {"./mine"}
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_each_variant_can_be_chosen_by_its_name_in_a_list(name):
+  table = table_of(name)
+  for variant in table.variants:
+    parts = [part.strip() for part in variant.name.split(",")]  # as a flag divides them
+    assert table.choose(parts).variants == [variant]
+  everything = [p.strip() for variant in table.variants for p in variant.name.split(",")]
+  assert table.choose(everything).variants == table.variants
 
 
 @pytest.mark.parametrize("suite", ["small", "papers", "open"])
@@ -130,3 +152,34 @@ def test_a_suite_of_models_needs_models():
     table_of("suite", models=())
   named, unnamed = table_of("suite").variants
   assert (named.name, named.model, unnamed.name, unnamed.model) == ("a", "x-{seed}", "b", "b")
+
+
+@pytest.mark.parametrize(
+  ("options", "message"),
+  [
+    (["--table=cola_batch_size", "--batch_size=20"], "--batch_size: the rows of --table=cola_"),
+    (["--table=mixback_linear", "--encoder=crnn"], "--encoder: the rows of --table=mixback_linear"),
+    (
+      ["--table=cola_views", "--suite=papers", "--pretraining_tasks=digit"],
+      "--pretraining_tasks is for --suite=small: --suite=papers pre-trains on",
+    ),
+    (
+      ["--table=cola_views", "--pretraining_tasks=digit", "--pretraining_dataset=mine"],
+      "--pretraining_tasks and --pretraining_dataset: only one of them can pre-train",
+    ),
+  ],
+)
+def test_flags_that_would_be_ignored_are_refused(options, message, tmp_path):
+  done = command("downstream.tables", *options, "--dry_run", cwd=tmp_path, check=False)
+  assert done.stderr.startswith(f"error: {message}")
+  assert done.returncode == 1
+
+
+def test_the_caption_names_the_protocol_of_the_run_that_the_seed_stands_for(tmp_path):
+  (tmp_path / "mb-3").mkdir()
+  content = {"system": "mixback", "config": {}, "data": {}, "input": {}}
+  (tmp_path / "mb-3" / "config.json").write_text(json.dumps(content))
+  table = Table("mine", [Variant("mine", str(tmp_path / "mb-{seed}"))], ("musan",))
+  request = LaboratoryRequest("l", protocol="paper")
+  title = with_caption(table, request, seed=3).title
+  assert title == "mine; linear evaluation by mix-back's protocol"
