@@ -49,7 +49,7 @@ showing.players(clips, config.sample_rate_hz, columns=5)
 #
 # `LogMel` cuts the wave into frames of 25 ms, one every 10 ms, and takes the magnitude of each
 # frame's spectrum. It sums the magnitudes in 64 bands, which are narrow at low and wide at high
-# frequencies, as in our hearing, and takes the logarithm. Before that, each excerpt is divided by
+# frequencies, as in human hearing, and takes the logarithm. Before that, each excerpt is divided by
 # its l2 norm, which makes a quiet recording look like a loud one.
 
 # %%
@@ -98,7 +98,7 @@ showing.figure(figure)
 # Each row changes one parameter of the front end and shows the paper's value beside others.
 #
 # - **Hop**: 5 ms costs twice the time and shows the same clicks slightly sharper. With 40 ms, two
-#   clicks fall between the frames of 25 ms and nearly vanish.
+#   clicks fall between the 25 ms frames and nearly vanish.
 # - **Mel bands**: 16 blur the harmonics of the siren; 128 make them thinner and cost more to
 #   compute.
 # - **Floor**: values below it are raised to it. The paper's floor, 1e-5 (-11.5 in these
@@ -136,9 +136,9 @@ print(f"largest difference of the log-mels: {difference:.5f}")
 # %% [markdown]
 # ## Listen to what the network receives
 #
-# A log-mel discards phases, and all detail within a band. `showing.sound_of` turns it back into a
-# wave as well as it can, with phases that it guesses. What is missing with 64 bands? And what is
-# left of the melody with 16, where a band is wider than the distance between two harmonics?
+# A log-mel discards the phase, and all detail within a band. `showing.sound_of` turns a log-mel
+# back into a wave as well as it can, and guesses the phase. What is missing with 64 bands? And what
+# is left of the melody with 16, where a band is wider than the distance between two harmonics?
 
 # %%
 coarse = LogMel(**(log_mel.get_config() | {"num_mels": 16}))

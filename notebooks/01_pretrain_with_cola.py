@@ -72,7 +72,8 @@ showing.players(sounds, config.sample_rate_hz, columns=2)
 # ## Model
 #
 # - `views` computes the log-mel of each excerpt, changes its level and colour at random, and masks
-#   parts of it, so that these do not give a recording away (notebook 2 shows all augmentations).
+#   parts of it, so that the network cannot recognise a recording by them (notebook 2 shows all
+#   augmentations).
 # - The `encoder` turns a log-mel into an embedding. This is what you keep.
 # - The `head` projects the embedding to 128 numbers, by which excerpts are compared. It is
 #   discarded after training.
@@ -175,7 +176,7 @@ print(f"kNN: {knn_accuracy(before):.1f} % before, {knn_accuracy(after):.1f} % af
 # %% [markdown]
 # The similarities themselves show what has changed. The clips are sorted by class. With random
 # weights all clips resemble each other, although the classes already show. After training, other
-# classes are far away, although the network was never told what a class is.
+# classes are far away, and yet the network was never told what a class is.
 
 
 # %%
@@ -223,8 +224,8 @@ showing.players(sounds, config.sample_rate_hz)
 # ## What this shows, and what it does not
 #
 # The random network is already good at these ten classes: they differ so much that almost any
-# picture of the sound separates them. A short training adds some points. On real audio, that gap
-# is what matters. To measure it you need real audio, more steps and a fair comparison: see
+# picture of the sound separates them. A short training adds some points. On real audio, this gain
+# is what matters. Measuring it takes real audio, more steps and a fair comparison: see
 # [notebook 3](03_evaluate_an_encoder.ipynb) and
 # [learning from little audio](../docs/learning-from-little-audio.md).
 #

@@ -67,9 +67,9 @@ showing.figure(figure)
 # ## Mix-back
 #
 # A little of another clip is mixed behind each view. The two views then share the event in the
-# foreground, but not the background. Both are brought to the same energy first. The background
-# gets a random share of 0 to 5 % of the energy, so that it is at least 13 dB below the foreground.
-# A share of 50 %, far more than in the paper, shows the effect.
+# foreground, but not the background. Foreground and background are first brought to the same
+# energy. The background gets a random share of 0 to 5 % of the energy, so that it is at least 13 dB
+# below the foreground. A share of 50 %, far more than in the paper, shows the effect.
 
 # %%
 names = ["siren", "bird"]
@@ -92,7 +92,7 @@ showing.figure(figure)
 
 # %% [markdown]
 # Mixing mel energies is nearly the same as mixing waves, and waves can be played. At 5 % the bird
-# is audible, if you know that it is there:
+# is audible if you know that it is there:
 
 # %%
 siren, bird = waves[:, 0]
@@ -108,8 +108,8 @@ showing.players(sounds, config.sample_rate_hz)
 #
 # All of them work on the log-mel. Each pair of pictures below shows one of them: the siren after
 # the augmentation, and by how many dB each point has changed, with the largest change in the title.
-# What `noise` changes is shown a hundredfold; at the scale of the others it would be invisible.
-# `AugmentConfig` holds their parameters.
+# The change by `noise` is magnified a hundred times; at the scale of the others it would be
+# invisible. `AugmentConfig` holds their parameters.
 #
 # | name | what it does | what the encoder should ignore |
 # |---|---|---|
@@ -123,8 +123,8 @@ showing.players(sounds, config.sample_rate_hz)
 # | `fader` | changes the level evenly from one end to the other | fading in and out |
 # | `equalise` | colours the spectrum | microphone and room |
 #
-# The paper of mix-back uses the first three; the recipe `small` uses `level` and `equalise`, and
-# for COLA also `specaugment`.
+# Mix-back's paper uses the first three; the recipe `small` uses `level` and `equalise`, and for
+# COLA also `specaugment`.
 
 # %%
 NAMES = ("rrc", "compress", "noise", "specaugment", "time_shift", "frequency_shift", "level")
@@ -153,9 +153,9 @@ figure.colorbar(change, ax=axes[:, 3:], label="changes (dB)", location="bottom",
 showing.figure(figure)
 
 # %% [markdown]
-# The log-mels are made audible here, at their own levels. (The phases are guessed, hence the
-# metallic sound.) `rrc` and `frequency_shift` change the pitch. `level` and `fader` are easy to
-# hear and leave everything else as it was. `noise` is inaudible.
+# Here are the log-mels as sound, at their own levels. (The phase is guessed, hence the metallic
+# sound.) `rrc` and `frequency_shift` change the pitch. `level` and `fader` are easy to hear and
+# leave everything else as it was. `noise` is inaudible.
 
 # %%
 sounds = {"no augmentation": showing.sound_of(patch[0], log_mel)}
@@ -204,13 +204,14 @@ for clip, label in enumerate(store.labels(clip_ids)):
 #
 # ## What helps
 #
-# Which of these help depends on the data. Whatever separates your clips but does not interest you
-# should differ between the views; what interests you must not. How to measure what a view is worth:
-# [learning from little audio](../docs/learning-from-little-audio.md).
+# Which augmentations help depends on the data. Whatever separates your clips but does not interest
+# you should differ between the views; what interests you must not. How to measure what a view is
+# worth: [learning from little audio](../docs/learning-from-little-audio.md).
 #
 # ## Try next
 #
-# - Try other parameters, as `dataclasses.replace(config, level_db_max=30.0)`, or other `SEEDS`.
+# - Try other parameters, such as `dataclasses.replace(config, level_db_max=30.0)`, or other
+#   `SEEDS`.
 # - Train with views of your choice: `python -m mixback.train --augment=rrc,specaugment
 #   --mix=within_clip --positives=separated`. The run's `plots/pairs.png` shows them.
 # - Continue with [03_evaluate_an_encoder](03_evaluate_an_encoder.ipynb): what has been learned?

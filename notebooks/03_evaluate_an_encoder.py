@@ -38,9 +38,9 @@ RUN = "runs/evaluated"
 # %% [markdown]
 # ## Train
 #
-# The encoder trains on other clips than those of the evaluation, generated from another seed, and
-# without their labels: the command gets the folder above the folders of the classes. So there are
-# no labels to monitor the training with, and the command says so.
+# The encoder trains on other clips than the evaluation uses, generated from another seed, and
+# without their labels: the command gets the parent of the class folders. So there are no labels for
+# monitoring the training, and the command says so.
 
 # %%
 unlabelled = open_synthetic("runs/unlabelled", CLIPS_PER_CLASS, seed=1)
@@ -56,9 +56,9 @@ print(f"{unlabelled.num_clips} clips")
 #   the embeddings of training clips, and predicts those of the test clips.
 # - **kNN**: a test clip gets the class of the training clip nearest to it. Nothing is fitted.
 #
-# A fifth of the clips are test clips. The number of the others that have a label varies. With one
-# label for each class, the encoder itself has to know what belongs together. With many, the
-# classifier can compensate for what the encoder lacks.
+# A fifth of the clips are test clips. How many of the others are labelled varies. With one label
+# for each class, the encoder itself has to know what belongs together. With many, the classifier
+# can compensate for what the encoder lacks.
 
 # %%
 ENCODERS = {
@@ -94,7 +94,7 @@ scores = {encoder: scores_of(model) for encoder, model in models.items()}
 #
 # Accuracy on the test clips in %, mean and standard deviation over the seeds that choose the test
 # clips and the labels. There is only one training and one draw of random weights, so the spread
-# does not cover those.
+# does not include how these vary.
 
 # %%
 columns = list(scores["trained"])
@@ -133,7 +133,7 @@ showing.figure(figure)
 #   Both are nearly perfect, because the set is too easy. This number alone says nothing about a
 #   trained encoder.
 # - **Random weights are a strong baseline.** The architecture alone, which never averages over
-#   frequency, beats the statistics, except with a single label per class. The gain of training is
+#   frequency, beats the statistics, except with a single label per class. The gain from training is
 #   the distance to *random weights*, not to chance.
 # - **Few labels and kNN show what training has achieved.** There the trained encoder is ahead by
 #   more than the spread of the seeds. It has learned to place clips of a class together, which

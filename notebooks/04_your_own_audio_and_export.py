@@ -2,7 +2,7 @@
 # # 4. Your own audio, and an encoder to take away
 #
 # This notebook leads from a folder of audio files to a SavedModel that needs only TensorFlow.
-# Replace the folder that is generated below by your own; nothing else changes.
+# Replace the folder that is generated below with your own; nothing else changes.
 
 # %%
 from contrastive_audio.cli.main import start_tensorflow
@@ -33,10 +33,10 @@ FOLDER, RUN = "runs/my_sounds", "runs/mine"
 # %% [markdown]
 # ## A folder of mixed files
 #
-# It holds WAV, FLAC, OGG, MP3 and AIFF files, mono and stereo, at four sample rates, and one file
-# that is not audio. (M4A, MP4, WebM and whatever else ffmpeg opens can be read, too.) Sub-folders
-# are classes if every file lies in one. Only the monitoring of the training uses them; files
-# without classes are fine.
+# The folder holds WAV, FLAC, OGG, MP3 and AIFF files, mono and stereo, at four sample rates, and
+# one file that is not audio. (M4A, MP4, WebM and whatever else ffmpeg opens can be read, too.)
+# Sub-folders are classes if every file lies in one. Only the monitoring of the training uses them;
+# files without classes are fine.
 
 # %%
 FORMATS = [("wav", 44_100, 2), ("flac", 22_050, 1), ("ogg", 44_100, 1), ("mp3", 32_000, 2)]
@@ -66,8 +66,8 @@ print(*sorted(str(path) for path in pathlib.Path(FOLDER).rglob("*.*"))[:8], "...
 # ## Train
 #
 # One command decodes everything once, chooses the recipe by the number of clips, measures the
-# statistics of the log-mels, trains, evaluates the encoder with the classes meanwhile, and exports
-# it. After Ctrl-C, the same command resumes.
+# statistics of the log-mels, trains, evaluates the encoder on the classes along the way, and
+# exports it. After Ctrl-C, the same command resumes.
 
 # %%
 # !python -m cola.train --dataset={FOLDER} --run={RUN} --steps={STEPS}
@@ -83,9 +83,9 @@ showing.table(headings, rows)
 # %% [markdown]
 # ## Use the encoder
 #
-# The SavedModel contains everything: normalisation, log-mels, statistics and network. It takes
-# mono float32 clips of any length at its own sample rate. `read` opens all these formats and
-# resamples; any other library will do.
+# The SavedModel contains everything: normalisation, log-mels, statistics and network. It takes mono
+# float32 clips of any length at its own sample rate. `read` opens all these formats and resamples;
+# any other library will do, too.
 
 # %%
 model = tf.saved_model.load(f"{RUN}/saved_model")
@@ -140,9 +140,9 @@ for name in CLASSES[:6]:
 # %% [markdown]
 # ## Where in a recording?
 #
-# `embed_frames` returns an embedding every 50 ms, each of about a second around that time. Here are
-# four new sounds in a row, and the similarity of each moment to the mean embedding of each of the
-# four folders.
+# `embed_frames` returns an embedding every 50 ms, each of about a second of sound around that time.
+# Here are four new sounds in a row, and the similarity of each moment to the mean embedding of each
+# of the four folders.
 
 # %%
 SCENE = ("engine", "bird", "siren", "noise_bursts")
@@ -172,10 +172,11 @@ showing.players({"the recording": scene}, rate_hz)
 
 # %% [markdown]
 # Near a border, a window covers both sounds, so the curves cross slowly. In the first and the last
-# half second it extends beyond the recording and covers silence: what is most similar there is not
-# what is heard, so leave these moments out of any decision. The windows of `classify_frames` (of an
-# export with a classifier), of `embed --hop_s=...` and of `downstream.detect` lie inside the
-# recording and hold nothing that is not in it, see [long recordings](../docs/recordings.md).
+# half second, the window extends beyond the recording and covers silence. What is most similar
+# there is not what is heard, so leave these moments out of any decision. The windows of
+# `classify_frames` (of an export with a classifier), of `embed --hop_s=...` and of
+# `downstream.detect` lie inside the recording and hold nothing else (see
+# [long recordings](../docs/recordings.md)).
 #
 # ## Export
 #
@@ -197,10 +198,10 @@ print(f"largest difference from the first export: {np.abs(again - embeddings[0])
 # %% [markdown]
 # ## What this shows, and what it does not
 #
-# It shows the way from files to an encoder. It is no achievement that eight very different classes
-# are found again: random weights do most of it, as [notebook 3](03_evaluate_an_encoder.ipynb)
-# measures. With your audio, evaluate the encoder on your labels, against those baselines, before
-# you trust it.
+# It shows the way from files to an encoder. Telling eight very different classes apart is no
+# achievement: random weights do most of it, as [notebook 3](03_evaluate_an_encoder.ipynb) measures.
+# With your audio, evaluate the encoder on your labels, against those baselines, before you trust
+# it.
 #
 # ## Try next
 #

@@ -2,8 +2,8 @@
 # # 5. Long recordings
 #
 # In the field, in a meeting or at a machine, sound is recorded for hours, and what matters lasts
-# seconds. This notebook cuts recordings into pieces, finds a call in them, writes down what is
-# heard when, and trains a detector whose results open in Audacity and Raven.
+# seconds. This notebook cuts recordings into pieces, finds a call in them, notes what is heard and
+# when, and trains a detector whose results open in Audacity and Raven.
 # [Long recordings](../docs/recordings.md) has all options.
 
 # %%
@@ -40,9 +40,9 @@ MODEL, RATE_HZ = "preset:general", 16_000
 # %% [markdown]
 # ## Recordings in which we know what is heard
 #
-# Birds, sirens and bells are heard at random times in wind and noise. Five recordings are to learn
-# from; what is heard when in them is written into a table, as somebody would who has listened to
-# them. The sixth is new.
+# Birds, sirens and bells are heard at random times in wind and noise. Five recordings are for
+# training; a table lists what is heard in them and when, as somebody who has listened to them would
+# write it down. The sixth is new.
 
 # %%
 CLASSES = ("bird", "siren", "bell")
@@ -115,8 +115,8 @@ showing.players({"field/monday-0.wav": first}, RATE_HZ)
 # ## Pieces
 #
 # COLA learns from two excerpts of a clip. In a recording of minutes, two excerpts have little in
-# common, and five recordings make five pairs. So a training cuts recordings into pieces, about
-# 5 s each if you do not say otherwise, and takes both excerpts from one piece:
+# common, and five recordings make five pairs. So a training cuts recordings into pieces, about 5 s
+# each by default, and takes both excerpts from one piece:
 #
 # ```
 # python -m cola.train --dataset=field --piece_s=5 --run=runs/field
@@ -139,8 +139,9 @@ showing.players({key: pieces.wave(i) for i, key in enumerate(pieces.keys(range(4
 # ## Where is something like this?
 #
 # A query, a bird that is in none of the recordings, is compared with windows of 2 s, one every half
-# second. Windows lie inside the recording, and the embedding of a window is that of a clip which
-# holds nothing else. The same search for all your files, with a page to listen to what was found:
+# second. Windows lie inside the recording, and each is embedded as a clip that holds nothing else.
+# This command does the same search in all your files, and writes a page for listening to the
+# results:
 #
 # ```
 # python -m downstream.neighbours --model=preset:general --input=field --queries=bird.wav \
@@ -183,14 +184,14 @@ showing.players(found, RATE_HZ, columns=5)
 # ## A detector
 #
 # The table of labels is a task like any other. `--background` makes a class of what nobody has
-# labelled. Recordings are either learned from or tested on, never both.
+# labelled. A recording is used either for training or for testing, never for both.
 
 # %%
 TASK = "--task=labels.csv --background=rest"
 # !python -m downstream.linear --model={MODEL} {TASK} --output=runs/detector
 
 # %% [markdown]
-# Then the new recording: what is heard when, as a CSV and as a label track.
+# Then the new recording: what is heard and when, as a CSV and as a label track.
 
 # %%
 OPTIONS = "--ignore=rest --hop_s=0.25 --gap_s=0.5 --output=found --format=csv,audacity"
@@ -214,13 +215,14 @@ sounds = {
 showing.players(sounds, RATE_HZ)
 
 # %% [markdown]
-# A faint bell is missed. Loud sounds are detected too early and too long, by up to half a window on
-# either side: the detector hears two seconds at once, and half of a loud sound in them is enough
-# for it. A higher `--threshold` makes detections shorter, and misses more.
+# A faint bell is missed. Detections of loud sounds start too early and end too late, by up to half
+# a window on either side: the detector hears two seconds at once, and half of a loud sound in them
+# is enough to trigger it. A higher `--threshold` makes detections shorter, and misses more.
 #
 # The label track has the start, the end and the class of each detection, separated by tabs. In
 # Audacity, open the recording, then choose *File > Import > Labels*. With `--format=raven` it is a
-# selection table of Raven. Both can be corrected there, and are read in place of a table.
+# selection table of Raven. Both files can be corrected there, and read in place of the table of
+# labels.
 
 # %%
 print(pathlib.Path("found/monday-5.wav.txt").read_text())
@@ -228,10 +230,10 @@ print(pathlib.Path("found/monday-5.wav.txt").read_text())
 # %% [markdown]
 # ## Edges
 #
-# `embed_frames` of an encoder is different: it has a moment every 50 ms, and its windows are
-# centred on each. So at both ends of a recording up to half a window is silence that was never
-# recorded. Here is how similar the frames of noise, which is the same from start to end, are to the
-# one in the middle. Leave the edges out of any decision; the windows above have none.
+# `embed_frames` of an encoder is different: its windows are centred on moments 50 ms apart. So at
+# both ends of a recording, up to half a window is silence that was never recorded. Here the frames
+# of noise, which is the same from start to end, are compared with the frame in the middle. Leave
+# the edges out of any decision; the windows in the sections above have no such edges.
 
 # %%
 noise = np.random.default_rng(0).normal(0, 0.1, 6 * RATE_HZ).astype(np.float32)
@@ -256,8 +258,9 @@ showing.figure(figure)
 #
 # ## Try next
 #
-# - Replace the recordings by your own, and write down a few labels: ten for each class are a start.
-# - Label some of what is wrongly found as a class of its own, train again, and name it with
-#   `--ignore`.
+# - Replace the recordings with your own, and write down a few labels: ten for each class are a
+#   start.
+# - Label some of the false detections as a class of their own, train again, and name this class
+#   with `--ignore`.
 # - Choose the threshold by what you need: `--precision=0.9` or `--recall=0.9`.
 # - Train on your recordings (`python -m cola.train --dataset=field`), and use that run as `MODEL`.
