@@ -58,8 +58,8 @@ print(f"{store.num_clips} clips, {pairs.steps_per_epoch} steps an epoch")
 print(dataset.element_spec)
 
 # %% [markdown]
-# Here are three pairs to listen to. They have the level of the recording, which the network never
-# hears: each excerpt is brought to the same l2 norm.
+# Here are three pairs to listen to, all brought to the same peak. The network does not hear levels
+# either: each excerpt is brought to the same l2 norm.
 
 # %%
 excerpts = next(iter(dataset))

@@ -3,8 +3,8 @@
 #
 # A contrastive encoder learns to ignore whatever differs between two **views** of a clip, and to
 # keep whatever they share and other clips lack. So the views decide what is learned. This notebook
-# shows and plays everything that this project can do to make a view: the choice of patches,
-# mix-back (Fonseca and others, 2021), and nine augmentations.
+# shows and plays what this project can do to make a view: the choice of patches, mix-back (Fonseca
+# and others, 2021), and nine of its augmentations.
 
 # %%
 from contrastive_audio.cli.main import start_tensorflow
@@ -123,8 +123,8 @@ showing.players(sounds, config.sample_rate_hz)
 # | `fader` | changes the level evenly from one end to the other | fading in and out |
 # | `equalise` | colours the spectrum | microphone and room |
 #
-# Mix-back's paper uses the first three; the recipe `small` uses `level` and `equalise`, and for
-# COLA also `specaugment`.
+# Mix-back's released code uses the first three; the recipe `small` uses `level` and `equalise`, and
+# for COLA also `specaugment`.
 
 # %%
 NAMES = ("rrc", "compress", "noise", "specaugment", "time_shift", "frequency_shift", "level")

@@ -133,8 +133,8 @@ showing.figure(figure)
 #   Both are nearly perfect, because the set is too easy. This number alone says nothing about a
 #   trained encoder.
 # - **Random weights are a strong baseline.** The architecture alone, which never averages over
-#   frequency, beats the statistics, except with a single label per class. The gain from training is
-#   the distance to *random weights*, not to chance.
+#   frequency, beats the statistics; with one label per class, linear evaluation ties. The gain from
+#   training is the distance to *random weights*, not to chance.
 # - **Few labels and kNN show what training has achieved.** There the trained encoder is ahead by
 #   more than the spread of the seeds. It has learned to place clips of a class together, which
 #   leaves less for the labels to do.
