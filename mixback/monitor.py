@@ -23,7 +23,8 @@ from contrastive_audio.store.store import Store
 class PatchKnnMonitor(LabelMonitor):
   """Patches vote for the class of their clip, by their K nearest patches of other clips.
 
-  All patches of a clip vote, one every 50 frames. K is 200 or, in a small set, half as many as a
+  All patches of a clip vote, one every 50 frames. Where clips have groups (speakers, recordings),
+  those of the clip's group do not vote for it. K is 200 or, in a small set, half as many as a
   class has on average. The result is the mean over classes of the share of correct clips, of the
   embedding and, as in the paper, of the projection. A linear classifier is evaluated on the
   embedding of each clip, see contrastive_audio.monitoring.linear_probe.
@@ -64,10 +65,12 @@ class PatchKnnMonitor(LabelMonitor):
     by_clip = list(self._embedder.embed_windows(waves))
     clips = np.repeat(np.arange(len(by_clip)), [len(patches) for patches in by_clip])
     patches = np.concatenate(by_clip)
-    k = knn.patch_neighbours(clips, len(set(labels)))
+    used_groups = groups if len(set(groups) - {None}) > 1 else None
+    k = knn.patch_neighbours(clips, len(set(labels)), used_groups)
     embeddings, projections = np.split(patches, [self._embedding_size], axis=1)
     predicted, by_projection = (
-      knn.leave_one_clip_out(rows, clips, labels, k) for rows in (embeddings, projections)
+      knn.leave_one_clip_out(rows, clips, labels, k, used_groups)
+      for rows in (embeddings, projections)
     )
     metrics = {
       "knn_accuracy": knn.macro_accuracy(predicted, labels),
@@ -75,9 +78,8 @@ class PatchKnnMonitor(LabelMonitor):
       "knn_neighbours": k,
       "knn_patches": len(patches),
     }
-    has_groups = len(set(groups) - {None}) > 1
     embedded = self._of_clips(waves, by_clip)[:, : self._embedding_size]
-    metrics |= linear_metrics(embedded, labels, groups if has_groups else None)
+    metrics |= linear_metrics(embedded, labels, used_groups)
     return metrics, predicted
 
   def _of_clips(self, waves: Iterable[Clip], patches: Sequence[np.ndarray]) -> np.ndarray:

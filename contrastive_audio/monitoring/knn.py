@@ -51,7 +51,11 @@ def leave_one_out(
 
 
 def leave_one_clip_out(
-  patches: np.ndarray, clips: np.ndarray, labels: Sequence[str], k: int
+  patches: np.ndarray,
+  clips: np.ndarray,
+  labels: Sequence[str],
+  k: int,
+  groups: Sequence[str | None] | None = None,
 ) -> np.ndarray:
   """Predicts the class of each clip by votes of its patches (evaluation protocol of mix-back).
 
@@ -63,6 +67,8 @@ def leave_one_clip_out(
     clips: int `[P]`, the clip of each patch, 0 to n - 1.
     labels: n class names.
     k: number of neighbours.
+    groups: n group names or Nones, whose clips do not vote for each other; None: every clip is a
+      group of its own.
 
   Returns:
     An array of n predicted class names.
@@ -74,29 +80,34 @@ def leave_one_clip_out(
   """
   names, classes = np.unique(np.asarray(labels), return_inverse=True)
   patches, clips = normalise_rows(np.asarray(patches, np.float32)), np.asarray(clips)
+  owners = _owners(groups, len(labels))[clips]
   votes = np.zeros([len(labels), len(names)], int)
   for first in range(0, len(patches), _PATCHES_AT_ONCE):
     block = slice(first, first + _PATCHES_AT_ONCE)
     similarities = patches[block] @ patches.T
-    similarities[clips[block, None] == clips] = -np.inf
+    similarities[owners[block, None] == owners] = -np.inf
     nearest = np.argpartition(-similarities, k - 1, axis=1)[:, :k]
     winners = [np.bincount(row).argmax() for row in classes[clips[nearest]]]
     np.add.at(votes, (clips[block], winners), 1)
   return names[votes.argmax(axis=1)].astype(object)
 
 
-def patch_neighbours(clips: np.ndarray, num_classes: int) -> int:
+def patch_neighbours(
+  clips: np.ndarray, num_classes: int, groups: Sequence[str | None] | None = None
+) -> int:
   """Returns k for `leave_one_clip_out`: 200, or less where classes or the set have few patches.
 
   Args:
     clips: int `[P]`, the clip of each patch.
     num_classes: number of classes.
+    groups: see `leave_one_clip_out`.
 
   Example:
     >>> patch_neighbours(np.repeat(np.arange(400), 9), num_classes=10)
     180
   """
-  others = len(clips) - np.bincount(clips).max()
+  owners = _owners(groups, int(np.max(clips)) + 1)[clips]
+  others = len(clips) - np.bincount(owners).max()
   return int(max(1, min(PATCH_NEIGHBOURS, len(clips) // (2 * num_classes), others)))
 
 
@@ -195,9 +206,15 @@ def normalise_rows(rows: np.ndarray) -> np.ndarray:
 
 
 def _same_group(groups: Sequence[str | None] | None, count: int) -> np.ndarray:
-  """Mask `[n, n]` of pairs that may not vote for each other; a clip without group stands alone."""
+  """Mask `[n, n]` of pairs that may not vote for each other."""
+  owners = _owners(groups, count)
+  return owners[:, None] == owners
+
+
+def _owners(groups: Sequence[str | None] | None, count: int) -> np.ndarray:
+  """Returns the number of the group of each clip; a clip without a group stands alone."""
   if groups is None:
-    return np.eye(count, dtype=bool)
-  named = np.array([group is not None for group in groups])
-  ids = np.unique([str(group) for group in groups], return_inverse=True)[1]
-  return (ids[:, None] == ids) & named[:, None] & named | np.eye(count, dtype=bool)
+    return np.arange(count)
+  numbers: dict[str | int, int] = {}
+  keys = [clip if group is None else group for clip, group in enumerate(groups)]
+  return np.array([numbers.setdefault(key, len(numbers)) for key in keys])

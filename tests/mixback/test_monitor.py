@@ -45,6 +45,20 @@ def test_embedding_and_projection_are_evaluated_separately(clip_store, tmp_path)
   assert run.metrics("knn_patches")[1] == [12]
 
 
+def test_clips_of_a_recording_do_not_vote_for_each_other(clip_store, tmp_path):
+  config = Config(sample_rate_hz=16_000, fmax_hz=7_800.0)
+  log_mel = keras.Input([None, 96, 1])
+  encoder = keras.Model(log_mel, keras.layers.Flatten()(keras.ops.mean(log_mel, axis=1)))
+  head = keras.Sequential([keras.Input([96]), keras.layers.Activation("linear")])
+  networks = types.SimpleNamespace(encoder=encoder, head=head)
+  run = Run.start_or_resume(str(tmp_path / "run"), "mixback", {}, {}, config.front_end())
+  monitor = PatchKnnMonitor(run, clip_store, config.front_end(), networks)
+  waves, labels = list(stored_clips(clip_store, range(12))), ["high"] * 6 + ["low"] * 6
+  for groups, accuracy in ((labels, 0), ([None] * 12, 1), (["one"] * 12, 1)):
+    metrics, _ = monitor.evaluate(iter(waves), labels, groups)
+    assert metrics["knn_accuracy"] == metrics["knn_projection_accuracy"] == accuracy
+
+
 @pytest.mark.parametrize("clip_pooling", CLIP_POOLINGS)
 def test_the_linear_classifiers_of_monitors_see_what_is_exported(
   clip_store, tmp_path, monkeypatch, clip_pooling

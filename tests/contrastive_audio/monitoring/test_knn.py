@@ -114,6 +114,23 @@ def test_patches_of_the_same_clip_never_vote():
   assert predicted.tolist() == ["b", "a", "b", "b"]
 
 
+def test_patches_of_the_same_group_never_vote():
+  patches = np.array([[1, 0], [1, 0.1], [1, 0.3], [0, 1], [0.1, 1]])
+  labels, clips = ["a", "a", "b", "b", "b"], np.arange(5)
+  alone = knn.leave_one_clip_out(patches, clips, labels, k=1)
+  assert alone.tolist() == ["a", "a", "a", "b", "b"]
+  named_once = knn.leave_one_clip_out(patches, clips, labels, 1, ["g", None, None, "h", None])
+  assert named_once.tolist() == alone.tolist()
+  grouped = knn.leave_one_clip_out(patches, clips, labels, 1, ["g", "g", None, None, None])
+  assert grouped.tolist() == ["b", "b", "a", "b", "b"]
+
+
+def test_no_patch_has_more_neighbours_than_there_are_in_other_groups():
+  clips = np.repeat(np.arange(4), 3)
+  assert knn.patch_neighbours(clips, 1) == 6
+  assert knn.patch_neighbours(clips, 1, ["g", "g", "g", None]) == 3
+
+
 def test_the_fewest_others_of_a_clip_are_those_of_the_largest_group():
   for groups, fewest in ((None, 3), (["a", "a", "b", None], 2), (["a"] * 4, 0)):
     assert knn.fewest_others(4, groups) == fewest
