@@ -95,7 +95,9 @@ def hold_out(
   fraction: float,
   seed: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Holds out whole groups if all clips have one and there are at least two; else within classes.
+  """Holds out whole groups if there are at least two, otherwise clips within each class.
+
+  Where some clips have a group, one without is a group of its own.
 
   Args:
     clip_ids: int `[n]`.
@@ -111,8 +113,8 @@ def hold_out(
     >>> hold_out(np.arange(6), list("aaaaaa"), list("xxyyzz"), fraction=1 / 3, seed=0)
     (array([0, 1, 2, 3]), array([4, 5]))
   """
-  clip_groups = [groups[clip_id] for clip_id in clip_ids]
-  if None not in clip_groups and len(set(clip_groups)) > 1:
+  clip_groups = named_groups([groups[clip_id] for clip_id in clip_ids])
+  if clip_groups:
     from sklearn import model_selection  # late: it takes a second
 
     splitter = model_selection.GroupShuffleSplit(1, test_size=fraction, random_state=seed)
@@ -205,19 +207,40 @@ def undivided_groups(split: Split, clips: Clips) -> Sequence[str | None]:
     [None, None, None]
   """
   groups = clips.groups
-  if {groups[clip_id] for clip_id in split.train} & {groups[clip_id] for clip_id in split.test}:
+  sides = ({groups[clip_id] for clip_id in ids} - {None} for ids in (split.train, split.test))
+  if set.intersection(*sides):
     return [None] * len(groups)
   return groups
+
+
+def named_groups(groups: Sequence[str | None]) -> list[str]:
+  """Returns the groups of some clips, where a clip without one stands alone; empty: nothing does.
+
+  Args:
+    groups: of each clip; None: it has none.
+
+  Returns:
+    A name for each clip; an empty list if no clip has a group, or all have the same.
+
+  Example:
+    >>> names = named_groups(["a", None, "a", None])
+    >>> names[0] == names[2], len(set(names))
+    (True, 3)
+    >>> named_groups([None, None]), named_groups(["a", "a"])
+    ([], [])
+  """
+  own = [f"\0{number}" if group is None else group for number, group in enumerate(groups)]
+  has_groups = any(group is not None for group in groups)
+  return own if has_groups and len(set(own)) > 1 else []
 
 
 def _units(split: Split, clip_ids: np.ndarray, clips: Clips) -> list[list[list[int]]]:
   """Returns what `hold_out` does not divide: groups of any class, or the clips of each class."""
   groups = undivided_groups(split, clips)
-  own_groups = {groups[clip_id] for clip_id in clip_ids}
-  if None not in own_groups and len(own_groups) > 1:
+  if names := named_groups([groups[clip_id] for clip_id in clip_ids]):
     members = collections.defaultdict(list)
-    for clip_id in clip_ids:
-      members[groups[clip_id]].append(int(clip_id))
+    for clip_id, name in zip(clip_ids, names):
+      members[name].append(int(clip_id))
     return [list(members.values())]
   by_class = collections.defaultdict(list)
   for clip_id in clip_ids:

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.stats import binomtest
 from sklearn.utils import resample
 
-from downstream.cards.splits import undivided_groups
+from downstream.cards.splits import named_groups, undivided_groups
 from downstream.cards.task_data import TaskData
 
 _DRAWS, _FEWEST_DRAWS = 1000, 100
@@ -79,10 +79,11 @@ def units_of(data: TaskData, seed: int) -> Units:
     'clip'
   """
   splits = data.splits(seed)
-  groups = [undivided_groups(split, data.clips) for split in splits]
-  tested = [own[clip_id] for own, split in zip(groups, splits) for clip_id in split.test]
-  if None not in tested and len(set(tested)) > 1:
-    names = np.array([str(group) for group in data.clips.groups], object)
+  groups = data.clips.groups
+  are_whole = all(undivided_groups(split, data.clips) is groups for split in splits)
+  tested = [groups[clip_id] for split in splits for clip_id in split.test]
+  if are_whole and named_groups(tested):
+    names = np.array(named_groups(groups), object)
     return Units(np.unique(names, return_inverse=True)[1], "group")
   strata = None
   if data.task.metric != "accuracy":

@@ -9,6 +9,7 @@ from downstream.cards.splits import (
   Split,
   cut_validation,
   hold_out,
+  undivided_groups,
   validation_folds,
 )
 from tests.downstream.cards.made_up_clips import make_clips
@@ -19,6 +20,20 @@ def test_validation_is_cut_by_group_where_there_are_groups():
   first, second = hold_out(np.arange(40), given.labels, given.groups, 0.2, seed=0)
   assert not {given.groups[i] for i in first} & {given.groups[i] for i in second}
   assert sorted([*first, *second]) == list(range(40))
+
+
+def test_a_clip_without_a_group_stands_alone_and_divides_no_group():
+  groups = [f"g{i // 6}" for i in range(54)] + [None] * 6
+  given = make_clips(groups=groups)
+  for seed in range(5):
+    first, second = hold_out(np.arange(60), given.labels, given.groups, 0.3, seed)
+    assert {groups[i] for i in first} & {groups[i] for i in second} <= {None}
+    split = Split("drawn", first, second)
+    assert undivided_groups(split, given) is given.groups
+    train, validation = cut_validation(split, first, given, seed)
+    assert {groups[i] for i in train} & {groups[i] for i in validation} <= {None}
+    for train, fold in validation_folds(split, first, given, seed):
+      assert {groups[i] for i in train} & {groups[i] for i in fold} <= {None}
 
 
 def test_validation_is_cut_as_the_test_part_was_within_classes_where_groups_are_on_both_sides():

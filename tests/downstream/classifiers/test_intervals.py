@@ -132,6 +132,8 @@ def test_models_that_agree_everywhere_differ_by_no_more_than_other_clips_allow()
     (list("aabbccdd"), [0, 1, 2, 4], "clip"),  # c trains and is tested
     (list("aabbcccc"), [0, 1, 2, 3], "clip"),  # only one group is tested
     ([None] * 8, [0, 1, 2, 3], "clip"),
+    ([*"aabbcc", None, None], [0, 1, 2, 3], "group"),  # clips without a group stand alone
+    ([*"aabbcc", None, None], [0, 1, 2, 4, 6], "clip"),
   ],
 )
 def test_groups_are_drawn_where_no_split_divides_them(groups, train, kind):
