@@ -4,6 +4,7 @@ config.json      system, configuration, data, front end, versions, command
 metrics.jsonl    one JSON object for each logged step; monitors add objects of their own
 tensorboard/     the same numbers for TensorBoard, with figures and histograms
 tracking.json    ids of the runs of wandb and MLflow, if they were asked for
+monitored.json   digest of the clips that evaluate the run
 plots/           figures: training.png, knn.png, knn_confusion.png, pairs.png
 classifier.npz   of a fine-tuned model, which has no head.keras: embeddings in, scores out
 skipped.csv      clips that could not be used, with the reason

@@ -191,3 +191,7 @@ def test_several_data_sets_are_one_keys_choose_the_clips_and_others_are_monitore
   config = run.config
   assert config["data"]["clips"] == 4
   assert config["config"]["dataset"].endswith("my clips + " + data[1].removeprefix("--dataset="))
+  others = train(*data, *options, cwd=tmp_path, system=system, check=False)
+  assert "error: joined has been evaluated on other labelled clips, and one" in others.stderr
+  same = train(*data, *options, monitor, cwd=tmp_path, system=system)
+  assert "kNN        " in same.stdout

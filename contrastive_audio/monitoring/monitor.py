@@ -1,6 +1,7 @@
 """Evaluates an encoder by labels while it trains, on embeddings as they will be exported."""
 
 import abc
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
@@ -10,6 +11,7 @@ import tensorflow as tf
 import tqdm
 
 from contrastive_audio.datasets import LABEL_SEPARATOR
+from contrastive_audio.errors import UserError
 from contrastive_audio.exporting.clip_embedder import Clip, ClipEmbedder
 from contrastive_audio.exporting.clip_encoder import ClipEncoder
 from contrastive_audio.frontend.clip_store import stored_clips
@@ -18,11 +20,13 @@ from contrastive_audio.monitoring import confusion, knn, linear_probe
 from contrastive_audio.runs import Run
 from contrastive_audio.store.store import Store
 from contrastive_audio.utils import progress_bar
+from contrastive_audio.utils.files import read_json, write_json
 
 Predicted = Sequence[str | None] | np.ndarray  # a class for each clip; None: for want of others
 Evaluation = tuple[dict[str, float], Predicted]  # measurements, predictions
 
 MAX_CLIPS = 500
+_MONITORED = "monitored.json"  # in the run folder: the digest of the clips that evaluate it
 _NO_CLASS = "(none)"
 NEIGHBOURS = 10
 
@@ -68,9 +72,14 @@ class LabelMonitor(abc.ABC):
     Args:
       run: where measurements are logged.
       store: the clips of the training, or labelled ones that are not trained on.
+
+    Raises:
+      UserError: the run has been evaluated on other clips.
     """
     self._run, self._store = run, store
     self._clip_ids = _sample(store) if store.has_labels else []
+    if self._clip_ids:
+      _require_same_clips(run, store)
 
   def check(self, step: int) -> None:
     """Evaluates the encoder, logs and prints the measurements, once for each step.
@@ -178,6 +187,25 @@ class KnnMonitor(LabelMonitor):
   def describe(self, metrics: Mapping[str, float]) -> str:
     few = knn.fewer(int(metrics["knn_neighbours"]), NEIGHBOURS, "clips")
     return super().describe(metrics) + (f"; {few}" if few else "")
+
+
+def _require_same_clips(run: Run, store: Store) -> None:
+  """Keeps the evaluations of a run to one set of clips, which its folder names."""
+  path = run.path(_MONITORED)
+  known = None
+  with contextlib.suppress(
+    OSError, ValueError, KeyError, TypeError
+  ):  # none yet, or of a version that wrote none
+    known = read_json(path)["clips"]
+  if known == store.digest:
+    return
+  if known and len(run.metrics("knn_accuracy")[0]):
+    raise UserError(
+      f"{run.folder} has been evaluated on other labelled clips, and one curve cannot show both: "
+      "name the same --monitor as before, or none if there was none; a finished run is evaluated "
+      f"on any clips by python -m downstream.linear --model={run.folder} --task=..."
+    )
+  write_json(path, {"clips": store.digest})
 
 
 def linear_metrics(

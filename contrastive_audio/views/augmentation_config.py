@@ -62,7 +62,7 @@ class AugmentConfig(RunConfig):
     self.require_between(0, 1, "crop_scale_min", "compress_gain_min")
     self.require_at_least(1, "crop_ratio_max", "equaliser_knots")
     self.require_at_least(1, "mask_frames_max", "mask_bands_max")  # exclusive, as the shifts
-    self.require_at_least(1, "shift_frames_max", "shift_bands_max")
+    self.require_at_least(2, "shift_frames_max", "shift_bands_max")  # a shift of 1, at least
     self.require_at_least(0, "level_db_max", "fader_db_max", "equaliser_db_std")
     self.require_at_least(0, "noise_std_max", "masks", "pitch_bands_max")
 

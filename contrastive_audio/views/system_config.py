@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from contrastive_audio.configuration import CLIP_POOLINGS
 from contrastive_audio.errors import UserError
-from contrastive_audio.views.augmentation_config import AugmentConfig
+from contrastive_audio.views.augmentation_config import AugmentConfig, parse_augment
 
 if TYPE_CHECKING:
   from contrastive_audio.frontend.clip_store import ClipStore
@@ -38,6 +38,7 @@ class SystemConfig(AugmentConfig):
     hop_samples: int = 0
     fft_samples: int = 0
     frames: int = 0
+    num_mels: int = 0
     fmin_hz: float = 0.0
     fmax_hz: float = 0.0
     clip_pooling: str = ""
@@ -48,7 +49,10 @@ class SystemConfig(AugmentConfig):
     self.require_at_least(self.frame_samples, "fft_samples")
     self.require_between(0, self.sample_rate_hz / 2, "fmin_hz", "fmax_hz")
     self.require_positive("std")
+    if (self.mean is None) != (self.std is None):
+      raise UserError("mean and std: set both, or neither, and both are measured")
     self.require("clip_pooling", CLIP_POOLINGS)
+    self._require_masks_within_excerpts()
     excerpt_s = self.frames * self.hop_samples / self.sample_rate_hz
     if 0 < self.piece_s < excerpt_s:
       raise UserError(
@@ -57,6 +61,18 @@ class SystemConfig(AugmentConfig):
       )
     if self.fmin_hz >= self.fmax_hz:
       raise UserError(f"fmin_hz={self.fmin_hz:g}: must be below fmax_hz={self.fmax_hz:g}")
+
+  def _require_masks_within_excerpts(self) -> None:
+    """Raises a UserError if a mask of SpecAugment could be wider than what it masks."""
+    if "specaugment" not in parse_augment(self.augment):
+      return
+    limits = {"mask_frames_max": self.frames + 1, "mask_bands_max": self.num_mels + 1}
+    for name, limit in limits.items():
+      if getattr(self, name) > limit:
+        raise UserError(
+          f"{name}={getattr(self, name)}: masks are narrower than that, and at most as wide as the "
+          f"excerpt: {name}={limit} would do"
+        )
 
   def require_training(self) -> None:
     """Raises a UserError unless the fields of the optimisation make sense."""

@@ -84,3 +84,23 @@ def test_a_schedule_that_depends_on_the_last_step_fixes_the_number_of_steps():
   assert "drops after 65 % and 85 % of its steps" in Config().fixed_steps()
   assert "falls to 0 at its last step (optimizer=adam)" in Config(optimizer="adam").fixed_steps()
   assert Config(first_drop=1.0, second_drop=1.0).fixed_steps() is None
+
+
+def test_one_of_two_statistics_is_refused_because_both_would_be_measured():
+  for value in ({"mean": -2.5, "std": None}, {"mean": None, "std": 1.5}):
+    with pytest.raises(UserError, match="mean and std: set both, or neither"):
+      Config(**value)
+  assert Config(mean=None, std=None).std is None
+
+
+def test_masks_fit_into_excerpts_and_shifts_move_something():
+  fitting = {"frames": 96, "num_mels": 64, "mask_frames_max": 97, "mask_bands_max": 65}
+  Config(**fitting, augment="specaugment")
+  for name in ("mask_frames_max", "mask_bands_max"):
+    wider = fitting | {name: fitting[name] + 1}
+    with pytest.raises(UserError, match=f"{name}={fitting[name]} would do"):
+      Config(**wider, augment="specaugment")
+    Config(**wider, augment="level")  # no mask is drawn
+  for name in ("shift_frames_max", "shift_bands_max"):
+    with pytest.raises(UserError, match=f"{name}=1: must be at least 2"):
+      Config(**{name: 1})
