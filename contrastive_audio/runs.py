@@ -34,9 +34,9 @@ import numpy as np
 from contrastive_audio.errors import UserError, reason_of
 from contrastive_audio.frontend.front_end import FrontEnd
 from contrastive_audio.frontend.saved import open_front_end
-from contrastive_audio.networks.keras_files import load_network
+from contrastive_audio.networks.keras_files import load_network, save_network
 from contrastive_audio.utils import run_files
-from contrastive_audio.utils.files import make_folder, replacing, write_text
+from contrastive_audio.utils.files import make_folder, write_text
 from contrastive_audio.utils.json_lines import drop_rows_after, read_rows
 from contrastive_audio.utils.locks import FolderLock
 from contrastive_audio.utils.presets import model_folder
@@ -263,8 +263,7 @@ class Run:
     """
     for name, network in (("head", head), ("encoder", encoder)):
       if network is not None:
-        with replacing(self.path(f"{name}.keras")) as unfinished:
-          network.save(unfinished)
+        save_network(network, self.path(f"{name}.keras"))
 
   def log(self, step: int, values: Mapping[str, float]) -> None:
     """Appends measurements to metrics.jsonl, and tells them to the trackers.

@@ -52,6 +52,11 @@ def main(_: Sequence[str]) -> None:
 
   model = open_model(name, seed, clip_pooling)
   require_windows(model, window_s)
+  if num_components and num_components > model.embedding_size:
+    raise UserError(
+      f"--pca={num_components}: embeddings of {name} have {model.embedding_size} numbers, and no "
+      "more components"
+    )
   store = open_store(choice, location, model.sample_rate_hz)
   clips = cut_windows(store, model, hop_s, window_s) if hop_s or window_s else store
   embed_to_file(output, clips, model, frames, projector, half, num_components)

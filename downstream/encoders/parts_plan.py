@@ -15,6 +15,7 @@ from contrastive_audio.utils.words import counted
 
 LOCK = "parts.lock"  # held while parts are made; who only reads them needs none
 _PLAN, _PART = "plan.json", re.compile(r"part-\d+\.arrow")
+_INDEX = re.compile(r"index-\d+\.faiss")
 
 
 def claim(folder: str, plan: Mapping[str, Any]) -> None:
@@ -49,12 +50,12 @@ def claim(folder: str, plan: Mapping[str, Any]) -> None:
 
 
 def _begin(folder: str, path: str, plan: Mapping[str, Any]) -> None:
-  """Writes the plan; removes parts whose plan is lost, because nobody knows what they are of."""
-  parts = [name for name in os.listdir(folder) if _PART.fullmatch(name)]
+  """Writes the plan; removes parts and indices whose plan is lost: they may be of anything."""
+  parts, indices = (list(filter(kind.fullmatch, os.listdir(folder))) for kind in (_PART, _INDEX))
   if parts:
     line("damaged", f"{path}: {counted(len(parts), 'part')} embedded again")
   try:
-    for name in parts:
+    for name in parts + indices:
       os.remove(os.path.join(folder, name))
     write_json(path, plan)
   except OSError as error:

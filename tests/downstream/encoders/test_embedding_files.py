@@ -65,6 +65,15 @@ def test_frames_have_times_in_both_formats(tiny_run, mixed, model, store, tmp_pa
   assert_close(file["time_s"], np.concatenate(times_s))
 
 
+def test_more_components_than_numbers_are_refused_before_anything_is_embedded(
+  tiny_run, mixed, tmp_path
+):
+  options = [f"--model={tiny_run}", f"--input={mixed}", "--output=out.npz", "--pca=5"]
+  done = command("downstream.embed", *options, cwd=tmp_path, check=False)
+  assert f"error: --pca=5: embeddings of {tiny_run} have 4 numbers, and no more" in done.stderr
+  assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.slow
 def test_windows_have_starts_and_ends_and_fewer_numbers_if_wanted(
   tiny_run, mixed, model, store, tmp_path

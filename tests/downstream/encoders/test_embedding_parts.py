@@ -71,8 +71,10 @@ def test_parts_whose_plan_is_damaged_are_made_again(model, store, tmp_path, caps
   desired = Embeddings(model, store, str(folder)).make().of_clips()
   for content in (b"", b"{", b"[]", b"\xff"):
     (folder / "plan.json").write_bytes(content)
+    (folder / "index-00000.faiss").write_bytes(b"of what the parts were of")
     assert_close(Embeddings(model, store, str(folder)).make().of_clips(), desired, atol=1e-6)
     assert capsys.readouterr().out == f"damaged    {folder}/plan.json: 1 part embedded again\n"
+    assert not list(folder.glob("index-*"))
 
 
 def test_a_kill_or_a_full_disk_at_any_moment_only_costs_a_repetition(store, tmp_path):
