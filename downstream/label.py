@@ -6,9 +6,10 @@ at once in --labels, a table with the columns file, start_s, end_s, label, which
 linear and finetune, and from which detect gets its classifier. A table that exists is gone on with.
 """
 
+import functools
 import sys
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from absl import flags
@@ -63,7 +64,8 @@ def main(_: Sequence[str]) -> None:
     query_store = open_store(queries, location, model.sample_rate_hz) if queries else None
     examples = _examples(model, query_store, FLAGS.queries)
     session = _session(model, labelled, settings, examples, hop_s, window_s)
-    _serve(session, labelled, name, port, opens)
+    ending = functools.partial(next_command, labelled.table, name, clip_pooling)
+    _serve(session, labelled, ending, port, opens)
 
 
 def _examples(model: "Model", store: "Store | None", name: str | None) -> "Examples | None":
@@ -99,9 +101,13 @@ def _session(
 
 
 def _serve(
-  session: "Session", labelled: "LabelledRecordings", model: str, port: int, opens: bool
+  session: "Session",
+  labelled: "LabelledRecordings",
+  ending: Callable[[], str],
+  port: int,
+  opens: bool,
 ) -> None:
-  """Answers until a signal comes; then says what is saved."""
+  """Answers until a signal comes; then says what is saved, and what `ending` says."""
   from downstream.labelling.guard import Guard
   from downstream.labelling.refitting import Refitting
   from downstream.labelling.server import LabelServer, Page
@@ -122,7 +128,7 @@ def _serve(
         number = getattr(interrupt, "exit_code", 0)
         exit_code = 0 if number == 130 else number  # Ctrl-C is how a labelling ends
       session.close()
-  line("saved", f"{summary(labelled.table)}; {next_command(labelled.table, model)}")
+  line("saved", f"{summary(labelled.table)}; {ending()}")
   if exit_code:
     sys.exit(exit_code)
 

@@ -141,12 +141,13 @@ def summary(table: LabelTable) -> str:
   return f"{table.path}: {text if labels else 'nothing is marked'}{others}"
 
 
-def next_command(table: LabelTable, model: str) -> str:
+def next_command(table: LabelTable, model: str, clip_pooling: str | None = None) -> str:
   """Says what can be done with the labels.
 
   Args:
     table: the labels.
     model: as `--model` has it.
+    clip_pooling: as `--clip_pooling` has it.
 
   Example:
     >>> recordings = Recordings("labels.csv", ["a.wav"], [160_000], 16_000)
@@ -159,4 +160,5 @@ def next_command(table: LabelTable, model: str) -> str:
     return "mark two windows of each of two classes at least; the same command goes on"
   metric = " --metric=mAP" if any(len(names) > 1 for names in labels) else ""
   options = f"--model={shlex.quote(model)} --task={shlex.quote(table.path)}"
+  options += f" --clip_pooling={clip_pooling}" if clip_pooling else ""
   return f"next: python -m downstream.linear {options}{metric} --output=linear"

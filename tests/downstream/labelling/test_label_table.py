@@ -13,6 +13,7 @@ from contrastive_audio.errors import UserError
 from contrastive_audio.utils import files
 from downstream.encoders.window_store import WindowStore
 from downstream.labelling.label_table import LabelTable
+from downstream.labelling.opening import next_command
 from downstream.labelling.places import Place, Recordings, WindowPlaces
 from tests.downstream.encoders.test_window_search import memory_store
 
@@ -161,3 +162,13 @@ def test_windows_share_most_exactly_if_a_table_gives_them_the_labels_of_both(hop
         clip, start_s, end_s = windows.clips[each], round(starts_s[each], 6), round(ends_s[each], 6)
         rows.add("", clip, Row(f"{clip}.wav", label, start_s=start_s, stop_s=end_s))
       assert (other in sharing) == ("one;other" in rows.table()["label"].to_pylist())
+
+
+def test_the_next_command_embeds_as_the_labelling_did(place):
+  marked = table()
+  for number, label in enumerate("aabb"):
+    marked.set(Place(0, 16_000 * number, 16_000 * (number + 1)), [label])
+  start = "next: python -m downstream.linear --model=runs/mine --task=labels.csv"
+  assert next_command(marked, "runs/mine") == f"{start} --output=linear"
+  pooled = next_command(marked, "runs/mine", "windows_max")
+  assert pooled == f"{start} --clip_pooling=windows_max --output=linear"
