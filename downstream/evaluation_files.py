@@ -116,6 +116,8 @@ def write_results(
   plots_folder = os.path.join(folder, "plots")
   make_folder(plots_folder)
   content: dict[str, Any] = {"task": data.task.name, "metric": data.task.metric}
+  store = data.store
+  content |= {"clips": store.num_clips, "skipped": store.num_skipped, "missing": store.num_missing}
   content |= dataclasses.asdict(setup)
   content["results"] = [
     dataclasses.asdict(condition) | result.numbers() for condition, result in results

@@ -29,6 +29,8 @@ def main(_: Sequence[str]) -> None:
   layer = FLAGS.layer or ("projection" if protocol == "patches" else "embedding")
   if request.clip_pooling and protocol == "patches":
     raise UserError("--clip_pooling is for --protocol=split: patches are not pooled, they vote")
+  if protocol == "patches":
+    _require_no_training()
   check_request(request)
   require_layer(request.model, layer)
   start_tensorflow()
@@ -38,6 +40,16 @@ def main(_: Sequence[str]) -> None:
   is_default = (protocol, layer) == ("split", "embedding")
   name = "kNN" if is_default else f"kNN, {protocol}, {layer}"
   run_evaluation(request, name, knn_method(protocol, neighbours, layer))
+
+
+def _require_no_training() -> None:
+  """Raises an error if a flag would be ignored by the protocol `patches`."""
+  for name in ("labels_per_class", "label_noise", "neighbours"):
+    if FLAGS[name].present:
+      raise UserError(
+        f"--{name} is for --protocol=split: with patches, test clips vote for each other, with the "
+        "paper's number of neighbours"
+      )
 
 
 def _define_flags() -> None:

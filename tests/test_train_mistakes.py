@@ -38,10 +38,16 @@ def place(tmp_path_factory):
       "error: --monitor: its 6 clips have no cla",
     ),
     (["--dataset=folder:my clips", "--monitor=nowhere"], "error: unknown data set 'nowhere'"),
+    (["--dataset=my clips", "--dataset=folder:my clips"], "error: --dataset=folder:my clips is th"),
+    (
+      ["--dataset=my clips", "--dataset=my clips/../my clips", "--keys=one"],
+      "error: --keys=one: 'low/0.wav' is a clip of several data sets",
+    ),
   ],
 )
 def test_a_mistake_is_one_line_without_a_traceback(place, options, message, system):
   (place / "keys").write_text("low/0.wav\nlow/nowhere.wav\n")
+  (place / "one").write_text("low/0.wav\n")
   line = refused(*options, "--store_dir=stores", cwd=place, system=system)
   assert line.startswith(message)
 
@@ -66,6 +72,8 @@ MISTAKES = {
   "--stepz=1": "Unknown command line flag 'stepz'. Did you mean: steps",
   "--set=stepz=1": "--set=stepz=1: there is no field 'stepz'; did you mean steps",
   "--steps=ten": "--steps=ten: 'ten' is not a whole number",
+  "--set=dataset=other": "--set=dataset: pass --dataset instead",
+  "--set=max_bad_fraction=0.9": "--set=max_bad_fraction: pass --max_bad_fraction instead",
   "--set=batch_size=-3": "batch_size=-3: must be at least 2",
   "--set=mask_fill=red": "mask_fill='red': must be one of minimum, mean",
   "--augment=echo": "augment='echo': no augmentation is called echo",

@@ -1,5 +1,6 @@
 """The data sets that a command names -> one store of decoded clips."""
 
+import collections
 import dataclasses
 import hashlib
 import os
@@ -60,6 +61,11 @@ class DataChoice:
   split: str | None = None
   keys: str | None = None
   background: str | None = None
+
+  def __post_init__(self) -> None:
+    names = collections.Counter(map(datasets.full_name, self.datasets))
+    if twice := [name for name, count in names.items() if count > 1]:
+      raise UserError(f"--dataset={twice[0]} is there twice: each clip would be, too")
 
   @property
   def name(self) -> str:
@@ -276,6 +282,11 @@ def _digest(text: str) -> str:
 def _ids_of_keys(store: Store, wanted: set[str], path: str | None) -> list[int]:
   """Returns the clips with the wanted keys, in the order of the store."""
   keys = store.keys()
+  if several := wanted & {key for key, count in collections.Counter(keys).items() if count > 1}:
+    raise UserError(
+      f"--keys={path}: {min(several)!r} is a clip of several data sets, and keys cannot say of "
+      "which; put the data sets into one folder or CSV, in which keys differ"
+    )
   if missing := wanted - set(keys):
     raise UserError(
       f"--keys={path}: {len(missing)} of {len(wanted)} keys are no clips of the data set, "

@@ -35,16 +35,30 @@ def print_store(store: Store) -> None:
   """
   folders = ", ".join(store.folders)
   line("store", f"{counted(store.num_clips, 'clip')}, {_duration(store.hours)}, in {folders}")
+  print_losses(store)
+  if not store.is_verified:
+    line("unverified", "of version 0.1, which wrote no checksums: damage would not be noticed")
+  if store.num_silent:
+    line("silent", f"{counted(store.num_silent, 'clip')} of nothing but zeros, kept")
+
+
+def print_losses(store: Store) -> None:
+  """Prints how many clips of a data set are not in its store, and where they are listed.
+
+  Args:
+    store: the opened store.
+
+  Example:
+    >>> from contrastive_audio.datasets.synthetic import open_synthetic
+    >>> from contrastive_audio.store.preparation import prepare
+    >>> print_losses(prepare(open_synthetic(clips_per_class=2), 16_000))  # nothing is lost
+  """
   if store.num_skipped:
     line("skipped", f"{counted(store.num_skipped, 'unusable clip')}, see {_lists(store, SKIPPED)}")
   if store.num_missing:
     listed = store.num_missing + store.num_skipped + store.num_clips
     text = f"{store.num_missing} of {listed} listed clips are not there"
     line("missing", f"{text}, see {_lists(store, MISSING)}")
-  if not store.is_verified:
-    line("unverified", "of version 0.1, which wrote no checksums: damage would not be noticed")
-  if store.num_silent:
-    line("silent", f"{counted(store.num_silent, 'clip')} of nothing but zeros, kept")
 
 
 def _lists(store: Store, name: str) -> str:

@@ -211,6 +211,15 @@ def _define_device_flags() -> None:
     flags.DEFINE_bool("deterministic", False, "Bit-identical on one machine, and slower.")
 
 
+# Fields that say what was trained on; setting them would change the record, not the training.
+_NOT_SETTINGS = {
+  "dataset": "--dataset",
+  "split": "--split",
+  "max_bad_fraction": "--max_bad_fraction",
+  "init_digest": "--init=MODEL",
+}
+
+
 def training_request(
   config_class: type[SystemConfig], recipes: Mapping[str, Recipe]
 ) -> TrainingRequest:
@@ -235,9 +244,11 @@ def training_request(
   for field in dataclasses.fields(config_class):
     if field.name in FLAGS and FLAGS[field.name].value is not None:
       fields[field.name] = FLAGS[field.name].value
-  fields |= {"dataset": data.name} | parse_settings(config_class, FLAGS.set)
-  if "init_digest" in fields:
-    raise UserError("--set=init_digest: the digest of weights is not chosen; pass --init=MODEL")
+  settings = parse_settings(config_class, FLAGS.set)
+  for name, instead in _NOT_SETTINGS.items():
+    if name in settings:
+      raise UserError(f"--set={name}: pass {instead} instead")
+  fields |= {"dataset": data.name} | settings
   source, measured = _source(), FLAGS.statistics == "measured"
   if source:
     fields = source.fields(config_class, fields, measured)

@@ -3,7 +3,8 @@
 card                what a task is
 all_cards           every task by name; suites of tasks
 cola, sound_events  the cards of COLA's nine tasks, and of sound event recognition
-splits              what a split is; how clips are held out
+splits              what a split is; validation clips and folds
+holding_out         what is held out: whole groups, or clips of each class
 split_rules         rules that say which clips train and which test
 corpus_split_rules  rules for published data sets
 training_labels     few training labels, or flipped ones

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from contrastive_audio import datasets
 from contrastive_audio.cli.console import line
 from contrastive_audio.cli.open_data import DataLocation, prepare_at
+from contrastive_audio.cli.report import print_losses
 from contrastive_audio.datasets import LABEL_SEPARATOR, ClipSource, corpora
 from contrastive_audio.datasets.corpora.corpus import Corpus, builder_name, find_root
 from contrastive_audio.datasets.stretches import recording_of
@@ -65,15 +66,26 @@ def open_task(choice: TaskChoice, location: DataLocation, sample_rate_hz: int) -
     if task.name not in CARDS:  # what was taken for classes and splits is a guess
       line("data", source.summary)
     store = prepare_at(location, source, sample_rate_hz)
+    print_losses(store)
     stores.append(store)
     classes = source.classes
     split_names += _split_names(task, opened, store)
   store, split_names = _select_needed(task, Store.join(stores), split_names)
   data = TaskData(task, store, split_names, classes)
+  _print_lost_classes(data, classes)
   several = [name for name in data.class_names if LABEL_SEPARATOR in name]
   if several and not data.multi_label:
     line("labels", f"{several[0]!r} is one class; with --metric=mAP it is several labels")
   return data
+
+
+def _print_lost_classes(data: TaskData, classes: tuple[str, ...]) -> None:
+  """Says if classes of a benchmark have no clip: a score is of those that are there."""
+  if classes and data.task.label == "label":
+    there = {name for label in set(data.clips.labels) for name in data.names_of(label)}
+    if lost := [name for name in classes if name not in there]:
+      text = f"{len(lost)} of the {len(classes)} classes have no clip ({lost[0]!r} among them)"
+      line("missing", f"{data.task.name}: {text}: no score is comparable with published ones")
 
 
 def check_task(choice: TaskChoice, location: DataLocation) -> None:

@@ -10,7 +10,8 @@ from collections.abc import Collection
 import numpy as np
 
 from contrastive_audio.errors import UserError
-from downstream.cards.splits import Clips, Split, clips_with, hold_out, leave_one_out
+from downstream.cards.holding_out import hold_out
+from downstream.cards.splits import Clips, Split, clips_with, leave_one_out
 
 TEST_FRACTION = 0.2
 

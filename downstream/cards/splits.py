@@ -1,4 +1,4 @@
-"""What a split of a task is, and how clips are held out.
+"""What a split of a task is, and what is held out of its training clips to choose by.
 
 Letters: n clips to train on, v to validate on, m to test on.
 """
@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from contrastive_audio.errors import UserError
+from downstream.cards.holding_out import hold_out, named_groups
 
 VALIDATION_FRACTION = 0.2
 FOLDS = 5
@@ -88,54 +89,6 @@ class SplitRule(Protocol):
   def __call__(self, clips: Clips, seed: int) -> list[Split]: ...
 
 
-def hold_out(
-  clip_ids: np.ndarray,
-  labels: Sequence[str],
-  groups: Sequence[str | None],
-  fraction: float,
-  seed: int,
-) -> tuple[np.ndarray, np.ndarray]:
-  """Holds out whole groups if there are at least two, otherwise clips within each class.
-
-  Where some clips have a group, one without is a group of its own.
-
-  Args:
-    clip_ids: int `[n]`.
-    labels: the label of each clip of the data set.
-    groups: the group of each clip of the data set, or None.
-    fraction: share of the clips (or groups) that is held out.
-    seed: determines which.
-
-  Returns:
-    (int `[n - m]`, int `[m]`), both sorted.
-
-  Example:
-    >>> hold_out(np.arange(6), list("aaaaaa"), list("xxyyzz"), fraction=1 / 3, seed=0)
-    (array([0, 1, 2, 3]), array([4, 5]))
-  """
-  clip_groups = named_groups([groups[clip_id] for clip_id in clip_ids])
-  if clip_groups:
-    from sklearn import model_selection  # late: it takes a second
-
-    splitter = model_selection.GroupShuffleSplit(1, test_size=fraction, random_state=seed)
-    kept, held_out = next(splitter.split(clip_ids, groups=clip_groups))
-  else:
-    kept, held_out = _stratify([labels[clip_id] for clip_id in clip_ids], fraction, seed)
-  return np.sort(clip_ids[kept]), np.sort(clip_ids[held_out])
-
-
-def _stratify(labels: Sequence[str], fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-  """Returns the positions kept and held out; a single clip of a class is kept, two are divided."""
-  rng = np.random.default_rng([seed, 0])
-  held_out: list[int] = []
-  names, class_of = np.unique(np.array(labels, object), return_inverse=True)
-  for number in range(len(names)):
-    members = np.flatnonzero(class_of == number)
-    count = int(np.clip(round(fraction * len(members)), 1, len(members) - 1))
-    held_out += rng.permutation(members)[: count if len(members) > 1 else 0].tolist()
-  return np.setdiff1d(np.arange(len(labels)), held_out), np.array(sorted(held_out), int)
-
-
 def cut_validation(
   split: Split, train: np.ndarray, clips: Clips, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -149,6 +102,7 @@ def cut_validation(
 
   Returns:
     (int `[n - v]`, int `[v]`): whole groups if the split divides no group, else within each class.
+    No class is in the second part alone, where nobody has learned it.
 
   Example:
     >>> clips = Clips(list("abcdef"), ["x"] * 6, list("112233"), [None] * 6)
@@ -156,9 +110,25 @@ def cut_validation(
     >>> cut_validation(split, split.train, clips, seed=0)
     (array([0, 1]), array([2, 3]))
   """
+  groups = undivided_groups(split, clips)
   if split.cut is not None:
-    return split.cut(train, clips, VALIDATION_FRACTION, seed)
-  return hold_out(train, clips.labels, undivided_groups(split, clips), VALIDATION_FRACTION, seed)
+    kept, held_out = split.cut(train, clips, VALIDATION_FRACTION, seed)
+  else:
+    kept, held_out = hold_out(train, clips.labels, groups, VALIDATION_FRACTION, seed)
+  return _keep_every_class(kept, held_out, clips.labels, groups)
+
+
+def _keep_every_class(
+  kept: np.ndarray, held_out: np.ndarray, labels: Sequence[str], groups: Sequence[str | None]
+) -> tuple[np.ndarray, np.ndarray]:
+  """Gives back whole groups, or clips, whose class nothing else that is kept has."""
+  names = named_groups([groups[clip_id] for clip_id in held_out]) or list(map(str, held_out))
+  known = {labels[clip_id] for clip_id in kept}
+  needed = {
+    name for clip_id, name in zip(held_out, names, strict=True) if labels[clip_id] not in known
+  }
+  given_back = np.array([name in needed for name in names], bool)
+  return np.sort(np.concatenate([kept, held_out[given_back]])), held_out[~given_back]
 
 
 def validation_folds(
@@ -211,27 +181,6 @@ def undivided_groups(split: Split, clips: Clips) -> Sequence[str | None]:
   if set.intersection(*sides):
     return [None] * len(groups)
   return groups
-
-
-def named_groups(groups: Sequence[str | None]) -> list[str]:
-  """Returns the groups of some clips, where a clip without one stands alone; empty: nothing does.
-
-  Args:
-    groups: of each clip; None: it has none.
-
-  Returns:
-    A name for each clip; an empty list if no clip has a group, or all have the same.
-
-  Example:
-    >>> names = named_groups(["a", None, "a", None])
-    >>> names[0] == names[2], len(set(names))
-    (True, 3)
-    >>> named_groups([None, None]), named_groups(["a", "a"])
-    ([], [])
-  """
-  own = [f"\0{number}" if group is None else group for number, group in enumerate(groups)]
-  has_groups = any(group is not None for group in groups)
-  return own if has_groups and len(set(own)) > 1 else []
 
 
 def _units(split: Split, clip_ids: np.ndarray, clips: Clips) -> list[list[list[int]]]:

@@ -22,6 +22,7 @@ from contrastive_audio.frontend.front_end import FrontEnd
 from contrastive_audio.networks import batchnorm
 from contrastive_audio.networks.cpu_kernels import use_cpu_kernels
 from contrastive_audio.networks.dropout import draw_dropout_by_rows
+from contrastive_audio.networks.nesting import layers_of
 from contrastive_audio.store.store import Store
 from contrastive_audio.utils import progress_bar
 from contrastive_audio.utils.pipelines import BATCHES_AHEAD
@@ -147,7 +148,7 @@ def _copy(encoder: keras.Model, options: Options, hosts: Hosts) -> keras.Model:
     copy = keras.models.clone_model(encoder)
     copy.set_weights(encoder.get_weights())
   if not options.updates_statistics:
-    for layer in copy.layers:
+    for layer in layers_of(copy):
       if isinstance(layer, keras.layers.BatchNormalization):
         layer.trainable = False
   if hosts.replicas > 1:

@@ -22,6 +22,7 @@ from contrastive_audio.exporting.clip_encoder import ClipEncoder
 from contrastive_audio.exporting.saved_model import export_saved_model
 from contrastive_audio.frontend.front_end import FrontEnd
 from contrastive_audio.networks.float32_copy import as_float32
+from contrastive_audio.networks.nesting import layers_of
 from contrastive_audio.runs import Run
 from contrastive_audio.utils import run_files
 from contrastive_audio.utils.files import make_folder
@@ -135,7 +136,8 @@ class FineTunedRuns:
   ) -> None:
     """Writes the model, each file atomically; after a kill, the same command does so again."""
     encoder = as_float32(classifier.encoder)
-    for layer in encoder.layers:  # what a fixed BatchNorm was not, whoever tunes the run again may
+    # What a fixed BatchNorm was not, whoever tunes the run again may train.
+    for layer in layers_of(encoder):
       layer.trainable = True
     run.save_networks(encoder)
     kernel, bias = (np.asarray(array) for array in classifier.dense.get_weights())

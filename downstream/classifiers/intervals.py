@@ -16,7 +16,8 @@ import numpy as np
 from scipy.stats import binomtest
 from sklearn.utils import resample
 
-from downstream.cards.splits import named_groups, undivided_groups
+from downstream.cards.holding_out import named_groups
+from downstream.cards.splits import undivided_groups
 from downstream.cards.task_data import TaskData
 
 _DRAWS, _FEWEST_DRAWS = 1000, 100

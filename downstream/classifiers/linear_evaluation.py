@@ -125,7 +125,7 @@ def choose_inverse_strength(
   """Chooses the regularisation under which the folds are most likely; without folds the default.
 
   Likelihood tells regularisations apart where accuracy does not: with ten labels of each class, a
-  fold holds two clips of a class.
+  fold holds two clips of a class. Clips whose class is not trained in their fold choose nothing.
 
   Args:
     rows: embeddings of clips.
@@ -144,6 +144,7 @@ def choose_inverse_strength(
   if not folds:
     return logistic.DEFAULT_INVERSE_STRENGTH, None
   clips = np.concatenate([held_out for _, held_out in folds])
+  is_told = np.concatenate([_have_known_classes(targets, *fold) for fold in folds])
   scores: dict[float, np.ndarray] = {}
 
   def likelihood(value: float) -> float:
@@ -153,10 +154,21 @@ def choose_inverse_strength(
         for train, held_out in folds
       ]
     )
-    return logistic.log_likelihood(scores[value], targets[clips], multi_label)
+    if not is_told.any():
+      return 0.0  # says nothing
+    return logistic.log_likelihood(scores[value][is_told], targets[clips][is_told], multi_label)
 
-  chosen = logistic.choose_inverse_strength(likelihood)
+  if is_told.any():
+    chosen = logistic.choose_inverse_strength(likelihood)
+  else:
+    chosen = logistic.DEFAULT_INVERSE_STRENGTH
+    likelihood(chosen)
   return chosen, (clips, scores[chosen])
+
+
+def _have_known_classes(targets: np.ndarray, train: np.ndarray, held_out: np.ndarray) -> np.ndarray:
+  """Whether each held-out clip has only classes that the others have: else none can be right."""
+  return ~(targets[held_out].astype(bool) & ~targets[train].any(axis=0)).any(axis=1)
 
 
 def _fit(

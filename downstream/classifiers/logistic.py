@@ -7,8 +7,10 @@ import dataclasses
 import functools
 import warnings
 from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
+from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
@@ -22,6 +24,8 @@ DEFAULT_INVERSE_STRENGTH = 0.1  # where no clips can choose
 _MAX_ITERATIONS = 1000
 _CERTAIN = 1e4  # as a logit
 _SMALLEST_PROBABILITY = 1e-12
+
+_Regression: TypeAlias = LogisticRegression | OneVsRestClassifier | DummyClassifier
 
 
 def choose_inverse_strength(likelihood: Callable[[float], float]) -> float:
@@ -96,6 +100,10 @@ def fit(
   present = np.flatnonzero(targets.any(axis=0))
   labels = targets[:, present] if multi_label else targets.argmax(axis=1)
   last = OneVsRestClassifier(regression) if multi_label else regression
+  if multi_label and len(present) == 1:
+    labels = np.pad(labels, ((0, 0), (0, 1)))  # a single column would be another kind of problem
+  elif not multi_label and len(present) == 1:
+    last = DummyClassifier(strategy="prior")  # all clips are of one class
   with warnings.catch_warnings(), _libraries().limit(limits=_num_threads(embeddings)):
     # A classifier that is close to its optimum is as good; most are there after 100 iterations.
     warnings.simplefilter("ignore", ConvergenceWarning)
@@ -116,9 +124,7 @@ def _is_multi_label(targets: np.ndarray, multi_label: bool | None) -> bool:
   return bool((targets.sum(axis=1) != 1).any()) if multi_label is None else multi_label
 
 
-def _fit_in_span(
-  last: LogisticRegression | OneVsRestClassifier, rows: np.ndarray, labels: np.ndarray
-) -> None:
+def _fit_in_span(last: _Regression, rows: np.ndarray, labels: np.ndarray) -> None:
   """Fits fewer rows than they have columns: in the span of the rows, which holds the optimum.
 
   The penalty and the products with the rows are the same in any orthonormal basis of the span. For
@@ -161,7 +167,8 @@ class LogisticClassifier:
 
   def __call__(self, embeddings: np.ndarray) -> np.ndarray:
     probabilities = np.zeros([len(embeddings), self.num_classes])
-    probabilities[:, self.present] = self.pipeline.predict_proba(embeddings)
+    known = self.pipeline.predict_proba(embeddings)
+    probabilities[:, self.present] = known[:, : len(self.present)]
     return probabilities
 
   def parameters(self) -> tuple[np.ndarray, np.ndarray]:
@@ -177,12 +184,12 @@ class LogisticClassifier:
     weights /= scaler.scale_[:, None]
     return weights, bias - scaler.mean_ @ weights
 
-  def _parameters_of_present(
-    self, regression: LogisticRegression | OneVsRestClassifier
-  ) -> tuple[np.ndarray, np.ndarray]:
+  def _parameters_of_present(self, regression: _Regression) -> tuple[np.ndarray, np.ndarray]:
     """Returns (weights `[D, K]`, bias `[K]`) for standardised embeddings."""
     if isinstance(regression, OneVsRestClassifier):
       return self._parameters_per_class(regression)
+    if isinstance(regression, DummyClassifier):
+      return np.zeros([1, 1]), np.zeros(1)  # for any embedding
     coefficients, biases = regression.coef_, regression.intercept_
     if len(self.present) == 2:  # one row, the second class against the first
       return np.stack([0 * coefficients[0], coefficients[0]], 1), np.array([0, biases[0]])
@@ -191,7 +198,7 @@ class LogisticClassifier:
   def _parameters_per_class(self, regression: OneVsRestClassifier) -> tuple[np.ndarray, np.ndarray]:
     weights = np.zeros([regression.n_features_in_, len(self.present)])
     bias = np.full(len(self.present), _CERTAIN)  # of a class that all clips have
-    for number, estimator in enumerate(regression.estimators_):
+    for number, estimator in enumerate(regression.estimators_[: len(self.present)]):
       if isinstance(estimator, LogisticRegression):
         weights[:, number], bias[number] = estimator.coef_[0], estimator.intercept_[0]
     return weights, bias

@@ -160,6 +160,8 @@ MISTAKES = [
     ["--protocol=patches", "--layer=embedding", "--clip_pooling=clip"],
     "--clip_pooling is for --protocol=split",
   ),
+  ("knn", EVALUATE, ["--protocol=patches", "--neighbours=3"], "--neighbours is for --protocol=s"),
+  ("knn", EVALUATE, ["--protocol=patches", "--label_noise=0.1"], "--label_noise is for --proto"),
   ("embed", EMBED, ["--clip_pooling=clip"], "--model=logmel_stats describes whole clips: leave ou"),
   ("neighbours", EMBED, ["--clip_pooling=clip"], "--model=logmel_stats describes whole clips: lea"),
   ("linear", EVALUATE, ["--train_on=x"], "--train_on=x: value should be one of <clips|windows>"),

@@ -1,4 +1,6 @@
-"""Published data sets as tasks: opened once, and incomplete copies are refused."""
+"""Published data sets as tasks: opened once, and what a copy lacks is said, or refused."""
+
+import json
 
 import numpy as np
 import pytest
@@ -9,7 +11,9 @@ from contrastive_audio.errors import UserError
 from downstream.cards import cola, corpus_split_rules, opening, sound_events
 from downstream.cards.opening import open_task, require_data
 from downstream.cards.task_data import TaskData
-from downstream.choices import TaskChoice
+from downstream.choices import Condition, TaskChoice
+from downstream.classifiers.intervals import Predictions
+from downstream.evaluation_files import Result, Setup, write_results
 from tests.downstream.cards import fake_corpora
 
 
@@ -94,3 +98,28 @@ def test_a_card_without_its_data_says_where_to_get_it(name, message, tmp_path):
 @pytest.mark.parametrize("name", [card.name for card in (*cola.CARDS, *sound_events.CARDS)])
 def test_data_that_is_there_is_not_refused(name, corpora):
   require_data(TaskChoice(name), DataLocation(str(corpora)))
+
+
+def test_what_a_benchmark_lacks_is_said_and_stands_beside_the_score(tmp_path, capsys):
+  fake_corpora.esc50(tmp_path)
+  audio = tmp_path / "esc50" / "ESC-50-master" / "audio"
+  for path in audio.glob("*-3.wav"):  # the ten of a cow
+    path.unlink()
+  (audio / "1-01-A-0.wav").write_bytes(b"no sound")
+  location = DataLocation(str(tmp_path), store_dir=str(tmp_path / "stores"), max_bad_fraction=0.1)
+  data = open_task(TaskChoice("esc50"), location, 16_000)
+  printed = capsys.readouterr().out
+  assert "skipped    1 unusable clip, see " in printed
+  assert "missing    10 of 30 listed clips are not there, see " in printed
+  assert (data.store.num_clips, data.store.num_skipped, data.store.num_missing) == (19, 1, 10)
+  tested = Predictions(np.array([0]), np.eye(2)[:1], np.eye(2)[:1])
+  result = Result(100.0, {"fold 1": 100.0}, 8, 1, 0.1, (20.7, 100.0), "1 clip", [tested])
+  setup = Setup("kNN", "runs/mine", identity="3f2a", seed=0)
+  write_results(str(tmp_path / "out"), setup, data, [(Condition(), result)])
+  written = json.loads((tmp_path / "out" / "result.json").read_text())
+  assert (written["clips"], written["skipped"], written["missing"]) == (19, 1, 10)
+
+
+def test_classes_of_a_benchmark_without_a_clip_are_said(open_card, capsys):
+  open_card("fsd50k")
+  assert "missing    fsd50k: 197 of the 200 classes have no clip (" in capsys.readouterr().out

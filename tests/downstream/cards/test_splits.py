@@ -1,14 +1,15 @@
 """How clips are held out: whole groups, or within classes."""
 
 import numpy as np
+import pytest
 
 from downstream.cards.corpus_split_rules import NamedSplits
+from downstream.cards.holding_out import hold_out
 from downstream.cards.splits import (
   FOLDS,
   Clips,
   Split,
   cut_validation,
-  hold_out,
   undivided_groups,
   validation_folds,
 )
@@ -34,6 +35,27 @@ def test_a_clip_without_a_group_stands_alone_and_divides_no_group():
     assert {groups[i] for i in train} & {groups[i] for i in validation} <= {None}
     for train, fold in validation_folds(split, first, given, seed):
       assert {groups[i] for i in train} & {groups[i] for i in fold} <= {None}
+
+
+@pytest.mark.parametrize("cut", [None, "within"])
+def test_no_class_validates_that_does_not_train(cut):
+  groups = [f"g{i // 3}" for i in range(18)]  # of one class each; a, b and c have two, d to i none
+  labels = [*"aaaaaabbbbbbccc", *"ddd"]
+  given = Clips([str(i) for i in range(18)], labels, groups, [None] * 18)
+  own = None if cut is None else lambda train, *_: (train[:9], train[9:])
+  split = Split("s", np.arange(18), np.array([], int), cut=own)
+  for seed in range(9):
+    train, validation = cut_validation(split, split.train, given, seed)
+    assert sorted([*train, *validation]) == list(range(18))
+    assert {labels[i] for i in validation} <= {labels[i] for i in train} == set("abcd")
+    assert not {groups[i] for i in train} & {groups[i] for i in validation}
+
+
+def test_of_one_label_per_class_and_group_nothing_validates():
+  given = Clips(list("123"), list("abc"), list("xyz"), [None] * 3)
+  split = Split("s", np.arange(3), np.array([], int))
+  train, validation = cut_validation(split, split.train, given, seed=0)
+  assert (train.tolist(), validation.tolist()) == ([0, 1, 2], [])
 
 
 def test_validation_is_cut_as_the_test_part_was_within_classes_where_groups_are_on_both_sides():

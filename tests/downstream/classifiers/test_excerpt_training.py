@@ -56,6 +56,18 @@ def test_fixed_batchnorm_stays_while_the_rest_is_trained(model, clip_store, targ
     assert np.array_equal(weight, after[weight.path]) == stays, weight.path
 
 
+def test_fixed_batchnorm_stays_in_a_model_within_the_encoder_too(clip_store, targets):
+  stem = keras.Sequential([keras.layers.Conv2D(4, 5, 4), keras.layers.BatchNormalization()])
+  log_mels = keras.Input([None, FRONT_END.num_mels, 1])
+  encoder = keras.Model(log_mels, keras.layers.GlobalAveragePooling2D()(stem(log_mels)))
+  before = [weight.numpy().copy() for weight in stem.layers[1].weights]
+  chosen = options(batchnorm="fixed")
+  classifier = excerpt_training.train(model_of(encoder), clip_store, ALL, targets, chosen)
+  (copied,) = [layer for layer in classifier.encoder.layers if isinstance(layer, keras.Sequential)]
+  assert_same([weight.numpy() for weight in copied.layers[1].weights], before)
+  assert np.abs(copied.layers[0].weights[0] - stem.layers[0].weights[0]).max() > 0
+
+
 def test_a_linear_start_is_logistic_regression_on_the_training_clips(
   model, clip_store, targets, halves
 ):

@@ -55,6 +55,16 @@ def test_a_fold_without_a_class_that_it_tests_does_not_decide():
   assert chosen == choose_inverse_strength(clip_rows, targets, [fold], multi_label=False)[0]
 
 
+def test_where_every_fold_tests_what_it_has_not_trained_the_default_is_chosen():
+  rows, targets = draw_rows()
+  classes = [np.flatnonzero(targets[:100, k] * (targets[:100].sum(axis=1) == 1)) for k in (0, 1)]
+  folds = [(classes[0], classes[1]), (classes[1], classes[0])]  # as of one recording for each
+  clip_rows = ClipRows(np.arange(200), rows)
+  chosen, (clips, scores) = choose_inverse_strength(clip_rows, targets, folds, multi_label=False)
+  assert chosen == logistic.DEFAULT_INVERSE_STRENGTH
+  assert len(clips) == len(scores) == len(classes[0]) + len(classes[1])
+
+
 @pytest.mark.parametrize("validation", [[], range(100, 130)])
 def test_labels_and_rows_of_test_clips_are_not_used_for_selection(validation):
   rows, targets = draw_rows()

@@ -92,6 +92,28 @@ def test_a_label_that_all_clips_have_is_certain_without_a_warning(num_columns):
     assert logistic.fit(rows, targets, inverse_strength=1.0)(rows)[:, 3].tolist() == [1] * 40
 
 
+@pytest.mark.parametrize("num_columns", [3, 80])
+@pytest.mark.parametrize("several", [False, True])
+def test_clips_of_one_class_make_it_certain_without_a_warning(num_columns, several):
+  rows, _ = draw_rows(count=40, size=num_columns)
+  targets = np.eye(4)[np.full(40, 2)]
+  with warnings.catch_warnings():
+    warnings.simplefilter("error")
+    fitted = logistic.fit(rows, targets, 1.0, multi_label=several)
+  np.testing.assert_array_equal(fitted(rows), targets)
+  assert_close(exported_scores(fitted, rows), targets, atol=1e-6)
+
+
+def test_one_class_that_some_clips_have_is_told_from_none():
+  rows, _ = draw_rows(count=40, size=80)
+  targets = np.zeros([40, 4])
+  targets[:20, 2] = 1
+  rows[:20] += 3
+  fitted = logistic.fit(rows, targets, 1.0, multi_label=True)
+  assert ((fitted(rows) > 0.5) == targets).all()
+  assert_close(exported_scores(fitted, rows), fitted(rows), atol=1e-5)
+
+
 def test_a_class_without_training_clips_gets_nothing():
   rows, targets = draw_rows()
   has_row = targets[:, 3] == 0
