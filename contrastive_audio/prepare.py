@@ -9,6 +9,7 @@ its checksums; damaged parts are decoded again, or named if the data set is a st
 """
 
 import dataclasses
+import shlex
 from collections.abc import Sequence
 
 from absl import flags
@@ -88,6 +89,8 @@ def main(_: Sequence[str]) -> None:
     FLAGS.num_workers, FLAGS.worker, FLAGS.merge, FLAGS.beam_pipeline_options, FLAGS.verify
   )
   choice, location, rate_hz = data_choice(FLAGS.dataset), data_location(), FLAGS.sample_rate_hz
+  if choice.keys:
+    raise UserError("--keys: a store holds all clips of a data set; pass --keys when you use it")
   chosen = ChosenData(choice, location, rate_hz)
   if work.verify:
     _verify(chosen, may_mend=not any(map(is_store, choice.datasets)))
@@ -100,7 +103,19 @@ def main(_: Sequence[str]) -> None:
   complete = [store for store in stores if store is not None]
   if len(complete) == len(stores):
     print_store(Store.join(complete))
-    line("next", " ".join(f"--dataset=store:{store.folders[0]}" for store in complete))
+    _print_next(choice, sources, complete)
+
+
+def _print_next(choice: DataChoice, sources: Sequence[ClipSource], stores: Sequence[Store]) -> None:
+  """Prints how the stores are used; those of tables with times by the table, which cuts them."""
+  names = []
+  for name, source, store in zip(choice.datasets, sources, stores, strict=True):
+    if source.stretches is None:
+      names.append(f"store:{store.folders[0]}")
+    else:
+      names.append(name)
+      line("whole", f"the store of {name} holds its recordings whole, without labels and splits")
+  line("next", " ".join(f"--dataset={shlex.quote(name)}" for name in names))
 
 
 def _prepare_share(

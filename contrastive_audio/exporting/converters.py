@@ -143,16 +143,16 @@ def export_onnx(
 
 
 def labels_path(path: str) -> str:
-  """Returns the path of the class names of a model file.
+  """Returns the path of the class names of a model file: those of each format have their own.
 
   Args:
     path: of the model file.
 
   Example:
     >>> labels_path("runs/mine/model.tflite")
-    'runs/mine/model.labels.txt'
+    'runs/mine/model.tflite.labels.txt'
   """
-  return os.path.splitext(path)[0] + ".labels.txt"
+  return f"{path}.labels.txt"
 
 
 def _encoder_to_onnx(front_end: FrontEnd, encoder: keras.Model, quantise: str) -> bytes:

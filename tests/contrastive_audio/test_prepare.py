@@ -155,3 +155,23 @@ def test_an_unknown_name_is_one_line_that_suggests_our_own_names_first(tmp_path)
   assert (done.returncode, done.stdout) == (1, "")
   assert done.stderr.startswith("error: unknown data set 'esc5'. Did you mean esc50 or esc10? For ")
   assert done.stderr.count("\n") == 1  # nor TensorFlow's start-up messages
+
+
+def test_a_table_with_times_is_what_comes_next_because_its_store_is_not_cut(tmp_path):
+  folder = write_clips(tmp_path / "clips", clips=1)
+  rows = ["clips/low/0.wav,0.0,0.5,a", "clips/low/0.wav,0.7,1.2,b"]
+  (tmp_path / "my table.csv").write_text("\n".join(["file,start_s,end_s,label", *rows]))
+  options = ["--dataset=my table.csv", f"--dataset={folder}", "--store_dir=stores"]
+  printed = command("contrastive_audio.prepare", *options, cwd=tmp_path).stdout
+  assert (
+    "whole      the store of my table.csv holds its recordings whole, without labels" in printed
+  )
+  assert re.search(r"next       --dataset='my table.csv' --dataset=store:\S+\n", printed)
+
+
+def test_keys_are_not_for_stores(tmp_path):
+  folder = write_clips(tmp_path / "clips", clips=1)
+  (tmp_path / "keys").write_text("low/0.wav\n")
+  options = [f"--dataset={folder}", "--keys=keys"]
+  done = command("contrastive_audio.prepare", *options, cwd=tmp_path, check=False)
+  assert done.stderr.startswith("error: --keys: a store holds all clips of a data set")

@@ -1,5 +1,6 @@
 """A classifier is exported with its encoder, and with no other."""
 
+import pathlib
 import subprocess
 import sys
 
@@ -95,7 +96,7 @@ def test_files_with_a_classifier_give_both_and_class_names_stand_beside(
   assert_close(found["embedding"][0], desired, atol=RELATIVE * np.abs(desired).max())
   assert_close(found["scores"][0], by_hand(classifier, desired), atol=1e-5)
   assert np.isnan(found["scores"][1]).all()  # its first sample is no number
-  labels = tmp_path / "mine.labels.txt"
+  labels = pathlib.Path(f"{path}.labels.txt")
   assert labels.read_text(encoding="utf-8").splitlines() == list(classifier.class_names)
 
 
@@ -103,7 +104,7 @@ def test_files_with_a_classifier_give_both_and_class_names_stand_beside(
 def test_a_killed_export_never_leaves_a_file_beside_class_names_of_another(
   small_run, tmp_path, monkeypatch, killed_at
 ):
-  path, labels = str(tmp_path / "a.tflite"), tmp_path / "a.labels.txt"
+  path, labels = str(tmp_path / "a.tflite"), tmp_path / "a.tflite.labels.txt"
   converters._write(path, b"old", make_classifier(small_run, class_names=("x", "y", "z")))
 
   def killed(*arguments):
@@ -132,9 +133,17 @@ def test_scores_of_a_clip_that_is_not_finite_are_nan(small_run, multi_label):
 
 def test_labels_of_an_older_export_go(tmp_path):
   path = str(tmp_path / "a.tflite")
-  (tmp_path / "a.labels.txt").touch()
+  (tmp_path / "a.tflite.labels.txt").touch()
   converters._write(path, b"new", None)
   assert [path.name for path in tmp_path.iterdir()] == ["a.tflite"]
+
+
+def test_class_names_of_one_format_are_not_those_of_another(small_run, tmp_path):
+  paths = [str(tmp_path / f"model.{name}") for name in ("tflite", "onnx")]
+  converters._write(paths[0], b"one", make_classifier(small_run, class_names=("x", "y", "z")))
+  converters._write(paths[1], b"two", make_classifier(small_run))
+  converters._write(paths[1], b"three", None)
+  assert pathlib.Path(f"{paths[0]}.labels.txt").read_text().split() == ["x", "y", "z"]
 
 
 def test_a_classifier_belongs_to_its_encoder(small_run, tmp_path):

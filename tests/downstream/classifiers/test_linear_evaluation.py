@@ -204,8 +204,8 @@ def test_from_labels_to_a_model_that_names_sounds(tiny_run, tmp_path):
   assert classifier.class_names == ("high", "low")
   options = [f"--run={tiny_run}", "--format=tflite", "--output=mine.tflite", "--classifier=mine"]
   done = command("contrastive_audio.export", *options, cwd=tmp_path)
-  assert "classes    mine.labels.txt" in done.stdout
-  assert (tmp_path / "mine.labels.txt").read_text() == "high\nlow\n"
+  assert "classes    mine.tflite.labels.txt" in done.stdout
+  assert (tmp_path / "mine.tflite.labels.txt").read_text() == "high\nlow\n"
 
 
 @pytest.mark.parametrize(
