@@ -17,7 +17,7 @@ from contrastive_audio.cli.console import line
 from contrastive_audio.cli.flags import FLAGS, data_choice, data_location, define_model_flag
 from contrastive_audio.cli.help import REQUIRED, flag_group
 from contrastive_audio.cli.main import run_main, start_tensorflow
-from contrastive_audio.cli.open_data import open_store
+from contrastive_audio.cli.open_data import DataChoice, open_store
 from contrastive_audio.errors import UserError
 from contrastive_audio.store.store import Store
 from contrastive_audio.utils.extras import require_faiss
@@ -41,7 +41,7 @@ def main(_: Sequence[str]) -> None:
   name, seed, folder = FLAGS.model, FLAGS.seed, FLAGS.output
   count, num_shown, clip_pooling = FLAGS.neighbours, FLAGS.shown, FLAGS.clip_pooling
   clips, location = data_choice([FLAGS.input]), data_location()
-  queries = data_choice([FLAGS.queries]) if FLAGS.queries else None
+  queries = DataChoice((FLAGS.queries,)) if FLAGS.queries else None  # --keys are of the input
   require_model(name)
   require_pooling(name, clip_pooling)
   _require_queries()

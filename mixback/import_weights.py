@@ -9,6 +9,7 @@ run's `std`, and so of everything that is exported from it.
 """
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -85,7 +86,7 @@ def parse_statistics(texts: Sequence[str]) -> tuple[float, float]:
     mean, std = map(float, texts)
   except ValueError:
     mean, std = 0.0, 0.0
-  if not std > 0:
+  if not (std > 0 and math.isfinite(mean) and math.isfinite(std)):
     raise UserError(
       f"--statistics={','.join(texts)}: write two numbers, mean,std, the second above 0"
     )

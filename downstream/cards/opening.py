@@ -30,6 +30,9 @@ def task_of(choice: TaskChoice) -> Task:
   Args:
     choice: which task.
 
+  Raises:
+    UserError: the card has another metric.
+
   Example:
     >>> task_of(TaskChoice("esc50")).classes
     '50, environmental sounds'
@@ -37,7 +40,10 @@ def task_of(choice: TaskChoice) -> Task:
     'folder:./my_sounds'
   """
   if choice.name in CARDS:
-    return CARDS[choice.name]
+    card = CARDS[choice.name]
+    if choice.metric not in ("accuracy", card.metric):
+      raise UserError(f"--metric={choice.metric}: the task {card.name} has {card.metric}")
+    return card
   return Task(choice.name, datasets.full_name(choice.name), metric=choice.metric)
 
 
@@ -72,20 +78,13 @@ def open_task(choice: TaskChoice, location: DataLocation, sample_rate_hz: int) -
     split_names += _split_names(task, opened, store)
   store, split_names = _select_needed(task, Store.join(stores), split_names)
   data = TaskData(task, store, split_names, classes)
-  _print_lost_classes(data, classes)
+  if lost := data.without_clips(classes):
+    text = f"{len(lost)} of the {len(classes)} classes have no clip ({lost[0]!r} among them)"
+    line("missing", f"{task.name}: {text}: no score is comparable with published ones")
   several = [name for name in data.class_names if LABEL_SEPARATOR in name]
   if several and not data.multi_label:
     line("labels", f"{several[0]!r} is one class; with --metric=mAP it is several labels")
   return data
-
-
-def _print_lost_classes(data: TaskData, classes: tuple[str, ...]) -> None:
-  """Says if classes of a benchmark have no clip: a score is of those that are there."""
-  if classes and data.task.label == "label":
-    there = {name for label in set(data.clips.labels) for name in data.names_of(label)}
-    if lost := [name for name in classes if name not in there]:
-      text = f"{len(lost)} of the {len(classes)} classes have no clip ({lost[0]!r} among them)"
-      line("missing", f"{data.task.name}: {text}: no score is comparable with published ones")
 
 
 def check_task(choice: TaskChoice, location: DataLocation) -> None:

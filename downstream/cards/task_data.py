@@ -74,6 +74,17 @@ class TaskData:
       return [label]
     return list(dict.fromkeys(name.strip() for name in label.split(LABEL_SEPARATOR)))
 
+  def without_clips(self, classes: Sequence[str]) -> list[str]:
+    """Returns those of the data set's classes that have no clip; none if labels are not classes.
+
+    Args:
+      classes: all classes of the data set.
+    """
+    if self.task.label != "label":
+      return []
+    there = {name for label in set(self.clips.labels) for name in self.names_of(label)}
+    return [name for name in classes if name not in there]
+
   def targets(self, labels: Sequence[str] | None = None) -> np.ndarray:
     """Returns float32 `[n, C]`, one-hot or multi-hot.
 

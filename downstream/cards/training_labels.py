@@ -60,11 +60,14 @@ def flip_labels(train: np.ndarray, labels: Sequence[str], share: float, seed: in
   Args:
     train: int `[n]`, training and validation clips.
     labels: the class of each clip of the data set.
-    share: from 0 to 1; exactly `round(share * n)` labels are flipped.
+    share: above 0, up to 1; exactly `round(share * n)` labels are flipped.
     seed: determines which, and to what.
 
   Returns:
     All labels of the data set.
+
+  Raises:
+    UserError: there are so few labels that none would be flipped.
 
   Example:
     >>> flip_labels(np.array([0, 1]), ["dog", "cat", "cat"], share=1.0, seed=0)
@@ -73,7 +76,12 @@ def flip_labels(train: np.ndarray, labels: Sequence[str], share: float, seed: in
   rng = np.random.default_rng([seed, 2])
   names = sorted({labels[clip_id] for clip_id in train})
   flipped = list(labels)
-  for clip_id in rng.choice(train, round(share * len(train)), replace=False):
+  count = round(share * len(train))
+  if not count:
+    raise UserError(
+      f"--label_noise={share:g}: of {len(train)} training labels it would flip none; use more"
+    )
+  for clip_id in rng.choice(train, count, replace=False):
     others = [name for name in names if name != labels[clip_id]]
     flipped[clip_id] = others[rng.integers(len(others))]
   return flipped

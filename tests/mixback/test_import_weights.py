@@ -14,6 +14,7 @@ from contrastive_audio.networks import encoders
 from contrastive_audio.runs import Run
 from contrastive_audio.utils.extras import install_hint
 from mixback import import_weights
+from mixback.import_weights import parse_statistics
 from mixback.released_weights import assign, read_state_dict, recognise
 from tests.support import GOLDEN, assert_close, command, shared_data
 
@@ -122,6 +123,12 @@ def test_a_layer_that_does_not_match_is_named():
     assign(encoder, arrays | {"conv6.conv.weight": np.zeros([1])})
   with pytest.raises(UserError, match="'f' is none of resnet18, vgg_like, crnn: .* features.0"):
     recognise({"features.0.weight": 0}, "f")
+
+
+@pytest.mark.parametrize("text", ["nan,1", "inf,1", "0,inf", "0,0", "1", "a,b"])
+def test_statistics_are_two_finite_numbers(text):
+  with pytest.raises(UserError, match=f"--statistics={text}: write two numbers"):
+    parse_statistics(text.split(","))
 
 
 @pytest.mark.slow

@@ -220,3 +220,9 @@ def test_splits_of_a_csv_are_checked_before_anything_is_decoded(splits, is_usabl
   else:
     with pytest.raises(UserError, match="the data set has the splits .* a task needs train and te"):
       check_task(choice, DataLocation())
+
+
+def test_a_metric_that_a_card_does_not_have_is_refused():
+  with pytest.raises(UserError, match="--metric=mAP: the task esc50 has accuracy"):
+    check_task(TaskChoice("esc50", "mAP"), DataLocation())
+  assert opening.task_of(TaskChoice("fsd50k", "mAP")).metric == "mAP"

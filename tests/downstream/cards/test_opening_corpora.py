@@ -120,6 +120,7 @@ def test_what_a_benchmark_lacks_is_said_and_stands_beside_the_score(tmp_path, ca
   assert (written["clips"], written["skipped"], written["missing"]) == (19, 1, 10)
 
 
-def test_classes_of_a_benchmark_without_a_clip_are_said(open_card, capsys):
-  open_card("fsd50k")
+def test_classes_of_a_benchmark_without_a_clip_are_said(corpora, tmp_path, capsys):
+  location = DataLocation(str(corpora), store_dir=str(tmp_path))
+  open_task(TaskChoice("fsd50k"), location, 16_000)
   assert "missing    fsd50k: 197 of the 200 classes have no clip (" in capsys.readouterr().out

@@ -46,3 +46,8 @@ def test_flipped_labels_are_exactly_the_share_and_of_training_clips_only():
   assert set(flipped) == set(given.labels)
   assert flipped == flip_labels(train, given.labels, 0.4, seed=0)
   assert flipped != flip_labels(train, given.labels, 0.4, seed=1)
+
+
+def test_flipping_none_of_too_few_labels_is_refused():
+  with pytest.raises(UserError, match="--label_noise=0.1: of 3 training labels it would flip none"):
+    flip_labels(np.arange(3), list("abc"), 0.1, seed=0)

@@ -223,6 +223,17 @@ def test_which_evaluations_keep_no_classifier(train_on, condition, reason):
   assert explanation == reason or reason in explanation
 
 
+def test_an_evaluation_without_a_classifier_leaves_none_of_an_earlier_one(tiny_run, tmp_path):
+  write_clips(tmp_path / "clips", clips=5, seconds=1)
+  options = [f"--model={tiny_run}", "--task=folder:clips", "--store_dir=stores"]
+  for few, is_kept in (("all", True), ("2", False)):
+    labels = f"--labels_per_class={few}"
+    command("downstream.linear", *options, labels, "--output=mine", cwd=tmp_path)
+    assert (tmp_path / "mine" / "classifier.npz").exists() == is_kept
+  windows = [*options, "--train_on=windows", "--output=windows"]
+  assert "linear, cached, on windows" in command("downstream.linear", *windows, cwd=tmp_path).stdout
+
+
 def test_the_protocol_of_the_paper_keeps_no_classifier(tiny_run, tmp_path):
   write_clips(tmp_path / "clips", clips=5, seconds=1)
   options = [f"--model={tiny_run}", "--task=folder:clips", "--store_dir=stores", "--epochs=1"]

@@ -94,6 +94,9 @@ def test_the_command_finds_the_class_of_a_new_sound(clip_folder, tmp_path):
   again = command("downstream.neighbours", *options, "--output=found", cwd=tmp_path, check=False)
   assert again.returncode == 1
   assert "--output=found holds files already" in again.stderr
+  (tmp_path / "keys").write_text("high/0.wav\nlow/0.wav\nlow/1.wav\n")
+  some = [*options, "--keys=keys", "--queries=new.wav", "--output=some"]
+  assert "nearest of 3 clips" in command("downstream.neighbours", *some, cwd=tmp_path).stdout
   all_of_them = command("downstream.neighbours", *options, "--output=all", cwd=tmp_path)
   assert "12 queries" in all_of_them.stdout
   assert "same class 100.0 %" in all_of_them.stdout
