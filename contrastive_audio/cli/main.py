@@ -32,6 +32,22 @@ from contrastive_audio.errors import UserError
 from contrastive_audio.utils import progress_bar, quiet
 
 
+# Flags that name one file or folder, to write or to read.
+_PLACES = (
+  "run",
+  "output",
+  "runs_dir",
+  "store_dir",
+  "labels",
+  "projector",
+  "model",
+  "init",
+  "classifier",
+  "checkpoint",
+  "keys",
+)
+
+
 def run_main(
   main: Callable[[Sequence[str]], None],
   define_flags: Callable[[], None],
@@ -142,7 +158,15 @@ def _parse(argv: list[str]) -> list[str]:
       f"unexpected argument {left[1]!r}: options are written --name=value; see --help"
     )
   require_values(own_flags())
+  _expand_home()
   return left
+
+
+def _expand_home() -> None:
+  """Expands ~ in places, as shells do not in --flag=~/place; data sets are expanded elsewhere."""
+  for name in _PLACES:
+    if name in flags.FLAGS and str(flags.FLAGS[name].value).startswith("~"):
+      flags.FLAGS[name].value = os.path.expanduser(flags.FLAGS[name].value)
 
 
 def _reason(error: flags.Error) -> str:

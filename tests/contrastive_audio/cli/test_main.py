@@ -157,3 +157,17 @@ def test_a_keras_json_of_the_user_changes_nothing_in_a_command():
   assert keras.config.image_data_format() == "channels_last"
   assert (keras.config.floatx(), keras.config.epsilon()) == ("float32", 1e-7)
   assert keras.layers.Dense(1).dtype_policy.name == "float32"
+
+
+def test_places_may_begin_with_the_home_of_the_user_and_nothing_else_is_expanded(monkeypatch):
+  monkeypatch.setenv("HOME", "/home/me")
+
+  def define():
+    for name in ("run", "model", "title"):
+      flags.DEFINE_string(name, None, "Text.")
+
+  seen = []
+  arguments = ["play", "--run=~/runs/mine", "--model=random:~/x", "--title=~/fugue"]
+  run_main(lambda _: seen.append(flags.FLAGS.flag_values_dict()), define, "play", [], arguments)
+  texts = [seen[0][name] for name in ("run", "model", "title")]
+  assert texts == ["/home/me/runs/mine", "random:~/x", "~/fugue"]
