@@ -31,7 +31,6 @@ from contrastive_audio.cli.help import HELP_FLAGS, forget_flags, help_text, own_
 from contrastive_audio.errors import UserError
 from contrastive_audio.utils import progress_bar, quiet
 
-
 # Flags that name one file or folder, to write or to read.
 _PLACES = (
   "run",
@@ -165,8 +164,9 @@ def _parse(argv: list[str]) -> list[str]:
 def _expand_home() -> None:
   """Expands ~ in places, as shells do not in --flag=~/place; data sets are expanded elsewhere."""
   for name in _PLACES:
-    if name in flags.FLAGS and str(flags.FLAGS[name].value).startswith("~"):
-      flags.FLAGS[name].value = os.path.expanduser(flags.FLAGS[name].value)
+    place = str(flags.FLAGS[name].value) if name in flags.FLAGS else ""
+    if place.startswith("~"):
+      flags.FLAGS[name].value = os.path.expanduser(place)
 
 
 def _reason(error: flags.Error) -> str:
