@@ -193,9 +193,8 @@ def _require_same_clips(run: Run, store: Store) -> None:
   """Keeps the evaluations of a run to one set of clips, which its folder names."""
   path = run.path(_MONITORED)
   known = None
-  with contextlib.suppress(
-    OSError, ValueError, KeyError, TypeError
-  ):  # none yet, or of a version that wrote none
+  # There is none yet, or a version wrote the run that wrote none.
+  with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
     known = read_json(path)["clips"]
   if known == store.digest:
     return
