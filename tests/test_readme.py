@@ -48,7 +48,7 @@ def pieces():
 
 
 def test_the_blocks_are_found():
-  assert len(pieces()) == 70
+  assert len(pieces()) == 71
   assert len(EXAMPLES) == 1
   assert len(EXPORT_EXAMPLES) == 4
   assert len(PRESET_EXAMPLES) == 1

@@ -73,7 +73,7 @@ OUT_OF_RANGE = {
   "crop_scale_min": (2.0, "must be 0 to 1"),
   "crop_ratio_max": (0.5, "must be at least 1"),
   "mask_bands_max": (0, "must be at least 1"),
-  "shift_frames_max": (0, "must be at least 1"),
+  "shift_frames_max": (0, "must be at least 2"),
   "masks": (-1, "must be at least 0"),
   "noise_std_max": (-0.1, "must be at least 0"),
 }

@@ -163,8 +163,9 @@ def test_places_may_begin_with_the_home_of_the_user_and_nothing_else_is_expanded
   monkeypatch.setenv("HOME", "/home/me")
 
   def define():
-    for name in ("run", "model", "title"):
-      flags.DEFINE_string(name, None, "Text.")
+    with flag_group("Places"):
+      for name in ("run", "model", "title"):
+        flags.DEFINE_string(name, None, "Text.")
 
   seen = []
   arguments = ["play", "--run=~/runs/mine", "--model=random:~/x", "--title=~/fugue"]
