@@ -122,12 +122,10 @@ def _keep_every_class(
   kept: np.ndarray, held_out: np.ndarray, labels: Sequence[str], groups: Sequence[str | None]
 ) -> tuple[np.ndarray, np.ndarray]:
   """Gives back whole groups, or clips, whose class nothing else that is kept has."""
-  names = named_groups([groups[clip_id] for clip_id in held_out]) or list(map(str, held_out))
+  units = [groups[clip_id] or int(clip_id) for clip_id in held_out]
   known = {labels[clip_id] for clip_id in kept}
-  needed = {
-    name for clip_id, name in zip(held_out, names, strict=True) if labels[clip_id] not in known
-  }
-  given_back = np.array([name in needed for name in names], bool)
+  needed = {unit for clip_id, unit in zip(held_out, units) if labels[clip_id] not in known}
+  given_back = np.array([unit in needed for unit in units], bool)
   return np.sort(np.concatenate([kept, held_out[given_back]])), held_out[~given_back]
 
 

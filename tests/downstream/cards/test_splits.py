@@ -51,6 +51,13 @@ def test_no_class_validates_that_does_not_train(cut):
     assert not {groups[i] for i in train} & {groups[i] for i in validation}
 
 
+def test_the_only_group_that_validates_is_given_back_as_a_whole():
+  given = Clips(list("123456"), [*"aabbac"], [*"xxxxyy"], [None] * 6)  # c is in y alone
+  split = Split("s", np.arange(6), np.array([], int), cut=lambda ids, *_: (ids[:4], ids[4:]))
+  train, validation = cut_validation(split, split.train, given, seed=0)
+  assert (train.tolist(), validation.tolist()) == ([0, 1, 2, 3, 4, 5], [])
+
+
 def test_of_one_label_per_class_and_group_nothing_validates():
   given = Clips(list("123"), list("abc"), list("xyz"), [None] * 3)
   split = Split("s", np.arange(3), np.array([], int))
