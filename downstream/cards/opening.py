@@ -102,12 +102,7 @@ def check_task(choice: TaskChoice, location: DataLocation) -> None:
     Traceback (most recent call last):
     contrastive_audio.errors.UserError: no such folder: 'no/such/folder' ...
   """
-  task = task_of(choice)
-  dataset = dataset_of(task, choice)
-  split = _splits_to_open(task, dataset)
-  source = datasets.open_local(
-    dataset, split, location.data_dir, location.manual_dir, choice.background
-  )
+  task, source = task_of(choice), _open_quickly(choice, location)
   if source is not None and task.split is None and (own_splits := source.splits()):
     require_train_and_test(set(own_splits.values()))
 
@@ -129,16 +124,23 @@ def listing_of(choice: TaskChoice, location: DataLocation) -> str | None:
     >>> listing_of(TaskChoice("synthetic"), DataLocation()) is None
     True
   """
-  task = task_of(choice)
-  dataset = dataset_of(task, choice)
-  split = _splits_to_open(task, dataset)
-  source = datasets.open_local(
-    dataset, split, location.data_dir, location.manual_dir, choice.background
-  )
-  if source is None:
+  if (source := _open_quickly(choice, location)) is None:
     return None
   text = json.dumps([source.listing(), sorted(source.splits().items())])
   return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _open_quickly(choice: TaskChoice, location: DataLocation) -> ClipSource | None:
+  """Opens the files of a task without decoding any; None: it has none, but tensorflow-datasets'."""
+  task = task_of(choice)
+  dataset = dataset_of(task, choice)
+  return datasets.open_local(
+    dataset,
+    _splits_to_open(task, dataset),
+    location.data_dir,
+    location.manual_dir,
+    choice.background,
+  )
 
 
 def require_data(choice: TaskChoice, location: DataLocation) -> None:

@@ -54,7 +54,7 @@ def excerpt_options(
 
 
 def evaluation_version(method: str, options: Options | None) -> int:
-  """Returns the version of what gives a method its scores.
+  """Returns the version of what gives a method its scores; of both, if both do, the sum.
 
   Args:
     method: one of METHODS.
@@ -64,10 +64,12 @@ def evaluation_version(method: str, options: Options | None) -> int:
     >>> evaluation_version("linear", None) == protocols.EVALUATION_VERSIONS["logistic"]
     True
   """
+  versions = protocols.EVALUATION_VERSIONS
   if method.startswith("knn"):
-    return protocols.EVALUATION_VERSIONS["knn"]
-  is_logistic = options is None or options.start == "linear"
-  return protocols.EVALUATION_VERSIONS["logistic" if is_logistic else "excerpts"]
+    return versions["knn"]
+  if options is None:
+    return versions["logistic"]
+  return versions["excerpts"] + (versions["logistic"] if options.start == "linear" else 0)
 
 
 def _system_of(measurement: Measurement, model: str) -> str:

@@ -28,6 +28,27 @@ def test_ours_is_logistic_regression_and_fine_tuning_with_early_stopping(system)
   assert options_of("finetune", "cached", system) == own
 
 
+@pytest.mark.parametrize("raised", ["logistic", "excerpts", "knn"])
+def test_a_new_version_of_what_a_method_uses_is_one_of_the_method(monkeypatch, raised):
+  def versions():
+    return {
+      method: methods.evaluation_version(method, options_of(method, "cached", "cola"))
+      for method in methods.METHODS
+    }
+
+  before = versions()
+  monkeypatch.setitem(protocols.EVALUATION_VERSIONS, raised, 99)
+  changed = {method for method, version in versions().items() if version != before[method]}
+  assert (
+    changed
+    == {
+      "logistic": {"linear", "linear_cached", "finetune_from_linear"},
+      "excerpts": {"finetune", "finetune_slowly", "finetune_from_linear"},
+      "knn": {"knn", "knn_patches"},
+    }[raised]
+  )
+
+
 def test_a_model_without_a_system_is_evaluated_as_in_colas_tables():
   measurement = Measurement("random:efficientnet_b0", "finetune", "musan")
   request = LaboratoryRequest("tables", protocol="paper")
