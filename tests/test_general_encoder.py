@@ -42,6 +42,10 @@ def test_a_share_takes_as_much_of_each_collection_and_a_larger_one_holds_the_sma
     assert counts == dict.fromkeys(LICENCES, clips)
   names = [{row["file"] for row in part} for part in parts]
   assert names[0] < names[1] < names[2] < names[3]
+  by_name = collections.defaultdict(list)
+  for row in sorted(parts[3], key=lambda row: row["file"]):
+    by_name[row["group"]].append(row["file"])
+  assert names[2] != {name for clips in by_name.values() for name in clips[:4]}  # they are drawn
 
 
 def test_a_share_is_a_training_list_of_its_own(lists):
