@@ -123,7 +123,8 @@ def listing_of(choice: TaskChoice, location: DataLocation) -> str | None:
     True
   """
   source = _open_quickly(choice, location)
-  return source and source.listing()[:16]  # of the clips, what is known of each, and where they are
+  # Of the clips, what is known of each, its split included, and where they are.
+  return None if source is None else source.listing()[:16]
 
 
 def _open_quickly(choice: TaskChoice, location: DataLocation) -> ClipSource | None:
