@@ -53,19 +53,29 @@ CHANGES = {
 }
 # Rows of the recipe as it is, on a share of each collection; asked for in the same way.
 SHARES = {"30 % of the clips": 0.3, "10 % of the clips": 0.1}
-# Rows of the recipe `small` that hear nothing but the training clips of the task: as the general
-# encoder, they make the embedding of a clip of all its frames.
-_SMALL = (("recipe", "small"), ("set", "clip_pooling=clip"))
+
+
+def _small(system: str, *settings: str) -> Pretraining:
+  """Returns a training by `small` whose embedding is, like the general encoder's, of all frames."""
+  changes = ("clip_pooling=clip", *settings)
+  return Pretraining(system, (("recipe", "small"), *(("set", setting) for setting in changes)))
+
+
+# Rows of the recipe `small` that hear nothing but the training clips of the task.
 OWN_CLIPS = {
-  "COLA small": Pretraining("cola", _SMALL),
-  "mix-back small": Pretraining("mixback", _SMALL),
-  "COLA small, pitch shift": Pretraining(
-    "cola", (*_SMALL, ("set", "augment=pitch_shift,level,equalise,specaugment"))
-  ),
-  "small, random weights": Pretraining("cola", _SMALL, random=True),
+  "COLA small": _small("cola"),
+  "mix-back small": _small("mixback"),
+  "small, random weights": dataclasses.replace(_small("cola"), random=True),
+}
+# Such rows with a change, asked for by --variants.
+OWN_CHANGES = {
+  "COLA small without pitch shift": _small("cola", "augment=level,equalise,specaugment"),
+  "mix-back small without pitch shift": _small("mixback", "augment=level,equalise"),
+  "COLA small, pitch shift of 8 bands": _small("cola", "pitch_bands_max=8"),
 }
 SUITES = {"development": pool.DEVELOPMENT, "judging": pool.JUDGING, "small": SMALL_SUITE}
 REFERENCE = "random weights"
+ASKED_FOR = {**CHANGES, **SHARES, **OWN_CHANGES}  # rows that only --variants brings
 
 
 def main(_: Sequence[str]) -> None:
@@ -193,13 +203,14 @@ def models_of(
     "log-mel statistics": "logmel_stats",
     REFERENCE: dataclasses.replace(trained["general"], random=True),
     **OWN_CLIPS,
+    **OWN_CHANGES,
     **models,
     **trained,
   }
 
 
 def chosen_rows(rows: dict, names: Sequence[str] | None) -> dict:
-  """Returns the rows of these names; None: all but the changes and the shares.
+  """Returns the rows of these names; None: all but those with a change or a share.
 
   Raises:
     UserError: there is no row of such a name.
@@ -210,7 +221,7 @@ def chosen_rows(rows: dict, names: Sequence[str] | None) -> dict:
   """
   if unknown := [name for name in names or () if name not in rows]:
     raise UserError(f"--variants: there is no {unknown[0]!r}; there are {'; '.join(rows)}")
-  names = names or [name for name in rows if name not in CHANGES | SHARES]
+  names = names or [name for name in rows if name not in ASKED_FOR]
   return {name: row for name, row in rows.items() if name in names}
 
 
@@ -227,7 +238,7 @@ def cells_of(
       (row, column, number),
       name,
       Measurement(
-        lists.own_clips(model, task, seed) if name in OWN_CLIPS else model,
+        lists.own_clips(model, task, seed) if name in OWN_CLIPS | OWN_CHANGES else model,
         "linear",
         *lists.task(task, condition, seed),
       ),
@@ -259,7 +270,7 @@ def _define_flags() -> None:
     flags.DEFINE_enum("suite", "development", list(SUITES), "Tasks of the table.")
     flags.DEFINE_list("labels_per_class", ["10", "all"], "Labels of the classifiers.")
     flags.DEFINE_multi_string(
-      "variants", None, f"Row of the tables, also one of {'; '.join(CHANGES | SHARES)}."
+      "variants", None, f"Row of the tables, also one of {'; '.join(ASKED_FOR)}."
     )
     flags.DEFINE_boolean(
       "train_per_seed", False, "Train the general encoder for each seed, not once with seed 0."

@@ -60,8 +60,9 @@ def _mixback(views: str, *settings: str) -> tuple[str, str, list[str]]:
 
 
 REFERENCES = ("COLA small", "mix-back small")  # the recipe itself; the other variants change it
-_VIEWS = "level,equalise,specaugment"
-_UNMASKED = "level,equalise"
+_VIEWS = "pitch_shift,level,equalise,specaugment"
+_UNMASKED = "pitch_shift,level,equalise"
+_UNSHIFTED = "level,equalise"
 
 # Name -> (system, recipe, settings that differ from it). The settings are spelled out even where
 # they are those of the recipe: a result must not change its meaning when the recipe changes.
@@ -73,8 +74,8 @@ VARIANTS = {
   # Something taken away from the recipe as it was when it still had a schedule.
   "with schedule": _cola(_VIEWS, _SCHEDULE),
   "with schedule, without masks": _cola(_UNMASKED, _SCHEDULE),
-  "with schedule, without level": _cola("equalise,specaugment", _SCHEDULE),
-  "with schedule, without equaliser": _cola("level,specaugment", _SCHEDULE),
+  "with schedule, without level": _cola("pitch_shift,equalise,specaugment", _SCHEDULE),
+  "with schedule, without equaliser": _cola("pitch_shift,level,specaugment", _SCHEDULE),
   "with schedule, short clips in zeros": _cola(_VIEWS, _SCHEDULE, "short_clips=zeros"),
   "with schedule, dense head": _cola(_VIEWS, _SCHEDULE, "head=dense"),
   "with schedule, BatchNorm momentum 0.99": _cola(_VIEWS, _SCHEDULE, "batchnorm_momentum=0.99"),
@@ -87,8 +88,9 @@ VARIANTS = {
   "no augmentation": _cola("none"),
   "masks only": _cola("specaugment"),
   "without masks": _cola(_UNMASKED),
-  "without level": _cola("equalise,specaugment"),
-  "without equaliser": _cola("level,specaugment"),
+  "without pitch shift": _cola(f"{_UNSHIFTED},specaugment"),
+  "without level": _cola("pitch_shift,equalise,specaugment"),
+  "without equaliser": _cola("pitch_shift,level,specaugment"),
   "short clips in zeros": _cola(_VIEWS, "short_clips=zeros"),
   "inputs not standardised": _cola(_VIEWS, "mean=0.0", "std=1.0"),
   "dense head": _cola(_VIEWS, "head=dense"),
@@ -118,6 +120,7 @@ VARIANTS = {
   "mix-back small": _mixback(_UNMASKED),
   "mix-back with fader": _mixback(f"fader,{_UNMASKED}"),
   "mix-back with masks": _mixback(_VIEWS),
+  "mix-back without pitch shift": _mixback(_UNSHIFTED),
   "mix-back without backgrounds": _mixback(_UNMASKED, "mix=none"),
   "mix-back without augmentation": _mixback("none"),
   "mix-back without either": _mixback("none", "mix=none"),

@@ -157,7 +157,9 @@ RECIPES["small"] = {
   "short_clips": Deviation("tile", "the silence around a short clip gives it away"),
   "mean": Deviation(None, "of the training clips: inputs of mean 0 and deviation 1"),
   "std": Deviation(None, "as the mean"),
-  "augment": Deviation("level,equalise,specaugment", "level and colour give a recording away"),
+  "augment": Deviation(
+    "pitch_shift,level,equalise,specaugment", "pitch, level and colour give a recording away"
+  ),
   "masks": Deviation(1, "one of each kind, so that the pretext task is not too easy"),
   "mask_frames_max": Deviation(24, "up to a quarter of the frames"),
   "mask_bands_max": Deviation(12, "up to a fifth of the bands"),
@@ -179,16 +181,13 @@ RECIPES["general"] = {
   **{
     name: Deviation(RECIPES["small"][name].value, "as in small")
     for name in (
-      *("encoder", "short_clips", "mean", "std", "masks", "mask_bands_max"),
+      *("encoder", "short_clips", "mean", "std", "augment", "masks", "mask_bands_max"),
       *("mask_fill", "batchnorm_momentum", "head", "projection_units", "similarity"),
       "learning_rate",
     )
   },
   "frames": Deviation(192, "two seconds: more of a sound in each view"),
   "mask_frames_max": Deviation(48, "as in small, up to a quarter of the frames"),
-  "augment": Deviation(
-    "pitch_shift,level,equalise,specaugment", "as in small, and sounds of other pitches"
-  ),
   "pitch_bands_max": Deviation(8, "instruments gain, speakers lose nothing"),
   "encoder_width": Deviation(2, "more to learn from more audio; 0.6 M weights"),
   "head_input": Deviation("all", "the loss reaches all of the embedding"),

@@ -204,7 +204,9 @@ RECIPES: dict[str, Recipe] = {
 # As in cola/config.py: each field has a reason; only `clip_pooling` has been measured by itself.
 RECIPES["small"] = {
   "encoder": Deviation("frame_cnn", "small and fast; never averages over frequency"),
-  "augment": Deviation("level,equalise", "level and colour give a recording away"),
+  "augment": Deviation(
+    "pitch_shift,level,equalise", "pitch, level and colour give a recording away"
+  ),
   "projection_units": Deviation(128, "enough for a batch of 64"),
   "optimizer": Deviation("adam", "few steps"),
   "learning_rate": Deviation(1e-3, "of Adam"),

@@ -119,16 +119,17 @@ showing.players(sounds, config.sample_rate_hz)
 # | `specaugment` | masks some frames and some bands | any single part |
 # | `time_shift` | rolls in time | when things happen |
 # | `frequency_shift` | rolls in frequency | pitch |
+# | `pitch_shift` | moves up or down in frequency, and repeats the edge | pitch |
 # | `level` | up to 13 dB louder or quieter | loudness |
 # | `fader` | changes the level evenly from one end to the other | fading in and out |
 # | `equalise` | colours the spectrum | microphone and room |
 #
-# Mix-back's released code uses the first three; the recipe `small` uses `level` and `equalise`, and
-# for COLA also `specaugment`.
+# Mix-back's released code uses the first three; the recipe `small` uses `pitch_shift`, `level` and
+# `equalise`, and for COLA also `specaugment`.
 
 # %%
-NAMES = ("rrc", "compress", "noise", "specaugment", "time_shift", "frequency_shift", "level")
-NAMES += ("fader", "equalise")
+NAMES = ("rrc", "compress", "noise", "specaugment", "time_shift", "frequency_shift")
+NAMES += ("pitch_shift", "level", "fader", "equalise")
 SEEDS = {"rrc": 3, "fader": 2, "level": 1}  # otherwise 0; these draws show the effect
 patch = log_mel.compress(foreground)  # [1, T, F]
 views = {
@@ -136,8 +137,8 @@ views = {
   for name in NAMES
 }
 
-figure, axes = plt.subplots(3, 6, figsize=(15, 7), sharex=True, sharey=True, layout="constrained")
-for (left, right), (name, view) in zip(axes.reshape(9, 2), views.items()):
+figure, axes = plt.subplots(5, 4, figsize=(12, 11), sharex=True, sharey=True, layout="constrained")
+for (left, right), (name, view) in zip(axes.reshape(10, 2), views.items()):
   image = draw_log_mel(left, view, log_mel, name, **LIMITS)
   change_db = np.asarray(view - patch[0]) / log_mel.decibel
   largest_db = np.abs(change_db).max()
@@ -147,15 +148,15 @@ for (left, right), (name, view) in zip(axes.reshape(9, 2), views.items()):
   change.set_cmap("PuOr_r")
 name_axes(axes)
 figure.colorbar(
-  image, ax=axes[:, :3], label="views: log10 of energy", location="bottom", fraction=0.03
+  image, ax=axes[:, :2], label="views: log10 of energy", location="bottom", fraction=0.03
 )
-figure.colorbar(change, ax=axes[:, 3:], label="changes (dB)", location="bottom", fraction=0.03)
+figure.colorbar(change, ax=axes[:, 2:], label="changes (dB)", location="bottom", fraction=0.03)
 showing.figure(figure)
 
 # %% [markdown]
 # Here are the log-mels as sound, at their own levels. (The phase is guessed, hence the metallic
-# sound.) `rrc` and `frequency_shift` change the pitch. `level` and `fader` are easy to hear and
-# leave everything else as it was. `noise` is inaudible.
+# sound.) `rrc`, `frequency_shift` and `pitch_shift` change the pitch. `level` and `fader` are easy to
+# hear and leave everything else as it was. `noise` is inaudible.
 
 # %%
 sounds = {"no augmentation": showing.sound_of(patch[0], log_mel)}

@@ -4,7 +4,10 @@ import collections
 
 import pytest
 
+import cola.config
+import mixback.config
 from benchmarks import general_encoder
+from contrastive_audio.configuration import configure, parse_settings
 from contrastive_audio.errors import UserError
 from downstream.cards import pool, vowels
 from downstream.choices import Condition
@@ -164,9 +167,34 @@ def test_the_general_encoder_is_trained_and_judged_by_one_command(made_pool, tmp
   assert "pre-train" not in again
 
 
-@pytest.mark.parametrize("name", general_encoder.OWN_CLIPS)
+_OWN = general_encoder.OWN_CLIPS | general_encoder.OWN_CHANGES
+
+
+def views_of(name):
+  """Returns the views of a row that hears the clips of its task: augmentations, shift of pitch."""
+  row = _OWN[name]
+  code = {"cola": cola.config, "mixback": mixback.config}[row.system]
+  settings = [value for option, value in row.options if option == "set"]
+  fields = parse_settings(code.Config, settings)
+  config = configure(code.Config, code.RECIPES["small"], fields, num_clips=100)
+  return config.augment, config.pitch_bands_max
+
+
+@pytest.mark.parametrize("name", general_encoder.OWN_CHANGES)
+def test_a_row_of_small_with_a_change_has_other_views_than_small(name):
+  reference = "mix-back small" if name.startswith("mix-back") else "COLA small"
+  augment, bands = views_of(reference)
+  assert augment.startswith("pitch_shift,")
+  if name.endswith("without pitch shift"):
+    assert views_of(name) == (augment.removeprefix("pitch_shift,"), bands)
+  else:
+    assert views_of(name) == (augment, int(name.split()[-2]))  # of 8 bands
+    assert bands != 8
+
+
+@pytest.mark.parametrize("name", _OWN)
 def test_an_encoder_of_a_tasks_own_clips_hears_its_training_half_whatever_is_labelled(lists, name):
-  row = general_encoder.OWN_CLIPS[name]
+  row = _OWN[name]
   few, half = (
     [
       cell.measurement.model

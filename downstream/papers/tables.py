@@ -120,7 +120,7 @@ def _cola_batch_clips(request: TableRequest) -> Table:
 
 
 # The views of COLA's recipe `small`; its other fields stay those of the paper.
-_SMALL_VIEWS = ["augment=level,equalise,specaugment", "masks=1", "mask_frames_max=24"]
+_SMALL_VIEWS = ["augment=pitch_shift,level,equalise,specaugment", "masks=1", "mask_frames_max=24"]
 _SMALL_VIEWS += ["mask_bands_max=12", "mask_fill=mean"]
 
 

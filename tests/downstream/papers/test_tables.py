@@ -6,6 +6,8 @@ import json
 import numpy as np
 import pytest
 
+import cola.config
+from contrastive_audio.configuration import parse_settings
 from contrastive_audio.errors import UserError
 from downstream.cards import published_scores
 from downstream.cards.all_cards import CARDS
@@ -99,6 +101,16 @@ def test_the_ablation_of_the_background_has_the_papers_three_questions():
   own = options["other clips without energy adjustment"]
   assert own == options["other clips"] | {"mix_energy": "own"}
   assert {o["mix"] for o in options.values()} == {"none", "within_clip", "batch"}
+
+
+def test_the_row_of_the_views_of_small_has_those_of_the_recipe():
+  row = {variant.name: variant.model for variant in table_of("cola_views").variants}
+  settings = [value for name, value in row["views of small"].options if name == "set"]
+  fields = parse_settings(cola.config.Config, settings)
+  small = cola.config.RECIPES["small"]
+  assert {name: small[name].value for name in fields} == fields
+  masks = {name for name in small if name.startswith("mask")}
+  assert set(fields) == {"augment", *masks}
 
 
 def test_some_variants_of_a_table_can_be_chosen():
