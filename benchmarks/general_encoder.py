@@ -71,6 +71,7 @@ OWN_CLIPS = {
 OWN_CHANGES = {
   "COLA small without pitch shift": _small("cola", "augment=level,equalise,specaugment"),
   "mix-back small without pitch shift": _small("mixback", "augment=level,equalise"),
+  "COLA small, pitch shift of 3 bands": _small("cola", "pitch_bands_max=3"),
   "COLA small, pitch shift of 8 bands": _small("cola", "pitch_bands_max=8"),
 }
 SUITES = {"development": pool.DEVELOPMENT, "judging": pool.JUDGING, "small": SMALL_SUITE}

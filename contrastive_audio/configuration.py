@@ -5,11 +5,13 @@ import contextlib
 import dataclasses
 import difflib
 import math
+import typing
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from contrastive_audio.errors import UserError
 
+SEED_MAX = 2**31 - 1
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16", "float64")
 VIEWS_ON = ("device", "host")
 POSITIVES = ("random", "same", "separated")  # how the second excerpt of a clip is chosen
@@ -70,7 +72,8 @@ class RunConfig:
     self.require("head_input", HEAD_INPUTS)
     self.require_between(0, 1, "max_bad_fraction", "balance")
     self.require_at_least(1, "steps", "epoch_steps", "checkpoint_every", "encoder_width")
-    self.require_at_least(0, "seed", "monitor_every", "reestimate_batches", "logits_block", "keep")
+    self.require_between(0, SEED_MAX, "seed")
+    self.require_at_least(0, "monitor_every", "reestimate_batches", "logits_block", "keep")
     self.require_at_least(0, "piece_s")
     if self.microbatch:
       self.require_at_least(2, "microbatch")  # BatchNorm cannot normalise a single row
@@ -174,13 +177,13 @@ def parse_settings(config_class: type[RunConfig], settings: Sequence[str]) -> di
     >>> parse_settings(RunConfig, ["checkpoint_every=20", "deterministic=True"])
     {'checkpoint_every': 20, 'deterministic': True}
   """
-  defaults = {field.name: field.default for field in dataclasses.fields(config_class)}
+  fields = {field.name: field for field in dataclasses.fields(config_class)}
   values = {}
   for setting in settings:
     name, equals, text = setting.partition("=")
-    if not equals or name not in defaults:
-      raise UserError(f"--set={setting}: {_not_a_setting(name, bool(equals), list(defaults))}")
-    values[name] = _parse_value(setting, text, defaults[name])
+    if not equals or name not in fields:
+      raise UserError(f"--set={setting}: {_not_a_setting(name, bool(equals), list(fields))}")
+    values[name] = _parse_value(setting, text, fields[name])
   return values
 
 
@@ -193,24 +196,20 @@ def _not_a_setting(name: str, has_value: bool, fields: Sequence[str]) -> str:
   return f"write FIELD=VALUE; there is no field {name!r}, but {', '.join(sorted(fields))}"
 
 
-def _parse_value(setting: str, text: str, default: Any) -> Any:
-  """Converts a text to the type of a default; fields whose default is None hold numbers."""
-  if isinstance(default, str):
+def _parse_value(setting: str, text: str, field: dataclasses.Field) -> Any:
+  """Converts a text to the type of a field."""
+  kind = (*typing.get_args(field.type), field.type)[0]  # int, of int | None
+  if kind is str:
     return text
   value: Any = text
   with contextlib.suppress(ValueError, SyntaxError):
     value = ast.literal_eval(text)
-  is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-  if isinstance(default, bool):
-    fits = isinstance(value, bool)
-  elif isinstance(default, int):
-    fits = is_number and isinstance(value, int)
-  else:
-    fits = is_number
-  if not fits:
-    expected = "number" if default is None else type(default).__name__
-    raise UserError(f"--set={setting}: {text!r} is not a valid {expected} (default: {default})")
-  return float(value) if isinstance(default, float) else value
+  is_whole = isinstance(value, float) and value.is_integer()  # 1e3
+  fits = isinstance(value, bool) == (kind is bool) and isinstance(value, (int, float))
+  if not fits or (kind is int and not is_whole and not isinstance(value, int)):
+    name = {int: "whole number", float: "number"}.get(kind, "value: True or False")
+    raise UserError(f"--set={setting}: {text!r} is not a {name} (default: {field.default})")
+  return kind(value)
 
 
 def configure(
@@ -238,8 +237,12 @@ def configure(
   fields = {name: deviation.value for name, deviation in recipe.items()}
   if "batch_size" in fields:  # a recipe for small data sets also fits smaller ones
     fields["batch_size"] = min(fields["batch_size"], max(2, num_clips))
-  fields |= {name: value for name, value in settings.items() if name in names and value is not None}
-  config = config_class(**fields)
+  given = {name: value for name, value in settings.items() if name in names and value is not None}
+  if passes := sorted({"epochs", "epoch_steps"} & set(given)):
+    if "steps" in given:
+      raise UserError(f"steps={given['steps']} and {passes[0]}={given[passes[0]]}: leave out one")
+    fields.pop("steps", None)  # of the recipe
+  config = config_class(**fields | given)
   if config.steps is None:
     pass_steps = max(1, num_clips // config.batch_size)
     steps = config.epochs * (config.epoch_steps or pass_steps)

@@ -161,6 +161,25 @@ def require_pooling(name: str, clip_pooling: str | None) -> None:
     raise UserError(f"--model={name} describes whole clips: leave out --clip_pooling")
 
 
+def require_frames(name: str, frames: bool) -> None:
+  """Raises an error if frames are asked for, and a model has none.
+
+  Args:
+    name: as `--model` takes it.
+    frames: value of `--frames`.
+
+  Raises:
+    UserError: the model describes whole clips.
+
+  Example:
+    >>> require_frames("logmel_stats", frames=True)
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: --model=logmel_stats describes whole clips: leave out ...
+  """
+  if name == LOGMEL_STATS and frames:
+    raise UserError(f"--model={name} describes whole clips: leave out --frames")
+
+
 def require_trainable(name: str) -> None:
   """Raises an error unless a model has weights that can be trained; quick, only looks at folders.
 

@@ -17,7 +17,7 @@ from contrastive_audio.cli.open_data import open_store
 from contrastive_audio.cli.places import require_folder
 from contrastive_audio.errors import UserError
 from downstream.checks import check_input, require_new_file
-from downstream.choices import require_model, require_pooling
+from downstream.choices import require_frames, require_model, require_pooling
 from downstream.flags import define_embedding_flags, define_input_flag
 
 EXTENSIONS = (".npz", ".parquet")
@@ -36,6 +36,7 @@ def main(_: Sequence[str]) -> None:
   choice, location = data_choice([FLAGS.input]), data_location()
   require_model(name)
   require_pooling(name, clip_pooling)
+  require_frames(name, frames)
   require_new_file(output, EXTENSIONS)
   if frames and projector:
     raise UserError("--projector shows clips, not frames: leave out --frames")

@@ -26,6 +26,7 @@ from downstream.evaluation_files import Result, Setup, draw_map, require_own_res
 
 # Above this, a fifth of the clips chooses as well as five fifths do, five times as fast.
 _FOLDED_CLIPS_MAX = 1000
+_NUM_NAMED = 5  # classes in a line
 
 
 def evaluate(
@@ -251,6 +252,10 @@ def _print_task(data: TaskData, seed: int) -> None:
     counts += f", the first of {len(splits)} splits"
   clips = f"{data.store.num_clips} clips, {len(data.class_names)} classes"
   line("task", f"{data.task.name}: {clips}, {counts}")
+  if untested := data.untested(seed):
+    names = untested[:_NUM_NAMED] + ["..."] * (len(untested) > _NUM_NAMED)
+    count = f"{len(untested)} of {len(data.class_names)} classes ({', '.join(names)})"
+    line("untested", f"{count}: no test clip has them, so the score says nothing about them")
 
 
 def _result_line(name: str, data: TaskData, condition: Condition, result: Result) -> str:

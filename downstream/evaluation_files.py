@@ -6,8 +6,6 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from contrastive_audio.cli.console import line
 from contrastive_audio.datasets.stretches import recording_of, span_of
 from contrastive_audio.errors import UserError
@@ -18,6 +16,7 @@ from downstream import embedding_map, plots
 from downstream.cards.task_data import TaskData
 from downstream.choices import Condition
 from downstream.classifiers.intervals import Predictions
+from downstream.classifiers.problem import file_name
 from downstream.classifiers.scores import predicted_label
 from downstream.encoders.embedding_parts import Embeddings
 from downstream.encoders.models import Model
@@ -89,9 +88,10 @@ class Setup:
 def write_results(
   folder: str, setup: Setup, data: TaskData, results: Sequence[tuple[Condition, Result]]
 ) -> None:
-  """Writes result.json and, with the first result, predictions.csv and plots.
+  """Writes result.json, and predictions.csv and plots of the last result.
 
-  Call it after each result, with all that there are.
+  Call it after each result, with all that there are. After the first one, the names of predictions
+  and plots end in the condition.
 
   Args:
     folder: created unless it exists.
@@ -118,18 +118,16 @@ def write_results(
   content: dict[str, Any] = {"task": data.task.name, "metric": data.task.metric}
   store = data.store
   content |= {"clips": store.num_clips, "skipped": store.num_skipped, "missing": store.num_missing}
+  content["untested"] = data.untested(setup.seed)
   content |= dataclasses.asdict(setup)
   content["results"] = [
     dataclasses.asdict(condition) | result.numbers() for condition, result in results
   ]
   write_json(os.path.join(folder, "result.json"), content)
-  if len(results) > 1:  # what follows was written with the first one
-    return
-  _, first_result = results[0]
-  clip_ids = np.concatenate([split.clips for split in first_result.predictions]).tolist()
-  scores = np.concatenate([split.scores for split in first_result.predictions])
-  _write_predictions(os.path.join(folder, "predictions.csv"), data, clip_ids, scores)
-  _draw(plots_folder, setup, data, clip_ids, scores, first_result)
+  condition, last = results[-1]
+  ending = f"-{file_name(condition.name)}" if len(results) > 1 else ""
+  _write_predictions(os.path.join(folder, f"predictions{ending}.csv"), data, last)
+  _draw(plots_folder, ending, setup, data, condition, last)
 
 
 def require_own_results(folder: str, setup: Setup, task: str) -> None:
@@ -205,39 +203,37 @@ def draw_map(folder: str, data: TaskData, model: Model, seed: int) -> None:
   embedding_map.embedding_map(path, embeddings, labels, title, seed)
 
 
-def _write_predictions(path: str, data: TaskData, clip_ids: list[int], scores: np.ndarray) -> None:
-  keys = [data.clips.keys[clip_id] for clip_id in clip_ids]
-  has_times = any(map(span_of, keys))
-  times = ["start_s", "end_s"] if has_times else []
-  rows: list[list[object]] = [["file", *times, "label", "predicted", *data.class_names]]
-  for clip_id, key, row in zip(clip_ids, keys, scores):
-    predicted = predicted_label(row, data.class_names, data.multi_label)
-    texts = [f"{value:.5g}" for value in row]
-    place = [recording_of(key), *(span_of(key) or ("", ""))] if has_times else [key]
-    rows.append([*place, data.clips.labels[clip_id], predicted, *texts])
+def _write_predictions(path: str, data: TaskData, result: Result) -> None:
+  names = list(result.scores) if len(result.scores) > 1 else []
+  tested = [data.clips.keys[clip_id] for part in result.predictions for clip_id in part.clips]
+  has_times = any(map(span_of, tested))
+  head = ["file", *(["start_s", "end_s"] if has_times else []), *(["split"] if names else [])]
+  rows: list[list[object]] = [[*head, "label", "predicted", *data.class_names]]
+  for number, part in enumerate(result.predictions):
+    for clip_id, scores in zip(part.clips, part.scores):
+      key, label = data.clips.keys[clip_id], data.clips.labels[clip_id]
+      place = [recording_of(key), *(span_of(key) or ("", ""))] if has_times else [key]
+      predicted = predicted_label(scores, data.class_names, data.multi_label)
+      texts = [f"{value:.5g}" for value in scores]
+      rows.append([*place, *names[number : number + 1], label, predicted, *texts])
   write_csv(path, rows)
 
 
 def _draw(
-  folder: str,
-  setup: Setup,
-  data: TaskData,
-  clip_ids: list[int],
-  scores: np.ndarray,
-  result: Result,
+  folder: str, ending: str, setup: Setup, data: TaskData, condition: Condition, result: Result
 ) -> None:
-  metric = data.task.metric
-  found = f"{metric} {result.score:.1f} %"
-  title = plots.heading(
-    data.task.name, setup.model, setup.seed, setup.method, found, result.interval
-  )
-  by_class = os.path.join(folder, "per_class.png")
-  of_mean = None if metric == "accuracy" else result.interval  # of classes, and not of clips
+  """Draws the classes of one result; `ending` is that of the names of its files."""
+  metric, parts = data.task.metric, result.predictions
+  found, how = f"{metric} {result.score:.1f} %", f"{setup.method}, {condition.name}"
+  title = plots.heading(data.task.name, setup.model, setup.seed, how, found, result.interval)
+  by_class = os.path.join(folder, f"per_class{ending}.png")
+  # Of the mean over classes, which is not the accuracy, nor a score that is a mean over splits.
+  of_mean = None if metric == "accuracy" or len(parts) > 1 else result.interval
   if data.multi_label:
-    targets = data.targets()[clip_ids]
-    plots.per_class_average_precision(by_class, data.class_names, targets, scores, title, of_mean)
+    scored = [(part.targets, part.scores) for part in parts]
+    plots.per_class_average_precision(by_class, data.class_names, scored, title, of_mean)
     return
-  labels = [data.clips.labels[clip_id] for clip_id in clip_ids]
-  predicted = [data.class_names[number] for number in scores.argmax(axis=1)]
-  confusion_matrix(os.path.join(folder, "confusion_matrix.png"), labels, predicted, title)
+  labels = [data.clips.labels[clip_id] for part in parts for clip_id in part.clips]
+  predicted = [data.class_names[n] for part in parts for n in part.scores.argmax(axis=1)]
+  confusion_matrix(os.path.join(folder, f"confusion_matrix{ending}.png"), labels, predicted, title)
   plots.per_class_accuracy(by_class, labels, predicted, title, of_mean)

@@ -78,27 +78,30 @@ def per_class_accuracy(
 def per_class_average_precision(
   path: str,
   class_names: Sequence[str],
-  targets: np.ndarray,
-  scores: np.ndarray,
+  splits: Sequence[tuple[np.ndarray, np.ndarray]],
   title: str,
   interval: tuple[float, float] | None = None,
 ) -> None:
   """Draws the average precision of each class that has test clips, from best to worst.
 
+  Of several splits, which have a classifier each, it is the mean over those that test the class.
+
   Args:
     path: file to write, `.png`.
     class_names: C names.
-    targets: `[n, C]`, multi-hot.
-    scores: float `[n, C]`.
+    splits: of each, (targets `[m, C]`, multi-hot; scores, float `[m, C]`).
     title: of the figure, from `heading`.
     interval: in which the mean lies with 95 % confidence, in %; None: it is not drawn.
 
   Example:
-    >>> per_class_average_precision("ap.png", ["dog", "rain"], np.eye(2), np.eye(2), "two clips")
+    >>> splits = [(np.eye(2), np.eye(2))]
+    >>> per_class_average_precision("ap.png", ["dog", "rain"], splits, "two clips")
   """
-  values = average_precisions(targets, scores)
+  by_split = np.ma.masked_invalid([average_precisions(*split) for split in splits])
+  values = by_split.mean(axis=0).filled(np.nan)
   order = np.argsort(-values, kind="stable")[: np.isfinite(values).sum()]
-  names, num_clips = [class_names[number] for number in order], targets.sum(axis=0).astype(int)
+  num_clips = np.sum([targets.sum(axis=0) for targets, _ in splits], axis=0).astype(int)
+  names = [class_names[number] for number in order]
   quantity = "average precision (%)"
   per_class(path, names, 100 * values[order], num_clips[order], title, quantity, interval=interval)
 

@@ -84,6 +84,11 @@ class Config(SystemConfig):
     self.require_at_least(1, "patch_hop_frames")
     self.require_at_least(0, "separation_frames")
     self.require_between(0, 1, "mix_alpha", "momentum", "first_drop", "second_drop")
+    if self.first_drop > self.second_drop:
+      raise UserError(
+        f"first_drop={self.first_drop:g}: the first drop of the learning rate comes after the "
+        f"second one (second_drop={self.second_drop:g})"
+      )
     self.require_encoder(ENCODERS)
     self.require("optimizer", ("sgd", "adam"))
     self.require("positives", POSITIVES)
@@ -158,7 +163,8 @@ class Config(SystemConfig):
       self.frames,
       level="clip_peak",
       short_clips=self.short_clips,
-      shortest_samples=self.sample_rate_hz,
+      # 1 s (C); a longer patch needs a longer clip, so that its margins alone are mirrored.
+      shortest_samples=max(self.sample_rate_hz, (self.frames - 1) * self.hop_samples),
       hop_frames=self.patch_hop_frames,
       mean=0.0 if self.mean is None else self.mean,
       std=1.0 if self.std is None else self.std,

@@ -22,6 +22,7 @@ from contrastive_audio.cli.main import run_main, start_tensorflow
 from contrastive_audio.cli.open_data import DataChoice, DataLocation, open_store
 from contrastive_audio.cli.places import require_folder
 from contrastive_audio.errors import UserError
+from contrastive_audio.utils import run_files
 from mixback.config import Config
 from mixback.released_weights import assign, read_state_dict, recognise
 
@@ -67,6 +68,8 @@ class Import:
         "the encoder needs mean and standard deviation of the log-mels it is used on: pass "
         "--dataset to measure them there, or --statistics=mean,std"
       )
+    if self.statistics and self.data:
+      raise UserError("--statistics says what --dataset would measure: leave out one")
 
 
 def parse_statistics(texts: Sequence[str]) -> tuple[float, float]:
@@ -103,6 +106,7 @@ def main(_: Sequence[str]) -> None:
     location=data_location(),
   )
   require_folder("run", request.run)
+  run_files.require_run_or_free(request.run)
   arrays = read_state_dict(request.checkpoint)
   network = recognise(arrays, request.checkpoint)
   start_tensorflow()

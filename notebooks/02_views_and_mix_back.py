@@ -155,8 +155,8 @@ showing.figure(figure)
 
 # %% [markdown]
 # Here are the log-mels as sound, at their own levels. (The phase is guessed, hence the metallic
-# sound.) `rrc`, `frequency_shift` and `pitch_shift` change the pitch. `level` and `fader` are easy to
-# hear and leave everything else as it was. `noise` is inaudible.
+# sound.) `rrc`, `frequency_shift` and `pitch_shift` change the pitch. `level` and `fader` are easy
+# to hear and leave everything else as it was. `noise` is inaudible.
 
 # %%
 sounds = {"no augmentation": showing.sound_of(patch[0], log_mel)}

@@ -5,7 +5,7 @@ from absl import flags
 from contrastive_audio.cli.help import REQUIRED, flag_group
 from contrastive_audio.cli.open_data import DataChoice, DataLocation
 from contrastive_audio.cli.places import require_folder
-from contrastive_audio.configuration import CLIP_POOLINGS
+from contrastive_audio.configuration import CLIP_POOLINGS, SEED_MAX
 from contrastive_audio.store.decoding import MEMORY_MB, MIN_MEMORY_MB
 
 FLAGS = flags.FLAGS
@@ -176,7 +176,7 @@ def define_seed_flag(purpose: str) -> None:
     >>> forget_flags()
   """
   with flag_group("Reproducibility"):
-    flags.DEFINE_integer("seed", 0, f"Seed of {purpose}.", lower_bound=0)
+    flags.DEFINE_integer("seed", 0, f"Seed of {purpose}.", 0, SEED_MAX)
 
 
 def define_gpu_flags() -> None:

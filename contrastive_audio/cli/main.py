@@ -37,6 +37,8 @@ _PLACES = (
   "output",
   "runs_dir",
   "store_dir",
+  "data_dir",
+  "manual_dir",
   "labels",
   "projector",
   "model",

@@ -63,9 +63,14 @@ class DataChoice:
   background: str | None = None
 
   def __post_init__(self) -> None:
-    names = collections.Counter(map(datasets.full_name, self.datasets))
-    if twice := [name for name, count in names.items() if count > 1]:
-      raise UserError(f"--dataset={twice[0]} is there twice: each clip would be, too")
+    first_of: dict[str, str] = {}
+    for name in self.datasets:
+      kind, _, path = datasets.full_name(name).partition(":")
+      place = os.path.realpath(os.path.expanduser(path)) if path else ""
+      if (first := first_of.get(f"{kind}:{place}")) is not None:
+        same = "is there twice" if first == name else f"is the same as {first}"
+        raise UserError(f"--dataset={name} {same}: each clip would be there twice, too")
+      first_of[f"{kind}:{place}"] = name
 
   @property
   def name(self) -> str:

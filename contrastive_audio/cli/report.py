@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from contrastive_audio.cli.console import line
 from contrastive_audio.monitoring.complaints import is_at_chance
+from contrastive_audio.store import left_out
 from contrastive_audio.store.disk_format import MISSING, SKIPPED
 from contrastive_audio.store.store import Store
 from contrastive_audio.utils.words import counted
@@ -55,6 +56,12 @@ def print_losses(store: Store) -> None:
   """
   if store.num_skipped:
     line("skipped", f"{counted(store.num_skipped, 'unusable clip')}, see {_lists(store, SKIPPED)}")
+  for folder in store.folders if store.num_skipped else []:
+    if unread := left_out.count_unread(folder):
+      text = (
+        f"{counted(unread, 'clip')} that the disk would not read: once it does, delete {folder}"
+      )
+      line("unread", f"{text} and run the command again")
   if store.num_missing:
     listed = store.num_missing + store.num_skipped + store.num_clips
     text = f"{store.num_missing} of {listed} listed clips are not there"

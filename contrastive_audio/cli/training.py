@@ -85,6 +85,7 @@ def train_system(system: System, request: TrainingRequest) -> None:
       listing = data.listing()
     print(json.dumps(resolve(system, request, listing), indent=2))
     return
+  run_files.require_run_or_free(run_folder(system.name, request))
   start_tensorflow()
   from contrastive_audio.distributed.hosts import join_hosts
 
@@ -169,8 +170,7 @@ def _locked(folder: str, hosts: "Hosts") -> Iterator[FolderLock]:
   if not hosts.is_chief:
     yield lock
     return
-  if not run_files.has_config(folder):
-    run_files.require_free(folder)
+  run_files.require_run_or_free(folder)
   make_folder(folder)
   with lock.held():
     yield lock

@@ -19,6 +19,7 @@ from contrastive_audio.cli.open_data import DataChoice, DataLocation
 from contrastive_audio.cli.places import require_folder
 from contrastive_audio.configuration import (
   PRECISIONS,
+  SEED_MAX,
   STRATEGIES,
   VIEWS_ON,
   Recipe,
@@ -207,7 +208,7 @@ def _define_device_flags() -> None:
     flags.DEFINE_enum("views_on", "device", VIEWS_ON, "Where views are computed; same numbers.")
   define_gpu_flags()
   with flag_group("Reproducibility"):
-    flags.DEFINE_integer("seed", 0, "Seed of weights, excerpts and views.", lower_bound=0)
+    flags.DEFINE_integer("seed", 0, "Seed of weights, excerpts and views.", 0, SEED_MAX)
     flags.DEFINE_bool("deterministic", False, "Bit-identical on one machine, and slower.")
 
 

@@ -21,6 +21,7 @@ What can be imported from here:
 
 import difflib
 import os
+import re
 from collections.abc import Collection
 
 from contrastive_audio.datasets import corpora, library_names
@@ -40,6 +41,7 @@ __all__ = [
 
 _FOLDER, _LABELS = "folder:", "labels:"
 _SYNTHETIC = "synthetic"
+_FILE_NAME = re.compile(r"\.[A-Za-z0-9]{2,7}$")  # "calls.wav", but no version: "crema_d:1.0.0"
 
 
 def open_source(
@@ -127,6 +129,8 @@ def open_local(
     require_name(name, data_dir, manual_dir)
     return published.open_unpacked(corpora.get(name), split, data_dir)
   require_name(name, data_dir, manual_dir)
+  if name == _SYNTHETIC and split is not None:
+    raise UserError(f"--split={split}: {name} has no splits")
   return None
 
 
@@ -151,6 +155,8 @@ def require_name(name: str, data_dir: str | None = None, manual_dir: str | None 
 
     published.require_there(corpora.get(name), data_dir, manual_dir)
   elif name != _SYNTHETIC and not library_names.is_in_library(name):
+    if _FILE_NAME.search(name):
+      raise UserError(f"no such file: {name!r}")
     raise UserError(_unknown(name, library_names.library_names()))
 
 
@@ -178,8 +184,9 @@ def _unknown(name: str, builders: Collection[str]) -> str:
   for names in ([_SYNTHETIC, *corpora.NAMES], builders):
     similar = similar or difflib.get_close_matches(name, sorted(names), n=3, cutoff=0.6)
   guess = f" Did you mean {' or '.join(similar)}?" if similar else ""
+  known = f"'synthetic', {', '.join(corpora.NAMES)}"
   return (
-    f"unknown data set {name!r}.{guess} For audio files of your own use --dataset=folder:PATH; "
-    f"otherwise 'synthetic', {', '.join(corpora.NAMES)}, or another audio data set of "
+    f"unknown data set {name!r}.{guess} For audio of your own, write the path of its folder, file "
+    f"or table, such as ./NAME; otherwise {known}, or another audio data set of "
     "tensorflow-datasets, such as spoken_digit or crema_d"
   )

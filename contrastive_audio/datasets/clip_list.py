@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import itertools
 import os
+import re
 import stat
 from collections.abc import Hashable, Iterator, Mapping
 from typing import NamedTuple
@@ -13,7 +14,7 @@ import pyarrow as pa
 from contrastive_audio.datasets.clip_table import Row, to_table
 from contrastive_audio.datasets.file_tree import UNPRINTABLE
 from contrastive_audio.datasets.splits import split_name
-from contrastive_audio.datasets.timed_rows import TimedRows, parse_times
+from contrastive_audio.datasets.timed_rows import TimedRows, joined, parse_times
 from contrastive_audio.errors import UserError
 from contrastive_audio.utils.spreadsheets import unescaped
 from contrastive_audio.utils.tables import Table, read_table
@@ -34,6 +35,10 @@ _TIMES = (
   ("start (s)", "end (s)"),  # BirdNET
   ("onset", "offset"),  # DCASE
 )
+# How other programs may call such columns, in whatever unit.
+_UNIT = r"[ _]?\(?(time)?[ _(]*(seconds|sec|s|ms|samples|frames?)?\)?"
+_START_LIKE = re.compile(rf"(start|begin|onset){_UNIT}")
+_END_LIKE = re.compile(rf"(end|stop|offset){_UNIT}")
 
 
 class ClipList(NamedTuple):
@@ -103,7 +108,23 @@ def _columns_of_times(table: Table) -> tuple[str, ...]:
       f"{table.path}: the column {min(lonely)!r} needs another one: times are start_s and end_s, "
       "in seconds from the start of the file"
     )
+  if not pair:
+    _require_no_other_times(table)
   return pair
+
+
+def _require_no_other_times(table: Table) -> None:
+  """Refuses columns that look like times under another name: whole files would be read."""
+  start, end = (
+    next((name for name in table.names if likeness.fullmatch(name.lower())), None)
+    for likeness in (_START_LIKE, _END_LIKE)
+  )
+  if start and end:
+    raise UserError(
+      f"{table.path}: the columns {start!r} and {end!r} look like times, and would be ignored: "
+      "name them start_s and end_s if they are seconds from the start of the file; if not, rename "
+      "or remove them"
+    )
 
 
 def _remarks(table: Table, column_of: Mapping[str, str]) -> list[str]:
@@ -186,7 +207,7 @@ class _Reader:
     self._num_found += is_found
     return Row(
       path=path,
-      label=label and unescaped(label),
+      label=joined([label and unescaped(label)]),
       group=group and unescaped(group),
       split=split and split_name(split),
     )

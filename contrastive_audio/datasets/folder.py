@@ -64,7 +64,7 @@ def open_folder(path: str, split: str | None = None, background: str | None = No
   if extension == LABEL_FILE and os.path.exists(path):
     return _open_table(path, read_label_file(path), split, background)
   if not os.path.exists(path):
-    raise UserError(f"no such folder: {path!r} (from --dataset=folder:{path})")
+    raise UserError(f"no such {'file' if extension else 'folder'}: {path!r}")
   if extension not in formats.EXTENSIONS:
     raise UserError(_not_audio(path, extension))
   _require_no_background(path, background)

@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import math
 import os
 import re
 import statistics
@@ -15,6 +16,7 @@ from contrastive_audio.datasets.file_tree import printable
 from contrastive_audio.errors import UserError
 
 TOLERANCE_S = 0.1  # by which a row may end after its recording: programs round
+_TENTHS = 10  # Of a recording, background ends at a tenth of a second: see `_unlabelled`.
 _FRAGMENT = re.compile(r"#t=(\d+(?:\.\d+)?),(\d+(?:\.\d+)?)$")  # W3C Media Fragments
 
 
@@ -61,6 +63,37 @@ def span_of(key: str) -> tuple[float, float] | None:
   """
   match = _FRAGMENT.search(key)
   return (float(match[1]), float(match[2])) if match else None
+
+
+def start_s_of(key: str) -> float:
+  """Returns where a stretch starts in its recording, in seconds; 0 for a clip.
+
+  Args:
+    key: of a clip or a stretch.
+
+  Example:
+    >>> start_s_of("a.wav#t=2.5,10"), start_s_of("a.wav")
+    (2.5, 0.0)
+  """
+  return (span_of(key) or (0.0, 0.0))[0]
+
+
+def are_same(one: str, other: str) -> bool:
+  """Returns whether two names are of the same clip, or of nearly the same stretch of a recording.
+
+  At another sample rate a recording has another length, and so has what ends with it.
+
+  Args:
+    one: key of a clip or a stretch.
+    other: the same.
+
+  Example:
+    >>> are_same("a.wav#t=2.5,10", "a.wav#t=2.5,10.1"), are_same("a.wav", "b.wav")
+    (True, False)
+  """
+  spans = [span_of(key) or (0.0, 0.0) for key in (one, other)]
+  is_near = all(abs(a - b) < 1.5 / _TENTHS for a, b in zip(*spans))
+  return recording_of(one) == recording_of(other) and is_near
 
 
 def require_inside(where: str, file: str, start_s: float, stop_s: float, length_s: float) -> None:
@@ -174,10 +207,15 @@ class Stretches:
     length_s: float,
     piece_s: float,
   ) -> Iterator[Stretch]:
-    """Yields what no row covers, in pieces of about one length."""
+    """Yields what no row covers, in pieces of about one length.
+
+    A recording lasts some microseconds longer at another sample rate. Rounded down, its end gives
+    the pieces the same names there.
+    """
     groups = {row["group"] for row in rows}
     group = groups.pop() if len(groups) == 1 else key
-    for start_s, stop_s in _gaps([(row["start_s"], row["stop_s"]) for row in rows], length_s):
+    end_s = math.floor(length_s * _TENTHS + 1e-6) / _TENTHS
+    for start_s, stop_s in _gaps([(row["start_s"], row["stop_s"]) for row in rows], end_s):
       count = round((stop_s - start_s) / piece_s)
       bounds = [start_s + (stop_s - start_s) * part / count for part in range(count)] + [stop_s]
       for first_s, last_s in zip(bounds, bounds[1:] if count else []):

@@ -161,8 +161,15 @@ class _TfdsSource(ClipSource):
 
   def fingerprint(self) -> str:
     name, label_path = self._builder.info.full_name, self._features.label_path
-    identity = (name, self._split, self.num_clips, label_path)
+    identity = (name, self._split, self.num_clips, label_path, self._files())
     return hashlib.sha256(repr(identity).encode()).hexdigest()
+
+  def _files(self) -> list[tuple[str, int, int]]:
+    """Returns name, size and time of the prepared files: they may be prepared again."""
+    folder = os.fspath(self._builder.data_dir)
+    names = sorted(tf.io.gfile.listdir(folder))
+    stats = (tf.io.gfile.stat(os.path.join(folder, name)) for name in names)
+    return [(name, stat.length, stat.mtime_nsec) for name, stat in zip(names, stats)]
 
   def _records(self, split: str, decoders: Any) -> tf.data.Dataset:
     config = library().ReadConfig(add_tfds_id=True, interleave_cycle_length=1)

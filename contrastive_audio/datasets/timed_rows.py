@@ -3,7 +3,7 @@
 import collections
 import dataclasses
 import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 
 import pyarrow as pa
 
@@ -99,7 +99,7 @@ class TimedRows:
           f"and {other!r} here: they must agree"
         )
     self._num_repeats += 1
-    both = dataclasses.replace(first, label=_joined([first.label, row.label]))
+    both = dataclasses.replace(first, label=joined([first.label, row.label]))
     self._rows[path, start_s, stop_s] = (first_where, both)
 
   def table(self) -> pa.Table:
@@ -154,11 +154,19 @@ def _labels_of_overlapping(
         found[number].append(other_label)
         found[other].append(label)
     active.append(number)
-  return {span[:2]: _joined(labels) for span, labels in zip(spans, found)}
+  return {span[:2]: joined(labels) for span, labels in zip(spans, found)}
 
 
-def _joined(labels: list[str | None]) -> str | None:
-  """Returns several labels as one text, each once; None if there is none."""
+def joined(labels: Sequence[str | None]) -> str | None:
+  """Returns several labels as one text, each once; None if there is none.
+
+  Args:
+    labels: each of one class or of several.
+
+  Example:
+    >>> joined(["dog; rain", None, "rain;"])
+    'dog;rain'
+  """
   names = [
     name.strip() for label in labels if label is not None for name in label.split(LABEL_SEPARATOR)
   ]

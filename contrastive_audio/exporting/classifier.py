@@ -145,16 +145,16 @@ class LinearClassifier:
     Raises:
       UserError: the embeddings have another size, other values, or are made in another way.
     """
-    if self.clip_pooling != embedder.clip_pooling:
+    actual, expected = fingerprint(embedder, sample_rate_hz), self.fingerprint
+    difference = "other values"
+    if actual.shape != expected.shape:
+      difference = f"{len(expected)} values and not {len(actual)}"
+    elif self.clip_pooling != embedder.clip_pooling:
       raise UserError(
         f"--classifier={folder}: it was trained on embeddings with clip_pooling="
         f"{self.clip_pooling}, not {embedder.clip_pooling}: pass "
         f"--clip_pooling={self.clip_pooling}, or train another one"
       )
-    actual, expected = fingerprint(embedder, sample_rate_hz), self.fingerprint
-    difference = "other values"
-    if actual.shape != expected.shape:
-      difference = f"{len(expected)} values and not {len(actual)}"
     elif np.linalg.norm(actual - expected) <= _TOLERANCE * np.linalg.norm(expected):
       return
     raise UserError(

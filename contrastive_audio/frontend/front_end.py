@@ -119,11 +119,13 @@ class FrontEnd(keras.layers.Layer):
 
   def _layout(self) -> ClipLayout:
     reflects = self.log_mel.padding == "reflect"
+    mirrored_samples = self.log_mel.fft_samples // 2 if reflects else 0
+    span_samples = self.num_samples - 2 * mirrored_samples  # no clip may be shorter
     return ClipLayout(
       num_samples=self.num_samples,
-      shortest_samples=self.shortest_samples or self.num_samples,
+      shortest_samples=max(self.shortest_samples or self.num_samples, span_samples),
       short_clips=self.short_clips,
-      mirrored_samples=self.log_mel.fft_samples // 2 if reflects else 0,
+      mirrored_samples=mirrored_samples,
       grid_samples=self.log_mel.hop_samples if reflects else 1,
       level="clip_peak" if self.level == "clip_peak" else "as_is",
     )

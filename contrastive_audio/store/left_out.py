@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Sequence
 
+from contrastive_audio.errors import disk_reason
 from contrastive_audio.store import chunks
 from contrastive_audio.store.disk_format import MISSING, SKIPPED
 from contrastive_audio.utils import spreadsheets
@@ -92,6 +93,23 @@ def read(folder: str, name: str) -> list[list[str]]:
   """
   path = os.path.join(folder, name)
   return spreadsheets.read_csv(path)[1:] if os.path.exists(path) else []
+
+
+def count_unread(folder: str) -> int:
+  """Returns how many clips were left out because the disk refused to read them: that may pass.
+
+  Args:
+    folder: of the store.
+
+  Example:
+    >>> rows = chunks.Rows("chunk-00000.arrow", 0, "")
+    >>> skipped = [("a.wav", "permission denied"), ("b.wav", "no samples")]
+    >>> chunks.save(chunks.Chunk([], rows, skipped), ".", number=0)
+    >>> write_skipped(".")
+    >>> count_unread(".")
+    1
+  """
+  return sum(bool(disk_reason(OSError(reason))) for _, reason in read(folder, SKIPPED))
 
 
 def _write(folder: str, name: str, rows: Iterable[Iterable[str]]) -> None:

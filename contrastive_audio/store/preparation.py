@@ -156,6 +156,8 @@ class Plan:
         else:
           progress.update(stop - start)
         num_bad += len(chunk.skipped)
+        if self._are_many(num_bad):
+          left_out.write_skipped(self.folder)  # the error reads it
         self._require_few_bad(num_bad)
 
   def write_chunk(
@@ -210,16 +212,24 @@ class Plan:
     if store.num_clips and self.source.stretches is not None:
       store = store.cut(pieces_of_stretches(store, self.source.stretches))
     if not store.num_clips:
-      skipped = os.path.join(self.folder, SKIPPED)
-      raise UserError(f"no usable clip in {self.source.summary}: see {skipped}")
+      skipped = left_out.read(self.folder, SKIPPED)
+      reason = f"see {os.path.join(self.folder, SKIPPED)}"
+      if len(skipped) == 1:
+        reason = ": ".join(skipped[0])
+      raise UserError(f"no clip can be used ({self.source.summary}): {reason}")
     return store
 
+  def _are_many(self, num_bad: int) -> bool:
+    return num_bad > self.max_bad_fraction * self.source.num_clips
+
   def _require_few_bad(self, num_bad: int) -> None:
-    if num_bad > self.max_bad_fraction * self.source.num_clips:
+    if self._are_many(num_bad):
+      unread = left_out.count_unread(self.folder)
+      cure = f"; the disk would not read {unread} of them: once it does, delete {self.folder}"
       raise UserError(
         f"{num_bad} of {self.source.num_clips} clips could not be used, more than "
         f"--max_bad_fraction={self.max_bad_fraction:g} allows; the reasons are in "
-        f"{os.path.join(self.folder, SKIPPED)}"
+        f"{os.path.join(self.folder, SKIPPED)}{cure if unread else ''}"
       )
 
 

@@ -6,11 +6,13 @@ drop-connect are functions of (seed, step). So a checkpoint is all that a resume
 
 import contextlib
 import dataclasses
+import glob
 import os
 from collections.abc import Iterator, Sequence
 
 import keras
 import tensorflow as tf
+import tqdm
 
 from contrastive_audio.distributed.hosts import Hosts
 from contrastive_audio.errors import UserError
@@ -123,7 +125,7 @@ class Pretraining:
         self._begin(first_step)
       step = self._fit(first_step, stop)
       if self._hosts.is_chief:
-        self._conclude(step)
+        self._conclude(step, was_trained=step > first_step)
       self._hosts.wait()
     return Outcome(step, finished=step >= self._config.num_steps)
 
@@ -231,19 +233,29 @@ class Pretraining:
   def _make_views(self, excerpts: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
     return self._model.views(excerpts, step_seed(self._config.seed, step))
 
-  def _conclude(self, step: int) -> None:
+  def _conclude(self, step: int, was_trained: bool) -> None:
     """Saves the networks, and exports after the last step of the training."""
     run, encoder = self._run, self._networks.encoder
     self._networks.refresh()  # the statistics change, and a resume goes on with those of training
     if self._config.reestimate_batches:
       batchnorm.reestimate(encoder, self._clean_batches())
     run.save_networks(encoder, self._networks.head)
-    if step >= self._config.num_steps:
-      for monitor in self._monitors:
-        monitor.check(step)
+    is_last, is_exported = step >= self._config.num_steps, os.path.exists(run.saved_model)
+    for monitor in self._monitors if is_last else ():
+      monitor.check(step)
+    # What was exported by fewer steps is replaced; if there were none, it may be the user's.
+    if was_trained if is_exported else is_last:
       with progress_bar.stage("exporting the SavedModel"):
         export_saved_model(self._front_end, encoder, run.saved_model)
+    if was_trained:
+      self._name_outdated()
     plots.draw_curves(run, self._config.chance)
+
+  def _name_outdated(self) -> None:
+    """Says which other exports in the run folder are of fewer steps."""
+    for kind in ("tflite", "onnx"):
+      for path in sorted(glob.glob(f"{glob.escape(self._run.folder)}/*.{kind}")):
+        tqdm.tqdm.write(f"outdated   {path} holds the encoder of fewer steps: export it again")
 
   def _clean_batches(self) -> Iterator[tf.Tensor]:
     """Yields log-mels of excerpts as they are evaluated, without any augmentation."""

@@ -100,6 +100,22 @@ def require_free(folder: str) -> None:
     raise UserError(f"{folder!r} holds files but not a run: choose another folder with --run")
 
 
+def require_run_or_free(folder: str) -> None:
+  """Raises a UserError unless a folder holds a run, or one may be made there.
+
+  Args:
+    folder: existing or not.
+
+  Raises:
+    UserError: it holds something else.
+
+  Example:
+    >>> require_run_or_free("new")
+  """
+  if not has_config(folder):
+    require_free(folder)
+
+
 def clear_up(folder: str) -> None:
   """Removes what killed processes left of files of a run; whoever holds its lock may do that.
 

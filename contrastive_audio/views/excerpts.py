@@ -150,7 +150,9 @@ class ExcerptPairs:
     self.layout.read_ahead(self.store, clip_ids, starts)
     for row, clip_id in enumerate(clip_ids):
       for column in range(start_words.shape[1]):
-        phase, out = start_words[row, column] / 2**32, excerpts[row, column]
+        # The same patch of a tiled clip has the same phase, too.
+        drawn = 0 if self.positives == "same" and column == 1 else column
+        phase, out = start_words[row, drawn] / 2**32, excerpts[row, column]
         self.layout.copy(self.store, clip_id, starts[row, column], phase, out)
     too_short = clip_samples < ENOUGH_FOR_BACKGROUND * self.layout.span_samples
     excerpts[too_short, 2:] = 0

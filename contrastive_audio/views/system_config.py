@@ -9,6 +9,8 @@ from contrastive_audio.configuration import CLIP_POOLINGS
 from contrastive_audio.errors import UserError
 from contrastive_audio.views.augmentation_config import AugmentConfig, parse_augment
 
+PIECE_EXCERPTS = 1.5  # the shortest `piece_s`: see store.pieces, which round to whole pieces
+
 if TYPE_CHECKING:
   from contrastive_audio.frontend.clip_store import ClipStore
   from contrastive_audio.frontend.front_end import FrontEnd
@@ -49,15 +51,16 @@ class SystemConfig(AugmentConfig):
     self.require_at_least(self.frame_samples, "fft_samples")
     self.require_between(0, self.sample_rate_hz / 2, "fmin_hz", "fmax_hz")
     self.require_positive("std")
+    self.require_between(-1e6, 1e6, "mean")
     if (self.mean is None) != (self.std is None):
       raise UserError("mean and std: set both, or neither, and both are measured")
     self.require("clip_pooling", CLIP_POOLINGS)
     self._require_masks_within_excerpts()
     excerpt_s = self.frames * self.hop_samples / self.sample_rate_hz
-    if 0 < self.piece_s < excerpt_s:
+    if 0 < self.piece_s < PIECE_EXCERPTS * excerpt_s:
       raise UserError(
-        f"piece_s={self.piece_s:g}: shorter than an excerpt, which has {excerpt_s:.2f} s; 0 takes "
-        "clips as they are"
+        f"piece_s={self.piece_s:g}: pieces may be a third shorter than that, and an excerpt has "
+        f"{excerpt_s:.2f} s: use at least {PIECE_EXCERPTS * excerpt_s:.2f}; 0 takes whole clips"
       )
     if self.fmin_hz >= self.fmax_hz:
       raise UserError(f"fmin_hz={self.fmin_hz:g}: must be below fmax_hz={self.fmax_hz:g}")

@@ -3,6 +3,7 @@
 Test clips are never used for model selection.
 """
 
+import collections
 import dataclasses
 import re
 from collections.abc import Collection
@@ -11,7 +12,7 @@ import numpy as np
 
 from contrastive_audio.errors import UserError
 from downstream.cards.holding_out import hold_out
-from downstream.cards.splits import Clips, Split, clips_with, leave_one_out
+from downstream.cards.splits import Clips, Split, clips_with, keep_every_class, leave_one_out
 
 TEST_FRACTION = 0.2
 
@@ -167,6 +168,8 @@ def require_train_and_test(names: Collection[str]) -> None:
 class Seeded:
   """A fifth of the clips tests: whole groups if there are any, otherwise a fifth of each class.
 
+  A group that alone has a class trains: nobody could have learned the class from others.
+
   Attributes:
     description: human-readable.
 
@@ -181,8 +184,28 @@ class Seeded:
 
   def __call__(self, clips: Clips, seed: int) -> list[Split]:
     everything = np.arange(len(clips.keys))
-    train, test = hold_out(everything, clips.labels, clips.groups, TEST_FRACTION, seed)
+    train, test = _drawn(everything, clips, seed)
+    if not len(test):  # all that was drawn has to train
+      test = _with_classes_elsewhere(clips)
+      if len({clips.groups[clip_id] for clip_id in test}) > 1:
+        _, test = _drawn(test, clips, seed)
+      train = np.setdiff1d(everything, test)
     return [Split(f"seed {seed}", train, test)]
+
+
+def _drawn(clip_ids: np.ndarray, clips: Clips, seed: int) -> tuple[np.ndarray, np.ndarray]:
+  parts = hold_out(clip_ids, clips.labels, clips.groups, TEST_FRACTION, seed)
+  return keep_every_class(*parts, clips.labels, clips.groups)
+
+
+def _with_classes_elsewhere(clips: Clips) -> np.ndarray:
+  """Returns the clips of groups none of which alone has a class."""
+  units = [group or number for number, group in enumerate(clips.groups)]
+  units_of = collections.defaultdict(set)
+  for label, unit in zip(clips.labels, units):
+    units_of[label].add(unit)
+  alone = {unit for few in units_of.values() if len(few) == 1 for unit in few}
+  return np.array([number for number, unit in enumerate(units) if unit not in alone], int)
 
 
 def _match(pattern: str, key: str) -> str:

@@ -115,13 +115,27 @@ def cut_validation(
     kept, held_out = split.cut(train, clips, VALIDATION_FRACTION, seed)
   else:
     kept, held_out = hold_out(train, clips.labels, groups, VALIDATION_FRACTION, seed)
-  return _keep_every_class(kept, held_out, clips.labels, groups)
+  return keep_every_class(kept, held_out, clips.labels, groups)
 
 
-def _keep_every_class(
+def keep_every_class(
   kept: np.ndarray, held_out: np.ndarray, labels: Sequence[str], groups: Sequence[str | None]
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Gives back whole groups, or clips, whose class nothing else that is kept has."""
+  """Gives back whole groups, or clips, whose class nothing else that is kept has.
+
+  Args:
+    kept: int `[n]`, clip numbers.
+    held_out: int `[m]`, clip numbers.
+    labels: the label of each clip of the data set.
+    groups: the group of each clip of the data set, or None.
+
+  Returns:
+    What is kept and held out instead.
+
+  Example:
+    >>> keep_every_class(np.array([0]), np.array([1, 2]), ["x", "y", "x"], ["a", "b", "c"])
+    (array([0, 1]), array([2]))
+  """
   units = [groups[clip_id] or int(clip_id) for clip_id in held_out]
   known = {labels[clip_id] for clip_id in kept}
   needed = {unit for clip_id, unit in zip(held_out, units) if labels[clip_id] not in known}

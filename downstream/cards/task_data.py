@@ -72,7 +72,8 @@ class TaskData:
     """Returns the classes that a label names: one, or several."""
     if not self.multi_label:
       return [label]
-    return list(dict.fromkeys(name.strip() for name in label.split(LABEL_SEPARATOR)))
+    names = (name.strip() for name in label.split(LABEL_SEPARATOR))
+    return list(dict.fromkeys(filter(None, names)))
 
   def without_clips(self, classes: Sequence[str]) -> list[str]:
     """Returns those of the data set's classes that have no clip; none if labels are not classes.
@@ -84,6 +85,15 @@ class TaskData:
       return []
     there = {name for label in set(self.clips.labels) for name in self.names_of(label)}
     return [name for name in classes if name not in there]
+
+  def untested(self, seed: int) -> list[str]:
+    """Returns the classes of which no split has a test clip: the score says nothing about them.
+
+    Args:
+      seed: of a split that is drawn.
+    """
+    tested = set().union(*(self._classes_of(split.test) for split in self.splits(seed)))
+    return [name for name in self.class_names if name not in tested]
 
   def targets(self, labels: Sequence[str] | None = None) -> np.ndarray:
     """Returns float32 `[n, C]`, one-hot or multi-hot.
@@ -144,11 +154,16 @@ class TaskData:
 
   def _check(self, split: Split) -> Split:
     if not len(split.test) or not len(split.train):
-      raise UserError(f"the task {self.task.name}, {split.name}: no clips to train or to test")
+      what = "train" if len(split.test) else "test"
+      cure = "it takes a class with clips of two groups (recordings, speakers)"
+      raise UserError(
+        f"the task {self.task.name}, {split.name}: no clips to {what}"
+        + (f": {cure}" if any(self.clips.groups) else "")
+      )
     if unknown := sorted(self._classes_of(split.test) - self._classes_of(split.train)):
       raise UserError(
         f"the task {self.task.name}, {split.name}: the class {unknown[0]!r} is tested but never "
-        "trained on; leave it out, or give it more clips"
+        "trained on; leave it out, or give it clips that train"
       )
     return split
 

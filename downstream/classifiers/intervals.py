@@ -82,8 +82,8 @@ def units_of(data: TaskData, seed: int) -> Units:
   splits = data.splits(seed)
   groups = data.clips.groups
   are_whole = all(undivided_groups(split, data.clips) is groups for split in splits)
-  tested = [groups[clip_id] for split in splits for clip_id in split.test]
-  if are_whole and named_groups(tested):
+  has_groups = any(groups[clip_id] is not None for split in splits for clip_id in split.test)
+  if are_whole and has_groups and named_groups(groups):
     names = np.array(named_groups(groups), object)
     return Units(np.unique(names, return_inverse=True)[1], "group")
   strata = None

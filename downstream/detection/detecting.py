@@ -9,7 +9,7 @@ import numpy as np
 from contrastive_audio.cli.console import line
 from contrastive_audio.datasets import LABEL_SEPARATOR
 from contrastive_audio.datasets.annotations.annotation import Annotation
-from contrastive_audio.datasets.stretches import recording_of, span_of
+from contrastive_audio.datasets.stretches import recording_of, start_s_of
 from contrastive_audio.errors import UserError
 from contrastive_audio.exporting.rows import rows_of_clips
 from contrastive_audio.store.store import Store
@@ -123,8 +123,7 @@ def _annotation(key: str, start_s: float, end_s: float, label: str, score: float
 
   A score that just reaches its threshold does so for no time; no table holds a stretch so short.
   """
-  first_s, _ = span_of(key) or (0.0, 0.0)
-  start_s, end_s = (round(first_s + time_s, 3) for time_s in (start_s, end_s))
+  start_s, end_s = (round(start_s_of(key) + time_s, 3) for time_s in (start_s, end_s))
   end_s = max(end_s, round(start_s + 0.001, 3))
   return Annotation(start_s, end_s, label, file=recording_of(key), score=score)
 

@@ -1,6 +1,7 @@
 """The embeddings of a store -> one .npz or .parquet file, written part by part."""
 
 import dataclasses
+import functools
 import itertools
 import shutil
 import zipfile
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from contrastive_audio.cli.console import line
+from contrastive_audio.datasets.stretches import recording_of, start_s_of
 from contrastive_audio.errors import UserError, disk_reason
 from contrastive_audio.exporting.rows import position_in_clip
 from contrastive_audio.frontend.clip_store import StoredClip, stored_clips
@@ -206,6 +208,16 @@ class _Content:
     """The clips that have names and labels."""
     return self.store.recordings if isinstance(self.store, WindowStore) else self.store
 
+  def names(self, ids: np.ndarray | None = None) -> list[str]:
+    """Returns what rows of some clips are named by: with times, the recordings of the clips."""
+    keys = self.clips.keys() if ids is None else self.clips.keys(ids)
+    return [recording_of(key) for key in keys] if self.times else keys
+
+  @functools.cached_property
+  def _starts_s(self) -> np.ndarray:
+    """Where the clips start in their recordings, float64 `[clips]`."""
+    return np.array(list(map(start_s_of, self.clips.keys())))
+
   @property
   def times(self) -> tuple[str, ...]:
     """Names of the columns that say when."""
@@ -214,21 +226,27 @@ class _Content:
     return ("time_s",) if self.frames else ()
 
   def blocks(self) -> Iterator[_Block]:
-    """Yields (clip numbers, embeddings, columns of times in s), a few rows at a time."""
+    """Yields (clip numbers, embeddings, columns of times in s), a few rows at a time.
+
+    Times count from the start of the recording, also those of a stretch of it.
+    """
     if self.frames:
       for clips, values, positions in position_in_clip(self.embeddings.parts()):
-        yield clips, values, {"time_s": FRAME_HOP_S * positions}
+        yield clips, values, {"time_s": self._starts_s[clips] + FRAME_HOP_S * positions}
       return
     for clips, values in self.embeddings.clip_parts():
       if isinstance(self.store, WindowStore):
-        yield self.store.clips[clips], values, dict(zip(self.times, self.store.spans_s(clips)))
+        spans_s = self.store.spans_s(clips)
+        clips = self.store.clips[clips]
+        starts_s = self._starts_s[clips]
+        yield clips, values, {n: starts_s + t for n, t in zip(self.times, spans_s)}
       else:
         yield clips, values, {}
 
 
 def _write_npz(path: str, content: _Content) -> None:
   labels = [label or "" for label in content.clips.labels()]
-  arrays = {"key": np.array(content.clips.keys()), "label": np.array(labels)}
+  arrays = {"key": np.array(content.names()), "label": np.array(labels)}
   arrays["sample_rate_hz"] = np.array(content.model.sample_rate_hz)
   arrays["clip_pooling"] = np.array(content.model.embedder.clip_pooling)
   columns = [{"clip": clips} | times for clips, _, times in content.blocks()]
@@ -255,7 +273,7 @@ def _write_parquet(path: str, content: _Content) -> None:
       # Names are read once per clip, however many rows it has.
       ids, clip_of_row = np.unique(clips, return_inverse=True)
       columns = [
-        pa.array(content.clips.keys(ids)).take(clip_of_row),
+        pa.array(content.names(ids)).take(clip_of_row),
         pa.array(content.clips.labels(ids), pa.string()).take(clip_of_row),
         *(pa.array(times[name]) for name in content.times),
       ]

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 
 from contrastive_audio.cli.console import line
+from contrastive_audio.datasets.stretches import recording_of, start_s_of
 from contrastive_audio.utils.files import make_folder
 from contrastive_audio.utils.spreadsheets import write_csv
 from contrastive_audio.utils.words import counted
@@ -46,13 +47,14 @@ def write_hits(folder: str, hits: Hits, num_shown: int, title: str) -> None:
 
 
 def _list_rows(hits: Hits) -> Iterator[list[object]]:
-  """Yields the rows of neighbours.csv."""
+  """Yields the rows of neighbours.csv; times count from the start of the file."""
   keys = hits.windows.recordings.keys()
   yield ["query", "rank", "file", "start_s", "end_s", "similarity"]
   for query, found in zip(hits.queries.keys(), hits.found):
     for rank, hit in enumerate(found, start=1):
-      times = (f"{time_s:.3f}" for time_s in (hit.start_s, hit.end_s))
-      yield [query, rank, keys[hit.clip], *times, f"{hit.similarity:.4f}"]
+      first_s = start_s_of(keys[hit.clip])
+      times = (f"{first_s + time_s:.3f}" for time_s in (hit.start_s, hit.end_s))
+      yield [query, rank, recording_of(keys[hit.clip]), *times, f"{hit.similarity:.4f}"]
 
 
 def _sounds(hits: Hits, query: int) -> Iterator[Sound]:

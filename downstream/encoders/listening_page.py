@@ -14,6 +14,7 @@ import numpy as np
 import soundfile
 from PIL import Image
 
+from contrastive_audio.datasets.stretches import recording_of, start_s_of
 from contrastive_audio.frontend.clip_store import StoredClip
 from contrastive_audio.frontend.log_mel import LogMel
 from contrastive_audio.store.store import Store
@@ -97,8 +98,9 @@ def sound_of_clip(
   if span is None:
     span = 0, min(clip.num_samples, int(longest_s * store.sample_rate_hz))
   else:
-    start_s, end_s = (sample / store.sample_rate_hz for sample in span)
-    title += f" {start_s:.2f} - {end_s:.2f} s"
+    first_s = start_s_of(title)
+    start_s, end_s = (first_s + sample / store.sample_rate_hz for sample in span)
+    title = f"{recording_of(title)} {start_s:.2f} - {end_s:.2f} s"
   is_start = is_whole and span[1] < clip.num_samples
   return Sound(clip, *span, name, caption, label or "", title, kind, is_start)
 

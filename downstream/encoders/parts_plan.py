@@ -43,6 +43,10 @@ def claim(folder: str, plan: Mapping[str, Any]) -> None:
         _begin(folder, path, plan)
         return
   if differing := [name for name in plan if saved.get(name) != plan[name]]:
+    if not any(map(_PART.fullmatch, os.listdir(folder))):  # it was stopped before the first part
+      with filelock.FileLock(os.path.join(folder, LOCK)):
+        _begin(folder, path, plan)
+        return
     raise UserError(
       f"{folder} holds embeddings of another kind ({', '.join(differing)}): choose another "
       "--output, or delete the folder"

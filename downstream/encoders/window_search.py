@@ -194,9 +194,9 @@ def find_hits(
 ) -> list[Hit]:
   """Merges neighbouring windows that are similar to a query into hits.
 
-  A hit is the most similar window and its neighbours, as far as they are more similar than halfway
-  between it and the median of all windows, but at most a minute. Windows that overlap with a hit
-  are in no other.
+  A hit is the most similar window and its neighbours, as far as they touch and are more similar
+  than halfway between it and the median of all windows, but at most a minute. Windows that overlap
+  with a hit are in no other.
 
   Args:
     similarities: float `[W]`; -inf: not known, in no hit.
@@ -235,6 +235,8 @@ def _furthest(left: np.ndarray, windows: WindowStore, best: int, step: int, leve
   while _is_neighbour(windows, best, number + step) and left[number + step] > level:
     if abs(windows.starts[number + step] - windows.starts[best]) > _LONGEST_S / 2 * rate_hz:
       break
+    if _gap_samples(windows, number, number + step) > 0:  # nothing was compared in between
+      break
     number += step
   return number
 
@@ -243,11 +245,16 @@ def _overlapping(windows: WindowStore, edge: int, step: int) -> int:
   """Returns the last window in one direction that overlaps with the one at the edge of a hit."""
   number = edge
   while _is_neighbour(windows, edge, number + step):
-    before, after = sorted((edge, number + step))
-    if windows.starts[before] + windows.num_samples[before] <= windows.starts[after]:
+    if _gap_samples(windows, edge, number + step) >= 0:
       break
     number += step
   return number
+
+
+def _gap_samples(windows: WindowStore, number: int, other: int) -> int:
+  """Returns how far apart two windows of a clip are; below 0: by how much they overlap."""
+  before, after = sorted((number, other))
+  return int(windows.starts[after] - windows.starts[before] - windows.num_samples[before])
 
 
 def _is_neighbour(windows: WindowStore, number: int, other: int) -> bool:

@@ -159,7 +159,7 @@ def cut_windows(
   require_windows(model, window_s)
   rate_hz = model.sample_rate_hz
   window_samples = model.embedder.excerpt_samples if window_s is None else round(window_s * rate_hz)
-  hop_samples = window_samples // hops_per_window
+  hop_samples = -(-window_samples // hops_per_window)  # no window shares more than a half
   if hop_s is not None:
     hop_samples = max(1, round(hop_s * rate_hz))
   return WindowStore(store, hop_samples, window_samples)

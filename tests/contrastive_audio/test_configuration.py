@@ -34,12 +34,12 @@ def test_an_epoch_is_a_pass_over_all_clips_or_as_many_steps_as_it_is_told(batch_
   [
     ("mask=1", "--set=mask=1: there is no field 'mask'; did you mean mask"),
     ("masks", "--set=masks: write --set=masks=VALUE"),
-    ("masks=many", r"'many' is not a valid int \(default: 2\)"),
-    ("masks=1.5", r"'1.5' is not a valid int \(default: 2\)"),
-    ("masks=True", r"'True' is not a valid int \(default: 2\)"),
-    ("learning_rate=fast", r"'fast' is not a valid float \(default: 0.0001\)"),
-    ("deterministic=1", r"'1' is not a valid bool \(default: False\)"),
-    ("steps=True", r"'True' is not a valid number \(default: None\)"),
+    ("masks=many", r"'many' is not a whole number \(default: 2\)"),
+    ("masks=1.5", r"'1.5' is not a whole number \(default: 2\)"),
+    ("masks=True", r"'True' is not a whole number \(default: 2\)"),
+    ("learning_rate=fast", r"'fast' is not a number \(default: 0.0001\)"),
+    ("deterministic=1", r"'1' is not a value: True or False \(default: False\)"),
+    ("steps=True", r"'True' is not a whole number \(default: None\)"),
   ],
 )
 def test_a_setting_that_fits_no_field_is_one_line(text, message):
@@ -53,7 +53,7 @@ OUT_OF_RANGE = {
   "steps": (0, "must be at least 1"),
   "epochs": (0, "must be at least 1"),
   "checkpoint_every": (0, "must be at least 1"),
-  "seed": (-1, "must be at least 0"),
+  "seed": (-1, "must be 0 to "),
   "sample_rate_hz": (0, "must be at least 1"),
   "frame_samples": (0, "must be at least 1"),
   "hop_samples": (-160, "must be at least 1"),
@@ -149,3 +149,29 @@ def test_systems_have_the_fields_and_methods_that_training_reads(config_class):
   assert not announced & {field.name for field in dataclasses.fields(SystemConfig)}
   for method in ("log_mel", "front_end", "pairs"):
     assert getattr(config_class, method) is not getattr(SystemConfig, method)
+
+
+@pytest.mark.parametrize("config_class", [Config, mixback.config.Config])
+@pytest.mark.parametrize(
+  ("settings", "steps"),
+  [({"epochs": 3}, 3 * 100), ({"epoch_steps": 7, "epochs": 2}, 14), ({"steps": 5}, 5)],
+)
+def test_epochs_that_are_asked_for_replace_the_steps_of_a_recipe(config_class, settings, steps):
+  recipes = {Config: cola.config.RECIPES, mixback.config.Config: mixback.config.RECIPES}
+  made = configure(config_class, recipes[config_class]["small"], settings, num_clips=6400)
+  assert made.steps == steps
+  with pytest.raises(UserError, match="steps=5 and epochs=3: leave out one"):
+    configure(config_class, {}, {"steps": 5, "epochs": 3}, num_clips=6400)
+
+
+def test_numbers_that_may_be_missing_have_types_too():
+  settings = parse_settings(Config, ["steps=1e3", "mean=-3", "std=2"])
+  assert settings == {"steps": 1000, "mean": -3.0, "std": 2.0}
+  assert [type(value) for value in settings.values()] == [int, float, float]
+  for text in ("steps=2.5", "epoch_steps=1.5", "seed=0.5", "mean=low"):
+    with pytest.raises(UserError, match="is not a (whole )?number"):
+      parse_settings(Config, [text])
+  with pytest.raises(UserError, match="seed=99999999999: must be 0 to "):
+    Config(seed=99_999_999_999)
+  with pytest.raises(UserError, match="mean=inf: must be"):
+    Config(mean=float("inf"), std=1.0)

@@ -255,3 +255,29 @@ def test_fewer_training_clips_than_neighbours_are_said_once(place):
   (line,) = [line for line in done.stdout.splitlines() if line.startswith("neighbours")]
   assert re.fullmatch(r"neighbours K = \d+ instead of 999: there are no more training clips", line)
   assert "neighbours" not in run("knn", place, "--model=logmel_stats", "--neighbours=1").stdout
+
+
+def test_a_class_that_is_never_tested_is_named_and_noted(place, tmp_path):
+  rows = [f"clips/{label}/{n}.wav" for label in ("high", "low") for n in range(12)]
+  groups = [
+    f"{label}-{n // 6}" if label == "low" else "all" for label in ("high", "low") for n in range(12)
+  ]
+  lines = [f"{place}/{row},{row.split('/')[1]},{group}" for row, group in zip(rows, groups)]
+  (tmp_path / "groups.csv").write_text("file,label,group\n" + "\n".join(lines))
+  options = ["--model=logmel_stats", "--task=groups.csv", "--output=out", "--store_dir=stores"]
+  printed = command("downstream.linear", *options, cwd=tmp_path).stdout
+  assert "untested   1 of 2 classes (high): no test clip has them" in printed
+  assert json.loads((tmp_path / "out" / "result.json").read_text())["untested"] == ["high"]
+
+
+def test_each_number_of_labels_has_its_own_predictions(place, tmp_path):
+  options = ["--model=logmel_stats", f"--task={place}/clips", "--store_dir=stores"]
+  few = [*options, "--output=both", "--labels_per_class=1,all"]
+  command("downstream.knn", *few, cwd=tmp_path)
+  command("downstream.knn", *options, "--output=all", cwd=tmp_path)
+  both, alone = tmp_path / "both", tmp_path / "all"
+  for kind in ("predictions{}.csv", "plots/confusion_matrix{}.png", "plots/per_class{}.png"):
+    assert (both / kind.format("")).exists()
+    assert (both / kind.format("-all_labels")).exists()
+  of_all = (both / "predictions-all_labels.csv").read_text()
+  assert of_all == (alone / "predictions.csv").read_text() != (both / "predictions.csv").read_text()

@@ -178,7 +178,7 @@ def test_what_cannot_be_labelled_is_one_line(place, processes):
     (place / name).mkdir()
   (place / "bad" / "bad.wav").write_text("no audio")
   assert "no audio in './empty'" in refusal("--input=./empty")
-  assert "no usable clip in 1 audio file" in refusal("--input=./bad")
+  assert "no clip can be used (1 audio file" in refusal("--input=./bad")
   assert "no such folder: './none'" in refusal("--input=./none")
   assert "--input=synthetic: labels are about files" in refusal("--input=synthetic")
   assert "the file has to end in .csv" in refusal("--labels=labels.txt")

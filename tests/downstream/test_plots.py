@@ -95,7 +95,7 @@ def test_figures_of_an_evaluation_name_its_accuracy_model_and_seed(
   write_results(str(tmp_path), setup, data, [(Condition(), result)])
   assert len(titles) == 2
   assert set(titles.values()) == {
-    "birds: accuracy 62.5 %, 95 % interval 30.6 to 86.3\nkNN, preset:general, seed 7"
+    "birds: accuracy 62.5 %, 95 % interval 30.6 to 86.3\nkNN, all labels, preset:general, seed 7"
   }
   monkeypatch.setattr(embedding_map, "FEWEST_MAP_CLIPS", 2)
   monkeypatch.setattr(embedding_map, "positions", lambda rows, seed: rows[:, :2])
@@ -117,3 +117,37 @@ def test_importing_and_drawing_leave_the_back_end_and_the_figures_of_a_notebook_
   finally:
     plt.close("all")
     matplotlib.use(before)
+
+
+def test_of_several_splits_precision_is_a_mean_over_splits_and_the_mean_has_no_interval(
+  clip_store, tmp_path, monkeypatch
+):
+  drawn = {}
+  monkeypatch.setattr(plots, "per_class", lambda path, *args, **options: drawn.update(options))
+  # Right in each split, but scores of the second classifier are all lower than those of the first.
+  scores = np.array([[0.9, 0.8], [0.8, 0.9], [0.2, 0.1], [0.1, 0.2]])
+  targets = np.eye(2)[[0, 1, 0, 1]]
+  shown = []
+  monkeypatch.setattr(
+    plots, "per_class", lambda path, names, values, *rest, **_: shown.append(values)
+  )
+  splits = [(targets[:2], scores[:2]), (targets[2:], scores[2:])]
+  plots.per_class_average_precision("", ["a", "b"], splits, "t")
+  assert shown[-1].tolist() == [100.0, 100.0]
+  data = TaskData(Task("birds", "birds"), clip_store)
+  parts = [
+    Predictions(np.arange(4 * n, 4 * n + 4), np.eye(2)[[0, 1, 0, 1]], scores) for n in (0, 1)
+  ]
+  of_mean = []
+  monkeypatch.setattr(plots, "per_class_accuracy", lambda *args: of_mean.append(args[-1]))
+  for task, tested in (("macro_accuracy", parts), ("macro_accuracy", parts[:1])):
+    data.task = Task("birds", "birds", metric=task)
+    names = {f"fold {number}": 50.0 for number in range(len(tested))}
+    result = Result(50.0, names, 4, 4, 0.1, (30.0, 70.0), "8 clips", tested)
+    write_results(
+      str(tmp_path), Setup("kNN", "m", identity="3f", seed=0), data, [(Condition(), result)]
+    )
+    lines = (tmp_path / "predictions.csv").read_text().splitlines()
+    assert ("split" in lines[0]) == (len(tested) > 1)
+  assert lines[0].startswith("file,label,predicted")
+  assert of_mean == [None, (30.0, 70.0)]

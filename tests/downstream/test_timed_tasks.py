@@ -3,6 +3,7 @@
 import csv
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import soundfile
 
@@ -94,3 +95,31 @@ def test_a_row_outside_its_recording_ends_each_command_at_once(place, tiny_run):
   ):
     line = refused_command(module, *options, cwd=place)
     assert "outside.csv, line 2: 'test.wav' ends after 32 s" in line
+
+
+def test_times_in_a_stretch_count_from_the_start_of_its_recording(place, tiny_run):
+  (place / "part.csv").write_text("file,start_s,end_s\ntest.wav,10,20\n")
+  options = [f"--model={tiny_run}", "--input=part.csv", "--hop_s=2", "--window_s=2"]
+  options += ["--store_dir=stores"]
+  for output in ("part.npz", "part.parquet"):
+    command("downstream.embed", *options, f"--output={output}", cwd=place)
+  arrays, table = np.load(place / "part.npz"), pq.read_table(place / "part.parquet")
+  assert arrays["key"].tolist() == ["test.wav"]
+  assert set(table["key"].to_pylist()) == {"test.wav"}
+  for name, expected in (("start_s", [10, 12, 14, 16, 18]), ("end_s", [12, 14, 16, 18, 20])):
+    np.testing.assert_allclose(arrays[name], expected)
+    np.testing.assert_allclose(table[name], expected)
+  command(
+    "downstream.neighbours",
+    *options,
+    "--queries=test-7.wav",
+    "--output=near",
+    "--neighbours=1",
+    cwd=place,
+  )
+  with open(place / "near" / "neighbours.csv", newline="") as file:
+    (row,) = csv.DictReader(file)
+  assert row["file"] == "test.wav"
+  assert 10 <= float(row["start_s"]) < float(row["end_s"]) <= 20
+  page = (place / "near" / "index.html").read_text()
+  assert f"test.wav {float(row['start_s']):.2f} - " in page

@@ -2,7 +2,9 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
+import tensorflow as tf
 
 from contrastive_audio.configuration import configure
 from contrastive_audio.errors import UserError
@@ -104,3 +106,28 @@ def test_masks_fit_into_excerpts_and_shifts_move_something():
   for name in ("shift_frames_max", "shift_bands_max"):
     with pytest.raises(UserError, match=f"{name}=1: must be at least 2"):
       Config(**{name: 1})
+
+
+@pytest.mark.parametrize(
+  "changes", [{"frames": 201}, {"sample_rate_hz": 16_000, "fmax_hz": 7800.0}]
+)
+@pytest.mark.parametrize("short_clips", ["repeat", "tile", "zeros"])
+def test_a_patch_fits_into_every_clip_that_is_filled_up(changes, short_clips):
+  front_end = Config(short_clips=short_clips, **changes).front_end()
+  for clip_samples in (1000, front_end.sample_rate_hz, 30_000):
+    assert front_end.layout.num_starts(clip_samples) >= 1
+    waves = tf.random.stateless_normal([1, clip_samples], [0, 0])
+    for laid_out, starts in (front_end.covering(waves), front_end.hopping(waves)):
+      windows = front_end.cut(laid_out, starts)
+      assert windows.shape[-1] == front_end.num_samples
+      assert np.isfinite(windows).all()
+
+
+def test_patches_as_long_as_the_papers_need_clips_of_a_second():
+  assert Config().front_end().layout.shortest_samples == 22_050
+
+
+def test_the_learning_rate_drops_in_order():
+  with pytest.raises(UserError, match="first_drop=1: the first drop of the learning rate comes"):
+    Config(first_drop=1.0)
+  assert Config(first_drop=0.9, second_drop=1.0).second_drop == 1.0

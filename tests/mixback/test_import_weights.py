@@ -265,3 +265,14 @@ def test_wrong_statistics_are_refused_before_anything_is_read(tmp_path, capsys):
   with pytest.raises(SystemExit):
     import_weights.run(["import_weights", *arguments])
   assert capsys.readouterr().err.startswith("error: --statistics=1,0: write two numbers")
+
+
+def test_what_would_not_be_used_is_refused_before_anything_is_read(tmp_path, capsys):
+  (tmp_path / "thesis.txt").touch()
+  for arguments, message in (
+    ([f"--run={tmp_path}", "--statistics=1,2"], "holds files but not a run"),
+    (["--run=new", "--statistics=1,2", "--dataset=synthetic"], "--statistics says what --dataset"),
+  ):
+    with pytest.raises(SystemExit):
+      import_weights.run(["import_weights", "--checkpoint=missing.pth", *arguments])
+    assert message in capsys.readouterr().err

@@ -8,7 +8,7 @@ import pytest
 
 from cola.config import Config
 from contrastive_audio.cli import report
-from contrastive_audio.cli.open_data import DataChoice, DataLocation
+from contrastive_audio.cli.open_data import ChosenData, DataChoice, DataLocation
 from contrastive_audio.cli.training import System, train_system
 from contrastive_audio.cli.training_flags import TrainingRequest
 from contrastive_audio.distributed import hosts
@@ -98,8 +98,21 @@ def test_while_one_process_makes_a_run_another_hears_which_one(train, tmp_path):
     train(tmp_path / "run")
 
 
-def test_a_folder_of_other_files_stays_as_it_is(train, tmp_path):
+def test_a_folder_of_other_files_stays_as_it_is_and_is_refused_before_decoding(
+  train, tmp_path, monkeypatch
+):
   (tmp_path / "thesis.txt").touch()
+  monkeypatch.setattr(ChosenData, "store", lambda _: pytest.fail("it decodes"))
   with pytest.raises(UserError, match="holds files but not a run"):
     train(tmp_path)
   assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.parametrize("again", ["clips", "./clips", "clips/", "folder:clips", "{}/clips"])
+def test_a_folder_counts_once_however_its_path_is_written(again, tmp_path, monkeypatch):
+  (tmp_path / "clips").mkdir()
+  (tmp_path / "others").mkdir()
+  monkeypatch.chdir(tmp_path)
+  with pytest.raises(UserError, match="each clip would be there twice"):
+    DataChoice(("clips", "others", again.format(tmp_path)))
+  assert DataChoice(("clips", "others")).name == "folder:clips + folder:others"

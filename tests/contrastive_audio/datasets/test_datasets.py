@@ -169,7 +169,7 @@ def test_a_synthetic_sound_depends_on_its_seed_alone_and_stays_in_range(name):
   ("name", "nearest"), [("sinthetic", "synthetic"), ("spoken_digt", "spoken_digit")]
 )
 def test_an_unknown_name_is_answered_with_the_nearest_and_the_way_to_a_folder(name, nearest):
-  with pytest.raises(UserError, match=f"Did you mean .*{nearest}.*folder:PATH"):
+  with pytest.raises(UserError, match=f"Did you mean .*{nearest}.*such as ./NAME"):
     datasets.open_source(name)
 
 
@@ -213,3 +213,15 @@ def test_esc10_is_a_folder_of_400_clips():
   source = open_folder(shared_data("esc10"))
   assert source.num_clips == 400
   assert len({clip.label for clip in source.clips(0, 400)}) == 10
+
+
+@pytest.mark.parametrize("name", ["calls.wav", "labels.csv", "./calls.wav", "folder:calls.flac"])
+def test_a_file_that_is_not_there_is_called_that(name):
+  path = name.removeprefix("folder:")
+  with pytest.raises(UserError, match=f"^no such file: '{path}'$"):
+    datasets.open_source(name)
+
+
+def test_the_synthetic_set_has_no_splits():
+  with pytest.raises(UserError, match="--split=test: synthetic has no splits"):
+    datasets.open_source("synthetic", split="test")

@@ -1,6 +1,7 @@
 """Audio builders of tensorflow-datasets: dtypes, nesting, speakers, splits."""
 
 import pathlib
+import shutil
 
 import numpy as np
 import pytest
@@ -86,3 +87,15 @@ def test_the_names_of_the_library_are_found_without_importing_it():
 def test_a_configuration_or_version_that_does_not_exist_is_one_line(name):
   with pytest.raises(UserError, match=f"tensorflow-datasets has no '{name}': "):
     datasets.open_source(name)
+
+
+def test_a_set_that_is_prepared_again_with_other_audio_is_another_one(tmp_path, monkeypatch):
+  def fingerprint(folder):
+    return datasets.open_source("fake_audio/int64", data_dir=str(tmp_path / folder)).fingerprint()
+
+  first = fingerprint("a")
+  assert fingerprint("a") == first
+  monkeypatch.setattr(fake_builders, "wave", lambda number: np.zeros(900 + 7 * number, "f"))
+  assert fingerprint("b") != first
+  shutil.rmtree(tmp_path / "a")
+  assert fingerprint("a") != first

@@ -5,6 +5,7 @@ import pytest
 import soundfile
 
 from contrastive_audio import datasets
+from contrastive_audio.datasets.stretches import are_same
 from contrastive_audio.errors import UserError
 from contrastive_audio.sound import reading
 from contrastive_audio.store import preparation
@@ -215,3 +216,33 @@ def test_times_need_both_columns_and_a_class_of_the_rest_needs_times(folder):
       datasets.open_source(name, background="other")
   with pytest.raises(UserError, match="--background=other"):
     open_table(folder, ["long.wav,dog"], "other", header="file,label")
+
+
+def test_the_rest_of_a_recording_has_the_same_names_at_every_sample_rate(folder):
+  source = open_table(folder, ["long.wav,1,2.5,dog"], background="other")
+  rng = np.random.default_rng(0)
+  for length_s in rng.uniform(8, 12, 200):
+    lengths_s = [np.ceil(length_s * rate_hz) / rate_hz for rate_hz in (44_100, 22_050, 16_000)]
+    names = [
+      [each.key for each in source.stretches.within(["long.wav"], [rate_s])] for rate_s in lengths_s
+    ]
+    assert all(map(are_same, *names[:2]))
+    assert all(map(are_same, *names[1:]))
+    assert len(set(map(tuple, names))) == 1 or length_s * 10 % 1 > 0.999
+  assert not are_same("a.wav#t=1,2", "a.wav#t=1.2,2")
+  assert not are_same("a.wav", "b.wav")
+
+
+@pytest.mark.parametrize("header", ["file,start,end,label", "file,Begin,END,label"])
+def test_times_under_unknown_names_are_refused_because_whole_files_would_be_read(folder, header):
+  with pytest.raises(UserError, match="look like times, and would be ignored: name them start_s"):
+    open_table(folder, ["long.wav,0,1,dog"], header=header)
+  open_table(folder, ["long.wav,0,dog"], header="file,start,label")  # alone, it may be anything
+
+
+def test_a_label_has_no_empty_names_and_no_spaces_around_them(folder):
+  rows = ["long.wav,0,1,dog;", "long.wav,1,2, dog ;; rain", "long.wav,2,3,;"]
+  labels = open_table(folder, rows).stretches.rows["label"].to_pylist()
+  assert labels == ["dog", "dog;rain", None]
+  whole = open_table(folder, ["long.wav,dog;"], header="file,label")
+  assert [clip.label for clip in whole.clips(0, 1)] == ["dog"]

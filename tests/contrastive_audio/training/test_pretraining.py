@@ -86,6 +86,35 @@ def test_a_finished_run_is_extended_and_is_then_what_a_longer_one_is(
   assert Run.open(run.folder).config["config"]["steps"] == 12
 
 
+def test_what_is_exported_follows_the_weights_and_stays_where_nothing_was_trained(
+  clip_store, tmp_path, monkeypatch, capsys
+):
+  exports = []
+  make = pretraining.export_saved_model
+  monkeypatch.setattr(
+    pretraining,
+    "export_saved_model",
+    lambda front_end, encoder, path: exports.append(path) or make(front_end, encoder, path),
+  )
+  config = tiny.config(**FULL | {"steps": 4})
+  folder = tmp_path / "run"
+  tiny.train(folder, clip_store, config)
+  (folder / "model.tflite").write_bytes(b"of four steps")
+  tiny.train(folder, clip_store, config)  # finished: what is there may be the user's
+  assert len(exports) == 1
+  assert "outdated" not in capsys.readouterr().out
+  with monkeypatch.context() as patch:
+    patch.setattr(callbacks, "Stopper", StopAt)
+    patch.setattr(StopAt, "step", 2)
+    longer = dataclasses.replace(config, steps=9)
+    _, _, outcome = tiny.train(folder, clip_store, longer)
+  assert outcome == pretraining.Outcome(6, finished=False)
+  assert len(exports) == 2
+  assert (
+    f"outdated   {folder}/model.tflite holds the encoder of fewer steps" in capsys.readouterr().out
+  )
+
+
 @pytest.mark.slow
 def test_a_crash_goes_back_to_the_last_checkpoint_and_on_exactly(finished, clip_store, tmp_path):
   config = tiny.config(**FULL, monitor_every=6)

@@ -150,6 +150,9 @@ def test_the_same_excerpt_twice():
   starts = starts_of(make(length=30, positives="same"))
   assert (starts[:, 0] == starts[:, 1]).all()
   assert set(starts[:, 0]) == set(range(23))
+  for short_clips in ("zeros", "tile", "repeat"):
+    (batch,) = make(3, length=3, short_clips=short_clips, positives="same").dataset(0, 1)
+    assert_close(batch[:, 0], batch[:, 1])
 
 
 def test_separated_excerpts_have_a_fixed_distance_over_the_whole_clip():

@@ -109,3 +109,17 @@ def test_the_instrument_split_is_by_name_within_each_class():
 def test_what_cannot_be_divided_is_refused(rule, given, message):
   with pytest.raises(UserError, match=message):
     rule(given, 0)
+
+
+@pytest.mark.parametrize("num_groups", [2, 4])
+@pytest.mark.parametrize("seed", range(10))
+def test_a_class_in_a_single_group_is_never_tested_without_being_trained(seed, num_groups):
+  groups = [f"g{number * num_groups // 24}" for number in range(24)]
+  labels = ["other"] * 18 + ["wren"] * 6
+  clips = Clips([str(number) for number in range(24)], labels, groups, [None] * 24)
+  (split,) = split_rules.Seeded()(clips, seed)
+  trained, tested = ({labels[number] for number in ids} for ids in (split.train, split.test))
+  assert tested <= trained == {"other", "wren"}
+  assert sorted([*split.train, *split.test]) == list(range(24))
+  assert len(split.test)  # another group is drawn if it was that of the wren
+  assert not {groups[number] for number in split.train} & {groups[number] for number in split.test}

@@ -130,7 +130,8 @@ def test_models_that_agree_everywhere_differ_by_no_more_than_other_clips_allow()
   [
     (list("aabbccdd"), [0, 1, 2, 3], "group"),
     (list("aabbccdd"), [0, 1, 2, 4], "clip"),  # c trains and is tested
-    (list("aabbcccc"), [0, 1, 2, 3], "clip"),  # only one group is tested
+    (list("aabbcccc"), [0, 1, 2, 3], "group"),  # a single one says little about others
+    (["a"] * 8, [0, 1, 2, 3], "clip"),
     ([None] * 8, [0, 1, 2, 3], "clip"),
     ([*"aabbcc", None, None], [0, 1, 2, 3], "group"),  # clips without a group stand alone
     ([*"aabbcc", None, None], [0, 1, 2, 4, 6], "clip"),
@@ -146,3 +147,8 @@ def test_groups_are_drawn_where_no_split_divides_them(groups, train, kind):
     task=types.SimpleNamespace(metric="accuracy"),
   )
   assert units_of(data, seed=0).kind == kind
+
+
+def test_many_clips_of_a_single_group_leave_open_how_others_would_do():
+  low, high = interval("accuracy", predictions_of(np.ones(50)), Units(np.zeros(50, int), "group"))
+  assert_close([low, high], [20.7, 100], atol=0.1)  # Wilson, one of one

@@ -104,9 +104,10 @@ def test_windows_have_starts_and_ends_and_fewer_numbers_if_wanted(
   [
     (["--output=x.csv"], "error: --output=x.csv: the file has to end in .npz or .parquet"),
     (
-      ["--output=x.npz", "--frames", "--projector=p"],
+      ["--output=x.npz", "--model=random:efficientnet_b0", "--frames", "--projector=p"],
       "error: --projector shows clips, not frames: leave out --frames\n",
     ),
+    (["--output=x.npz", "--frames"], "error: --model=logmel_stats describes whole clips: leave "),
     (["--output=x.npz", "--model=nowhere"], "error: --model=nowhere: there is no such folder"),
     (["--output=x.npz", "--input=./nowhere"], "error: no such folder: './nowhere'"),
   ],

@@ -116,3 +116,10 @@ def test_the_plan_names_what_the_embeddings_depend_on(model, store, tmp_path):
   plan = json.loads((folder / "plan.json").read_text())
   assert plan["model"] == model.identity
   assert plan["clips"] == store.digest
+
+
+def test_a_plan_without_parts_does_not_keep_others_out(model, store, tmp_path):
+  Embeddings(model, store, str(tmp_path / "e"), windows="frames")
+  (tmp_path / "e" / "part-00000.arrow").unlink(missing_ok=True)
+  made = Embeddings(model, store, str(tmp_path / "e")).make().of_clips()
+  assert_close(made, desired_clips(model, store), atol=1e-6)

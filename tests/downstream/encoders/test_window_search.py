@@ -14,7 +14,7 @@ from PIL import Image
 
 from downstream.encoders import hit_list, listening_page, window_search
 from downstream.encoders.window_search import Hit, Hits, find_hits
-from downstream.encoders.window_store import WindowStore
+from downstream.encoders.window_store import WindowStore, cut_windows
 from tests.support import assert_close, command, tone
 
 RATE_HZ = 16_000
@@ -206,3 +206,19 @@ def test_names_of_files_are_text_on_the_page(clip_store, tmp_path):
   assert "<b>query</b> high<br>high/0.wav<audio" in page
   assert "<b>0.88</b> low<br>low/1.wav 0.25 - 1.25 s<audio" in page
   assert not re.search("https?:|//", page.partition("<script>")[0])
+
+
+def test_windows_that_do_not_touch_are_not_one_hit():
+  windows = WindowStore(memory_store([40]), hop_samples=100, window_samples=10)
+  hits = find_hits(np.array([0.1, 0.9, 0.8, 0.1, 0.1]), windows, count=2)
+  assert [(hit.start_s, hit.end_s) for hit in hits] == [(10.0, 11.0), (20.0, 21.0)]
+
+
+@pytest.mark.parametrize("window_samples", [10, 11])
+def test_windows_overlap_by_no_more_than_a_half(window_samples):
+  model = types.SimpleNamespace(
+    name="m", sample_rate_hz=10, embedder=types.SimpleNamespace(excerpt_samples=window_samples)
+  )
+  windows = cut_windows(memory_store([40]), model, hops_per_window=2)
+  shared = windows.starts[0] + windows.num_samples[0] - windows.starts[1]
+  assert 2 * shared <= window_samples < 2 * shared + 2
