@@ -73,6 +73,19 @@ class Config(SystemConfig):
     self.require("short_clips", SHORT_CLIPS)
     self.require("similarity", SIMILARITIES)
 
+  def unused(self) -> dict[str, str]:
+    """Returns the fields that have no effect beside the others: name -> why."""
+    without, network = super().unused(), f"encoder={self.encoder} does without it"
+    if self.similarity == "bilinear":
+      without["temperature"] = "it is of similarity=cosine"
+    if self.head != "mlp":
+      without["hidden_units"] = f"it is of head=mlp, and head={self.head}"
+    if self.encoder != "efficientnet_b0":
+      without["input_scaling"] = network
+    if self.encoder == "frame_cnn":
+      without["pooling"] = network
+    return without
+
   def fixed_steps(self) -> str | None:
     """Returns why a training cannot go on beyond its last step; None if it can."""
     if not self.warm_up:

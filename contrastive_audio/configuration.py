@@ -93,6 +93,20 @@ class RunConfig:
       raise ValueError("steps is None: `configure` computes it from the number of clips")
     return self.steps
 
+  def unused(self) -> dict[str, str]:
+    """Returns the fields that have no effect beside the others: name -> why."""
+    return {}
+
+  def require_used(self, fields: Collection[str]) -> None:
+    """Raises a UserError if one of some fields has no effect.
+
+    Args:
+      fields: names of those that were asked for.
+    """
+    for field, why in self.unused().items():
+      if field in fields:
+        raise UserError(f"{field}={getattr(self, field)!r} has no effect: {why}")
+
   def require(self, field: str, allowed: Collection) -> None:
     """Raises a UserError unless a field has one of the allowed values.
 

@@ -253,7 +253,7 @@ def parse_conditions(
     label_noise: share of the training labels that are flipped.
 
   Raises:
-    UserError: one of the texts is neither, or stands there twice.
+    UserError: one of the texts is neither, or is given twice.
 
   Example:
     >>> [condition.name for condition in parse_conditions(["1", "all"], 0.0)]
@@ -267,7 +267,7 @@ def parse_conditions(
     counts.append(None if text == "all" else int(text))
   if len(set(counts)) < len(counts):
     value = ",".join(labels_per_class or ())
-    raise UserError(f"--labels_per_class={value}: a number that stands there twice adds nothing")
+    raise UserError(f"--labels_per_class={value}: the same number twice adds nothing")
   return tuple(Condition(count, label_noise) for count in counts)
 
 
@@ -278,7 +278,7 @@ def parse_seeds(texts: list[str]) -> list[int]:
     texts: its items.
 
   Raises:
-    UserError: one of them is not a number, or stands there twice, or there is none.
+    UserError: one of them is not a number, or is given twice, or there is none.
 
   Example:
     >>> parse_seeds(["0", "1"])
@@ -288,5 +288,5 @@ def parse_seeds(texts: list[str]) -> list[int]:
     raise UserError(f"--seeds={','.join(texts)}: write numbers: 0,1,2")
   seeds = list(map(int, texts))
   if len(set(seeds)) < len(seeds):
-    raise UserError(f"--seeds={','.join(texts)}: a seed that stands there twice adds nothing")
+    raise UserError(f"--seeds={','.join(texts)}: the same seed twice adds nothing")
   return seeds

@@ -36,7 +36,6 @@ def main(_: Sequence[str]) -> None:
   choice, location = data_choice([FLAGS.input]), data_location()
   require_model(name)
   require_pooling(name, clip_pooling)
-  require_frames(name, frames)
   require_new_file(output, EXTENSIONS)
   if frames and projector:
     raise UserError("--projector shows clips, not frames: leave out --frames")
@@ -44,6 +43,7 @@ def main(_: Sequence[str]) -> None:
     raise UserError("--clip_pooling is for clips, not frames: leave out --frames")
   if (hop_s or window_s) and (frames or projector):
     raise UserError("--hop_s and --window_s cut windows: leave out --frames and --projector")
+  require_frames(name, frames)
   require_folder("projector", projector)
   check_input(choice, location)
   start_tensorflow()

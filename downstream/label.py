@@ -3,7 +3,7 @@
 It serves a page on this machine only, and prints its address. The page plays a window; a key says
 which class it is; a classifier learns from the answers, and chooses the next window. Each answer is
 at once in --labels, a table with the columns file, start_s, end_s, label, which is a --task of
-linear and finetune, and from which detect gets its classifier. A table that exists is gone on with.
+linear and finetune, and from which detect gets its classifier. An existing table is continued.
 """
 
 import functools
@@ -137,7 +137,9 @@ def _define_flags() -> None:
   define_model_flag()
   define_input_flag()
   with flag_group(REQUIRED):
-    flags.DEFINE_string("labels", None, "CSV file of the answers; gone on with.", required=True)
+    flags.DEFINE_string(
+      "labels", None, "CSV file of the answers; an existing one is continued.", required=True
+    )
   with flag_group("Labelling"):
     flags.DEFINE_string("queries", None, "Examples to begin with: a file, or a folder of classes.")
     flags.DEFINE_list("classes", None, "Classes in the order of their keys; the page adds others.")

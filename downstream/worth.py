@@ -73,7 +73,7 @@ def _define_flags() -> None:
       None,
       "Training clips of each class; if not given, those of 1,10,all that the task has.",
     )
-    flags.DEFINE_list("seeds", ["0", "1", "2"], "Of splits and of the labels that are drawn.")
+    flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds of the splits and of the draws of labels.")
   define_task_flags()
   define_gpu_flags()
 

@@ -115,6 +115,16 @@ class Config(SystemConfig):
       fields["patch_hop_frames"] = saved["hop_frames"]
     return fields
 
+  def unused(self) -> dict[str, str]:
+    """Returns the fields that have no effect beside the others: name -> why."""
+    without, other = super().unused(), {"adam": "sgd", "sgd": "adam"}[self.optimizer]
+    if self.mix == "none":
+      without |= dict.fromkeys(("mix_alpha", "mix_energy"), "mix=none")
+    if self.positives != "separated":
+      without["separation_frames"] = f"it is of positives=separated, not {self.positives}"
+    of_other = {"adam": ("warm_up",), "sgd": ("momentum", "first_drop", "second_drop")}[other]
+    return without | dict.fromkeys(of_other, f"it is of optimizer={other}, not {self.optimizer}")
+
   def fixed_steps(self) -> str | None:
     """Returns why a training cannot go on beyond its last step; None if it can."""
     if self.optimizer == "adam":

@@ -71,9 +71,9 @@ showing.players(sounds, config.sample_rate_hz, columns=2)
 # %% [markdown]
 # ## Model
 #
-# - `views` computes the log-mel of each excerpt, changes its level and colour at random, and masks
-#   parts of it, so that the network cannot recognise a recording by them (notebook 2 shows all
-#   augmentations).
+# - `views` computes the log-mel of each excerpt, changes its pitch, level and colour at random, and
+#   masks parts of it, so that the network cannot recognise a recording by them (notebook 2 shows
+#   all augmentations).
 # - The `encoder` turns a log-mel into an embedding. This is what you keep.
 # - The `head` projects the embedding to 128 numbers, by which excerpts are compared. It is
 #   discarded after training.

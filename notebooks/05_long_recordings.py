@@ -145,7 +145,7 @@ showing.players({key: pieces.wave(i) for i, key in enumerate(pieces.keys(range(4
 #
 # ```
 # python -m downstream.neighbours --model=preset:general --input=field --queries=bird.wav \
-#   --output=found
+#   --hop_s=0.5 --window_s=2 --output=found
 # ```
 
 # %%

@@ -68,8 +68,8 @@ class DataChoice:
       kind, _, path = datasets.full_name(name).partition(":")
       place = os.path.realpath(os.path.expanduser(path)) if path else ""
       if (first := first_of.get(f"{kind}:{place}")) is not None:
-        same = "is there twice" if first == name else f"is the same as {first}"
-        raise UserError(f"--dataset={name} {same}: each clip would be there twice, too")
+        same = "is given twice" if first == name else f"is the same as {first}"
+        raise UserError(f"--dataset={name} {same}: each of its clips would count twice")
       first_of[f"{kind}:{place}"] = name
 
   @property

@@ -209,6 +209,7 @@ def resolve(system: System, request: TrainingRequest, listing: Listing) -> dict[
     (9, 0, 'paper')
   """
   recipe, config = _choose(system, request, listing.num_clips)
+  config.require_used(request.asked)
   undecided = {} if "piece_s" in request.fields else {"piece_s": None}
   return {
     "system": system.name,
@@ -229,6 +230,7 @@ def _choose(system: System, request: TrainingRequest, num_clips: int) -> tuple[s
 def _plan(system: System, request: TrainingRequest, num_clips: int) -> tuple[str, SystemConfig]:
   """Returns the recipe and the configuration for a number of clips; prints them."""
   recipe, config = _choose(system, request, num_clips)
+  config.require_used(request.asked)
   why = f"the default for {num_clips} clips" if request.source is None else "the default for --init"
   report.print_recipe(recipe, None if request.recipe else why, config, num_clips)
   return recipe, config

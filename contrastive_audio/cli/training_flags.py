@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from absl import flags
@@ -47,6 +47,7 @@ class TrainingRequest:
     run: run folder; None: a name made of system and data set.
     recipe: name of the recipe; None: the default for a data set of this size.
     fields: fields of the configuration that were set.
+    asked: names of those that the user set.
     strategy: one of configuration.STRATEGIES.
     monitor: the clips that evaluations use while it trains; None: those of the training.
     print_config: whether to print the configuration instead of training.
@@ -64,6 +65,7 @@ class TrainingRequest:
   run: str | None = None
   recipe: str | None = None
   fields: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+  asked: Collection[str] = ()
   strategy: str = "auto"
   monitor: DataChoice | None = None
   print_config: bool = False
@@ -250,10 +252,14 @@ def training_request(
     if name in settings:
       raise UserError(f"--set={name}: pass {instead} instead")
   fields |= {"dataset": data.name} | settings
+  asked = tuple(fields)
   source, measured = _source(), FLAGS.statistics == "measured"
   if source:
     fields = source.fields(config_class, fields, measured)
-  configure(config_class, recipes[FLAGS.recipe or (ADAPT if source else "paper")], fields, ANY_SIZE)
+  recipe = recipes[FLAGS.recipe or (ADAPT if source else "paper")]
+  config = configure(config_class, recipe, fields, ANY_SIZE)
+  if FLAGS.recipe or source:  # otherwise, the number of clips decides
+    config.require_used(asked)
   require_folder("run", FLAGS.run)
   require_trackers(FLAGS.log_to)
   return TrainingRequest(
@@ -262,6 +268,7 @@ def training_request(
     run=FLAGS.run,
     recipe=FLAGS.recipe,
     fields=fields,
+    asked=asked,
     strategy=FLAGS.strategy,
     monitor=DataChoice((FLAGS.monitor,)) if FLAGS.monitor else None,
     print_config=FLAGS.print_config,

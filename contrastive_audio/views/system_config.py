@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from contrastive_audio.configuration import CLIP_POOLINGS
 from contrastive_audio.errors import UserError
-from contrastive_audio.views.augmentation_config import AugmentConfig, parse_augment
+from contrastive_audio.views.augmentation_config import AUGMENTATIONS, AugmentConfig, parse_augment
 
 PIECE_EXCERPTS = 1.5  # the shortest `piece_s`: see store.pieces, which round to whole pieces
 
@@ -64,6 +64,20 @@ class SystemConfig(AugmentConfig):
       )
     if self.fmin_hz >= self.fmax_hz:
       raise UserError(f"fmin_hz={self.fmin_hz:g}: must be below fmax_hz={self.fmax_hz:g}")
+
+  def unused(self) -> dict[str, str]:
+    """Returns the fields that have no effect beside the others: name -> why."""
+    views = parse_augment(self.augment)
+    without = {
+      field: f"augment={self.augment} has no {name}"
+      for name, arguments in AUGMENTATIONS.items()
+      for field in arguments.values()
+      if name not in views
+    }
+    if self.encoder != "frame_cnn":
+      why = f"it is of frame_cnn, and encoder={self.encoder}"
+      without |= dict.fromkeys(("encoder_width", "head_input"), why)
+    return without
 
   def _require_masks_within_excerpts(self) -> None:
     """Raises a UserError if a mask of SpecAugment could be wider than what it masks."""

@@ -181,7 +181,7 @@ _ALPHAS = (0.02, 0.05, 0.1, 0.2, 0.5)
 
 def _mixback_mix(request: TableRequest) -> Table:
   variants = {
-    "no mix-back": _VIEWS | {"mix": "none"},
+    "no mix-back": {"positives": "random", "mix": "none"},
     "within the clip": _VIEWS | {"mix": "within_clip"},
     "other clips": _VIEWS,
     "other clips without energy adjustment": _VIEWS | {"mix_energy": "own"},

@@ -175,3 +175,33 @@ def test_numbers_that_may_be_missing_have_types_too():
     Config(seed=99_999_999_999)
   with pytest.raises(UserError, match="mean=inf: must be"):
     Config(mean=float("inf"), std=1.0)
+
+
+UNUSED = [
+  (Config, {}, {"masks": 1}, "masks=1 has no effect: augment=none has no specaugment"),
+  (Config, {"augment": "rrc"}, {"pitch_bands_max": 3}, "has no pitch_shift"),
+  (Config, {}, {"temperature": 0.1}, "temperature=0.1 has no effect: it is of similarity=cosine"),
+  (Config, {}, {"hidden_units": 64}, "it is of head=mlp, and head=dense"),
+  (Config, {}, {"encoder_width": 2}, "it is of frame_cnn, and encoder=efficientnet_b0"),
+  (Config, {"encoder": "frame_cnn"}, {"pooling": "avg"}, "encoder=frame_cnn does without it"),
+  (Config, {"encoder": "keras:MobileNetV3Small"}, {"input_scaling": "none"}, "does without it"),
+  (mixback.config.Config, {"mix": "none"}, {"mix_alpha": 0.1}, "mix_alpha=0.1 has no effect: mix="),
+  (mixback.config.Config, {}, {"separation_frames": 9}, "it is of positives=separated, not random"),
+  (mixback.config.Config, {}, {"warm_up": 0.2}, "it is of optimizer=adam, not sgd"),
+  (mixback.config.Config, {"optimizer": "adam"}, {"momentum": 0.5}, "optimizer=sgd, not adam"),
+]
+
+
+@pytest.mark.parametrize(("config_class", "others", "asked", "message"), UNUSED)
+def test_what_is_asked_for_and_has_no_effect_is_refused(config_class, others, asked, message):
+  config = config_class(**others, **asked)
+  config.require_used(others)
+  with pytest.raises(UserError, match=message):
+    config.require_used([*others, *asked])
+
+
+@pytest.mark.parametrize("code", [cola.config, mixback.config])
+def test_no_recipe_sets_what_has_no_effect(code):
+  for recipe in code.RECIPES.values():
+    if recipe is not code.RECIPES.get("adapt"):  # its networks are those of the source
+      configure(code.Config, recipe, {}, num_clips=100).require_used(recipe)

@@ -113,6 +113,6 @@ def test_a_folder_counts_once_however_its_path_is_written(again, tmp_path, monke
   (tmp_path / "clips").mkdir()
   (tmp_path / "others").mkdir()
   monkeypatch.chdir(tmp_path)
-  with pytest.raises(UserError, match="each clip would be there twice"):
+  with pytest.raises(UserError, match="each of its clips would count twice"):
     DataChoice(("clips", "others", again.format(tmp_path)))
   assert DataChoice(("clips", "others")).name == "folder:clips + folder:others"

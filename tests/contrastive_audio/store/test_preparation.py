@@ -106,7 +106,9 @@ def test_too_many_bad_clips_end_it_with_the_list_of_reasons(tmp_path):
 def test_no_usable_clip_is_an_error_even_if_all_may_be_bad(tmp_path):
   (tmp_path / "clips").mkdir()
   (tmp_path / "clips" / "bad.wav").write_text("no sound")
-  with pytest.raises(UserError, match=r"no clip can be used \(1 audio file.*bad.wav: cannot be decoded"):
+  with pytest.raises(
+    UserError, match=r"no clip can be used \(1 audio file.*bad.wav: cannot be decoded"
+  ):
     prepare(tmp_path / "clips", tmp_path / "stores", max_bad_fraction=1.0)
 
 
