@@ -173,8 +173,7 @@ class Config(SystemConfig):
       self.frames,
       level="clip_peak",
       short_clips=self.short_clips,
-      # 1 s (C); a longer patch needs a longer clip, so that its margins alone are mirrored.
-      shortest_samples=max(self.sample_rate_hz, (self.frames - 1) * self.hop_samples),
+      shortest_samples=self.sample_rate_hz,  # C
       hop_frames=self.patch_hop_frames,
       mean=0.0 if self.mean is None else self.mean,
       std=1.0 if self.std is None else self.std,

@@ -61,7 +61,8 @@ class FrontEnd(keras.layers.Layer):
       in three different ways, this project in one); "clip_peak": the mean is removed, and the
       clip is divided by its largest absolute value (mix-back).
     short_clips: how clips that are too short are filled up, see clip_layout.ClipLayout.
-    shortest_samples: clips shorter than this are filled up to it; None: N.
+    shortest_samples: clips shorter than this are filled up to it, or as far as an excerpt needs;
+      None: N.
     hop_frames: largest step between the windows that cover a clip; None: T.
     mean: subtracted from the log-mels.
     std: the log-mels are divided by it.
@@ -120,7 +121,7 @@ class FrontEnd(keras.layers.Layer):
   def _layout(self) -> ClipLayout:
     reflects = self.log_mel.padding == "reflect"
     mirrored_samples = self.log_mel.fft_samples // 2 if reflects else 0
-    span_samples = self.num_samples - 2 * mirrored_samples  # no clip may be shorter
+    span_samples = self.num_samples - 2 * mirrored_samples  # only the margins are mirrored
     return ClipLayout(
       num_samples=self.num_samples,
       shortest_samples=max(self.shortest_samples or self.num_samples, span_samples),

@@ -195,4 +195,6 @@ def _identity(front_end: FrontEnd) -> str:
   ignored = ("name", "dtype")
   log_mel = {name: value for name, value in config["log_mel"].items() if name not in ignored}
   identity = {name: config[name] for name in names} | {"log_mel": log_mel}
+  if config["shortest_samples"] is not None:  # a long excerpt needs more
+    identity["shortest_samples"] = front_end.layout.shortest_samples
   return hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()[:16]

@@ -15,7 +15,7 @@ from contrastive_audio.frontend import statistics
 from contrastive_audio.store import preparation
 from contrastive_audio.utils.checksums import read_sealed_json
 from mixback.config import Config
-from tests.support import assert_close, cut_log_mels
+from tests.support import assert_close, cut_log_mels, write_clips
 
 
 def by_hand(store, front_end):
@@ -96,3 +96,18 @@ def test_excerpts_that_are_brought_to_their_level_one_by_one_are_standardised(cl
   values = np.concatenate(values)
   assert_close([values.mean(), values.std()], [0, 1], atol=1e-3)
   assert starting.with_statistics(config, None, None) is config
+
+
+def test_statistics_that_are_kept_are_not_those_of_longer_excerpts_which_fill_short_clips_up(
+  tmp_path,
+):
+  folder = write_clips(tmp_path / "clips", clips=2, seconds=1.2, rate_hz=22_050)
+  source = datasets.open_source(f"folder:{folder}")
+  long = Config(frames=201, short_clips="zeros").front_end()
+  kept, fresh = (
+    preparation.prepare(source, 22_050, str(tmp_path / name)) for name in ("kept", "fresh")
+  )
+  usual = statistics.log_mel_statistics(kept, Config(short_clips="zeros").front_end())
+  measured = statistics.log_mel_statistics(kept, long)
+  assert measured == statistics.log_mel_statistics(fresh, long)
+  assert abs(measured[0] - usual[0]) > 0.1
