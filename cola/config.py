@@ -145,7 +145,8 @@ class Config(SystemConfig):
     )
 
 
-# Each field has a reason; only `clip_pooling` of `small` has been measured by itself.
+# Each field has a reason; only `clip_pooling` and pitch_shift of `small` have been measured by
+# themselves.
 RECIPES: dict[str, Recipe] = {
   "paper": {},
   "quick": {

@@ -216,7 +216,7 @@ RECIPES: dict[str, Recipe] = {
   },
 }
 
-# As in cola/config.py: each field has a reason; only `clip_pooling` has been measured by itself.
+# As in cola/config.py: each field has a reason; only `clip_pooling` was measured alone.
 RECIPES["small"] = {
   "encoder": Deviation("frame_cnn", "small and fast; never averages over frequency"),
   "augment": Deviation(

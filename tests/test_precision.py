@@ -22,6 +22,7 @@ from tests.support import assert_close, train, write_clips
 
 SYSTEMS = {"cola": (cola_config, cola_model), "mixback": (mixback_config, mixback_model)}
 HALVES = ("mixed_bfloat16", "mixed_float16")
+EASY = "level,equalise,specaugment"  # the clips differ in pitch, and are learned within 100 steps
 
 
 def build(system, precision, **changes):
@@ -53,7 +54,9 @@ def test_log_mels_losses_and_batchnorm_are_float32_and_the_networks_are_not(syst
 @pytest.mark.slow
 def test_bfloat16_has_the_loss_of_float32_within_five_percent_all_along_a_training(clip_store):
   """Each step from the same weights: over many steps any rounding leads to other weights."""
-  (whole, config), (half, _) = (build("cola", name) for name in ("float32", "mixed_bfloat16"))
+  (whole, config), (half, _) = (
+    build("cola", name, augment=EASY) for name in ("float32", "mixed_bfloat16")
+  )
   step, half_step = tf.function(whole.train_step, autograph=False), tf.function(half.train_step)
   losses = []
   for batch in config.pairs(clip_store).dataset(0, 100):
@@ -74,7 +77,7 @@ def copy_state(source, target):
 
 @pytest.mark.slow
 def test_a_training_in_bfloat16_learns(clip_store):
-  model, config = build("cola", "mixed_bfloat16")
+  model, config = build("cola", "mixed_bfloat16", augment=EASY)
   step = tf.function(model.train_step, autograph=False)
   logs = [step(batch) for batch in config.pairs(clip_store).dataset(0, 100)]
   assert all(np.isfinite(row["loss"]) and np.isfinite(row["gradient_norm"]) for row in logs)

@@ -1,6 +1,8 @@
 """A contrastive model small enough to be trained many times in tests."""
 
 import dataclasses
+import os
+import signal
 
 import keras
 import tensorflow as tf
@@ -11,6 +13,7 @@ from contrastive_audio.distributed.hosts import Hosts
 from contrastive_audio.monitoring.monitor import KnnMonitor
 from contrastive_audio.networks.float32_copy import Float32Networks
 from contrastive_audio.runs import Run
+from contrastive_audio.training import callbacks
 from contrastive_audio.training.contrastive import ContrastiveModel
 from contrastive_audio.training.optimizers import Adam
 from contrastive_audio.training.pretraining import Pretraining
@@ -68,3 +71,14 @@ def train(folder, store, config, model=None):
 def weights(model):
   """All variables that a training changes, optimiser included."""
   return [variable.numpy() for variable in [*model.variables, *model.optimizer.variables]]
+
+
+class StopAt(callbacks.Stopper):
+  """Stops as if Ctrl-C had been pressed during a step."""
+
+  step = None
+
+  def on_train_batch_end(self, batch, logs=None):
+    if batch + 1 == self.step:
+      os.kill(os.getpid(), signal.SIGTERM)
+    super().on_train_batch_end(batch, logs)

@@ -13,8 +13,6 @@ import pytest
 import tensorflow as tf
 
 from contrastive_audio.errors import UserError
-from contrastive_audio.monitoring.monitor import KnnMonitor
-from contrastive_audio.networks import batchnorm
 from contrastive_audio.runs import Run
 from contrastive_audio.training import callbacks, pretraining, recording
 from tests import tiny
@@ -38,25 +36,14 @@ def assert_same_weights(one, other):
     np.testing.assert_array_equal(ours, theirs)
 
 
-class StopAt(callbacks.Stopper):
-  """Stops as if Ctrl-C had been pressed during a step."""
-
-  step = None
-
-  def on_train_batch_end(self, batch, logs=None):
-    if batch + 1 == self.step:
-      os.kill(os.getpid(), signal.SIGTERM)
-    super().on_train_batch_end(batch, logs)
-
-
 @pytest.mark.parametrize("step", [1, 5, 7])
 def test_a_stopped_training_is_saved_and_goes_on_exactly(
   finished, clip_store, tmp_path, monkeypatch, step
 ):
   config = tiny.config(**FULL, monitor_every=6)
   with monkeypatch.context() as patch:
-    patch.setattr(callbacks, "Stopper", StopAt)
-    patch.setattr(StopAt, "step", step)
+    patch.setattr(callbacks, "Stopper", tiny.StopAt)
+    patch.setattr(tiny.StopAt, "step", step)
     run, _, outcome = tiny.train(tmp_path / "run", clip_store, config)
   assert outcome == pretraining.Outcome(step, finished=False)
   assert os.path.exists(run.path("encoder.keras"))
@@ -84,35 +71,6 @@ def test_a_finished_run_is_extended_and_is_then_what_a_longer_one_is(
   assert_same_weights(model, finished[1])
   assert_same_rows(run, finished[0])
   assert Run.open(run.folder).config["config"]["steps"] == 12
-
-
-def test_what_is_exported_follows_the_weights_and_stays_where_nothing_was_trained(
-  clip_store, tmp_path, monkeypatch, capsys
-):
-  exports = []
-  make = pretraining.export_saved_model
-  monkeypatch.setattr(
-    pretraining,
-    "export_saved_model",
-    lambda front_end, encoder, path: exports.append(path) or make(front_end, encoder, path),
-  )
-  config = tiny.config(**FULL | {"steps": 4})
-  folder = tmp_path / "run"
-  tiny.train(folder, clip_store, config)
-  (folder / "model.tflite").write_bytes(b"of four steps")
-  tiny.train(folder, clip_store, config)  # finished: what is there may be the user's
-  assert len(exports) == 1
-  assert "outdated" not in capsys.readouterr().out
-  with monkeypatch.context() as patch:
-    patch.setattr(callbacks, "Stopper", StopAt)
-    patch.setattr(StopAt, "step", 2)
-    longer = dataclasses.replace(config, steps=9)
-    _, _, outcome = tiny.train(folder, clip_store, longer)
-  assert outcome == pretraining.Outcome(6, finished=False)
-  assert len(exports) == 2
-  assert (
-    f"outdated   {folder}/model.tflite holds the encoder of fewer steps" in capsys.readouterr().out
-  )
 
 
 @pytest.mark.slow
@@ -283,20 +241,3 @@ def test_the_clock_sees_a_slow_input():
   assert 0.15 < clock.waited_s(start_s) < 2
   time.sleep(0.5)
   assert next(iterator) == 1
-
-
-def test_the_last_check_is_of_what_is_exported(tmp_path, clip_store, monkeypatch):
-  events, reestimate, check = [], batchnorm.reestimate, KnnMonitor.check
-
-  def noted(encoder, batches):
-    events.append("statistics")
-    reestimate(encoder, batches)
-
-  monkeypatch.setattr(batchnorm, "reestimate", noted)
-  monkeypatch.setattr(KnnMonitor, "check", lambda *a: events.append(a[1]) or check(*a))
-  config = tiny.config(steps=6, monitor_every=3, reestimate_batches=2)
-  run, model, _ = tiny.train(tmp_path / "run", clip_store, config)
-  assert events == [0, 3, "statistics", 6]
-  (layer,) = (part for part in run.encoder().layers if hasattr(part, "moving_mean"))
-  (trained,) = (part for part in model.encoder.layers if hasattr(part, "moving_mean"))
-  assert_close(layer.moving_mean, trained.moving_mean)
