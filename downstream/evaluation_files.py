@@ -100,6 +100,7 @@ def write_results(
     results: the result under each condition.
 
   Example:
+    >>> import numpy as np
     >>> from contrastive_audio.datasets.synthetic import open_synthetic
     >>> from contrastive_audio.store.preparation import prepare
     >>> from downstream.cards.card import Task

@@ -19,7 +19,7 @@ _INDEX = re.compile(r"index-\d+\.faiss")
 
 
 def claim(folder: str, plan: Mapping[str, Any]) -> None:
-  """Writes the plan of a folder, or refuses a folder whose parts are of something else.
+  """Writes the plan of a folder, or refuses a folder that has parts of something else.
 
   Args:
     folder: of the parts.
@@ -30,6 +30,7 @@ def claim(folder: str, plan: Mapping[str, Any]) -> None:
 
   Example:
     >>> claim(".", {"windows": "covering"})
+    >>> open("part-00000.arrow", "w").close()
     >>> claim(".", {"windows": "frames"})
     Traceback (most recent call last):
     contrastive_audio.errors.UserError: . holds embeddings of another kind (windows): ...
