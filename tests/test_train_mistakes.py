@@ -1,5 +1,6 @@
 """The training commands: their help, and one line for a mistake."""
 
+import pathlib
 import subprocess
 import sys
 
@@ -18,10 +19,10 @@ def system(request):
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-  """A working folder with twelve clips, and copies of them."""
+  """A working folder with twelve clips, and ten of the same names."""
   folder = tmp_path_factory.mktemp("place")
   write_clips(folder / "my clips")
-  write_clips(folder / "copies")
+  write_clips(folder / "copies", clips=5)
   return folder
 
 
@@ -118,3 +119,22 @@ def test_what_needs_no_audio_is_checked_before_tensorflow_is_imported(
   )  # fmt: skip
   assert (done.returncode, "AssertionError" in done.stderr) == (1, False)
   assert message in done.stderr
+
+
+@pytest.mark.parametrize("recipe", ["--recipe=small", "--steps=4"])  # named, or the default
+def test_what_would_have_no_effect_is_refused(place, recipe, system):
+  options = ["--dataset=my clips", recipe, "--set=crop_scale_min=0.5", "--store_dir=stores"]
+  line = refused(*options, cwd=place, system=system)
+  assert "crop_scale_min=0.5 has no effect: augment=" in line
+  line = refused(*options, "--print_config", cwd=place, system=system)
+  assert "crop_scale_min=0.5 has no effect: augment=" in line
+
+
+def test_a_folder_and_its_store_are_the_same_clips(place, system):
+  stores = f"--store_dir=stores-{system}"
+  decoded = refused("--dataset=my clips", "--batch_size=99", stores, cwd=place, system=system)
+  assert "a batch of 99 pairs" in decoded
+  (store,) = filter(pathlib.Path.is_dir, (place / f"stores-{system}").iterdir())
+  both = ["--dataset=my clips", f"--dataset=store:{store}"]
+  line = refused(*both, stores, cwd=place, system=system)
+  assert "two of --dataset hold the same clips" in line

@@ -153,7 +153,10 @@ class ChosenData:
 
   def store(self) -> Store:
     """Decodes what is not decoded yet; returns one store, and prints what it holds."""
-    store = Store.join([self._decoded(name, opened) for name, opened in self._pairs()])
+    stores = [self._decoded(name, opened) for name, opened in self._pairs()]
+    if len({store.digest for store in stores}) < len(stores):  # such as a folder and its store
+      raise UserError("two of --dataset hold the same clips: leave out one, or each counts twice")
+    store = Store.join(stores)
     if self._keys:
       store = store.select(_ids_of_keys(store, self._keys, self._choice.keys))
     report.print_store(store)

@@ -168,3 +168,19 @@ def test_models_of_other_sample_rates_get_the_same_clips(place, monkeypatch):
   monkeypatch.setattr(comparison, "open_task", without_one)
   with pytest.raises(UserError, match="the clip 'high/3.wav' can be decoded at one of the sample"):
     comparison._open_for_each_rate(request, models)
+
+
+def test_stretches_that_end_with_their_recording_are_the_same_at_another_sample_rate(monkeypatch):
+  keys = {16_000: ["a.wav#t=0,9.9", "b.wav"], 22_050: ["a.wav#t=0,10", "b.wav"], 8_000: ["a.wav"]}
+
+  def opened(choice, location, rate_hz):
+    return types.SimpleNamespace(
+      task=types.SimpleNamespace(name="t"), clips=types.SimpleNamespace(keys=keys[rate_hz])
+    )
+
+  monkeypatch.setattr(comparison, "open_task", opened)
+  request = types.SimpleNamespace(task=None, location=None)
+  models = [types.SimpleNamespace(sample_rate_hz=rate_hz) for rate_hz in keys]
+  assert set(comparison._open_for_each_rate(request, models[:2])) == {16_000, 22_050}
+  with pytest.raises(UserError, match="at one of the sample rates 16000, 8000 Hz only"):
+    comparison._open_for_each_rate(request, [models[0], models[2]])

@@ -164,11 +164,12 @@ def test_places_may_begin_with_the_home_of_the_user_and_nothing_else_is_expanded
 
   def define():
     with flag_group("Places"):
-      for name in ("run", "model", "title"):
+      for name in ("run", "data_dir", "model", "title"):
         flags.DEFINE_string(name, None, "Text.")
 
   seen = []
-  arguments = ["play", "--run=~/runs/mine", "--model=random:~/x", "--title=~/fugue"]
+  arguments = ["play", "--run=~/runs/mine", "--data_dir=~/sets"]
+  arguments += ["--model=random:~/x", "--title=~/fugue"]
   run_main(lambda _: seen.append(flags.FLAGS.flag_values_dict()), define, "play", [], arguments)
-  texts = [seen[0][name] for name in ("run", "model", "title")]
-  assert texts == ["/home/me/runs/mine", "random:~/x", "~/fugue"]
+  texts = [seen[0][name] for name in ("run", "data_dir", "model", "title")]
+  assert texts == ["/home/me/runs/mine", "/home/me/sets", "random:~/x", "~/fugue"]
