@@ -3,7 +3,8 @@
 import os
 
 from contrastive_audio import datasets
-from contrastive_audio.cli.open_data import DataChoice, DataLocation, read_keys
+from contrastive_audio.cli.chosen_keys import read_keys
+from contrastive_audio.cli.open_data import DataChoice, DataLocation
 from contrastive_audio.cli.places import require_folder, require_writable
 from contrastive_audio.errors import UserError
 from contrastive_audio.utils.run_files import CLASSIFIER

@@ -1,6 +1,5 @@
 """The data sets that a command names -> one store of decoded clips."""
 
-import collections
 import dataclasses
 import hashlib
 import os
@@ -8,12 +7,12 @@ from collections.abc import Iterator
 
 from contrastive_audio import datasets
 from contrastive_audio.cli import report
+from contrastive_audio.cli.chosen_keys import ids_of_keys, read_keys
 from contrastive_audio.cli.console import line
 from contrastive_audio.errors import UserError
 from contrastive_audio.store.decoding import MEMORY_MB
 from contrastive_audio.store.preparation import prepare
 from contrastive_audio.store.store import Store
-from contrastive_audio.utils.text_files import read_lines
 
 _STORE = "store:"
 _Opened = Store | datasets.ClipSource | None  # None: it takes TensorFlow, or preparation
@@ -158,7 +157,7 @@ class ChosenData:
       raise UserError("two of --dataset hold the same clips: leave out one, or each counts twice")
     store = Store.join(stores)
     if self._keys:
-      store = store.select(_ids_of_keys(store, self._keys, self._choice.keys))
+      store = store.select(ids_of_keys(store, self._keys, self._choice.keys))
     report.print_store(store)
     return store
 
@@ -261,43 +260,5 @@ def _open_finished(folder: str, sample_rate_hz: int, choice: DataChoice) -> Stor
   return store
 
 
-def read_keys(path: str) -> set[str]:
-  """Returns the keys that a file lists, one per line.
-
-  Args:
-    path: value of --keys.
-
-  Raises:
-    UserError: it cannot be read.
-
-  Example:
-    >>> with open("keys", "w") as file:
-    ...   _ = file.write("dog/1.wav\\n")
-    >>> read_keys("keys")
-    {'dog/1.wav'}
-  """
-  try:
-    return set(read_lines(path))
-  except UserError as error:
-    reason = str(error).removeprefix(f"cannot read {path!r}: ")
-    raise UserError(f"cannot read --keys={path}: {reason}") from error
-
-
 def _digest(text: str) -> str:
   return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def _ids_of_keys(store: Store, wanted: set[str], path: str | None) -> list[int]:
-  """Returns the clips with the wanted keys, in the order of the store."""
-  keys = store.keys()
-  if several := wanted & {key for key, count in collections.Counter(keys).items() if count > 1}:
-    raise UserError(
-      f"--keys={path}: {min(several)!r} is a clip of several data sets, and keys cannot say of "
-      "which; put the data sets into one folder or CSV, in which keys differ"
-    )
-  if missing := wanted - set(keys):
-    raise UserError(
-      f"--keys={path}: {len(missing)} of {len(wanted)} keys are no clips of the data set, "
-      f"{min(missing)!r} among them"
-    )
-  return [clip_id for clip_id, key in enumerate(keys) if key in wanted]

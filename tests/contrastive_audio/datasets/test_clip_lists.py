@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from contrastive_audio import datasets
-from contrastive_audio.cli import open_data
+from contrastive_audio.cli import chosen_keys
 from contrastive_audio.errors import UserError
 from contrastive_audio.utils.spreadsheets import write_csv
 from tests.support import command, write_clips
@@ -186,7 +186,7 @@ def test_each_key_of_a_folder_is_one_line_of_a_file_of_keys(tmp_path):
   listed = clips(source)
   assert all(key.isprintable() and label.isprintable() for key, label in listed)
   (tmp_path / "keys").write_text("\n".join(key for key, _ in listed))
-  assert open_data.read_keys(str(tmp_path / "keys")) == {key for key, _ in listed}
+  assert chosen_keys.read_keys(str(tmp_path / "keys")) == {key for key, _ in listed}
 
 
 def test_a_command_says_in_one_line_what_is_wrong_with_a_table(folder):
