@@ -19,7 +19,7 @@ from contrastive_audio.cli.flags import FLAGS
 from contrastive_audio.cli.help import flag_group
 from contrastive_audio.cli.main import run_main
 from contrastive_audio.errors import UserError
-from contrastive_audio.utils.files import write_text
+from contrastive_audio.utils.files import make_folder, write_text
 from downstream.cards import pool
 from downstream.cards.all_cards import CARDS
 from downstream.cards.card import AUDIO_ROOT
@@ -78,6 +78,8 @@ class SmallSets:
     self._request, self._keys = request, dict[str, list[str]]()
     self._root = os.path.abspath(os.path.expanduser(request.audio_root or ""))
     self._pool = os.path.join(self._root, "pool")
+    self._lists = os.path.join(os.path.abspath(request.folder), "lists")
+    make_folder(self._lists)
 
   def training(self, name: str, size: int, seed: int) -> dict[str, str]:
     """Returns the clips of a training, as the flags `dataset` and `keys` of its command.
@@ -129,7 +131,7 @@ class SmallSets:
     return self._keys[task]
 
   def _path(self, name: str) -> str:
-    return os.path.join(os.path.abspath(self._request.folder), "lists", name)
+    return os.path.join(self._lists, name)
 
 
 def cells_of(

@@ -1,20 +1,25 @@
 """Going on from a preset is compared on small sets, whose trainings hear no clip that judges."""
 
+from pathlib import Path
+
 import pytest
 
 from benchmarks import going_on
 from contrastive_audio.errors import UserError
 from downstream.cards import pool
+from downstream.cards.opening import open_task
+from downstream.choices import TaskChoice
 from downstream.papers.measurement import LaboratoryRequest
 from tests.downstream.cards import fake_pool
 from tests.downstream.cards.fake_pool import read
-from tests.support import command
+from tests.support import command, write_clips
 
 
 @pytest.fixture(scope="module")
 def audio_root(tmp_path_factory):
   folder = tmp_path_factory.mktemp("root")
   fake_pool.write(folder / "pool")
+  write_clips(folder / "philharmonia", ["bassoon", "cello"])
   return folder
 
 
@@ -56,6 +61,18 @@ def test_a_set_is_filled_up_with_effects_that_no_published_encoder_hears(sets, a
 def test_an_unknown_row_is_named_before_any_work(capsys):
   with pytest.raises(UserError, match="there is no 'magic'; there are random weights; preset"):
     going_on._chosen("variants", ["magic"], going_on.ROWS)
+
+
+@pytest.mark.slow
+def test_a_training_hears_only_training_clips_of_a_task_from_a_folder_that_is_new(
+  audio_root, tmp_path
+):
+  request = LaboratoryRequest(str(tmp_path / "new" / "lab"), audio_root=str(audio_root))
+  sets = going_on.SmallSets(request)
+  heard = Path(sets.training("notes", size=5, seed=0)["keys"]).read_text().splitlines()
+  data = open_task(TaskChoice("instrument", audio_root=str(audio_root)), request.location, 16_000)
+  assert len(set(heard)) == 5
+  assert set(heard) <= {data.clips.keys[clip_id] for clip_id in data.splits(0)[0].train}
 
 
 @pytest.mark.slow
