@@ -5,7 +5,7 @@ F mel bands, D embedding.
 """
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -64,7 +64,9 @@ class Embedder(Protocol):
 
 
 class ClipEmbedder:
-  """Embeds many clips of any length with a ClipEncoder; windows of short clips share a batch.
+  """Embeds many clips of any length with a ClipEncoder; short ones share a batch.
+
+  Windows of any clips are one batch; clips that are embedded as wholes, if they are equally long.
 
   Clips are arrays, float32 `[n]`, or StoredClips. Of those, long ones are read a few windows at a
   time, so that one of hours needs no more memory than one of minutes. Models that were exported by
@@ -126,23 +128,40 @@ class ClipEmbedder:
       rows: one of ROWS: an embedding of each clip, window, or frame.
     """
     if rows == "clips" and self.clip_pooling == "clip":
-      return ((np.array([i]), self._embed_whole(clip)[None]) for i, clip in enumerate(clips))
+      return self._embed_whole(clips)
     if rows == "clips":
       return pool_by_clip(self._embed_windows(clips, frames=False), self.clip_pooling)
     return self._embed_windows(clips, frames=rows == "frames")
 
-  def _embed_whole(self, clip: Clip) -> np.ndarray:
-    """Embeds a clip by all its frames; one of its own length, so that none is padded."""
+  def _embed_whole(self, clips: Iterable[Clip]) -> Iterator[Rows]:
+    """Embeds clips by all their frames; those in a row that are equally long share a batch."""
+    for num_samples, equal in itertools.groupby(enumerate(clips), lambda pair: _length(pair[1])):
+      while batch := list(itertools.islice(equal, self._at_once(num_samples))):
+        numbers, some = zip(*batch)
+        yield np.array(numbers), self._embed_equal(some)
+
+  def _at_once(self, num_samples: int) -> int:
+    """Returns how many clips of a length share a batch: as much sound as a batch of windows."""
+    if num_samples > WHOLE_SAMPLES:
+      return 1
+    return max(1, WINDOWS_AT_ONCE * self.excerpt_samples // max(num_samples, self.excerpt_samples))
+
+  def _embed_equal(self, clips: Sequence[Clip]) -> np.ndarray:
+    """Embeds clips of one length, `[B, D]`; a long one, which is alone, block after block."""
+    first = clips[0]
+    if isinstance(first, StoredClip) and first.num_samples > WHOLE_SAMPLES:
+      return self._embed_in_blocks(first)
+    waves = np.stack([clip.read() if isinstance(clip, StoredClip) else clip for clip in clips])
+    return self._clip_encoder.embed(tf.constant(waves))["embedding"].numpy()
+
+  def _embed_in_blocks(self, clip: StoredClip) -> np.ndarray:
     model = self._clip_encoder
-    if not isinstance(clip, StoredClip) or clip.num_samples <= WHOLE_SAMPLES:
-      wave = clip.read() if isinstance(clip, StoredClip) else clip
-      return model.embed(tf.constant(wave[None]))["embedding"][0].numpy()
     state = model.clip_blocks.start()
     for block in model.clip_blocks.cut(tf.constant(clip.num_samples, tf.int64)).numpy():
       first, end, skipped, owned = map(int, block)
       samples = self._read(clip, first, end, int(model.mirrored_samples))
       state = model.clip_blocks.add(state, samples[None], skipped, owned)
-    return model.clip_blocks.finish(state)[0].numpy()
+    return model.clip_blocks.finish(state).numpy()
 
   def _embed_windows(self, clips: Iterable[Clip], frames: bool) -> Iterator[Rows]:
     # Reading, cutting and log-mels keep few processors busy: they go on beside the encoder.
@@ -206,6 +225,10 @@ def pooling_of(clip_encoder: Any) -> str:
   """
   variable = getattr(clip_encoder, "clip_pooling", None)
   return "windows" if variable is None else variable.numpy().decode()
+
+
+def _length(clip: Clip) -> int:
+  return clip.num_samples if isinstance(clip, StoredClip) else len(clip)
 
 
 def _blocks(starts: np.ndarray) -> Iterator[np.ndarray]:

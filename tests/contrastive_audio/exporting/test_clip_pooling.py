@@ -90,6 +90,29 @@ def test_a_long_clip_of_a_store_is_read_in_blocks(front_end, encoder, tmp_path, 
     assert store.longest < 6 * front_end.sample_rate_hz
 
 
+def test_clips_of_one_length_in_a_row_share_a_batch_and_keep_their_order(front_end, encoder):
+  lengths = (2.5, 2.5, 0.3, 0.3, 0.3, 2.5)
+  waves = [noise(front_end, seconds, seed) for seed, seconds in enumerate(lengths)]
+  clip_encoder = ClipEncoder(front_end, encoder)
+  for clips in (waves, stored_clips(MemoryStore(waves), range(len(waves)))):
+    numbers, rows = zip(*ClipEmbedder(clip_encoder).embed_rows(clips, "clips"))
+    assert [some.tolist() for some in numbers] == [[0, 1], [2, 3, 4], [5]]
+    alone = [clip_encoder.embed(wave[None])["embedding"][0] for wave in waves]
+    assert_close(np.concatenate(rows), np.stack(alone), atol=1e-5)
+
+
+def test_a_batch_of_whole_clips_holds_no_more_sound_than_one_of_windows(front_end, encoder):
+  embedder = ClipEmbedder(ClipEncoder(front_end, encoder))
+  for seconds, most in (
+    (0.01, 64),
+    (20, 64 * embedder.excerpt_samples // noise(front_end, 20).size),
+  ):
+    waves = [noise(front_end, seconds)] * 65
+    sizes = [len(numbers) for numbers, _ in embedder.embed_rows(waves, "clips")]
+    assert max(sizes) == most
+    assert sum(sizes) == 65
+
+
 def test_batch_mates_and_clips_that_are_not_finite_change_nothing(front_end, encoder):
   clip_encoder = ClipEncoder(front_end, encoder)
   waves = np.stack([noise(front_end, 2.5, seed) for seed in range(3)])
