@@ -1,6 +1,7 @@
 """What can be checked before TensorFlow is imported and any audio is decoded."""
 
 import os
+from collections.abc import Iterable
 
 from contrastive_audio import datasets
 from contrastive_audio.cli.chosen_keys import read_keys
@@ -127,6 +128,38 @@ def require_table(path: str) -> None:
   if os.path.exists(path) and not os.access(os.path.dirname(path) or ".", os.W_OK):
     raise UserError(f"--labels={path}: its folder cannot be written; answers replace the file")
   LabelTable(path, Recordings(path, [], [], 1))
+
+
+def require_outside(output: str, names: Iterable[str]) -> None:
+  """Raises an error if a folder for sounds lies in a data set, whose clips they would become.
+
+  Args:
+    output: value of --output.
+    names: of data sets.
+
+  Raises:
+    UserError: it lies in the folder of one.
+
+  Example:
+    >>> os.makedirs("clips")
+    >>> require_outside("clips-page", ["clips"])
+    >>> require_outside("clips/page", ["clips"])
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: --output=clips/page lies in clips: its sounds would be ...
+  """
+  place = os.path.realpath(os.path.expanduser(output))
+  for name in names:
+    kind, _, path = datasets.full_name(name).partition(":")
+    folder = os.path.realpath(os.path.expanduser(path))
+    if (
+      kind == "folder"
+      and os.path.isdir(folder)
+      and f"{place}{os.sep}".startswith(f"{folder}{os.sep}")
+    ):
+      raise UserError(
+        f"--output={output} lies in {path}: its sounds would be clips of that from then on; name "
+        "a folder outside"
+      )
 
 
 def require_empty_folder(path: str) -> None:

@@ -21,7 +21,7 @@ from contrastive_audio.cli.open_data import DataChoice, open_store
 from contrastive_audio.errors import UserError
 from contrastive_audio.store.store import Store
 from contrastive_audio.utils.extras import require_faiss
-from downstream.checks import check_input, require_empty_folder
+from downstream.checks import check_input, require_empty_folder, require_outside
 from downstream.choices import require_model, require_pooling
 from downstream.flags import define_embedding_flags, define_input_flag
 
@@ -46,6 +46,7 @@ def main(_: Sequence[str]) -> None:
   require_pooling(name, clip_pooling)
   _require_queries()
   require_empty_folder(folder)
+  require_outside(folder, filter(None, [FLAGS.input, FLAGS.queries]))
   for choice in filter(None, (clips, queries)):
     check_input(choice, location)
   start_tensorflow()

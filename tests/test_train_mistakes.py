@@ -34,6 +34,7 @@ def place(tmp_path_factory):
     (["--dataset=folder:my clips", "--batch_size=13"], "error: a batch of 13 pairs needs as many"),
     (["10"], "error: unexpected argument '10'"),
     (["--dataset=folder:my clips", "--keys=no file"], "error: cannot read --keys=no file: "),
+    (["--dataset=folder:my clips", "--keys=none"], "error: --keys=none: the file lists no keys"),
     (["--dataset=folder:my clips", "--keys=keys"], "error: --keys=keys: 1 of 2 keys are no clips"),
     (
       ["--dataset=my clips", "--monitor=my clips/low"],
@@ -41,6 +42,14 @@ def place(tmp_path_factory):
     ),
     (["--dataset=folder:my clips", "--monitor=nowhere"], "error: unknown data set 'nowhere'"),
     (["--dataset=my clips", "--dataset=folder:my clips"], "error: --dataset=folder:my clips is th"),
+    (
+      ["--dataset=my clips", "--dataset=my clips/low"],
+      "error: --dataset=my clips and --dataset=my clips/low both hold ",
+    ),
+    (
+      ["--dataset=my clips", "--dataset=table.csv"],
+      "error: --dataset=my clips and --dataset=table.csv both hold ",
+    ),
     (
       ["--dataset=my clips", "--dataset=copies", "--keys=one"],
       "error: --keys=one: 'low/0.wav' is a clip of several data sets",
@@ -50,6 +59,8 @@ def place(tmp_path_factory):
 def test_a_mistake_is_one_line_without_a_traceback(place, options, message, system):
   (place / "keys").write_text("low/0.wav\nlow/nowhere.wav\n")
   (place / "one").write_text("low/0.wav\n")
+  (place / "none").write_text("\n \n")
+  (place / "table.csv").write_text("file\nmy clips/high/1.wav\n")
   line = refused(*options, "--store_dir=stores", cwd=place, system=system)
   assert line.startswith(message)
 

@@ -4,7 +4,6 @@ Letters: W windows, q queries, C classes, S signal-to-noise ratios.
 """
 
 import os
-import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -149,7 +148,10 @@ def detect_events(
   Returns:
     F1 in % of each signal-to-noise ratio, `[S]`.
   """
-  place = os.path.join(folder, "detectors", re.sub(r"\W+", "-", name))  # of these recordings only
+  from downstream.encoders.models import open_model
+
+  identity = open_model(name).identity[:16]  # a run that was trained again is another one
+  place = os.path.join(folder, "detectors", identity)  # of these recordings only
   options = [f"--model={name}", "--max_bad_fraction=0"]
   if request.location.store_dir:
     options.append(f"--store_dir={request.location.store_dir}")

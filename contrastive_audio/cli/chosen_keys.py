@@ -14,7 +14,7 @@ def read_keys(path: str) -> set[str]:
     path: value of --keys.
 
   Raises:
-    UserError: it cannot be read.
+    UserError: it cannot be read, or lists nothing.
 
   Example:
     >>> with open("keys", "w") as file:
@@ -23,10 +23,13 @@ def read_keys(path: str) -> set[str]:
     {'dog/1.wav'}
   """
   try:
-    return set(read_lines(path))
+    keys = set(filter(str.strip, read_lines(path)))
   except UserError as error:
     reason = str(error).removeprefix(f"cannot read {path!r}: ")
     raise UserError(f"cannot read --keys={path}: {reason}") from error
+  if not keys:
+    raise UserError(f"--keys={path}: the file lists no keys; without --keys, all clips are used")
+  return keys
 
 
 def ids_of_keys(store: Store, wanted: set[str], path: str | None) -> list[int]:

@@ -9,6 +9,8 @@ from contrastive_audio import datasets
 from contrastive_audio.cli import report
 from contrastive_audio.cli.chosen_keys import ids_of_keys, read_keys
 from contrastive_audio.cli.console import line
+from contrastive_audio.cli.overlaps import require_disjoint
+from contrastive_audio.datasets.file_source import FileSource
 from contrastive_audio.errors import UserError
 from contrastive_audio.store.decoding import MEMORY_MB
 from contrastive_audio.store.preparation import prepare
@@ -117,6 +119,8 @@ class ChosenData:
     self._choice, self._location, self._rate_hz = choice, location, sample_rate_hz
     self._keys = choice.keys and read_keys(choice.keys)
     self._opened = [self._open_quickly(name) for name in choice.datasets]
+    opened = dict(zip(choice.datasets, self._opened))
+    require_disjoint({name: each for name, each in opened.items() if isinstance(each, FileSource)})
 
   def _open_quickly(self, name: str) -> _Opened:
     if is_store(name):

@@ -27,18 +27,19 @@ _COLUMNS = {
   "group": ("group",),
   "split": ("split",),
 }
+_RAVEN, _FILE_OFFSET = ("begin time (s)", "end time (s)"), "file offset (s)"
 # Columns of the start and of the end of a stretch, in seconds; of several pairs, the first.
 _TIMES = (
   ("start_s", "end_s"),
   ("start_s", "stop_s"),
-  ("begin time (s)", "end time (s)"),  # Raven
+  _RAVEN,
   ("start (s)", "end (s)"),  # BirdNET
   ("onset", "offset"),  # DCASE
 )
 # How other programs may call such columns, in whatever unit.
 _UNIT = r"[ _]?\(?(time)?[ _(]*(seconds|sec|s|ms|samples|frames?)?\)?"
 _START_LIKE = re.compile(rf"(start|begin|onset){_UNIT}")
-_END_LIKE = re.compile(rf"(end|stop|offset){_UNIT}")
+_END_LIKE = re.compile(rf"(end|stop|offset|duration|length|dur|len){_UNIT}")
 
 
 class ClipList(NamedTuple):
@@ -110,6 +111,12 @@ def _columns_of_times(table: Table) -> tuple[str, ...]:
     )
   if not pair:
     _require_no_other_times(table)
+  if pair == _RAVEN and _FILE_OFFSET in map(str.lower, table.names):
+    raise UserError(
+      f"{table.path}: 'Begin Time (s)' may count from the start of a sequence of files: keep "
+      "Raven's own file, NAME.selections.txt, of which 'File Offset (s)' is read; or remove that "
+      "column if each file was opened alone"
+    )
   return pair
 
 

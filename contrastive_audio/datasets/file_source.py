@@ -58,6 +58,13 @@ class FileSource(ClipSource):
     digest.update(repr(list(self.missing)).encode())
     return digest.hexdigest()
 
+  def places(self) -> Iterator[tuple[str, str | None, float | None]]:
+    """Yields where each clip is: absolute path, member of an archive, start in s."""
+    root = os.path.realpath(self._root)
+    for row in iterate_rows(self._table):
+      path = os.path.normpath(os.path.join(root, os.fsdecode(row["path"])))
+      yield path, row["member"], row["start_s"]
+
   def splits(self) -> dict[str, str]:
     named = self._table.filter(pc.is_valid(self._table["split"]))
     return dict(zip(named["key"].to_pylist(), named["split"].to_pylist()))

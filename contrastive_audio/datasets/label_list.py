@@ -83,13 +83,25 @@ def _add(
 ) -> None:
   """Adds what a label file lists, with paths relative to a root."""
   found: dict[str | None, str] = {}
+  elsewhere: dict[str, str] = {}  # recording -> the path in the label file, which does not exist
   for line, annotation in annotations:
-    where = f"{path}, line {line}"
-    if annotation.file not in found:
-      name = recording_of(path, where, annotation.file)
-      found[annotation.file] = os.path.join(os.path.dirname(path), name)
-    recording = found[annotation.file]
+    where, named = f"{path}, line {line}", annotation.file
+    if named not in found:
+      name = recording_of(path, where, named)
+      found[named] = os.path.join(os.path.dirname(path), name)
+      if named is not None and name not in (named, named.replace("\\", "/")):
+        _require_same(where, name, elsewhere.setdefault(name, named), named)
+    recording = found[named]
     start_s, stop_s = parse_times(where, str(annotation.start_s), str(annotation.stop_s))
     relative = os.path.relpath(recording, root or os.curdir)
     row = Row(relative, label=annotation.label, start_s=start_s, stop_s=stop_s)
     rows.add(where, os.path.realpath(recording), row)
+
+
+def _require_same(where: str, name: str, first: str, second: str) -> None:
+  """Refuses two paths that end in one name: the recordings of two places, only one of them here."""
+  if first.replace("\\", "/") != second.replace("\\", "/"):
+    raise UserError(
+      f"{where}: {second!r:.80} and {first!r:.80} of lines before are both taken for {name!r:.80} "
+      "beside the table: give the recordings names that differ, here and in the table"
+    )

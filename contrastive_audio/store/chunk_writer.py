@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import numpy as np
 import pyarrow as pa
 import tqdm
+import xxhash
 
 from contrastive_audio.datasets import Clip, ClipSource
 from contrastive_audio.errors import UnusableAudio, UserError
@@ -66,7 +67,8 @@ def write(
         writer.add(clip, result)
       if progress is not None:
         progress.update()
-  chunk = chunks.Chunk(writer.shards(), _write_rows(folder, number, writer.rows), skipped)
+  rows = _write_rows(folder, number, writer.rows)
+  chunk = chunks.Chunk(writer.shards(), rows, skipped, writer.pcm_checksum.hexdigest())
   chunks.save(chunk, folder, number)
   return chunk
 
@@ -105,6 +107,7 @@ class _ShardWriter:
   def __init__(self, folder: str, number: int, memory: Memory):
     self.open_files = contextlib.ExitStack()  # of the shard that is being written
     self.rows: list[pa.RecordBatch] = []  # of the index, whose shards are numbered from 0
+    self.pcm_checksum = xxhash.xxh3_64()
     self._folder, self._number, self._memory = folder, number, memory
     self._files: list[tuple[str, ChecksummedFile]] = []
     self._writer: pa.ipc.RecordBatchFileWriter | None = None
@@ -115,6 +118,7 @@ class _ShardWriter:
     if self._batch_bytes + decoded.num_bytes > BATCH_BYTES:
       self.flush()
     pcm = decoded.take_pcm(self._memory.clip_bytes)
+    self.pcm_checksum.update(pcm)
     row = {"key": clip.key, "label": clip.label, "group": clip.group, "gain": decoded.gain}
     self._batch.append({**row, **decoded.levels.of_gain(decoded.gain), "pcm": pcm})
     self._batch_bytes += pcm.nbytes

@@ -96,7 +96,7 @@ def _write_index(folder: str, finished: Sequence[chunks.Chunk]) -> str:
     for batch in _index_batches(folder, finished):
       writer.write_batch(batch)
       digest.add(batch)
-  return digest.hexdigest()
+  return digest.hexdigest([chunk.pcm_checksum for chunk in finished])
 
 
 def _index_batches(folder: str, finished: Sequence[chunks.Chunk]) -> Iterator[pa.RecordBatch]:
@@ -111,7 +111,7 @@ def _index_batches(folder: str, finished: Sequence[chunks.Chunk]) -> Iterator[pa
 
 
 class _Digest:
-  """Hashes what makes two stores differ: names, lengths, levels, but not their layout on disk."""
+  """Hashes what makes two stores differ: names, levels, samples, but not their layout on disk."""
 
   _TEXT, _NUMBERS = ("key", "label", "group"), ("num_samples", "gain", "mean", "peak", "l2")
 
@@ -125,6 +125,7 @@ class _Digest:
     for name in self._NUMBERS:
       self._hashes[name].update(batch.column(name).to_numpy().tobytes())
 
-  def hexdigest(self) -> str:
-    digests = (column_hash.digest() for column_hash in self._hashes.values())
-    return hashlib.sha256(b"".join(digests)).hexdigest()
+  def hexdigest(self, pcm_checksums: Sequence[str]) -> str:
+    """Returns the digest; without checksums, as earlier versions wrote them, that of theirs."""
+    digests = [column_hash.digest() for column_hash in self._hashes.values()]
+    return hashlib.sha256(b"".join([*digests, *map(str.encode, pcm_checksums)])).hexdigest()

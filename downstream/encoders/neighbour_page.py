@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from contrastive_audio.cli.console import line
+from contrastive_audio.datasets.source import LABEL_SEPARATOR
 from contrastive_audio.errors import UserError
 from contrastive_audio.monitoring.knn import normalise_rows
 from contrastive_audio.store.store import Store
@@ -160,7 +161,7 @@ def _sounds(neighbours: Neighbours, query: int) -> Iterator[Sound]:
   labels = clips.labels(neighbours.numbers[query])
   nearest_clips = zip(neighbours.numbers[query], neighbours.similarities[query], labels)
   for number, similarity, other in nearest_clips:
-    kind = "" if None in (label, other) else "same" if other == label else "other"
+    kind = {None: "", True: "same", False: "other"}[_share_class(label, other)]
     name, caption = f"clip-{number}", f"{similarity:.2f}"
     yield sound_of_clip(clips, int(number), name, caption, longest_s=_PLAYED_S, kind=kind)
 
@@ -187,12 +188,21 @@ def print_neighbours(folder: str, neighbours: Neighbours) -> None:
   nearest_clips = f"the {neighbours.numbers.shape[1]} nearest of {clips.num_clips} clips"
   line("neighbours", f"{path}: {num_queries}, {nearest_clips} for each")
   labels = clips.labels()
-  is_same = [
-    labels[number] == label
+  shared = [
+    _share_class(label, labels[number])
     for label, numbers in zip(queries.labels(), neighbours.numbers)
     for number in numbers
-    if label is not None
   ]
+  is_same = [share for share in shared if share is not None]
   if is_same:
-    line("same class", f"{100 * np.mean(is_same):.1f} % of neighbours")
+    unknown = f", without the {len(shared) - len(is_same)} whose class is not known"
+    share = f"{100 * np.mean(is_same):.1f} % of neighbours"
+    line("same class", share + unknown * (len(is_same) < len(shared)))
   line("listen", f"{os.path.join(folder, 'index.html')} (open it in a browser)")
+
+
+def _share_class(label: str | None, other: str | None) -> bool | None:
+  """Whether two clips have a class in common; None if that of one is not known."""
+  if label is None or other is None:
+    return None
+  return not {*label.split(LABEL_SEPARATOR)}.isdisjoint(other.split(LABEL_SEPARATOR))

@@ -29,6 +29,27 @@ class _Row(NamedTuple):
   labels: tuple[str, ...]
 
 
+class Rows(NamedTuple):
+  """The rows of a stretch, as they are in the file.
+
+  Attributes:
+    names: of the columns.
+    rows: what `LabelTable.put_back` takes.
+
+  Example:
+    >>> Rows(COLUMNS, ()).labels
+    ()
+  """
+
+  names: tuple[str, ...]
+  rows: tuple[_Row, ...]
+
+  @property
+  def labels(self) -> tuple[str, ...]:
+    """The labels of the stretch."""
+    return tuple(dict.fromkeys(label for row in self.rows for label in row.labels))
+
+
 class LabelTable:
   """The labels of stretches, in a file.
 
@@ -38,9 +59,9 @@ class LabelTable:
   Example:
     >>> recordings = Recordings("labels.csv", ["a.wav"], [160_000], 16_000)
     >>> table = LabelTable("labels.csv", recordings)
-    >>> table.set(Place(0, 8_000, 24_000), ["wren", "rain"])
+    >>> table.set(Place(0, 8_000, 24_000), ["wren", "rain"]).labels
     ()
-    >>> table.set(Place(0, 8_000, 24_000), ["rain"])
+    >>> table.set(Place(0, 8_000, 24_000), ["rain"]).labels
     ('wren', 'rain')
     >>> with open("labels.csv") as file:
     ...   file.read().split()
@@ -93,8 +114,10 @@ class LabelTable:
     self._names, self._rows, self._state = names, rows, state
     return True
 
-  def set(self, place: Place, labels: Sequence[str]) -> tuple[str, ...]:
-    """Gives a stretch other labels, and writes the file; returns the labels that it had.
+  def set(self, place: Place, labels: Sequence[str]) -> Rows:
+    """Gives a stretch other labels, and writes the file; returns the rows that it had.
+
+    New rows have what other columns say about the stretch.
 
     Args:
       place: the stretch.
@@ -104,7 +127,7 @@ class LabelTable:
       UserError: the file cannot be written, and is as it was; or it is no table any more.
     """
     self.refresh()
-    before = self.labels.get(place, ())
+    before = Rows(self._names, tuple(row for row in self._rows if row.place == place))
     kept = [
       row for row in self._rows if row.place != place or (row.labels and {*row.labels} <= {*labels})
     ]
@@ -113,17 +136,38 @@ class LabelTable:
     self._write([*kept, *new])
     return before
 
+  def put_back(self, place: Place, before: Rows) -> None:
+    """Gives a stretch the rows that it had, and writes the file.
+
+    Args:
+      place: the stretch.
+      before: what `set` returned.
+
+    Raises:
+      UserError: the file cannot be written, and is as it was; or it is no table any more.
+    """
+    self.refresh()
+    if self._names != before.names:  # another program has changed the columns meanwhile
+      self.set(place, before.labels)
+      return
+    self._write([*(row for row in self._rows if row.place != place), *before.rows])
+
   def _row(self, place: Place, label: str) -> _Row:
     rate_hz = self._recordings.sample_rate_hz
     start_s, end_s = (_seconds(sample / rate_hz) for sample in (place.first, place.end))
     cells = {"file": escaped(self._recordings.names[place.clip]), "start_s": start_s}
-    cells |= {"end_s": end_s, "label": escaped(label)}
-    for row in self._rows:
-      if row.place is not None and row.place.clip == place.clip:
-        alike = dict(zip(map(str.lower, self._names), row.cells))
-        cells |= {name: alike[name] for name in _OF_THE_FILE if name in alike}
-        break
+    cells |= {"end_s": end_s, **self._cells_like(place), "label": escaped(label)}
     return _Row(tuple(cells.get(name.lower(), "") for name in self._names), place, (label,))
+
+  def _cells_like(self, place: Place) -> dict[str, str]:
+    """Returns what a new row takes over: all of a row of its stretch, or some of its file."""
+    of_file = [row for row in self._rows if row.place is not None and row.place.clip == place.clip]
+    same = [row for row in of_file if row.place == place]
+    names = [name.lower() for name in self._names]
+    found = [dict(zip(names, row.cells)) for row in (*same, *of_file)]
+    if not found or same:
+      return found[0] if found else {}
+    return {name: found[0][name] for name in _OF_THE_FILE if name in names}
 
   def _write(self, rows: list[_Row]) -> None:
     make_folder(os.path.dirname(os.path.abspath(self.path)))

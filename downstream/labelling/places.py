@@ -72,7 +72,7 @@ class Recordings:
 
   def find(self, cell: str) -> int | None:
     """Returns the number of the recording that a cell of the table names; None: another file."""
-    for name in (cell, unescaped(cell)):
+    for name in (cell, unescaped(cell), cell.replace("\\", "/")):  # a table from Windows
       clip = self._clips.get(os.path.realpath(os.path.join(self._folder, name)))
       if clip is not None:
         return clip

@@ -10,7 +10,7 @@ from typing import Any
 
 from contrastive_audio.errors import UserError
 from downstream.labelling.fitting import Fitted, fit_marks
-from downstream.labelling.label_table import LabelTable
+from downstream.labelling.label_table import LabelTable, Rows
 from downstream.labelling.places import Place, Recordings, WindowPlaces
 from downstream.labelling.proposals import Examples, Knowledge, Proposals, Wish
 from downstream.labelling.settings import FIRST_MARKS, STRATEGIES, Settings, require_class_name
@@ -74,7 +74,7 @@ class Session:
     self._rows, self._places, self._recordings = rows, places, recordings
     self._proposals = Proposals(rows, places, settings.negative, settings.seed, examples)
     self._lock = threading.RLock()
-    self._history: list[tuple[Place, tuple[str, ...] | None]] = []  # None: it was skipped
+    self._history: list[tuple[Place, Rows | None]] = []  # None: it was skipped
     self._skipped: set[Place] = set()
     self._listed: dict[str, Place] = {}
     self._wish = Wish(settings.strategy) if settings.strategy else None  # None: nobody has chosen
@@ -119,7 +119,7 @@ class Session:
       if before is None:
         self._skipped.discard(place)
       else:
-        self.table.set(place, before)
+        self.table.put_back(place, before)
       self._history.pop()
       return self._name(place)
 

@@ -6,8 +6,9 @@ there, counts from the start of "Begin File". "Begin Path" is where that file wa
 labels has any name.
 """
 
+import collections
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from contrastive_audio.datasets.annotations.annotation import (
   Annotation,
@@ -26,6 +27,8 @@ _HEADER = (
   "High Freq (Hz)",
 )
 _PATH, _FILE_HEADER = "Begin Path", ("Begin File", "File Offset (s)")
+# What the rows of a selection have in common. Joined tables number their selections anew.
+_SELECTION = ("selection", "channel", BEGIN, END, *_FILES, _OFFSET)
 _SCORE = "Score"
 _SCORES = (_SCORE.lower(), "confidence")  # names that people and programs give to it
 # Names that people and programs give to the column with labels; of several, the first.
@@ -33,6 +36,8 @@ _LABELS = (
   *("annotation", "annotations", "label", "labels", "species", "common name", "class", "category"),
   *("call type", "type", "tag", "species code"),
 )
+
+_NumberedRow = tuple[int, Mapping[str, str]]  # number of the line, its cells
 
 
 def read_raven(path: str) -> list[tuple[int, Annotation]]:
@@ -58,12 +63,7 @@ def read_raven(path: str) -> list[tuple[int, Annotation]]:
     raise UserError(f"{path}: no column {missing[0]!r}: it is no selection table of Raven")
   rows = [(line, _row(path, line, cells, names)) for line, cells in lines]
   label = label_column(header)
-  kept: dict[tuple[str, ...], tuple[int, Mapping[str, str]]] = {}
-  for line, row in rows:
-    selection = (row.get("selection", str(line)), row.get("channel", ""), row[BEGIN], row[END])
-    if selection not in kept or row.get("view", "").lower().startswith("spectrogram"):
-      kept[selection] = (line, row)
-  annotations = [(line, _annotation(path, line, row, label)) for line, row in kept.values()]
+  annotations = [(line, _annotation(path, line, row, label)) for line, row in _selections(rows)]
   if _OFFSET not in names and len({each.file for _, each in annotations}) > 1:
     raise UserError(
       f"{path}: it is about several files, and does not say where in them the selections are: "
@@ -141,6 +141,19 @@ def _extra_columns(annotations: Sequence[Annotation]) -> dict[str, Callable[[Ann
   if any(each.score is not None for each in annotations):
     columns[_SCORE] = lambda each: "" if each.score is None else f"{each.score:.4f}"
   return columns
+
+
+def _selections(rows: Sequence[_NumberedRow]) -> Iterator[_NumberedRow]:
+  """Yields the rows without those of further views, which repeat a selection."""
+  views_of: dict[tuple[str | None, ...], list[str]] = collections.defaultdict(list)
+  keys = [tuple(row.get(name) for name in _SELECTION) for _, row in rows]
+  for key, (_, row) in zip(keys, rows):
+    views_of[key].append(row.get("view", ""))
+  for key, (line, row) in zip(keys, rows):
+    views = views_of[key]
+    shown = next((view for view in views if view.lower().startswith("spectrogram")), views[0])
+    if row.get("view", "") == shown:
+      yield line, row
 
 
 def _row(path: str, line: int, cells: Sequence[str], names: Sequence[str]) -> dict[str, str]:

@@ -74,6 +74,18 @@ def test_a_table_of_raven_has_a_selection_once_for_all_its_views(tmp_path):
   assert second == Annotation(20.1, 21.5, None, 1000.0, 4000.0)
 
 
+def test_joined_tables_that_number_their_selections_anew_keep_all_of_them(tmp_path):
+  columns = f"{HEADER}\tBegin File\tFile Offset (s)\tAnnotation\n"
+  rows = [("a.wav", "wren"), ("b.wav", "crow"), ("b.wav", "owl")]
+  text = columns + "".join(
+    f"1\t{view} 1\t1\t0\t3\t0\t9\t{file}\t0\t{label}\n"
+    for file, label in rows
+    for view in ("Waveform", "Spectrogram")
+  )
+  found = annotations(read_raven, tmp_path / "a.txt", text)
+  assert [(each.file, each.label) for each in found] == rows
+
+
 def test_a_table_about_several_files_counts_times_from_the_start_of_each(tmp_path):
   first, second = annotations(read_raven, tmp_path / "a.txt", BIRDNET)
   assert first == Annotation(0.0, 3.0, "Eurasian Blackbird", 0.0, 15_000.0, "/data/one.wav", 0.87)
@@ -170,6 +182,23 @@ def test_all_label_files_of_a_folder_are_one_data_set(recordings):
     ("two.wav#t=3.4,6.1", "Birb"),
   ]
   assert "2 label files; 1 other text file ignored" in source.summary
+
+
+def test_recordings_of_two_places_with_one_name_are_not_taken_for_the_same(recordings):
+  columns = f"{HEADER}\tBegin Path\tFile Offset (s)\tAnnotation\n"
+  path = recordings / "sites.selections.txt"
+
+  def write(*sites):
+    rows = (
+      f"{n}\tSpectrogram 1\t1\t0\t3\t0\t9\t{site}\t{4 * n}\twren\n" for n, site in enumerate(sites)
+    )
+    path.write_text(columns + "".join(rows))
+
+  write("D:\\site1\\two.wav", "D:/site1/two.wav", "two.wav")
+  assert len(listed(datasets.open_source(str(path)))) == 3
+  write("D:\\site1\\two.wav", "D:\\site2\\two.wav")
+  with pytest.raises(UserError, match="line 3: .*site2.* and .*site1.* both taken for 'two.wav'"):
+    datasets.open_source(str(path))
 
 
 def test_a_single_label_file_is_a_data_set(recordings):

@@ -233,11 +233,27 @@ def test_the_rest_of_a_recording_has_the_same_names_at_every_sample_rate(folder)
   assert not are_same("a.wav", "b.wav")
 
 
-@pytest.mark.parametrize("header", ["file,start,end,label", "file,Begin,END,label"])
+@pytest.mark.parametrize(
+  "header",
+  [
+    "file,start,end,label",
+    "file,Begin,END,label",
+    "file,onset,duration,label",
+    "file,start,len_s,label",
+  ],
+)
 def test_times_under_unknown_names_are_refused_because_whole_files_would_be_read(folder, header):
   with pytest.raises(UserError, match="look like times, and would be ignored: name them start_s"):
     open_table(folder, ["long.wav,0,1,dog"], header=header)
   open_table(folder, ["long.wav,0,dog"], header="file,start,label")  # alone, it may be anything
+
+
+def test_times_of_a_sequence_of_files_are_refused_in_a_table_of_raven_that_is_no_text_file(folder):
+  header = "file,Begin Time (s),End Time (s),File Offset (s),label"
+  with pytest.raises(
+    UserError, match="may count from the start of a sequence of files.*selections.txt"
+  ):
+    open_table(folder, ["long.wav,100,101,0,dog"], header=header)
 
 
 def test_a_label_has_no_empty_names_and_no_spaces_around_them(folder):

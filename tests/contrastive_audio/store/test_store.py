@@ -53,6 +53,15 @@ def test_silence_is_stored_as_silence():
   assert gain > 0
 
 
+def test_a_wave_played_backwards_is_another_clip(tmp_path):
+  wave = RNG.normal(0, 0.1, 500).astype("f")
+  forwards, backwards, again = (
+    make_store(tmp_path / "in", {"a": each}, tmp_path / f"stores-{number}")
+    for number, each in enumerate((wave, wave[::-1], wave))
+  )
+  assert forwards.digest == again.digest != backwards.digest
+
+
 def test_waves_columns_and_statistics_come_back(tmp_path):
   waves = {f"c{i}": RNG.normal(0, 0.1, 500 + 7 * i).astype("f") for i in range(5)}
   waves["loud"] = (2.5 * RNG.uniform(-1, 1, 300)).astype("f")

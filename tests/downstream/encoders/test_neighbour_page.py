@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from contrastive_audio import datasets
 from contrastive_audio.errors import UserError
+from contrastive_audio.store.preparation import prepare
 from downstream.encoders import listening_page, neighbour_page
 from downstream.encoders.neighbour_page import Neighbours
 from tests.support import assert_close, command, tone
@@ -59,6 +61,39 @@ def test_the_page_plays_the_clips_it_names_and_the_list_has_all(clip_store, tmp_
   wave, _ = soundfile.read(tmp_path / played[2][4])
   desired = clip_store.wave(7) * (listening_page.PEAK / np.abs(clip_store.wave(7)).max())
   assert_close(wave, desired, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+  ("query", "found", "line"),
+  [
+    ("wren", ["wren", "crow"], "same class 50.0 % of neighbours\n"),
+    ("wren", [None, None], None),
+    (None, ["wren", "crow"], None),
+    ("wren", [None, "wren"], "same class 100.0 % of neighbours, without the 1 whose class is not"),
+    ("rain;wren", ["wren", "crow;rain"], "same class 100.0 % of neighbours\n"),
+  ],
+)
+def test_neighbours_share_a_class_only_if_both_are_known(query, found, line, tmp_path, capsys):
+  def labelled(name, labels):
+    rows = "".join(f"{tmp_path}/{name}{i}.wav,{label or ''}\n" for i, label in enumerate(labels))
+    for index in range(len(labels)):
+      soundfile.write(tmp_path / f"{name}{index}.wav", tone(440, 0.1), 16_000)
+    (tmp_path / f"{name}.csv").write_text(f"file,label\n{rows}")
+    return prepare(datasets.open_source(f"{tmp_path}/{name}.csv"), 16_000, str(tmp_path / "stores"))
+
+  numbers = np.arange(len(found))[None]
+  queries, clips = labelled("query", [query]), labelled("clip", found)
+  neighbour_page.print_neighbours("page", Neighbours(queries, clips, numbers, numbers))
+  printed = capsys.readouterr().out
+  assert (line in printed) if line else ("same class" not in printed)
+
+
+def test_a_page_is_not_written_into_the_data_it_is_of(clip_folder, tmp_path):
+  options = ["--model=logmel_stats", f"--input={clip_folder}", f"--output={clip_folder}/alike"]
+  done = command("downstream.neighbours", *options, cwd=tmp_path, check=False)
+  assert done.returncode == 1
+  assert "alike lies in" in done.stderr
+  assert "its sounds would be clips of that from then on" in done.stderr
 
 
 def test_a_single_clip_has_no_neighbours(clip_store):

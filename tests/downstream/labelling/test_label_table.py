@@ -73,10 +73,10 @@ def test_the_folder_of_a_new_table_is_made_with_the_first_answer(place):
 
 def test_an_answer_is_replaced_and_taken_back(place):
   answers, where = table(), Place(0, 0, 16_000)
-  assert answers.set(where, ["wren", "rain"]) == ()
-  assert answers.set(where, ["rain"]) == ("wren", "rain")
+  assert answers.set(where, ["wren", "rain"]).labels == ()
+  assert answers.set(where, ["rain"]).labels == ("wren", "rain")
   assert table().labels == {where: ("rain",)}
-  assert answers.set(where, []) == ("rain",)
+  assert answers.set(where, []).labels == ("rain",)
   assert table().labels == {}
   assert (place / "labels.csv").read_text().split() == ["file,start_s,end_s,label"]
 
@@ -101,6 +101,28 @@ def test_other_rows_and_columns_are_kept_and_a_new_row_is_of_the_split_of_its_fi
     "all,field/c.wav,,,frog,train",
     ",field/a.wav,0,1,rain,test",
   ]
+
+
+def test_a_corrected_stretch_keeps_its_other_cells_and_undo_brings_its_rows_back(place):
+  text = "file,start_s,end_s,label,note\nfield/a.wav,1.50,10.0,wren;frog,heard it twice\n"
+  (place / "labels.csv").write_text(text)
+  answers, where = table(), Place(0, 24_000, 160_000)
+  before = answers.set(where, ["rain"])
+  header, row = (place / "labels.csv").read_text().splitlines()
+  assert row == "field/a.wav,1.50,10.0,rain,heard it twice"
+  answers.put_back(where, before)
+  assert (place / "labels.csv").read_text() == text
+  answers.put_back(where, answers.set(where, []))
+  assert (place / "labels.csv").read_text() == text
+  before = answers.set(where, ["rain"])
+  (place / "labels.csv").write_text(f"{header},by\n{row},me\n")  # another program adds a column
+  answers.put_back(where, before)
+  assert set(answers.labels[where]) == {"wren", "frog"}
+
+
+def test_paths_of_a_table_from_windows_are_found(place):
+  (place / "labels.csv").write_text("file,start_s,end_s,label\nfield\\a.wav,1,2,wren\n")
+  assert table().labels == {Place(0, 16_000, 32_000): ("wren",)}
 
 
 def test_what_another_program_writes_meanwhile_is_kept(place):
