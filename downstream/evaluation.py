@@ -256,6 +256,10 @@ def _print_task(data: TaskData, seed: int) -> None:
     names = untested[:_NUM_NAMED] + ["..."] * (len(untested) > _NUM_NAMED)
     count = f"{len(untested)} of {len(data.class_names)} classes ({', '.join(names)})"
     line("untested", f"{count}: no test clip has them, so the score says nothing about them")
+  num_shared, num_tested = data.num_shared(seed)
+  if num_shared:
+    count = f"{num_shared} of {num_tested} test clips"
+    line("overlap", f"{count} share sound with training clips, so the score may be too high")
 
 
 def _result_line(name: str, data: TaskData, condition: Condition, result: Result) -> str:

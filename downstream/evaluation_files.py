@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import glob
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -29,7 +30,7 @@ class Result:
   Attributes:
     score: in %, the mean over the splits.
     scores: in %, of each split by its name.
-    num_train: number of training clips of the first split.
+    num_train: number of training clips of the first split, with those held out to choose by.
     num_test: number of test clips of the first split.
     seconds: how long it took.
     interval: in %, the limits of the 95 % interval of the score, see classifiers.intervals.
@@ -120,15 +121,25 @@ def write_results(
   store = data.store
   content |= {"clips": store.num_clips, "skipped": store.num_skipped, "missing": store.num_missing}
   content["untested"] = data.untested(setup.seed)
+  content["overlapping"], _ = data.num_shared(setup.seed)
   content |= dataclasses.asdict(setup)
   content["results"] = [
     dataclasses.asdict(condition) | result.numbers() for condition, result in results
   ]
+  if len(results) == 1:
+    _remove_earlier(folder)
   write_json(os.path.join(folder, "result.json"), content)
   condition, last = results[-1]
   ending = f"-{file_name(condition.name)}" if len(results) > 1 else ""
   _write_predictions(os.path.join(folder, f"predictions{ending}.csv"), data, last)
   _draw(plots_folder, ending, setup, data, condition, last)
+
+
+def _remove_earlier(folder: str) -> None:
+  """Removes what an earlier call has written about conditions that this one may not have."""
+  for pattern in ("predictions*.csv", os.path.join("plots", "*.png")):
+    for path in glob.glob(os.path.join(glob.escape(folder), pattern)):
+      os.remove(path)
 
 
 def require_own_results(folder: str, setup: Setup, task: str) -> None:

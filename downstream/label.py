@@ -75,8 +75,8 @@ def _examples(model: "Model", store: "Store | None", name: str | None) -> "Examp
 
   if store is None or name is None:
     return None
-  rows = Embeddings(model, store).make().of_clips()
-  return Examples(tuple(labels_of_examples(store, name)), rows)
+  labels = tuple(map(require_class_name, labels_of_examples(store, name)))  # before long work
+  return Examples(labels, Embeddings(model, store).make().of_clips())
 
 
 def _session(

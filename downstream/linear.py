@@ -11,7 +11,6 @@
 With --output, --protocol=cached on clips keeps its classifier for contrastive_audio.export.
 """
 
-import contextlib
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -23,6 +22,7 @@ from contrastive_audio.cli.flags import FLAGS, define_clip_pooling_flag
 from contrastive_audio.cli.help import flag_group
 from contrastive_audio.cli.main import run_main, start_tensorflow
 from contrastive_audio.errors import UserError
+from contrastive_audio.utils.files import remove_file
 from contrastive_audio.utils.run_files import CLASSIFIER
 from downstream import protocols
 from downstream.checks import check_request
@@ -88,13 +88,17 @@ def _evaluate_cached(request: EvaluationRequest, train_on: str) -> None:
   from downstream.evaluation import run_evaluation
 
   choices: list[Choice] = []
+
+  def keep(choice: Choice) -> None:
+    if request.output and not choices:
+      remove_file(os.path.join(request.output, CLASSIFIER))  # it belongs to earlier results
+    choices.append(choice)
+
   name = "linear, cached" + (", on windows" if train_on == "windows" else "")
-  run_evaluation(request, name, cached_linear_method(train_on, keep=choices.append))
+  run_evaluation(request, name, cached_linear_method(train_on, keep=keep))
   if not request.output:
     return
   if reason := _why_no_classifier(request, train_on):
-    with contextlib.suppress(FileNotFoundError):
-      os.remove(os.path.join(request.output, CLASSIFIER))  # of an earlier call
     line("classifier", f"none is kept: {reason}")
   else:
     line("classifier", write_classifier(request.output, choices))

@@ -108,6 +108,19 @@ def digest_of_file(path: str | os.PathLike, algorithm: str = "sha256") -> str:
   return digest.hexdigest()
 
 
+def remove_file(path: str | os.PathLike) -> None:
+  """Removes a file, if it is there.
+
+  Args:
+    path: of the file.
+
+  Example:
+    >>> remove_file("missing")
+  """
+  with contextlib.suppress(FileNotFoundError):
+    os.remove(path)
+
+
 def make_folder(path: str | os.PathLike) -> None:
   """Creates a folder and its parents, unless they exist.
 

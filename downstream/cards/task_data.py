@@ -10,6 +10,7 @@ from contrastive_audio.datasets import LABEL_SEPARATOR
 from contrastive_audio.errors import UserError
 from contrastive_audio.store.store import Store
 from downstream.cards.card import Task
+from downstream.cards.shared_sound import divide_single_group, share_sound
 from downstream.cards.split_rules import OwnSplits, Seeded
 from downstream.cards.splits import Clips, Split
 
@@ -56,7 +57,9 @@ class TaskData:
     """
     self.task, self.store = task, store
     split_names = [None] * store.num_clips if split_names is None else split_names
-    self.clips = Clips(store.keys(), _labels(task, store), store.groups(), split_names)
+    keys = store.keys()
+    groups = divide_single_group(keys, store.groups())
+    self.clips = Clips(keys, _labels(task, store), groups, split_names)
     self.class_names = self._order(task.order(classes) if task.label == "label" else ())
     if len(self.class_names) < 2:
       raise UserError(
@@ -94,6 +97,16 @@ class TaskData:
     """
     tested = set().union(*(self._classes_of(split.test) for split in self.splits(seed)))
     return [name for name in self.class_names if name not in tested]
+
+  def num_shared(self, seed: int) -> tuple[int, int]:
+    """Returns how many test clips of all splits share sound with a training clip; of how many.
+
+    Args:
+      seed: of a split that is drawn.
+    """
+    splits, keys = self.splits(seed), self.clips.keys
+    shared = sum(share_sound(keys, split.test, split.train) for split in splits)
+    return shared, sum(len(split.test) for split in splits)
 
   def targets(self, labels: Sequence[str] | None = None) -> np.ndarray:
     """Returns float32 `[n, C]`, one-hot or multi-hot.

@@ -12,6 +12,7 @@ from typing import cast
 import numpy as np
 import tensorflow as tf
 
+from contrastive_audio.datasets import full_name
 from contrastive_audio.exporting.classifier import LinearClassifier
 from contrastive_audio.exporting.clip_embedder import Embedder
 from contrastive_audio.monitoring.knn import normalise_rows
@@ -137,7 +138,8 @@ def labels_of_examples(store: Store, folder: str) -> list[str]:
     >>> labels_of_examples(prepare(open_synthetic(clips_per_class=1), 16_000), "calls")[:2]
     ['bell', 'bird']
   """
-  name = os.path.splitext(os.path.basename(os.path.normpath(folder)))[0]
+  path = full_name(folder).partition(":")[2] or folder
+  name = os.path.splitext(os.path.basename(os.path.normpath(path)))[0]
   return [label or name for label in store.labels()]
 
 

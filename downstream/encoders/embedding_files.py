@@ -20,7 +20,7 @@ from contrastive_audio.frontend.front_end import FRAME_HOP_S
 from contrastive_audio.store import left_out
 from contrastive_audio.store.disk_format import SKIPPED
 from contrastive_audio.store.store import Store
-from contrastive_audio.utils.files import make_folder, replacing
+from contrastive_audio.utils.files import make_folder, remove_file, replacing
 from contrastive_audio.utils.locks import FolderLock
 from contrastive_audio.utils.words import counted
 from downstream.encoders import projector, storage
@@ -97,8 +97,11 @@ def list_skipped(store: Store, output: str) -> None:
     >>> os.path.exists("out.csv.skipped.csv")
     False
   """
+  path = f"{output}.{SKIPPED}"
   if store.num_skipped:
-    left_out.write_copy(store.folders, f"{output}.{SKIPPED}")
+    left_out.write_copy(store.folders, path)
+  else:
+    remove_file(path)  # of an earlier call
 
 
 def _components(
@@ -106,6 +109,7 @@ def _components(
 ) -> storage.Components | None:
   """Fits principal components, and keeps them beside the file; None: none are asked for."""
   if num_components is None:
+    remove_file(output + storage.ENDING)  # of an earlier call
     return None
   parts = embeddings.parts if frames else embeddings.clip_parts
   fitted = storage.fit(lambda: (values for _, values in parts()), num_components)

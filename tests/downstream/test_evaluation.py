@@ -281,3 +281,19 @@ def test_each_number_of_labels_has_its_own_predictions(place, tmp_path):
     assert (both / kind.format("-all_labels")).exists()
   of_all = (both / "predictions-all_labels.csv").read_text()
   assert of_all == (alone / "predictions.csv").read_text() != (both / "predictions.csv").read_text()
+
+
+def test_nothing_of_an_earlier_call_is_left_beside_its_results(place, monkeypatch):
+  def stop(*_):
+    raise UserError("stopped")
+
+  options = ["--model=logmel_stats", "--output=again"]
+  run("linear", place, *options, "--labels_per_class=1,2")
+  assert (place / "again" / "predictions-2_per_class.csv").exists()
+  run("linear", place, *options)
+  left = [path.name for path in (place / "again").glob("**/*.*")]
+  assert not [name for name in left if "2_per_class" in name]
+  assert {"classifier.npz", "predictions.csv", "confusion_matrix.png"} <= set(left)
+  monkeypatch.setattr(evaluation, "draw_map", stop)
+  assert run("linear", place, *options, check=False).returncode == 1
+  assert not (place / "again" / "classifier.npz").exists()

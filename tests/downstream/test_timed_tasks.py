@@ -1,6 +1,7 @@
 """Tables with times as tasks, inputs and training data: as if the files had been cut by hand."""
 
 import csv
+import json
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -123,3 +124,24 @@ def test_times_in_a_stretch_count_from_the_start_of_its_recording(place, tiny_ru
   assert 10 <= float(row["start_s"]) < float(row["end_s"]) <= 20
   page = (place / "near" / "index.html").read_text()
   assert f"test.wav {float(row['start_s']):.2f} - " in page
+
+
+def test_test_clips_that_share_sound_with_training_clips_are_counted(place, tiny_run):
+  text = (place / "timed.csv").read_text()
+  (place / "both.csv").write_text(text + "test.wav,1,2,high,train\n")
+  printed, _ = evaluate(place, tiny_run, "both")
+  assert "overlap    1 of 16 test clips share sound with training clips" in printed
+  assert json.loads((place / "of-both" / "result.json").read_text())["overlapping"] == 1
+  printed, _ = evaluate(place, tiny_run, "timed")
+  assert "overlap" not in printed
+
+
+def test_overlapping_stretches_of_a_single_recording_are_on_one_side(place, tiny_run):
+  rows = (place / "timed.csv").read_text().splitlines()[1:17]  # of train.wav
+  cells = [row.split(",") for row in rows]
+  shifted = [[file, float(start) + 0.5, stop, label] for file, start, stop, label, _ in cells]
+  with open(place / "one.csv", "w", newline="") as file:
+    csv.writer(file).writerows([["file", "start_s", "end_s", "label"], *(c[:4] for c in cells)])
+    csv.writer(file).writerows(shifted)
+  printed, _ = evaluate(place, tiny_run, "one")
+  assert "overlap" not in printed

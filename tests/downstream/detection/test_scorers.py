@@ -70,5 +70,6 @@ def test_examples_are_named_by_their_folder_or_else_by_what_holds_them(clip_stor
     def labels(self):
       return [None, None]
 
-  assert labels_of_examples(Unlabelled(), "/path/to/calls/") == ["calls", "calls"]
+  for name in ("/path/to/calls/", "folder:/path/to/calls", "folder:calls"):
+    assert labels_of_examples(Unlabelled(), name) == ["calls", "calls"]
   assert labels_of_examples(Unlabelled(), "robin.song.wav") == ["robin.song"] * 2

@@ -1,5 +1,7 @@
 """Embeddings in one file: the same in every format."""
 
+import copy
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -132,3 +134,13 @@ def test_a_second_process_with_the_same_output_hears_of_the_first(model, store, 
   embed_to_file(str(output), store, model)
   assert len(np.load(output)["key"]) == store.num_clips
   assert not parts.exists()
+
+
+def test_lists_and_components_of_an_earlier_call_are_not_left(model, store, tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  for name in ("out.npz.skipped.csv", "out.npz.pca.npz"):
+    (tmp_path / name).write_text("old")
+  whole = copy.copy(store)
+  whole.num_skipped = 0
+  embed_to_file("out.npz", whole, model)
+  assert [path.name for path in tmp_path.glob("out*")] == ["out.npz"]
