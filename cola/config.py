@@ -79,11 +79,16 @@ class Config(SystemConfig):
     if self.similarity == "bilinear":
       without["temperature"] = "it is of similarity=cosine"
     if self.head != "mlp":
-      without["hidden_units"] = f"it is of head=mlp, and head={self.head}"
+      of_mlp = dict.fromkeys(
+        ("hidden_units", "head_input"), f"it is of head=mlp, and head={self.head}"
+      )
+      without |= of_mlp
     if self.encoder != "efficientnet_b0":
       without["input_scaling"] = network
-    if self.encoder == "frame_cnn":
+    if self.encoder == "frame_cnn" or self.is_own_encoder:
       without["pooling"] = network
+    if self.is_own_encoder and self.head != "mlp":
+      without["batchnorm_momentum"] = network
     return without
 
   def fixed_steps(self) -> str | None:

@@ -197,6 +197,8 @@ def parse_settings(config_class: type[RunConfig], settings: Sequence[str]) -> di
     name, equals, text = setting.partition("=")
     if not equals or name not in fields:
       raise UserError(f"--set={setting}: {_not_a_setting(name, bool(equals), list(fields))}")
+    if name in values:
+      raise UserError(f"--set={setting}: {name} is given twice")
     values[name] = _parse_value(setting, text, fields[name])
   return values
 

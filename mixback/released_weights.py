@@ -159,7 +159,7 @@ def assign(encoder: "keras.Model", arrays: Mapping[str, np.ndarray]) -> None:
 
 def _has_a_layer_here(name: str) -> bool:
   """Whether an array has to have a layer: classifiers, and the counters of BatchNorm, have none."""
-  return not name.startswith((*_CLASSIFIERS, "rnn1.")) and not name.endswith("num_batches_tracked")
+  return not name.startswith(_CLASSIFIERS) and not name.endswith("num_batches_tracked")
 
 
 def _weights_of(layer: "keras.Layer", take: Callable[[str], np.ndarray]) -> list[np.ndarray]:

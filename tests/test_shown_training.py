@@ -116,6 +116,11 @@ def test_mlflow_has_parameters_metrics_and_figures(trained):
   assert (folder / "artifacts" / "pairs.png").exists()
 
 
+def test_nothing_is_logged_if_nothing_is_named(tmp_path):
+  printed = train("--log_to=", "--print_config", cwd=tmp_path, system="cola").stdout
+  assert json.loads(printed)["system"] == "cola"
+
+
 def test_what_is_missing_or_unknown_is_one_line_before_any_work(tmp_path):
   with mock.patch.dict(sys.modules, wandb=None, mlflow=None):
     for name in ("wandb", "mlflow"):

@@ -1,6 +1,8 @@
 """The training commands: their help, and one line for a mistake."""
 
+import json
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -90,13 +92,33 @@ MISTAKES = {
   "--set=batch_size=-3": "batch_size=-3: must be at least 2",
   "--set=mask_fill=red": "mask_fill='red': must be one of minimum, mean",
   "--augment=echo": "augment='echo': no augmentation is called echo",
+  "--steps=9 --set=steps=8": "--set=steps and --steps are both given: leave out one",
+  "--statistics=measured --set=std=2": "--set=std and --statistics=measured: leave out one",
 }
 
 
 @pytest.mark.parametrize("option", MISTAKES)
 def test_a_mistyped_value_is_one_line(place, option, system):
-  line = refused(option, cwd=place, system=system)
+  line = refused(*option.split(), cwd=place, system=system)
   assert line.startswith(f"error: {MISTAKES[option]}")
+
+
+def test_excerpts_that_are_too_small_for_an_encoder_are_refused_before_anything_is_decoded(
+  place, system
+):
+  options = ["--dataset=my clips", "--encoder=frame_cnn", "--store_dir=unused", "--run=small"]
+  line = refused(*options, "--set=num_mels=7", cwd=place, system=system)
+  assert re.match(r"error: encoder=frame_cnn does not take \d+ frames of 7 mel bands", line)
+  assert not (place / "unused").exists()
+  assert not (place / "small").exists()
+
+
+def test_micro_batches_are_of_the_batch_that_the_number_of_clips_decides(place, system):
+  options = ["--dataset=my clips", "--microbatch=6", "--print_config"]
+  found = json.loads(train(*options, cwd=place, system=system).stdout)
+  assert (found["config"]["batch_size"], found["config"]["microbatch"]) == (12, 6)
+  line = refused("--dataset=my clips", "--microbatch=5", "--print_config", cwd=place, system=system)
+  assert line.startswith("error: microbatch=5: batch_size=12 is no multiple of it; 4 or 6 would do")
 
 
 SPLITS = """

@@ -11,6 +11,7 @@ from absl import flags
 
 from contrastive_audio.errors import UserError
 
+_MAY_BE_EMPTY = ("log_to",)  # --log_to= logs nowhere
 MAX_NUMBER = 2**31 - 1  # seeds, steps and sizes beyond it break one library or another
 
 
@@ -45,7 +46,7 @@ def require_values(names: Iterable[str]) -> None:
 
 def _require_value(name: str, value: Any) -> None:
   if isinstance(value, list):
-    if not value:
+    if not value and name not in _MAY_BE_EMPTY:
       _refuse_empty(name)
     for item in value:
       _require_value(name, item)

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
   from contrastive_audio.runs import Run
   from contrastive_audio.training.contrastive import ContrastiveModel
   from contrastive_audio.training.pretraining import Outcome
+  from contrastive_audio.views.excerpts import ExcerptPairs
 
+_NUM_NAMED = 3  # classes that are named
 _LOST_ADVICE = "compare --model=preset:general, and see docs/troubleshooting.md"
 
 
@@ -94,6 +96,21 @@ def print_recipe(name: str, why: str | None, config: SystemConfig, num_clips: in
   line("recipe", f"{name}{reason}: {plan}, {epochs:.{0 if epochs >= 10 else 1}f} epochs")
 
 
+def print_backgrounds(pairs: "ExcerptPairs") -> None:
+  """Prints how many clips are too short for a background of their own, with mix=within_clip.
+
+  Args:
+    pairs: the excerpts of the training.
+
+  Example:
+    >>> from types import SimpleNamespace
+    >>> print_backgrounds(SimpleNamespace(num_too_short=0))
+  """
+  if count := pairs.num_too_short:
+    of = f"{count} of {pairs.store.num_clips} clips have none: they are shorter than four excerpts"
+    line("background", of)
+
+
 def print_monitor(monitor: "LabelMonitor", choice: "DataChoice | None") -> None:
   """Prints what an encoder is evaluated on while it trains.
 
@@ -103,12 +120,17 @@ def print_monitor(monitor: "LabelMonitor", choice: "DataChoice | None") -> None:
 
   Example:
     >>> from types import SimpleNamespace
-    >>> print_monitor(SimpleNamespace(num_clips=500, num_classes=50), choice=None)
+    >>> monitor = SimpleNamespace(num_clips=500, num_classes=50, without_others=[])
+    >>> print_monitor(monitor, choice=None)
     monitor    500 clips in 50 classes of the training set
   """
+  of = f"of {choice.name}" if choice else "of the training set"
   if monitor.num_clips:
-    of = f"of {choice.name}" if choice else "of the training set"
     line("monitor", f"{monitor.num_clips} clips in {monitor.num_classes} classes {of}")
+  if single := monitor.without_others:
+    names = ", ".join(single[:_NUM_NAMED] + ["..."] * (len(single) > _NUM_NAMED))
+    left = "" if monitor.num_clips else "; nothing is left to evaluate"
+    line("left out", f"{names}: of a single recording, speaker or other group each{left}")
 
 
 def print_outcome(
@@ -164,7 +186,7 @@ def _print_chance(run: "Run", chance: float) -> None:
 def _print_knn(run: "Run") -> None:
   steps, accuracy = run.metrics("knn_accuracy")
   if not len(steps):
-    line("kNN", "not measured: the clips have no labels; --monitor=DATASET evaluates on others")
+    line("kNN", "not measured: no labels can be used; --monitor=DATASET evaluates on others")
     return
   chance = run.metrics("knn_chance")[1][-1]
   text = f"{100 * accuracy[-1]:.1f} % (mean over classes), chance {100 * chance:.1f} %"

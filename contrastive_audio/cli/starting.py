@@ -16,17 +16,19 @@ if TYPE_CHECKING:
 
 
 def open_weights(
-  source: SourceRun, build_model: Callable[[SystemConfig], "ContrastiveModel"], config: SystemConfig
-) -> "StartingWeights":
+  source: SourceRun | None,
+  build_model: Callable[[SystemConfig], "ContrastiveModel"],
+  config: SystemConfig,
+) -> "StartingWeights | None":
   """Reads the weights that a training starts from; makes sure that they fit; prints a line.
 
   Args:
-    source: the run that they come from.
+    source: the run that they come from; None: there is none, and only the encoder has to fit.
     build_model: `(config)`, returns a model as it will be trained.
     config: of the training; it may lack what only the clips tell.
 
   Raises:
-    UserError: they do not fit, or are damaged.
+    UserError: they do not fit, or are damaged; or excerpts are too small for the encoder.
 
   Example:
     >>> from contrastive_audio.training.source_run import SourceRun
@@ -34,8 +36,14 @@ def open_weights(
     Traceback (most recent call last):
     contrastive_audio.errors.UserError: --init=no/such/run is no run folder ...
   """
+  from contrastive_audio.networks.named_encoders import require_size
   from contrastive_audio.training.starting_weights import StartingWeights
 
+  if source is None:
+    require_size(
+      config.encoder, lambda: build_model(config).encoder, config.num_mels, config.frames
+    )
+    return None
   weights = StartingWeights(source)
   model = build_model(config)
   weights.require_fit(model, config.front_end())
@@ -68,8 +76,11 @@ def with_statistics(
 
   if config.mean is not None and config.std is not None:
     if source:
-      of = f"{_numbers(config.mean, config.std)} of the log-mels, those of {source.model}"
-      line("statistics", f"{of}; --statistics=measured takes those of the clips")
+      of = f"{_numbers(config.mean, config.std)} of the log-mels"
+      theirs = (config.mean, config.std) == tuple(source.statistics)
+      other = f", those of {source.model}; --statistics=measured takes those of the clips"
+      own = f", as given; those of {source.model}: {_numbers(*source.statistics)}"
+      line("statistics", of + (other if theirs else own))
     return config
   if os.path.exists(os.path.join(folder, "config.json")):
     kept = Run.open(folder).config["config"]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from contrastive_audio.cli import recordings, report
 from contrastive_audio.cli.main import start_tensorflow
 from contrastive_audio.cli.open_data import ChosenData, Listing
+from contrastive_audio.cli.settings import whatever_the_batch
 from contrastive_audio.cli.starting import open_weights, with_statistics
 from contrastive_audio.cli.training_flags import ADAPT, ANY_SIZE, TrainingRequest
 from contrastive_audio.configuration import Recipe, configure
@@ -91,9 +92,7 @@ def train_system(system: System, request: TrainingRequest) -> None:
 
   # Signals second: when hosts join, TensorFlow takes SIGTERM for itself.
   with join_hosts(request.strategy) as hosts, StopRequest(in_set_up=True) as stop:
-    for name in ("microbatch", "xla"):
-      if value := request.fields.get(name):
-        hosts.require_one_device(f"{name}={value}")
+    _require_devices(request, hosts)
     weights = _weights(system, request)
     request, store = _cut_into_pieces(system, request, data.store())
     judged = _labelled_store(monitored) if monitored else store
@@ -118,6 +117,7 @@ def _train(
   build_model, make_monitor = system.load()
   recipe, config = _plan(system, request, store.num_clips)
   pairs = config.pairs(store)
+  report.print_backgrounds(pairs)
   hosts.require_shares(config.batch_size)
   with _locked(run_folder(system.name, request), hosts) as lock:
     config = with_statistics(config, store, run_folder(system.name, request), request.source)
@@ -132,8 +132,16 @@ def _train(
       )
       outcome = training.train(stop)
     report.print_outcome(run, outcome, config, store, model)
-    if not outcome.finished:  # the signal may have come to another host
-      stop.requested = True
+    stop.requested = not outcome.finished  # whether the signal came to this host, and in time
+
+
+def _require_devices(request: TrainingRequest, hosts: "Hosts") -> None:
+  """Refuses settings that the devices and hosts of this training cannot have."""
+  for name in ("microbatch", "xla"):
+    if value := request.fields.get(name):
+      hosts.require_one_device(f"{name}={value}")
+  if request.fields.get("views_on") == "host":
+    hosts.require_one_host("views_on=host")
 
 
 def _cut_into_pieces(
@@ -147,17 +155,16 @@ def _cut_into_pieces(
 
 
 def _weights(system: System, request: TrainingRequest) -> "StartingWeights | None":
-  """Returns the weights of --init; refuses those that do not fit before any audio is decoded.
+  """Returns the weights of --init; refuses what does not fit before any audio is decoded.
 
-  Encoders of others are refused here, too.
+  Encoders of others are refused here, too, and those of ours for which excerpts are too small.
   """
-  _, config = _choose(system, request, ANY_SIZE)
-  if request.source is None and ":" not in config.encoder:
+  fields = request.fields if request.recipe else whatever_the_batch(request.fields)
+  _, config = _choose(system, dataclasses.replace(request, fields=fields), ANY_SIZE)
+  usual = all(getattr(system.config_class, n) == getattr(config, n) for n in ("num_mels", "frames"))
+  if request.source is None and ":" not in config.encoder and usual:
     return None
   build_model, _ = system.load()
-  if request.source is None:
-    build_model(config)
-    return None
   return open_weights(request.source, build_model, config)
 
 
@@ -179,11 +186,14 @@ def _locked(folder: str, hosts: "Hosts") -> Iterator[FolderLock]:
 def _labelled_store(data: ChosenData) -> "Store":
   """Opens the clips of --monitor; refuses those that nothing can be evaluated on."""
   store = data.store()
-  classes = {label for label in store.labels() if label is not None}
+  from contrastive_audio.monitoring.labelled_sample import is_usable
+
+  classes = {label for label in store.labels() if is_usable(label, store)}
   if len(classes) < 2:
     raise UserError(
       f"--monitor: its {store.num_clips} clips have {len(classes) or 'no'} classes, and it takes "
-      "two to evaluate: choose a folder with a sub-folder per class, or a CSV with labels"
+      "two to evaluate: choose a folder with a sub-folder per class, or a CSV with labels, one for "
+      "each clip"
     )
   return store
 

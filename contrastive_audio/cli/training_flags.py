@@ -17,6 +17,7 @@ from contrastive_audio.cli.flags import (
 from contrastive_audio.cli.help import flag_group
 from contrastive_audio.cli.open_data import DataChoice, DataLocation
 from contrastive_audio.cli.places import require_folder
+from contrastive_audio.cli.settings import chosen_settings, whatever_the_batch
 from contrastive_audio.configuration import (
   PRECISIONS,
   SEED_MAX,
@@ -24,7 +25,6 @@ from contrastive_audio.configuration import (
   VIEWS_ON,
   Recipe,
   configure,
-  parse_settings,
 )
 from contrastive_audio.errors import UserError
 from contrastive_audio.training.source_run import SourceRun
@@ -214,15 +214,6 @@ def _define_device_flags() -> None:
     flags.DEFINE_bool("deterministic", False, "Bit-identical on one machine, and slower.")
 
 
-# Fields that say what was trained on; setting them would change the record, not the training.
-_NOT_SETTINGS = {
-  "dataset": "--dataset",
-  "split": "--split",
-  "max_bad_fraction": "--max_bad_fraction",
-  "init_digest": "--init=MODEL",
-}
-
-
 def training_request(
   config_class: type[SystemConfig], recipes: Mapping[str, Recipe]
 ) -> TrainingRequest:
@@ -247,19 +238,16 @@ def training_request(
   for field in dataclasses.fields(config_class):
     if field.name in FLAGS and FLAGS[field.name].value is not None:
       fields[field.name] = FLAGS[field.name].value
-  settings = parse_settings(config_class, FLAGS.set)
-  for name, instead in _NOT_SETTINGS.items():
-    if name in settings:
-      raise UserError(f"--set={name}: pass {instead} instead")
-  fields |= {"dataset": data.name} | settings
+  fields |= {"dataset": data.name} | chosen_settings(config_class, fields)
   asked = tuple(fields)
   source, measured = _source(), FLAGS.statistics == "measured"
   if source:
     fields = source.fields(config_class, fields, measured)
-  recipe = recipes[FLAGS.recipe or (ADAPT if source else "paper")]
-  config = configure(config_class, recipe, fields, ANY_SIZE)
-  if FLAGS.recipe or source:  # otherwise, the number of clips decides
-    config.require_used(asked)
+  if FLAGS.recipe or source:
+    recipe = recipes[FLAGS.recipe or ADAPT]
+    configure(config_class, recipe, fields, ANY_SIZE).require_used(asked)
+  else:  # the number of clips decides on recipe and batch
+    configure(config_class, recipes["paper"], whatever_the_batch(fields), ANY_SIZE)
   require_folder("run", FLAGS.run)
   require_trackers(FLAGS.log_to)
   return TrainingRequest(

@@ -77,6 +77,15 @@ class Hosts:
         "train on one of them with --strategy=none"
       )
 
+  def require_one_host(self, setting: str) -> None:
+    """Raises a UserError if several hosts share the training.
+
+    Args:
+      setting: what works on one host only, as the user wrote it.
+    """
+    if self.count > 1:
+      raise UserError(f"{setting} needs the clips of all hosts in one place: leave it out")
+
   def wait(self) -> None:
     """Returns once all hosts have called it."""
     if self.count > 1:

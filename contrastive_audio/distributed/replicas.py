@@ -20,6 +20,18 @@ def count() -> int:
   return tf.distribute.get_strategy().num_replicas_in_sync
 
 
+def number() -> int | tf.Tensor:
+  """Returns the number of this replica, from 0.
+
+  Example:
+    >>> number()
+    0
+  """
+  if _is_alone():
+    return 0
+  return tf.cast(tf.distribute.get_replica_context().replica_id_in_sync_group, tf.int32)
+
+
 def first_row(rows: tf.Tensor) -> int | tf.Tensor:
   """Returns which row of the whole batch, of all replicas, is the first row of this replica.
 
@@ -30,10 +42,7 @@ def first_row(rows: tf.Tensor) -> int | tf.Tensor:
     >>> first_row(tf.zeros([4, 2]))
     0
   """
-  if _is_alone():
-    return 0
-  number = tf.distribute.get_replica_context().replica_id_in_sync_group
-  return tf.cast(number, tf.int32) * tf.shape(rows)[0]
+  return 0 if _is_alone() else number() * tf.shape(rows)[0]
 
 
 def gather(rows: tf.Tensor) -> tuple[tf.Tensor, int | tf.Tensor]:

@@ -31,7 +31,8 @@ def predict(
 
   Returns:
     An array of n predicted class names. It holds None for clips of classes with fewer clips than
-    folds, and for all clips if fewer than two classes remain or there are fewer groups than folds.
+    folds, and for all clips if fewer than two classes remain, if there are fewer groups than folds,
+    or if only one class would be left to train on.
 
   Example:
     >>> embeddings = np.array([[1.0], [1.1], [1.2], [-1.0], [-1.1], [-1.2], [0.0]])
@@ -45,13 +46,14 @@ def predict(
   fold_groups = None if groups is None else _named(np.asarray(groups, object)[used])
   if (counts >= FOLDS).sum() < 2 or (fold_groups is not None and len(set(fold_groups)) < FOLDS):
     return predicted
+  folds = list(_folds(fold_groups).split(classes[used], classes[used], fold_groups))
+  if any(len(set(classes[used][train])) < 2 for train, _ in folds):
+    return predicted
   rows = np.asarray(embeddings, np.float64)[used]
   # PCA divides by the total variance, which is 0 for a collapsed encoder.
   with warnings.catch_warnings(), threadpool_limits(1), np.errstate(invalid="ignore"):
     warnings.simplefilter("ignore", ConvergenceWarning)
-    predicted[used] = cross_val_predict(
-      _classifier(), rows, classes[used], groups=fold_groups, cv=_folds(fold_groups)
-    )
+    predicted[used] = cross_val_predict(_classifier(), rows, classes[used], cv=folds)
   return predicted
 
 

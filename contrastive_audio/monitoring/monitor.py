@@ -7,16 +7,14 @@ from typing import Protocol
 
 import keras
 import numpy as np
-import tensorflow as tf
 import tqdm
 
-from contrastive_audio.datasets import LABEL_SEPARATOR
 from contrastive_audio.errors import UserError
 from contrastive_audio.exporting.clip_embedder import Clip, ClipEmbedder
 from contrastive_audio.exporting.clip_encoder import ClipEncoder
 from contrastive_audio.frontend.clip_store import stored_clips
 from contrastive_audio.frontend.front_end import FrontEnd
-from contrastive_audio.monitoring import confusion, knn, linear_probe
+from contrastive_audio.monitoring import confusion, knn, labelled_sample, linear_probe
 from contrastive_audio.runs import Run
 from contrastive_audio.store.store import Store
 from contrastive_audio.utils import progress_bar
@@ -25,7 +23,6 @@ from contrastive_audio.utils.files import read_json, write_json
 Predicted = Sequence[str | None] | np.ndarray  # a class for each clip; None: for want of others
 Evaluation = tuple[dict[str, float], Predicted]  # measurements, predictions
 
-MAX_CLIPS = 500
 _MONITORED = "monitored.json"  # in the run folder: the digest of the clips that evaluate it
 _NO_CLASS = "(none)"
 NEIGHBOURS = 10
@@ -77,7 +74,10 @@ class LabelMonitor(abc.ABC):
       UserError: the run has been evaluated on other clips.
     """
     self._run, self._store = run, store
-    self._clip_ids = _sample(store) if store.has_labels else []
+    self._without_others, self._clip_ids = list[str](), list[int]()
+    if store.has_labels:
+      drawn = labelled_sample.draw(store)
+      self._without_others, self._clip_ids = labelled_sample.without_single_groups(store, drawn)
     if self._clip_ids:
       _require_same_clips(run, store)
 
@@ -101,6 +101,11 @@ class LabelMonitor(abc.ABC):
     confusion.confusion_matrix(path, labels, answers, title=f"kNN at step {step}")
     self._run.trackers.image(step, "monitor/knn_confusion", path)
     tqdm.tqdm.write(f"step {step}: {self.describe(metrics)} (chance {100 * chance:.1f} %)")
+
+  @property
+  def without_others(self) -> list[str]:
+    """Classes of a single group, which are left out: no other clip could show what they are."""
+    return self._without_others
 
   @property
   def num_clips(self) -> int:
@@ -247,16 +252,3 @@ def describe_linear(metrics: Mapping[str, float]) -> str:
   """
   accuracy = metrics.get("linear_accuracy")
   return "" if accuracy is None else f", linear {100 * accuracy:.1f} %"
-
-
-def _sample(store: Store) -> list[int]:
-  """Returns the ids of up to MAX_CLIPS labelled clips, the same in every run on this store."""
-  positions = tf.range(min(4 * MAX_CLIPS, store.num_clips), dtype=tf.int64)
-  seed = tf.constant([0, 0], tf.int64)
-  last = tf.constant(store.num_clips - 1, tf.int64)
-  ids = tf.random.experimental.index_shuffle(positions, seed, last).numpy()
-  separator = LABEL_SEPARATOR if store.several_labels else None
-  usable = [
-    label is not None and not (separator and separator in label) for label in store.labels(ids)
-  ]
-  return ids[usable][:MAX_CLIPS].tolist()

@@ -3,7 +3,8 @@
 import contextlib
 import contextvars
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -65,6 +66,35 @@ def draw_dropout_by_rows(model: keras.Model, num_views: int) -> list[keras.Varia
   for layer in changed:
     layer.call = functools.partial(_drop_by_rows, layer, num_views)
   return [layer.seed_generator.state for layer in changed if layer.rate]
+
+
+def draw_apart(model: keras.Model) -> None:
+  """Makes each replica draw other noise in layers that do not drop by rows.
+
+  What they draw then depends on the number of replicas.
+
+  Args:
+    model: its layers with a seed generator are changed in place, Dropout excepted.
+
+  Example:
+    >>> model = keras.Sequential([keras.Input([8]), keras.layers.GaussianNoise(0.5, seed=0)])
+    >>> draw_apart(model)
+    >>> model(tf.ones([4, 8]), training=True).shape
+    TensorShape([4, 8])
+  """
+  for layer in layers_of(model):
+    if type(layer) is keras.layers.Dropout:
+      continue
+    for value in vars(layer).values():
+      if isinstance(value, keras.random.SeedGenerator):
+        value.next = functools.partial(_next_of_replica, value.next)
+
+
+def _next_of_replica(draw: Callable[..., tf.Tensor], *arguments: Any, **options: Any) -> tf.Tensor:
+  """Returns the next seed of a generator, folded with the number of the replica."""
+  seed = draw(*arguments, **options)
+  folded = tf.random.fold_in(tf.bitcast(tf.cast(seed, tf.uint32), tf.int32), replicas.number())
+  return tf.cast(tf.bitcast(folded, tf.uint32), seed.dtype)
 
 
 def _drop_by_rows(

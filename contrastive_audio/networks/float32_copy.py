@@ -109,7 +109,7 @@ def _plain_copy(network: keras.Model) -> keras.Model:
     config = layer.get_config()
     if isinstance(layer, keras.Model):  # nested: its layers, and what they are given
       config = _in_float32(config)
-    elif isinstance(layer, keras.Layer):  # operations have no type
+    elif isinstance(layer, keras.Layer) and "dtype" in config:  # operations have no type
       config |= {"dtype": "float32"}
     return type(layer).from_config(config)
 

@@ -147,14 +147,37 @@ def _fitting(name: str, encoder: keras.Model, num_mels: int, frames: int) -> ker
       f"encoder={name} gives {_shapes(ends[1])}, and an embedding is a vector, (None, D): end with "
       "keras.layers.GlobalAveragePooling2D(), say"
     )
+  require_size(name, lambda: encoder, num_mels, frames)
+  _require_saving(name, encoder)
+  return keras.Model(given, made, name=name.replace(":", "_").replace(".", "_"))
+
+
+def require_size(name: str, build: Callable[[], keras.Model], num_mels: int, frames: int) -> None:
+  """Raises an error unless an encoder takes log-mels of a size.
+
+  Args:
+    name: of the encoder.
+    build: returns it.
+    num_mels: number of mel bands.
+    frames: of an excerpt.
+
+  Raises:
+    UserError: it cannot be built, or called, for example because it pools too often.
+
+  Example:
+    >>> network = keras.Sequential([keras.Input([None, 8, 1]), keras.layers.MaxPooling2D(8)])
+    >>> require_size("mine:build", lambda: network, num_mels=8, frames=6)
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: encoder=mine:build does not take 6 frames of 8 mel ...
+  """
   try:
-    encoder.compute_output_spec(keras.KerasTensor([2, frames, num_mels, 1]))
-  except Exception as error:  # too many poolings for so few frames, for example
+    build().compute_output_spec(keras.KerasTensor([2, frames, num_mels, 1]))
+  except UserError:
+    raise
+  except Exception as error:  # whatever layers raise
     raise UserError(
       f"encoder={name} does not take {frames} frames of {num_mels} mel bands ({reason_of(error)})"
     ) from error
-  _require_saving(name, encoder)
-  return keras.Model(given, made, name=name.replace(":", "_").replace(".", "_"))
 
 
 def _takes(shape: tuple[int | None, ...], sizes: tuple[int, ...]) -> bool:

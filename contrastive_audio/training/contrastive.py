@@ -14,7 +14,7 @@ from contrastive_audio.distributed import replicas
 from contrastive_audio.distributed.hosts import Hosts
 from contrastive_audio.monitoring.health import spread
 from contrastive_audio.networks import batchnorm
-from contrastive_audio.networks.dropout import draw_dropout_by_rows, part_of_batch
+from contrastive_audio.networks.dropout import draw_apart, draw_dropout_by_rows, part_of_batch
 from contrastive_audio.training.microbatches import collect, gradients_by_parts
 from contrastive_audio.training.optimizers import takes_sums
 from contrastive_audio.training.source_distance import SourceDistance, SourceEmbeddings
@@ -117,6 +117,7 @@ class ContrastiveModel(keras.Model):
       return
     for network in (self.encoder, self.head):
       batchnorm.synchronise(network)
+      draw_apart(network)
     self._drop_by_rows()
     if hosts.count > 1:
       self._stop_requested = tf.Variable(0.0, trainable=False)

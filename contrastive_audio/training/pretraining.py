@@ -91,10 +91,8 @@ class Pretraining:
     Raises:
       UserError: views_on="host" with several hosts.
     """
-    if config.views_on == "host" and hosts.count > 1:
-      raise UserError(
-        "views_on=host needs the clips of all hosts in one place: use views_on=device"
-      )
+    if config.views_on == "host":
+      hosts.require_one_host("views_on=host")
     self._run, self._config, self._pairs, self._hosts = run, config, pairs, hosts
     self._model, self._networks, self._more_callbacks = model, networks, more_callbacks
     self._front_end = config.front_end()

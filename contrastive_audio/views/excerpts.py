@@ -89,6 +89,11 @@ class ExcerptPairs:
     return 4 if self.backgrounds else 2
 
   @property
+  def num_too_short(self) -> int:
+    """Number of clips whose backgrounds are silent, for want of length; 0 without backgrounds."""
+    return int(self._too_short(self.store.num_samples).sum()) if self.backgrounds else 0
+
+  @property
   def steps_per_epoch(self) -> int:
     """Full batches of an epoch; which clips are left out changes from epoch to epoch."""
     return self.store.num_clips // self.batch_size
@@ -128,7 +133,7 @@ class ExcerptPairs:
       step: an int or an int64 scalar.
       share: as of `clip_ids`.
     """
-    shape = [self.batch_size, self.excerpts_per_clip]
+    shape, step = [self.batch_size, self.excerpts_per_clip], tf.cast(step, tf.int64)
     return stateless_random.words(shape, _fold(self.seed, _START, step))[self._rows(share)]
 
   def _rows(self, share: tuple[int, int]) -> slice:
@@ -154,9 +159,11 @@ class ExcerptPairs:
         drawn = 0 if self.positives == "same" and column == 1 else column
         phase, out = start_words[row, drawn] / 2**32, excerpts[row, column]
         self.layout.copy(self.store, clip_id, starts[row, column], phase, out)
-    too_short = clip_samples < ENOUGH_FOR_BACKGROUND * self.layout.span_samples
-    excerpts[too_short, 2:] = 0
+    excerpts[self._too_short(clip_samples), 2:] = 0
     return excerpts
+
+  def _too_short(self, clip_samples: np.ndarray) -> np.ndarray:
+    return clip_samples < ENOUGH_FOR_BACKGROUND * self.layout.span_samples
 
   def _start_indices(self, clip_ids: np.ndarray, words: np.ndarray) -> np.ndarray:
     """Returns int64 `[b, E]`: which of the layout's starts each word picks."""

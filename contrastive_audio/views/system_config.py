@@ -79,6 +79,11 @@ class SystemConfig(AugmentConfig):
       without |= dict.fromkeys(("encoder_width", "head_input"), why)
     return without
 
+  @property
+  def is_own_encoder(self) -> bool:
+    """Whether the encoder is a function of the user."""
+    return ":" in self.encoder and not self.encoder.startswith("keras:")
+
   def _require_masks_within_excerpts(self) -> None:
     """Raises a UserError if a mask of SpecAugment could be wider than what it masks."""
     if "specaugment" not in parse_augment(self.augment):

@@ -177,6 +177,11 @@ def test_numbers_that_may_be_missing_have_types_too():
     Config(mean=float("inf"), std=1.0)
 
 
+def test_a_setting_that_is_given_twice_is_refused():
+  with pytest.raises(UserError, match="--set=steps=60: steps is given twice"):
+    parse_settings(Config, ["steps=50", "steps=60"])
+
+
 UNUSED = [
   (Config, {}, {"masks": 1}, "masks=1 has no effect: augment=none has no specaugment"),
   (Config, {"augment": "rrc"}, {"pitch_bands_max": 3}, "has no pitch_shift"),
@@ -185,6 +190,9 @@ UNUSED = [
   (Config, {}, {"encoder_width": 2}, "it is of frame_cnn, and encoder=efficientnet_b0"),
   (Config, {"encoder": "frame_cnn"}, {"pooling": "avg"}, "encoder=frame_cnn does without it"),
   (Config, {"encoder": "keras:MobileNetV3Small"}, {"input_scaling": "none"}, "does without it"),
+  (Config, {"encoder": "mine:build"}, {"pooling": "avg"}, "encoder=mine:build does without it"),
+  (Config, {"encoder": "mine:build"}, {"batchnorm_momentum": 0.5}, "mine:build does without it"),
+  (Config, {"encoder": "frame_cnn"}, {"head_input": "all"}, "it is of head=mlp, and head=dense"),
   (mixback.config.Config, {"mix": "none"}, {"mix_alpha": 0.1}, "mix_alpha=0.1 has no effect: mix="),
   (mixback.config.Config, {}, {"separation_frames": 9}, "it is of positives=separated, not random"),
   (mixback.config.Config, {}, {"warm_up": 0.2}, "it is of optimizer=adam, not sgd"),

@@ -84,6 +84,9 @@ def test_a_gru_of_pytorch_equals_one_written_out():
   }  # fmt: skip
   convolutions = {k: v for k, v in shapes_of_pytorch_crnn(encoder).items() if "conv" in k}
   assign(encoder, convolutions | arrays)
+  second = {"rnn1.weight_ih_l1": np.zeros([192, 128])}
+  with pytest.raises(UserError, match="has layers this crnn lacks: rnn1.weight_ih_l1"):
+    assign(encoder, convolutions | arrays | second)
   steps = rng.normal(0, 1, [5, 256]).astype("f")
   forward, backward = (encoder.get_layer(f"rnn1_{d}") for d in ("forward", "backward"))
   assert_close(forward(steps[None])[0], written_out(steps, arrays, ""), atol=1e-5)

@@ -13,6 +13,7 @@ MODULES += [f"contrastive_audio.{name}" for name in ("prepare", "export")]
 NAMES = ("linear", "knn", "finetune", "worth", "embed", "neighbours", "detect", "label", "tables")
 NAMES += ("tasks",)
 MODULES += [f"downstream.{name}" for name in NAMES]
+MAY_BE_EMPTY = ["log_to"]  # nothing is a place to log to, see tests/test_shown_training.py
 NO_NUMBERS = ["nan", "-inf", "1e300", "", "abc", "1e", str(10**30)]
 
 
@@ -32,7 +33,8 @@ def flags_of(module):
       "table",
       "labels",
     }
-    return {name: kind for name, kind in found.items() if kind != "bool"}, needed
+    kinds = {name: kind for name, kind in found.items() if kind != "bool"}
+    return {name: kind for name, kind in kinds.items() if name not in MAY_BE_EMPTY}, needed
   finally:
     forget_flags()
 

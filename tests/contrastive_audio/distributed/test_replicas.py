@@ -35,3 +35,22 @@ for one, two in zip(*found, strict=True):
 def test_two_devices_drop_what_one_would_drop(separate, tmp_path):
   """In float32: the network is too small for rounding to grow."""
   run_apart(DROPOUT.replace("SEPARATE", str(separate)), tmp_path, logical_devices=2)
+
+
+NOISE = """
+import keras
+import tensorflow as tf
+from contrastive_audio.networks.dropout import draw_apart
+strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+with strategy.scope():
+  layers = [keras.layers.SpatialDropout2D(0.5), keras.layers.GaussianNoise(0.5)]
+  model = keras.Sequential([keras.Input([5, 4, 30]), *layers])
+draw_apart(model)
+run = tf.function(lambda: strategy.run(lambda: model(tf.ones([2, 5, 4, 30]), training=True)))
+one, other = strategy.experimental_local_results(run())
+assert not bool(tf.reduce_all(one == other))
+"""
+
+
+def test_other_noise_than_dropout_differs_from_device_to_device(tmp_path):
+  run_apart(NOISE, tmp_path, logical_devices=2)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import types
 
 import numpy as np
 import pytest
@@ -111,3 +112,13 @@ def test_statistics_that_are_kept_are_not_those_of_longer_excerpts_which_fill_sh
   measured = statistics.log_mel_statistics(kept, long)
   assert measured == statistics.log_mel_statistics(fresh, long)
   assert abs(measured[0] - usual[0]) > 0.1
+
+
+def test_statistics_that_were_given_are_not_called_those_of_the_source(capsys):
+  source = types.SimpleNamespace(model="preset:general", statistics=(-3.0, 2.0))
+  for given, said in (
+    ((-1.0, 2.0), "mean -1.000, standard deviation 2.000 of the log-mels, as given; those of"),
+    ((-3.0, 2.0), "mean -3.000, standard deviation 2.000 of the log-mels, those of preset:gen"),
+  ):
+    starting.with_statistics(Config(mean=given[0], std=given[1]), None, "no run yet", source)
+    assert f"statistics {said}" in capsys.readouterr().out

@@ -59,3 +59,10 @@ def test_a_collapsed_encoder_is_at_chance_without_a_warning():
   labels = np.repeat(["one", "other"], 9)
   predicted = linear_probe.predict(np.ones([18, 4]), labels)
   assert np.mean(predicted == labels) == 0.5
+
+
+def test_nothing_is_predicted_if_only_one_class_would_be_left_to_train_on():
+  embeddings, _ = make(1, 18, 0)
+  labels = ["a"] * 12 + ["b"] * 6
+  groups = ["r1"] * 4 + ["r2"] * 4 + ["r4"] * 4 + ["r3"] * 6
+  assert linear_probe.predict(embeddings, labels, groups).tolist() == [None] * 18

@@ -47,3 +47,26 @@ def test_models_inside_of_a_network_are_copied_in_float32_too():
   inputs = np.full([1, 4], 1.0001, "f")  # float16 cannot hold it
   assert_close(network(inputs), [[4.0, 4.0, 4.0]])
   assert_close(networks.encoder(inputs), np.full([1, 3], 4.0004), rtol=1e-6)
+
+
+@keras.saving.register_keras_serializable("float32_copy")
+class Scaled(keras.layers.Layer):
+  """A layer of somebody who knows of no data types."""
+
+  def __init__(self, factor):
+    super().__init__()
+    self.factor = factor
+
+  def call(self, inputs):
+    return self.factor * inputs
+
+  def get_config(self):
+    return {"factor": self.factor}
+
+
+def test_layers_that_know_of_no_types_are_copied_too():
+  dense = keras.layers.Dense(3, dtype="mixed_float16", kernel_initializer="ones")
+  network = keras.Sequential([keras.Input([4]), dense, Scaled(2.0)])
+  networks = Float32Networks(types.SimpleNamespace(encoder=network, head=network))
+  networks.refresh()
+  assert_close(networks.encoder(np.full([1, 4], 1.0001, "f")), np.full([1, 3], 8.0008), rtol=1e-6)

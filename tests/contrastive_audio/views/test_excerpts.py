@@ -212,3 +212,17 @@ def test_batches_are_copied_one_after_the_other_also_on_sixteen_cores(monkeypatc
   many_threads.threading.private_threadpool_size = 16
   list(make().dataset(0, 12).prefetch(tf.data.AUTOTUNE).with_options(many_threads))
   assert seen == [True] * 12
+
+
+def test_the_excerpts_of_a_step_are_the_same_whatever_the_type_of_its_number():
+  pairs = make()
+  (batch,) = pairs.dataset(first_step=3, num_steps=1)
+  for step in (3, np.int32(3), tf.constant(3, tf.int64)):
+    drawn = pairs.copy(pairs.clip_ids(step).numpy(), pairs.start_words(step).numpy())
+    assert_close(drawn, batch)
+
+
+def test_clips_that_are_too_short_for_a_background_are_counted():
+  assert make(length=31, backgrounds=True).num_too_short == 10
+  assert make(length=32, backgrounds=True).num_too_short == 0
+  assert make(length=31).num_too_short == 0
