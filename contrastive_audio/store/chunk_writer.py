@@ -118,7 +118,7 @@ class _ShardWriter:
     if self._batch_bytes + decoded.num_bytes > BATCH_BYTES:
       self.flush()
     pcm = decoded.take_pcm(self._memory.clip_bytes)
-    self.pcm_checksum.update(pcm)
+    self.pcm_checksum.update(pcm.data)
     row = {"key": clip.key, "label": clip.label, "group": clip.group, "gain": decoded.gain}
     self._batch.append({**row, **decoded.levels.of_gain(decoded.gain), "pcm": pcm})
     self._batch_bytes += pcm.nbytes

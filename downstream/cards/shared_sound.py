@@ -80,6 +80,6 @@ def share_sound(keys: Sequence[str], some: np.ndarray, others: np.ndarray) -> in
     starts, stops = np.array(of_others).T
     latest = np.maximum.accumulate(stops)
     for start_s, stop_s, number in stretches:
-      before = np.searchsorted(starts, stop_s)  # those that begin before this one ends
+      before = int(np.searchsorted(starts, stop_s))  # those that begin before this one ends
       sharing += number in counted and before > 0 and bool(latest[before - 1] > start_s)
   return sharing
