@@ -68,7 +68,7 @@ def write(
       if progress is not None:
         progress.update()
   rows = _write_rows(folder, number, writer.rows)
-  chunk = chunks.Chunk(writer.shards(), rows, skipped, writer.pcm_checksum.hexdigest())
+  chunk = chunks.Chunk(writer.shards(), rows, skipped, "".join(writer.pcm_checksums))
   chunks.save(chunk, folder, number)
   return chunk
 
@@ -107,7 +107,7 @@ class _ShardWriter:
   def __init__(self, folder: str, number: int, memory: Memory):
     self.open_files = contextlib.ExitStack()  # of the shard that is being written
     self.rows: list[pa.RecordBatch] = []  # of the index, whose shards are numbered from 0
-    self.pcm_checksum = xxhash.xxh3_64()
+    self.pcm_checksums: list[str] = []  # of each clip
     self._folder, self._number, self._memory = folder, number, memory
     self._files: list[tuple[str, ChecksummedFile]] = []
     self._writer: pa.ipc.RecordBatchFileWriter | None = None
@@ -118,7 +118,7 @@ class _ShardWriter:
     if self._batch_bytes + decoded.num_bytes > BATCH_BYTES:
       self.flush()
     pcm = decoded.take_pcm(self._memory.clip_bytes)
-    self.pcm_checksum.update(pcm.data)
+    self.pcm_checksums.append(xxhash.xxh3_64_hexdigest(pcm.data))
     row = {"key": clip.key, "label": clip.label, "group": clip.group, "gain": decoded.gain}
     self._batch.append({**row, **decoded.levels.of_gain(decoded.gain), "pcm": pcm})
     self._batch_bytes += pcm.nbytes

@@ -65,7 +65,7 @@ class Chunk:
     shards: its shards, in order.
     rows: its rows of the index.
     skipped: (key, reason) of each clip that could not be used.
-    pcm_checksum: of the samples of all clips; "" in chunks of earlier versions.
+    pcm_checksums: 16 hex digits for the samples of each clip; "" in chunks of earlier versions.
 
   Example:
     >>> rows = Rows("chunk-00000.arrow", 4096, "2d06800538d394c2")
@@ -76,7 +76,7 @@ class Chunk:
   shards: list[Shard]
   rows: Rows
   skipped: list[tuple[str, str]]
-  pcm_checksum: str = ""
+  pcm_checksums: str = ""
 
 
 def count(num_clips: int) -> int:
@@ -215,4 +215,4 @@ def _read(path: str) -> Chunk | None:
     return None
   shards = [Shard(*shard) for shard in content["shards"]]
   skipped = [(key, why) for key, why in content["skipped"]]
-  return Chunk(shards, Rows(*content["rows"]), skipped, content.get("pcm_checksum", ""))
+  return Chunk(shards, Rows(*content["rows"]), skipped, content.get("pcm_checksums", ""))

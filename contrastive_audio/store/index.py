@@ -96,7 +96,7 @@ def _write_index(folder: str, finished: Sequence[chunks.Chunk]) -> str:
     for batch in _index_batches(folder, finished):
       writer.write_batch(batch)
       digest.add(batch)
-  return digest.hexdigest([chunk.pcm_checksum for chunk in finished])
+  return digest.hexdigest("".join(chunk.pcm_checksums for chunk in finished))
 
 
 def _index_batches(folder: str, finished: Sequence[chunks.Chunk]) -> Iterator[pa.RecordBatch]:
@@ -125,7 +125,7 @@ class _Digest:
     for name in self._NUMBERS:
       self._hashes[name].update(batch.column(name).to_numpy().tobytes())
 
-  def hexdigest(self, pcm_checksums: Sequence[str]) -> str:
-    """Returns the digest; without checksums, as earlier versions wrote them, that of theirs."""
+  def hexdigest(self, pcm_checksums: str) -> str:
+    """Returns the digest; without checksums, as in earlier versions, the one that they gave."""
     digests = [column_hash.digest() for column_hash in self._hashes.values()]
-    return hashlib.sha256(b"".join([*digests, *map(str.encode, pcm_checksums)])).hexdigest()
+    return hashlib.sha256(b"".join([*digests, pcm_checksums.encode()])).hexdigest()

@@ -48,11 +48,12 @@ class Pretraining:
 
     Example:
       >>> Pretraining("cola", (("steps", 100),), random=True).flags(seed=0)
-      ['--steps=100', '--set=steps=1', '--seed=0', '--monitor_every=0']
+      ['--steps=1', '--seed=0', '--monitor_every=0']
     """
     options = [f"--{name}={value}" for name, value in self.options]
     if self.random:
-      options.append("--set=steps=1")  # the last word on steps
+      others = (each for each in options if not each.startswith(("--steps=", "--set=steps=")))
+      options = [*others, "--steps=1"]
     has_curve = "monitor_every" in dict(self.options)
     checks = [] if has_curve else ["--monitor_every=0"]
     return [*options, f"--seed={self.seed_for(seed)}", *checks]

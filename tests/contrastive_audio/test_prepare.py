@@ -159,7 +159,8 @@ def test_an_unknown_name_is_one_line_that_suggests_our_own_names_first(tmp_path)
 
 def test_a_table_with_times_is_what_comes_next_because_its_store_is_not_cut(tmp_path):
   folder = write_clips(tmp_path / "clips", clips=1)
-  rows = ["clips/low/0.wav,0.0,0.5,a", "clips/low/0.wav,0.7,1.2,b"]
+  write_clips(tmp_path / "field", clips=1)
+  rows = ["field/low/0.wav,0.0,0.5,a", "field/low/0.wav,0.7,1.2,b"]
   (tmp_path / "my table.csv").write_text("\n".join(["file,start_s,end_s,label", *rows]))
   options = ["--dataset=my table.csv", f"--dataset={folder}", "--store_dir=stores"]
   printed = command("contrastive_audio.prepare", *options, cwd=tmp_path).stdout
