@@ -44,6 +44,7 @@ def chosen_settings(config_class: type[SystemConfig], fields: Mapping[str, Any])
     UserError: a setting names no field, or one that has another flag; or a value is not allowed.
 
   Example:
+    >>> from absl import flags
     >>> from contrastive_audio.cli.help import forget_flags, flag_group
     >>> with flag_group("Training"):
     ...   _ = flags.DEFINE_multi_string("set", [], "FIELD=VALUE")
