@@ -81,6 +81,7 @@ def test_joined_tables_that_number_their_selections_anew_keep_all_of_them(tmp_pa
     f"1\t{view} 1\t1\t0\t3\t0\t9\t{file}\t0\t{label}\n"
     for file, label in rows
     for view in ("Waveform", "Spectrogram")
+    if (file, view) != ("a.wav", "Spectrogram")
   )
   found = annotations(read_raven, tmp_path / "a.txt", text)
   assert [(each.file, each.label) for each in found] == rows

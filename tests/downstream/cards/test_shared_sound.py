@@ -14,8 +14,9 @@ RNG = np.random.default_rng(0)
 
 def drawn_keys(count):
   """Stretches of two recordings, in any order."""
-  starts = RNG.uniform(0, 4 * count, count).round(3)
-  spans = [(start, start + round(RNG.uniform(0.5, 3), 3)) for start in starts]
+  starts = RNG.uniform(0, 12 * count, count).round(3)
+  lengths = np.where(np.arange(count) % 5, RNG.uniform(0.5, 3, count), 25).round(3)  # some are long
+  spans = list(zip(starts, starts + lengths))
   return [f"{'ab'[number % 2]}.wav#t={a:g},{b:g}" for number, (a, b) in enumerate(spans)]
 
 
