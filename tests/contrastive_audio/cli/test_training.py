@@ -65,6 +65,22 @@ def test_what_one_device_does_is_refused_where_several_train(train, tmp_path, mo
   assert not (tmp_path / "run").exists()
 
 
+def test_views_on_the_host_are_refused_where_several_hosts_train(train, tmp_path, monkeypatch):
+  monkeypatch.setattr(hosts, "join_hosts", lambda _: contextlib.nullcontext(hosts.Hosts(count=2)))
+  with pytest.raises(UserError, match="views_on=host needs the clips of all hosts in one place"):
+    train(tmp_path / "run", views_on="host")
+  assert not (tmp_path / "run").exists()
+
+
+def test_a_signal_that_comes_after_the_last_step_changes_nothing(train, tmp_path, monkeypatch):
+  own = report.print_outcome
+  monkeypatch.setattr(
+    report, "print_outcome", lambda *a: signal.raise_signal(signal.SIGTERM) or own(*a)
+  )
+  train(tmp_path / "run")  # no SystemExit
+  assert (tmp_path / "run" / "saved_model").exists()
+
+
 class StopAtTheSecond(callbacks.Stopper):
   """Presses Ctrl-C during the second step."""
 
