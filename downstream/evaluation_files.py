@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import glob
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +10,7 @@ from contrastive_audio.cli.console import line
 from contrastive_audio.datasets.stretches import recording_of, span_of
 from contrastive_audio.errors import UserError
 from contrastive_audio.monitoring.confusion import confusion_matrix
-from contrastive_audio.utils.files import make_folder, read_json, write_json
+from contrastive_audio.utils.files import make_folder, read_json, remove_file, write_json
 from contrastive_audio.utils.spreadsheets import write_csv
 from downstream import embedding_map, plots
 from downstream.cards.task_data import TaskData
@@ -136,10 +135,22 @@ def write_results(
 
 
 def _remove_earlier(folder: str) -> None:
-  """Removes what an earlier call has written about conditions that this one may not have."""
-  for pattern in ("predictions*.csv", os.path.join("plots", "*.png")):
-    for path in glob.glob(os.path.join(glob.escape(folder), pattern)):
-      os.remove(path)
+  """Removes what an earlier call has written about its conditions, which this one may not have."""
+  remove_file(os.path.join(folder, "plots", "embedding_map.png"))
+  for ending in ("", *_earlier_endings(folder)):
+    remove_file(os.path.join(folder, f"predictions{ending}.csv"))
+    for name in ("confusion_matrix", "per_class"):
+      remove_file(os.path.join(folder, "plots", f"{name}{ending}.png"))
+
+
+def _earlier_endings(folder: str) -> list[str]:
+  """Returns what names of files in a folder end in, one for each of its conditions."""
+  names = [field.name for field in dataclasses.fields(Condition)]
+  with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # none yet, or damaged
+    earlier = read_json(os.path.join(folder, "result.json"))["results"]
+    conditions = [Condition(**{name: row[name] for name in names}) for row in earlier]
+    return [f"-{file_name(condition.name)}" for condition in conditions]
+  return []
 
 
 def require_own_results(folder: str, setup: Setup, task: str) -> None:

@@ -290,10 +290,12 @@ def test_nothing_of_an_earlier_call_is_left_beside_its_results(place, monkeypatc
   options = ["--model=logmel_stats", "--output=again"]
   run("linear", place, *options, "--labels_per_class=1,2")
   assert (place / "again" / "predictions-2_per_class.csv").exists()
+  (place / "again" / "predictions-of-mine.csv").touch()
   run("linear", place, *options)
   left = [path.name for path in (place / "again").glob("**/*.*")]
   assert not [name for name in left if "2_per_class" in name]
-  assert {"classifier.npz", "predictions.csv", "confusion_matrix.png"} <= set(left)
+  own = {"predictions-of-mine.csv"}
+  assert own | {"classifier.npz", "predictions.csv", "confusion_matrix.png"} <= set(left)
   monkeypatch.setattr(evaluation, "draw_map", stop)
   assert run("linear", place, *options, check=False).returncode == 1
   assert not (place / "again" / "classifier.npz").exists()
