@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import signal
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -284,18 +285,15 @@ def test_each_number_of_labels_has_its_own_predictions(place, tmp_path):
 
 
 def test_nothing_of_an_earlier_call_is_left_beside_its_results(place, monkeypatch):
-  def stop(*_):
-    raise UserError("stopped")
-
   options = ["--model=logmel_stats", "--output=again"]
   run("linear", place, *options, "--labels_per_class=1,2")
   assert (place / "again" / "predictions-2_per_class.csv").exists()
   (place / "again" / "predictions-of-mine.csv").touch()
   run("linear", place, *options)
   left = [path.name for path in (place / "again").glob("**/*.*")]
-  assert not [name for name in left if "2_per_class" in name]
-  own = {"predictions-of-mine.csv"}
-  assert own | {"classifier.npz", "predictions.csv", "confusion_matrix.png"} <= set(left)
-  monkeypatch.setattr(evaluation, "draw_map", stop)
+  assert not any("2_per_class" in name for name in left)
+  assert {"classifier.npz", "predictions.csv", "confusion_matrix.png"} <= set(left)
+  assert "predictions-of-mine.csv" in left
+  monkeypatch.setattr(evaluation, "draw_map", mock.Mock(side_effect=UserError("stopped")))
   assert run("linear", place, *options, check=False).returncode == 1
   assert not (place / "again" / "classifier.npz").exists()
