@@ -14,7 +14,11 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from benchmarks.lib.laboratory_flags import define_laboratory_flags, laboratory_request
+from benchmarks.lib.laboratory_flags import (
+  define_laboratory_flags,
+  laboratory_request,
+  parse_models,
+)
 from benchmarks.lib.model_table import ModelTable
 from benchmarks.recipes import TASKS as SMALL_SUITE
 from contrastive_audio.cli.flags import FLAGS
@@ -169,28 +173,6 @@ def _training(clips: str, settings: Sequence[str], seed: int | None) -> Pretrain
   return Pretraining("cola", options, dataset=clips, seed=seed)
 
 
-def parse_models(texts: Sequence[str] | None) -> dict[str, str]:
-  """Reads the flag --models.
-
-  Args:
-    texts: NAME=MODEL each.
-
-  Raises:
-    UserError: one of them is not.
-
-  Example:
-    >>> parse_models(["general, one hour=runs/hour"])
-    {'general, one hour': 'runs/hour'}
-  """
-  models = {}
-  for text in texts or ():
-    name, equals, model = text.partition("=")
-    if not (name and equals and model):
-      raise UserError(f"--models={text}: write NAME=MODEL, such as 'mine=runs/mine'")
-    models[name] = model
-  return models
-
-
 def models_of(
   trained: dict[str, Pretraining], models: dict[str, str]
 ) -> dict[str, Pretraining | str]:
@@ -199,15 +181,19 @@ def models_of(
   Args:
     trained: name -> training of the general encoder.
     models: further rows, name -> as `--model` takes it.
+
+  Raises:
+    UserError: a further row has the name of another.
   """
-  return {
+  rows: dict[str, Pretraining | str] = {
     "log-mel statistics": "logmel_stats",
     REFERENCE: dataclasses.replace(trained["general"], random=True),
     **OWN_CLIPS,
     **OWN_CHANGES,
-    **models,
-    **trained,
   }
+  if taken := [name for name in models if name in rows | trained]:
+    raise UserError(f"--models={taken[0]}=...: there is such a row; give it another name")
+  return {**rows, **models, **trained}
 
 
 def chosen_rows(rows: dict, names: Sequence[str] | None) -> dict:
@@ -260,8 +246,10 @@ def table_of(rows: Sequence[str], tasks: Sequence[str], condition: Condition) ->
     condition: how many labels are seen.
   """
   most = "" if FLAGS.suite == "small" or not condition.labels_per_class else "at most "
+  changes = [*(FLAGS.set or ()), *(["trained for each seed"] if FLAGS.train_per_seed else [])]
   title = f"general encoder, {FLAGS.suite} tasks, {most}{condition.name}"
-  name = f"general-{FLAGS.suite}-{condition.name.replace(' ', '-')}"
+  title += f" (general: {', '.join(changes)})" if changes else ""
+  name = f"{FLAGS.name}-{FLAGS.suite}-{condition.name.replace(' ', '-')}"
   return ModelTable(title, name, rows, tasks, REFERENCE)
 
 
@@ -269,6 +257,7 @@ def _define_flags() -> None:
   with flag_group("Measurement"):
     flags.DEFINE_string("pool", None, "Folder of the pool, with pool.csv.", required=True)
     flags.DEFINE_enum("suite", "development", list(SUITES), "Tasks of the table.")
+    flags.DEFINE_string("name", "general", "Beginning of the names of the table files.")
     flags.DEFINE_list("labels_per_class", ["10", "all"], "Labels of the classifiers.")
     flags.DEFINE_multi_string(
       "variants", None, f"Row of the tables, also one of {'; '.join(ASKED_FOR)}."

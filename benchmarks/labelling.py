@@ -26,6 +26,7 @@ from contrastive_audio.utils.files import make_folder, read_json, write_json
 from downstream.cards.opening import check_task
 from downstream.choices import TaskChoice, parse_seeds, require_model
 from downstream.labelling.settings import STRATEGIES, Settings
+from downstream.protocols import EVALUATION_VERSIONS
 
 EXAMPLES = (
   "python -m benchmarks.labelling --audio_root=/path/to/audio_root --data_dir=/path/to/data",
@@ -72,7 +73,7 @@ def _measure(
 ) -> list[float]:
   """Returns the accuracy (%) at each number of marks; measures it if nobody has."""
   kind = f"{strategy}-browser" if in_browser else strategy
-  path = os.path.join(output, f"{oracle.task}-{oracle.identity[:16]}-{kind}-{seed}.json")
+  path = os.path.join(output, f"{oracle.task}-{oracle.identity}-{kind}-{seed}.json")
   known = read_json(path) or []
   if len(known) < len(marks):
     known = list(oracle.curve(strategy, seed, marks, in_browser))
@@ -96,8 +97,9 @@ class Oracle:
 
     self.task = choice.name
     self._model = open_model(name)
-    self.identity = self._model.identity
     self._data = open_task(choice, location, self._model.sample_rate_hz)
+    version = EVALUATION_VERSIONS["logistic"]
+    self.identity = f"{self._model.identity[:16]}-{self._data.store.digest[:16]}-{version}"
     self._split = self._data.splits(0)[0]
 
   def curve(

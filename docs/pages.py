@@ -27,6 +27,7 @@ from contrastive_audio.configuration import RunConfig
 from contrastive_audio.utils import markdown_table
 from contrastive_audio.views.augmentation_config import AugmentConfig
 from downstream.papers.claims import CLAIMS, rows_of
+from downstream.papers.results import MARK
 
 DOCS = pathlib.Path(__file__).parent
 PAGES = [DOCS.parent / "README.md", *sorted(DOCS.glob("*.md"))]
@@ -89,16 +90,21 @@ def results(name: str) -> Table:
   """Returns the table of a result file: variants are rows, tasks columns."""
   cells: dict[str, dict[str, str]] = {}
   tasks: dict[str, None] = {}
-  for row in read(DOCS / "results" / name):
-    spread = f" ± {row['std']:.1f}" if len(row["seeds"]) > 1 else ""
-    cells.setdefault(row["variant"], {})[row["task"]] = f"{row['mean']:.1f}{spread}"
+  rows = read(DOCS / "results" / name)
+  most = max((len(row["seeds"]) for row in rows), default=0)
+  for row in rows:
+    number = len(row["seeds"])
+    spread = f" ± {row['std']:.1f}" if number > 1 else ""
+    fewer = f" ({number} of {most} seeds)" if number < most else ""
+    variant = f"{row['variant']} {MARK}" if row["flagged"] else row["variant"]
+    cells.setdefault(variant, {})[row["task"]] = f"{row['mean']:.1f}{spread}{fewer}"
     tasks[row["task"]] = None
-  rows = [[name, *(scores.get(task, "") for task in tasks)] for name, scores in cells.items()]
-  return ["", *tasks], rows
+  lines = [[name, *(scores.get(task, "") for task in tasks)] for name, scores in cells.items()]
+  return ["", *tasks], lines
 
 
 def read(path: pathlib.Path) -> list[dict]:
-  """Returns the rows of a result file: variant, task, mean, std, and seeds, a list of numbers."""
+  """Returns the rows of a result file: variant, task, mean, std, seeds (numbers), flagged."""
   with open(path, newline="", encoding="utf-8") as file:
     rows = [row for row in csv.DictReader(file) if row["mean"]]
   return [
@@ -108,6 +114,7 @@ def read(path: pathlib.Path) -> list[dict]:
       "mean": float(row["mean"]),
       "std": float(row["std"] or "nan"),
       "seeds": [float(row[name]) for name in row if name.startswith("seed_") and row[name]],
+      "flagged": bool(row.get("flagged")),
     }
     for row in rows
   ]

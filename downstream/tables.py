@@ -18,7 +18,6 @@ from collections.abc import Sequence
 from absl import flags
 
 from contrastive_audio.cli.children import interrupted_by_signals
-from contrastive_audio.cli.console import line
 from contrastive_audio.cli.flags import (
   FLAGS,
   data_location,
@@ -30,7 +29,6 @@ from contrastive_audio.cli.main import run_main
 from contrastive_audio.cli.places import require_folder
 from contrastive_audio.errors import UserError
 from downstream import protocols
-from downstream.cards.all_cards import CARDS
 from downstream.choices import parse_seeds
 from downstream.flags import define_audio_root_flag
 from downstream.papers.cells import cells_of, columns_of
@@ -42,6 +40,7 @@ from downstream.papers.results import measure
 from downstream.papers.stages import Stages
 from downstream.papers.table import Table, TableRequest
 from downstream.papers.tables import MAKERS
+from downstream.table_flags import parse_tasks, require_used_flags
 
 SUITES = ("small", "papers", "open")
 # The papers' protocols say nothing on a small budget: Adam at 1e-3 learns nothing from embeddings
@@ -58,15 +57,8 @@ EXAMPLES = (
 )
 
 
-# Tables whose rows differ in what a flag would set for all of them.
-OWN_CHOICES = {
-  "batch_size": ("cola_batch_size", "cola_batch_clips"),
-  "encoder": ("mixback_linear", "mixback_finetune"),
-}
-
-
 def main(_: Sequence[str]) -> None:
-  _require_used_flags()
+  require_used_flags()
   data = pretraining_data(FLAGS.suite, FLAGS.pretraining_dataset, FLAGS.audio_root)
   request = LaboratoryRequest(
     folder=FLAGS.runs_dir,
@@ -79,10 +71,10 @@ def main(_: Sequence[str]) -> None:
     pretraining_tasks=tuple(FLAGS.pretraining_tasks or ()) or None,
     training_flags=() if FLAGS.gpu_memory_growth else ("--nogpu_memory_growth",),
   )
-  seeds, tasks = parse_seeds(FLAGS.seeds), FLAGS.tasks
+  seeds, tasks = parse_seeds(FLAGS.seeds), parse_tasks(FLAGS.tasks)
   require_folder("runs_dir", request.folder, may_be_read_only=FLAGS.dry_run)
   table = with_caption(_table(data), request, seeds[0])
-  names = [FLAGS.table, request.suite, FLAGS.encoder]
+  names = [FLAGS.name] if FLAGS.name else [FLAGS.table, request.suite, FLAGS.encoder]
   path = os.path.join(request.folder, "-".join(filter(None, names)).replace(":", "-"))
   if os.environ.get("TF_CONFIG"):
     raise UserError("TF_CONFIG is set: tables are measured on one host, so unset it")
@@ -91,20 +83,6 @@ def main(_: Sequence[str]) -> None:
       print_plan(cells_of(table, columns_of(table, tasks), seeds), request)
     else:
       measure_table(table, tasks, request, seeds, path)
-
-
-def _require_used_flags() -> None:
-  """Raises an error if a flag would be ignored."""
-  for name, tables in OWN_CHOICES.items():
-    if FLAGS[name].present and FLAGS.table in tables:
-      raise UserError(f"--{name}: the rows of --table={FLAGS.table} have their own; leave it out")
-  if FLAGS.pretraining_tasks and FLAGS.suite != "small":
-    raise UserError(
-      f"--pretraining_tasks is for --suite=small: --suite={FLAGS.suite} pre-trains on "
-      "--pretraining_dataset"
-    )
-  if FLAGS.pretraining_tasks and FLAGS.pretraining_dataset:
-    raise UserError("--pretraining_tasks and --pretraining_dataset: only one of them can pre-train")
 
 
 def _table(data: PretrainingData) -> Table:
@@ -205,8 +183,6 @@ def measure_table(
   print_and_write(table, results, path, draw_published=request.suite == "papers")
   if request.suite == "open":
     write_curves(points_of(cells, stages.pretrainings), f"{path}-curves")
-  if missing := [column.task for column in columns if column.task not in CARDS]:
-    line("no data", f"for {', '.join(missing)}: there is no such card, nothing was measured")
   if request.suite == "papers":
     print_comparable(columns, results)
   stages.conclude()
@@ -228,6 +204,9 @@ def _define_flags() -> None:
     flags.DEFINE_bool("dry_run", False, "Print what would be trained and measured, and do nothing.")
     flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds of each cell.")
     flags.DEFINE_list("tasks", None, "Names of tasks; by default those of the suite.")
+    flags.DEFINE_string(
+      "name", None, "Of the table's files in --runs_dir; by default that of table and suite."
+    )
     flags.DEFINE_list("variants", None, "Names of the variants to compare; by default all.")
     flags.DEFINE_list(
       "models", None, "For --table=suite: NAME=MODEL,...; {seed} stands for the seed."

@@ -7,6 +7,7 @@ import pytest
 import cola.config
 import mixback.config
 from benchmarks import general_encoder
+from benchmarks.lib import laboratory_flags
 from contrastive_audio.configuration import configure, parse_settings
 from contrastive_audio.errors import UserError
 from downstream.cards import pool, vowels
@@ -224,3 +225,12 @@ def test_one_training_is_judged_with_the_labels_of_several_seeds(lists):
     "--seed=0",
     "--seed=1",
   }
+
+
+@pytest.mark.parametrize("name", ["general", "random weights", "COLA small"])
+def test_a_further_row_has_a_name_of_its_own(lists, name):
+  with pytest.raises(UserError, match="there is such a row; give it another name"):
+    general_encoder.models_of(general_encoder.general_rows(lists), {name: "runs/mine"})
+  assert laboratory_flags.parse_models(["mine=runs/mine"]) == {"mine": "runs/mine"}
+  with pytest.raises(UserError, match="two rows are called 'mine'"):
+    laboratory_flags.parse_models(["mine=runs/mine", "mine=runs/yours"])

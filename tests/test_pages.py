@@ -55,6 +55,19 @@ def test_a_table_of_results_has_means_and_spreads(tmp_path, monkeypatch):
   assert "old" not in filled
 
 
+def test_a_table_of_results_says_which_numbers_have_fewer_seeds_and_marks_what_is_flagged(
+  tmp_path, monkeypatch
+):
+  (tmp_path / "results").mkdir()
+  (tmp_path / "results" / "two.csv").write_text(
+    "variant,task,mean,std,seed_0,seed_1,seed_2,flagged\n"
+    "a,digit,90.00,1.00,89.00,90.00,91.00,seed_1\nb,digit,80.00,,80.00,,,\n"
+  )
+  monkeypatch.setattr(pages, "DOCS", tmp_path)
+  rows = pages.results("two.csv")[1]
+  assert rows == [["a †", "90.0 ± 1.0"], ["b", "80.0 (1 of 3 seeds)"]]
+
+
 def test_a_bar_in_a_cell_does_not_begin_a_column():
   heading, _, row = markdown_table.lines(["a", "b"], [["x|y", 1]])
   assert heading == "| a    | b |"

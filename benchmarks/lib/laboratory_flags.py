@@ -1,9 +1,12 @@
 """The flags of the benchmarks that pre-train and evaluate encoders in a laboratory."""
 
+from collections.abc import Sequence
+
 from absl import flags
 
 from contrastive_audio.cli.flags import FLAGS, data_location, define_location_flags
 from contrastive_audio.cli.help import flag_group
+from contrastive_audio.errors import UserError
 from downstream.papers.measurement import LaboratoryRequest
 
 
@@ -46,3 +49,27 @@ def laboratory_request() -> LaboratoryRequest:
     audio_root=FLAGS.audio_root,
     pretraining_tasks=tuple(FLAGS.pretraining_tasks or ()) or None,
   )
+
+
+def parse_models(texts: Sequence[str] | None) -> dict[str, str]:
+  """Reads the flag --models.
+
+  Args:
+    texts: NAME=MODEL each.
+
+  Raises:
+    UserError: one of them is not.
+
+  Example:
+    >>> parse_models(["general, one hour=runs/hour"])
+    {'general, one hour': 'runs/hour'}
+  """
+  models = {}
+  for text in texts or ():
+    name, equals, model = text.partition("=")
+    if not (name and equals and model):
+      raise UserError(f"--models={text}: write NAME=MODEL, such as 'mine=runs/mine'")
+    if name in models:
+      raise UserError(f"--models: two rows are called {name!r}")
+    models[name] = model
+  return models

@@ -97,7 +97,8 @@ class Model:
     network = keras.Model(
       self.encoder.inputs[0], self.head(self.encoder.outputs[0]), name="projections"
     )
-    return keras_model(self.name, f"{self.identity} head", self.front_end, network)
+    digest = f"{self.identity} {_digest_of_network(self.head)}"
+    return keras_model(self.name, digest, self.front_end, network)
 
 
 def open_model(name: str, seed: int = 0, clip_pooling: str | None = None) -> Model:
@@ -211,6 +212,14 @@ def keras_model(
     encoder=encoder,
     head=head,
   )
+
+
+def _digest_of_network(network: keras.Model) -> str:
+  """Returns a digest of the layers and weights of a network."""
+  weights = b"".join(weight.tobytes() for weight in network.get_weights())
+  return hashlib.sha256(
+    json.dumps(network.get_config(), default=str).encode() + weights
+  ).hexdigest()
 
 
 def _without_names(config: Mapping[str, Any]) -> dict[str, Any]:

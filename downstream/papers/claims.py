@@ -5,6 +5,7 @@ A claim says that one row of a table is ahead of another. Differences are taken 
 
 import csv
 import dataclasses
+import math
 import os
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -166,13 +167,15 @@ class Effect(NamedTuple):
 
   Attributes:
     mean: of the differences within a seed, in points.
-    low: where the 95 % interval of the mean begins; NaN: one seed has none.
+    low: where the 95 % interval of the mean begins; NaN: one seed has none, nor have equal ones.
     high: where it ends.
     seeds: number of seeds.
 
   Example:
     >>> Effect(7.0, 5.0, 9.0, 3).text
     '+7.0 [+5.0, +9.0], 3 seeds'
+    >>> Effect(0.4, math.nan, math.nan, 3).text
+    '+0.4 in each of 3 seeds'
   """
 
   mean: float
@@ -183,8 +186,12 @@ class Effect(NamedTuple):
   @property
   def text(self) -> str:
     """Human-readable."""
-    mean, low, high = (tenths(value, "+") for value in (self.mean, self.low, self.high))
-    return f"{mean}, 1 seed" if self.seeds < 2 else f"{mean} [{low}, {high}], {self.seeds} seeds"
+    mean = tenths(self.mean, "+")
+    if self.seeds < 2:
+      return f"{mean}, 1 seed"
+    if math.isnan(self.low):
+      return f"{mean} in each of {self.seeds} seeds"
+    return f"{mean} [{tenths(self.low, '+')}, {tenths(self.high, '+')}], {self.seeds} seeds"
 
 
 Scores = Mapping[tuple[str, str], Mapping[str, float]]  # (row, column) -> seed -> %
@@ -199,9 +206,9 @@ def effect_of(claim: Claim, scores: Scores) -> Effect | None:
 
   Example:
     >>> claim = Claim(1, "a beats b", "here", "table", "a", "b")
-    >>> scores = {("a", "average"): {"0": 60.0, "1": 64.0}, ("b", "average"): {"0": 50, "1": 54}}
+    >>> scores = {("a", "average"): {"0": 60.0, "1": 64.0}, ("b", "average"): {"0": 50, "1": 53}}
     >>> effect_of(claim, scores).text
-    '+10.0 [+10.0, +10.0], 2 seeds'
+    '+10.5 [+4.1, +16.9], 2 seeds'
   """
   ahead, behind = (scores.get((row, claim.column), {}) for row in (claim.ahead, claim.behind))
   differences = np.array([ahead[seed] - behind[seed] for seed in ahead if seed in behind])
@@ -238,6 +245,8 @@ def why(effect: Effect | None) -> str:
     return "not measured yet"
   if effect.seeds < 2:
     return "one seed has no interval"
+  if math.isnan(effect.low):
+    return "the seeds agree to the clip, which says nothing about others"
   if verdict(effect) == UNTOLD:
     width = (effect.high - effect.low) / 2
     return f"0 lies within the interval; an effect above {width:.1f} would have been seen"

@@ -66,7 +66,7 @@ def _unnamed(cells: Sequence[Cell]) -> list[Run]:
   for cell in cells:
     model = cell.measurement.model
     if isinstance(model, Pretraining):
-      key = (model.system, model.options, model.dataset, cell.seed)
+      key = (model, model.seed_for(cell.seed))
       runs.setdefault(key, Run(model, cell.seed, cell.model_label))
   return list(runs.values())
 

@@ -16,6 +16,8 @@ from downstream.papers import methods
 from downstream.papers.measurement import LaboratoryRequest, Measurement
 from downstream.papers.pretrainings import Pretrainings
 
+_LONGEST_NAME = 180  # characters; a task may be a long path, and a file name has at most 255
+
 
 class ResultFiles:
   """What a laboratory has measured.
@@ -50,6 +52,8 @@ class ResultFiles:
     if options:
       settings["options"] = dataclasses.asdict(options)
     settings["weights"] = _digest_of_weights(model)
+    if measurement.method == "knn_patches":  # of projections
+      settings["head"] = _digest_of_head(model)
     settings["evaluation"] = methods.evaluation_version(measurement.method, options)
     return os.path.join(self._request.folder, "results", file_name(settings)), settings
 
@@ -117,7 +121,8 @@ def file_name(settings: Mapping[str, Any]) -> str:
   digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
   model = os.path.basename(settings["model"].rstrip("/"))
   text = f"{settings['method']}-{settings['task']}-{model}-{settings['seed']}"
-  return "".join(c if c.isalnum() or c in "-_." else "_" for c in text) + f"-{digest}.json"
+  readable = "".join(c if (c.isascii() and c.isalnum()) or c in "-_." else "_" for c in text)
+  return f"{readable[-_LONGEST_NAME:]}-{digest}.json"
 
 
 def _digest_of_weights(model: str) -> str | None:
@@ -131,3 +136,9 @@ def _digest_of_weights(model: str) -> str | None:
   paths = [os.path.join(root, file) for root, _, files in os.walk(folder) for file in files]
   digests = "".join(map(digest_of_file, sorted(paths)))  # of a SavedModel
   return hashlib.sha256(digests.encode()).hexdigest()[:16] if paths else None
+
+
+def _digest_of_head(model: str) -> str | None:
+  """Returns a digest that changes when the head of a run does; None without one."""
+  path = os.path.join(folder_of(model), "head.keras")
+  return digest_of_file(path)[:16] if os.path.exists(path) else None

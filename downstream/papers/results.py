@@ -76,6 +76,18 @@ class Results:
     """Returns float `[R, K]`, the standard deviations; NaN with fewer than two seeds."""
     return _spread(self.scores)
 
+  def difference_texts(self, reference: str) -> list[list[str]]:
+    """Returns the text of each difference from one of the variants, `[R][K]`.
+
+    Args:
+      reference: name of that variant.
+    """
+    row, num_seeds = self.variants.index(reference), len(self.seeds)
+    counts = np.isfinite(self.scores - self.scores[row]).sum(axis=2)
+    fewer = np.where(counts < num_seeds, counts, 0)
+    numbers = (*self.differences(reference), fewer)
+    return [list(map(difference_text, *rows)) for rows in zip(*numbers)]
+
   def differences(self, reference: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns how far the variants are from one of them, over the seeds that both have.
 
@@ -85,7 +97,7 @@ class Results:
     Returns:
       (means, standard deviations, half widths of the means' confidence intervals) of the
       differences within a seed, float `[R, K]` each; NaN with fewer than two seeds, and for the
-      variant itself.
+      variant itself. Differences that are all equal have no interval.
     """
     row = self.variants.index(reference)
     differences = self.scores - self.scores[row]
@@ -152,22 +164,27 @@ def measure(
   )
 
 
-def difference_text(mean: float, spread: float, width: float) -> str:
+def difference_text(mean: float, spread: float, width: float, seeds: int = 0) -> str:
   """Returns a difference between two variants, and the interval in which its mean lies.
 
   Args:
     mean: of the differences within a seed; NaN: it is not known.
     spread: their standard deviation.
-    width: half of the length of the confidence interval of the mean.
+    width: half of the length of the confidence interval of the mean; NaN: it has none.
+    seeds: how many both variants have, if it is not all; 0: all.
 
   Example:
     >>> difference_text(-0.4, 0.9, 2.2)
     '-0.4 ± 0.9 [-2.6, +1.8]'
+    >>> difference_text(-0.4, 0.9, 8.1, seeds=2)
+    '-0.4 ± 0.9 [-8.5, +7.7] (2 seeds)'
   """
   if np.isnan(mean):
     return ""
-  low, high = tenths(mean - width, "+"), tenths(mean + width, "+")
-  return f"{tenths(mean, '+')} ± {spread:.1f} [{low}, {high}]"
+  text = f"{tenths(mean, '+')} ± {spread:.1f}"
+  if not np.isnan(width):
+    text += f" [{tenths(mean - width, '+')}, {tenths(mean + width, '+')}]"
+  return f"{text} ({seeds} seeds)" if seeds else text
 
 
 def _mean(values: np.ndarray) -> np.ndarray:

@@ -46,15 +46,15 @@ def remarks_on(cells: Sequence[Cell], pretrainings: Pretrainings) -> list[Remark
     >>> remarks_on([cell], Pretrainings(LaboratoryRequest("tables")))[0].text
     'the embeddings of all excerpts are nearly the same (spread 0.010, ...)'
   """
-  models = {(cell.variant, cell.seed): cell.measurement.model for cell in cells}
-  remarks = []
-  for (variant, seed), model in models.items():
+  runs = dict.fromkeys((cell.variant, cell.seed, cell.measurement.model) for cell in cells)
+  remarks: list[Remark] = []
+  for variant, seed, model in runs:
     try:
       name = pretrainings.name_of(model, seed)
     except UserError:  # its data is missing: nothing was measured either
       continue
     remarks += [Remark(variant, seed, text) for text in _complaints(name)]
-  return remarks
+  return list(dict.fromkeys(remarks))
 
 
 def _complaints(model: str) -> list[str]:

@@ -13,7 +13,7 @@ from downstream.cards.all_cards import CARDS
 from downstream.papers.bar_chart import bars
 from downstream.papers.cells import Column
 from downstream.papers.intervals import LEVEL
-from downstream.papers.results import MARK, Results, difference_text
+from downstream.papers.results import MARK, Results
 from downstream.papers.table import Table
 
 _INTERVAL = f"[{100 * LEVEL:.0f} % interval of the mean]"
@@ -87,10 +87,9 @@ def _paragraphs(table: Table, results: Results) -> list[str]:
   remarks = [f"- {MARK} {name}, seed {seed}: {text}" for name, seed, text in results.remarks]
   lines += ["", *remarks] if remarks else []
   reference = table.reference_variant
-  differences = results.differences(reference)
-  mean = differences[0]
+  mean, _, _ = results.differences(reference)
   if np.isfinite(mean).any() and len(results.variants) > 1:
-    texts = [list(map(difference_text, *row)) for row in zip(*differences)]
+    texts = results.difference_texts(reference)
     others = [row for row, name in enumerate(results.variants) if name != reference]
     names, texts = [results.names()[row] for row in others], [texts[row] for row in others]
     lines += ["", f'difference from "{reference}" within each seed; {spread} {_INTERVAL}', ""]

@@ -36,8 +36,9 @@ _RANDOM = "random:efficientnet_b0"
 
 
 def _untrained(request: TableRequest, run: Pretraining) -> Pretraining | str:
-  """Returns the network of COLA's runs with random weights."""
-  return dataclasses.replace(run, random=True) if request.suite == "open" else _RANDOM
+  """Returns the network of COLA's runs with random weights; the paper's needs no AudioSet."""
+  is_of_the_paper = request.suite == "papers" and request.encoder is None
+  return _RANDOM if is_of_the_paper else dataclasses.replace(run, random=True)
 
 
 def _cola_downstream(request: TableRequest) -> Table:
@@ -105,15 +106,18 @@ def _cola_batch_size(request: TableRequest) -> Table:
 
 
 def _cola_batch_clips(request: TableRequest) -> Table:
-  """Returns the table of batch sizes at equal clips; the smallest has the steps of the request."""
-  smallest = _BATCH_SIZES[request.suite][0]
-  steps = dict(_cola(request).options).get("steps")  # None: epochs, which have equal clips anyway
+  """Returns the table of batch sizes at equal clips; the smallest has the steps of the request.
+
+  Epochs of all clips are equal anyway; those of a number of steps are shortened as the steps are.
+  """
+  smallest, chosen = _BATCH_SIZES[request.suite][0], dict(_cola(request).options)
+  lengths = {name: int(chosen[name]) for name in ("steps", "epoch_steps") if name in chosen}
   variants = []
   for size in _BATCH_SIZES[request.suite]:
-    options: dict[str, Any] = {"similarity": "bilinear", "batch_size": size}
-    if steps:
-      options["steps"] = max(1, round(int(steps) * smallest / size))
-    run = _cola(request, **options)
+    scaled: dict[str, Any] = {
+      name: max(1, round(count * smallest / size)) for name, count in lengths.items()
+    }
+    run = _cola(request, similarity="bilinear", batch_size=size, **scaled)
     variants.append(Variant(str(size), run))
   title = "batch size of pre-training, at equal clips: a larger batch takes fewer steps (COLA)"
   return Table(title, variants, _cola_tasks(request))

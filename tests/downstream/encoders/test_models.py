@@ -78,6 +78,19 @@ def test_random_weights_of_a_run_that_was_trained_again_with_another_network_are
   assert after.identity != before.identity
 
 
+@pytest.mark.parametrize("prefix", ["", "random:"])
+def test_projections_of_another_head_have_another_identity(tiny_run, tmp_path, prefix):
+  identities = set()
+  for name in ("a", "b"):
+    folder = shutil.copytree(tiny_run, tmp_path / name)
+    head = keras.models.load_model(folder / "head.keras", compile=False)
+    inputs = keras.Input(head.input_shape[1:])
+    units = head.output_shape[-1] if name == "a" else 7
+    keras.Model(inputs, keras.layers.Dense(units)(inputs)).save(folder / "head.keras")
+    identities |= {models.open_model(f"{prefix}{folder}").with_head().identity for _ in range(2)}
+  assert len(identities) == 2
+
+
 def test_log_mel_statistics_are_mean_and_deviation_of_the_whole_clip():
   model = models.open_model("logmel_stats")
   assert (model.sample_rate_hz, model.embedding_size, model.encoder) == (16_000, 128, None)

@@ -51,6 +51,7 @@ def scores(*differences):
     ((-7.0, -8.0, -7.5), claims.FAILS),
     ((7.0, 1.0, -2.0), claims.UNTOLD),
     ((7.0,), claims.UNTOLD),
+    ((0.4, 0.4, 0.4), claims.UNTOLD),  # a clip more, three times: of others nothing is known
     ((), claims.OPEN),
   ],
 )
@@ -60,8 +61,8 @@ def test_the_interval_of_the_differences_within_a_seed_decides(differences, verd
 
 
 def test_an_effect_of_nothing_has_no_minus():
-  effect = claims.effect_of(ONE, scores(-0.02, -0.02, -0.02))
-  assert effect.text == "+0.0 [+0.0, +0.0], 3 seeds"
+  effect = claims.effect_of(ONE, scores(-0.04, -0.02, 0.0))
+  assert effect.text == "+0.0 [-0.1, +0.0], 3 seeds"
   assert claims.effect_of(ONE, scores(-0.04)).text == "+0.0, 1 seed"
 
 

@@ -1,5 +1,6 @@
 """How long and how large: what earlier runs and results say, and what a dry run prints of it."""
 
+import dataclasses
 import json
 import os
 
@@ -120,9 +121,15 @@ def test_a_dry_run_before_the_clips_are_counted_shows_the_commands(tmp_path, cap
     str(tmp_path / "l"), audio_root=str(root), pretraining_tasks=("instrument",)
   )
   model = Pretraining("cola", (("steps", 7),))
-  print_plan([Cell((0, 0, 0), "COLA", Measurement(model, "linear", "instrument"), 3)], request)
+  rows = {"random weights": dataclasses.replace(model, random=True), "COLA": model}
+  cells = [
+    Cell((row, 0, 0), name, Measurement(each, "linear", "instrument"), 3)
+    for row, (name, each) in enumerate(rows.items())
+  ]
+  print_plan(cells, request)
   printed = capsys.readouterr().out
   assert "cola, COLA, seed 3: python -m cola.train --steps=7 --seed=3 --monitor_every=0 " in printed
+  assert "stage 1    train 2 runs\n" in printed
   assert (
     f"--dataset=folder:{root}/philharmonia --keys={request.folder}/keys-instrument.txt" in printed
   )

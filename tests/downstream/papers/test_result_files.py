@@ -7,9 +7,10 @@ import pytest
 
 from downstream import protocols
 from downstream.choices import Condition
+from downstream.papers.cells import Cell
 from downstream.papers.measurement import LaboratoryRequest, Measurement
 from downstream.papers.pretrainings import Pretrainings
-from downstream.papers.result_files import ResultFiles
+from downstream.papers.result_files import ResultFiles, file_name
 from downstream.papers.stages import Stages
 from tests.downstream.papers.table_work import cell, cells, run
 from tests.support import write_clips
@@ -51,6 +52,29 @@ def test_a_run_or_saved_model_that_is_another_now_is_measured_again(
     wanted = [cell("digit", model=f"{prefix}{tmp_path / 'run'}")]
     run(LaboratoryRequest(str(tmp_path / "l")), wanted)
   assert len(log) == 2
+
+
+def test_another_head_is_measured_again_where_projections_are(tmp_path, log):
+  (tmp_path / "run").mkdir()
+  content = {"system": "mixback", "config": {}, "data": {}, "input": {}}
+  (tmp_path / "run" / "config.json").write_text(json.dumps(content))
+  (tmp_path / "run" / "encoder.keras").write_bytes(b"encoder")
+  for head in (b"one", b"two", b"two"):
+    (tmp_path / "run" / "head.keras").write_bytes(head)
+    model = str(tmp_path / "run")
+    wanted = [
+      Cell((0, row, 0), "mine", Measurement(model, method, "digit"), seed=0)
+      for row, method in enumerate(("knn_patches", "knn"))
+    ]
+    run(LaboratoryRequest(str(tmp_path / "l")), wanted)
+  assert len(log) == 3
+
+
+def test_a_result_of_a_task_with_a_long_path_has_a_name_that_file_systems_allow():
+  settings = {"method": "linear", "task": f"folder:/{'päth/' * 60}x.csv", "model": "m", "seed": 0}
+  names = {file_name(settings), file_name(settings | {"task": settings["task"].upper()})}
+  assert len(names) == 2
+  assert all(len(name.encode()) < 255 for name in names)
 
 
 def test_results_know_the_weights_of_a_preset(tmp_path):

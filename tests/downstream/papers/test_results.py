@@ -1,6 +1,7 @@
 """A measured table: means, spreads, differences between variants, and its files."""
 
 import csv
+import re
 import statistics
 
 import numpy as np
@@ -124,8 +125,25 @@ def test_a_table_says_in_which_interval_a_difference_lies(written):
 
 def test_a_difference_of_nothing_has_no_minus(written):
   write, _ = written
-  printed = write([[[50.0, 60], [60, 62]], [[49.98, 59.98], [60, 62]]])
-  assert "| esc10_fold5 | +0.0 ± 0.0 [+0.0, +0.0] |" in printed
+  printed = write([[[50.0, 60], [60, 62]], [[49.97, 59.99], [60, 62]]])
+  assert "| esc10_fold5 | +0.0 ± 0.0 [-0.1, +0.1] |" in printed
+
+
+def test_differences_that_are_all_equal_have_no_interval(written):
+  write, folder = written
+  printed = write([[[50.0, 60], [60, 62]], [[50.4, 60.4], [60, 64]]])
+  assert re.search(r"\| esc10_fold5 \| \+0\.4 ± 0\.0 +\|", printed)
+  with open(folder / "x.csv", newline="") as file:
+    row = [row for row in csv.DictReader(file) if row["task"] == "esc10_fold5"][1]
+  assert (row["difference"], row["interval_low"], row["interval_high"]) == ("0.40", "", "")
+
+
+def test_differences_of_fewer_seeds_than_the_table_has_say_so(written):
+  write, _ = written
+  printed = write([[[50.0, 60, 70], [60, 62, 64]], [[54.0, 65, np.nan], [61, 62, 64]]])
+  differences = printed.partition("difference from")[2]
+  assert "+4.5 ± 0.7 [-1.9, +10.9] (2 seeds)" in differences
+  assert differences.count("seeds)") == 2  # the average, too
 
 
 def test_a_table_of_one_seed_shows_no_spread_and_no_differences(written):

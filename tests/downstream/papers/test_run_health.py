@@ -42,3 +42,17 @@ def test_the_last_check_of_a_run_decides(tmp_path, checks, count):
   remarks = remarks_on(cells, Pretrainings(LaboratoryRequest(str(tmp_path))))
   assert [(remark.variant, remark.seed) for remark in remarks] == [("mine", 1)] * count
   assert all("learning_rate" not in remark.text for remark in remarks)
+
+
+@pytest.mark.parametrize("order", [("own", "other"), ("other", "own")])
+def test_each_run_behind_a_row_counts_also_if_its_tasks_have_runs_of_their_own(tmp_path, order):
+  for name, spread in (("own", COLLAPSED[1]), ("other", 0.8)):
+    (tmp_path / name).mkdir()
+    row = {"step": 9, "mode_agreement": 0.9, "exported_spread": spread}
+    (tmp_path / name / "metrics.jsonl").write_text(json.dumps(row) + "\n")
+  cells = [
+    Cell((0, column, 0), "small", Measurement(str(tmp_path / name), "linear", name), 0)
+    for column, name in enumerate(order)
+  ]
+  remarks = remarks_on(cells, Pretrainings(LaboratoryRequest(str(tmp_path))))
+  assert [(remark.variant, remark.seed) for remark in remarks] == [("small", 0)]

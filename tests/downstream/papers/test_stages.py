@@ -141,11 +141,14 @@ def test_a_task_whose_data_is_incomplete_is_one_line_and_the_rest_is_measured(
 ):
   for path in (corpora / "fsdnoisy18k" / "FSDnoisy18k.audio_test").iterdir():
     path.unlink()
-  scores, _ = run(request_of(corpora, tmp_path), cells("fsdnoisy18k", "fsdnoisy18k_validation"))
+  wanted = cells("fsdnoisy18k", "fsdnoisy18k_validation")
+  scores, stages = run(request_of(corpora, tmp_path), wanted)
   assert np.isfinite(scores).tolist() == [False, False, True, True]
   lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("no data")]
   assert len(lines) == 1
   assert "fsdnoisy18k: no clip of the split test" in lines[0]
+  with pytest.raises(UserError, match="1 training or measurement failed"):
+    stages.conclude()
 
 
 @pytest.fixture

@@ -79,6 +79,23 @@ def test_the_table_of_batch_sizes_says_what_its_trainings_have_in_common(request
   assert {o.get("epoch_steps") for o in options} == {request_.get("epoch_steps")}
 
 
+@pytest.mark.parametrize("name", ["cola_downstream", "cola_baselines"])
+@pytest.mark.parametrize("suite", ["small", "open", "papers"])
+def test_random_weights_are_those_of_the_network_that_colas_rows_have(name, suite):
+  models = {v.name: v.model for v in table_of(name, suite=suite, encoder="frame_cnn").variants}
+  trained = models["COLA" if name == "cola_baselines" else "COLA, frozen"]
+  assert models["random weights"] == dataclasses.replace(trained, random=True)
+  assert models.get("supervised", models["random weights"]) == models["random weights"]
+
+
+def test_batch_sizes_at_equal_clips_have_shorter_epochs_the_larger_they_are():
+  rows = table_of("cola_batch_clips", suite="papers", epoch_steps=100).variants
+  options = [dict(row.model.options) for row in rows]
+  assert [(o["batch_size"], o["epoch_steps"]) for o in options] == [
+    *((256, 100), (512, 50), (1024, 25), (2048, 12))
+  ]
+
+
 def test_tables_share_their_pre_trainings():
   sampling, mix = (table_of(f"mixback_{name}") for name in ("sampling", "mix"))
   shared = {v.model for v in sampling.variants} & {v.model for v in mix.variants}
@@ -179,12 +196,28 @@ def test_a_suite_of_models_needs_models():
       ["--table=cola_views", "--pretraining_tasks=digit", "--pretraining_dataset=mine"],
       "--pretraining_tasks and --pretraining_dataset: only one of them can pre-train",
     ),
+    (["--table=cola_views", "--models=a=runs/a"], "--models is for --table=suite: --table=cola_vi"),
+    (["--table=suite", "--models=a=runs/a", "--steps=7"], "--steps: --table=suite trains nothing"),
   ],
 )
 def test_flags_that_would_be_ignored_are_refused(options, message, tmp_path):
   done = command("downstream.tables", *options, "--dry_run", cwd=tmp_path, check=False)
   assert done.stderr.startswith(f"error: {message}")
   assert done.returncode == 1
+
+
+@pytest.mark.parametrize(
+  ("tasks", "message"),
+  [
+    ("esc10_fold5,instrumnt", "--tasks: there is no 'instrumnt'; python -m downstream.tasks lists"),
+    ("digit,digit", "--tasks: digit is named twice"),
+  ],
+)
+def test_tasks_that_are_unknown_or_named_twice_are_refused_at_once(tasks, message, tmp_path):
+  options = ["--table=cola_views", f"--tasks={tasks}", "--audio_root=nowhere"]
+  done = command("downstream.tables", *options, cwd=tmp_path, check=False)
+  assert done.stderr.startswith(f"error: {message}")
+  assert (done.returncode, done.stdout) == (1, "")
 
 
 def test_the_caption_names_the_protocol_of_the_run_that_the_seed_stands_for(tmp_path):
