@@ -59,6 +59,8 @@ def main(_: Sequence[str]) -> None:
   line("gives", exported.gives)
   if exported.labels_path:
     line("classes", exported.labels_path)
+  if (file_format, quantise) == ("onnx", "int8"):
+    line("use", "one clip at a time: ONNX Runtime rounds by the range of the whole batch")
 
 
 def _require_exportable(model: str, file_format: str, output: str | None, quantise: str) -> None:

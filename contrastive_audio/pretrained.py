@@ -8,6 +8,7 @@ import numpy as np
 from contrastive_audio.errors import UserError
 from contrastive_audio.exporting.clip_embedder import Clip, ClipEmbedder, frame_times_s
 from contrastive_audio.exporting.clip_encoder import ClipEncoder
+from contrastive_audio.frontend.clip_store import StoredClip
 from contrastive_audio.networks.cpu_kernels import use_cpu_kernels
 from contrastive_audio.runs import Run
 from contrastive_audio.utils.presets import PRESET, model_folder, no_presets, preset_names
@@ -82,8 +83,9 @@ class PretrainedEncoder:
 
 def _checked(waveform: Clip) -> Clip:
   """Returns a clip in the type that networks take; refuses what is not one clip."""
-  if not isinstance(waveform, np.ndarray):
-    return waveform  # of a store
+  if isinstance(waveform, StoredClip):
+    return waveform
+  waveform = np.asarray(waveform)  # also of numbers in a list, or of a tensor
   if waveform.ndim != 1 or not len(waveform) or not np.issubdtype(waveform.dtype, np.floating):
     raise UserError(
       f"a waveform of shape {waveform.shape} and type {waveform.dtype}: pass samples of one clip, "

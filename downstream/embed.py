@@ -18,6 +18,7 @@ from contrastive_audio.cli.places import require_folder
 from contrastive_audio.errors import UserError
 from downstream.checks import check_input, require_new_file
 from downstream.choices import require_frames, require_model, require_pooling
+from downstream.encoders import parts_plan
 from downstream.flags import define_embedding_flags, define_input_flag
 
 EXTENSIONS = (".npz", ".parquet")
@@ -37,6 +38,7 @@ def main(_: Sequence[str]) -> None:
   require_model(name)
   require_pooling(name, clip_pooling)
   require_new_file(output, EXTENSIONS)
+  parts_plan.require_own(f"{output}.parts")
   if frames and projector:
     raise UserError("--projector shows clips, not frames: leave out --frames")
   if frames and clip_pooling:
@@ -49,6 +51,7 @@ def main(_: Sequence[str]) -> None:
   start_tensorflow()
   from downstream.encoders.embedding_files import embed_to_file
   from downstream.encoders.models import open_model
+  from downstream.encoders.storage import require_rows
   from downstream.encoders.window_store import cut_windows, require_windows
 
   model = open_model(name, seed, clip_pooling)
@@ -60,6 +63,8 @@ def main(_: Sequence[str]) -> None:
     )
   store = open_store(choice, location, model.sample_rate_hz)
   clips = cut_windows(store, model, hop_s, window_s) if hop_s or window_s else store
+  if num_components and not frames:
+    require_rows(num_components, clips.num_clips, model.embedding_size)
   embed_to_file(output, clips, model, frames, projector, half, num_components)
 
 

@@ -7,8 +7,9 @@ With --queries in long recordings (a median of more than 30 s, or with --hop_s, 
 --index) it finds stretches of them, with their times.
 """
 
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from absl import flags
@@ -20,7 +21,9 @@ from contrastive_audio.cli.main import run_main, start_tensorflow
 from contrastive_audio.cli.open_data import DataChoice, open_store
 from contrastive_audio.errors import UserError
 from contrastive_audio.store.store import Store
+from contrastive_audio.utils.exchange import replacing_whole
 from contrastive_audio.utils.extras import require_faiss
+from contrastive_audio.utils.files import make_folder
 from downstream.checks import check_input, require_empty_folder, require_outside
 from downstream.choices import require_model, require_pooling
 from downstream.flags import define_embedding_flags, define_input_flag
@@ -109,7 +112,8 @@ def _search_windows(
   embeddings = Embeddings(model, windows).make()
   index = WindowIndex(embeddings, windows.num_clips, model.embedding_size) if use_index else None
   hits = search(embeddings, windows, queries, rows, count, index and index.make())
-  write_hits(folder, hits, num_shown, title)
+  with _as_a_whole(folder) as unfinished:
+    write_hits(unfinished, hits, num_shown, title)
   print_hits(folder, hits)
 
 
@@ -128,8 +132,17 @@ def _compare_clips(
   neighbours = find_neighbours(
     lambda store: Embeddings(model, store).make().of_clips(), clips, queries, count
   )
-  write_neighbours(folder, neighbours, num_shown, title)
+  with _as_a_whole(folder) as unfinished:
+    write_neighbours(unfinished, neighbours, num_shown, title)
   print_neighbours(folder, neighbours)
+
+
+@contextlib.contextmanager
+def _as_a_whole(folder: str) -> Iterator[str]:
+  """Lets a folder appear once all of it is written, so that a call that is stopped can go on."""
+  make_folder(os.path.dirname(os.path.abspath(folder)))
+  with replacing_whole(folder) as unfinished:
+    yield unfinished
 
 
 def _define_flags() -> None:

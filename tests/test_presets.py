@@ -50,6 +50,11 @@ def test_what_is_not_one_clip_is_refused_with_what_to_do(presets):
       encoder.embed(wrong)
 
 
+def test_samples_in_a_list_are_a_clip(presets):
+  encoder = contrastive_audio.load("tiny")
+  assert_close(encoder.embed(CLIP.tolist()), encoder.embed(CLIP), atol=1e-6)
+
+
 def test_the_list_says_licence_size_and_scores_and_the_card_says_all(presets, tmp_path):
   listed = command("contrastive_audio.presets", cwd=tmp_path).stdout
   for part in ("tiny: two steps on twelve noisy tones", "MIT", "MB, 3072-d", "ten labels: 99.0"):

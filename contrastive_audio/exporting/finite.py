@@ -37,3 +37,25 @@ def all_finite(rows: tf.Tensor) -> tf.Tensor:
     [[True], [False]]
   """
   return tf.reduce_all(tf.abs(rows) <= rows.dtype.max, axis=1, keepdims=True)
+
+
+def zeros_unless_finite(values: tf.Tensor, finite: tf.Tensor) -> tf.Tensor:
+  """Replaces rows that are not finite with zeros, so that nothing of them reaches a network.
+
+  In a batch that is quantised together, a NaN would reach the other rows, too. tf2onnx turns a
+  tf.where of zeros into products, which keep NaN, but not one of infinities.
+
+  Args:
+    values: float `[B, ...]`.
+    finite: bool, of each row; it broadcasts.
+
+  Returns:
+    The same type and shape.
+
+  Example:
+    >>> rows = tf.constant([[1.0, -2.0], [3.0, np.nan]])
+    >>> zeros_unless_finite(rows, all_finite(rows)).numpy().tolist()
+    [[1.0, -2.0], [0.0, 0.0]]
+  """
+  bounded = tf.minimum(tf.where(finite, values, np.inf), values.dtype.max)
+  return bounded * tf.cast(finite, values.dtype)

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from contrastive_audio.exporting.classifier import LinearClassifier
-from contrastive_audio.exporting.finite import all_finite
+from contrastive_audio.exporting.finite import all_finite, zeros_unless_finite
 from contrastive_audio.exporting.whole_clip import WholeClip
 from contrastive_audio.frontend.front_end import FrontEnd
 from contrastive_audio.frontend.log_mel import LogMel
@@ -84,7 +84,7 @@ class PortableEncoder(tf.Module):
     NaN for clips with a sample that is NaN or infinite; other runtimes lose it on the way.
     """
     finite = all_finite(waveform)
-    embedding = self._pool(tf.where(finite, waveform, 0.0))
+    embedding = self._pool(zeros_unless_finite(waveform, finite))
     outputs = {"embedding": tf.ensure_shape(embedding, [None, self._size])}
     if self._classifier:
       outputs["scores"] = self._classifier.scores(embedding)
@@ -151,8 +151,10 @@ def build_encoder_function(
 
   @traced(log_mels=tf.TensorSpec([None, front_end.frames, front_end.num_mels]))
   def encode(log_mels: tf.Tensor) -> dict[str, tf.Tensor]:
-    finite = all_finite(tf.reshape(log_mels, [-1, front_end.frames * front_end.num_mels]))
-    embeddings = portable(tf.expand_dims(log_mels, -1), training=False)
+    rows = tf.reshape(log_mels, [-1, front_end.frames * front_end.num_mels])
+    finite = all_finite(rows)
+    usable = tf.reshape(zeros_unless_finite(rows, finite), tf.shape(log_mels))
+    embeddings = portable(tf.expand_dims(usable, -1), training=False)
     return {"embedding": tf.where(finite, tf.cast(embeddings, tf.float32), np.nan)}
 
   return encode

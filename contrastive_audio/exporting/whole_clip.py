@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from contrastive_audio.exporting.finite import zeros_unless_finite
 from contrastive_audio.frontend.front_end import FrontEnd
 from contrastive_audio.frontend.whole_clip import whole_log_mels
 from contrastive_audio.networks.over_time import SplitEncoder
@@ -97,7 +98,7 @@ class WholeClip:
     is_finite = tf.abs(log_mels) <= log_mels.dtype.max
     finite = tf.reduce_all(is_finite, axis=[1, 2], keepdims=True)
     # Networks lose NaN: a ReLU or a maximum may make a number of it.
-    log_mels = tf.where(finite, log_mels, 0.0)
+    log_mels = zeros_unless_finite(log_mels, finite)
     rest = self._split.add(state[:, 1:], log_mels, skipped, owned)
     return tf.concat([tf.where(tf.squeeze(finite, 2), state[:, :1], 0.0), rest], axis=1)
 

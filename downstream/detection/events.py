@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 _SAME_S = 1e-9  # times are sums
+_SAME_SCORE = 1e-9  # smoothed scores are differences of sums
 _MOST_PARTS = 16  # of a hop; bounds the memory where scores are averaged over next to no time
 
 
@@ -161,7 +162,7 @@ def find_events(
   found: list[Detection] = []
   for number in np.flatnonzero((scores >= rules.thresholds).any(axis=0)):
     track = _smooth(scores[:, number], starts_s, ends_s, rules.smoothing_s)
-    for start_s, end_s, score in _stretches(*track, rules.thresholds[number], rules.gap_s):
+    for start_s, end_s, score in _stretches(*track, float(rules.thresholds[number]), rules.gap_s):
       found.append(Detection(start_s, end_s, int(number), score))
   return sorted(found, key=lambda detection: (detection.start_s, detection.number))
 
@@ -174,7 +175,7 @@ def _stretches(
   touch = starts_s[1:] <= ends_s[:-1] + _SAME_S
   crossings = _crossings(scores, (starts_s + ends_s) / 2, threshold)
   rises_s[1:][touch], falls_s[:-1][touch] = crossings[touch], crossings[touch]
-  for first, last in _runs(scores >= threshold, rises_s, falls_s, gap_s):
+  for first, last in _runs(scores >= threshold - _SAME_SCORE, rises_s, falls_s, gap_s):
     yield float(rises_s[first]), float(falls_s[last]), float(scores[first : last + 1].max())
 
 
@@ -189,11 +190,10 @@ def _runs(
   above: np.ndarray, first_s: np.ndarray, last_s: np.ndarray, gap_s: float
 ) -> Iterator[tuple[int, int]]:
   """Yields the first and the last window of each stretch; those that are close are one."""
-  edges = np.flatnonzero(np.diff(above.astype(np.int8), prepend=0, append=0))
-  firsts, lasts = edges[::2], edges[1::2] - 1
-  if not firsts.size:
+  numbers = np.flatnonzero(above)
+  if not numbers.size:
     return
   # Windows that do not touch leave a gap, too; times are sums, so they are compared with a margin.
-  apart = first_s[firsts[1:]] - last_s[lasts[:-1]] > gap_s + _SAME_S
-  for some in np.split(np.arange(len(firsts)), np.flatnonzero(apart) + 1):
-    yield int(firsts[some[0]]), int(lasts[some[-1]])
+  apart = first_s[numbers[1:]] - last_s[numbers[:-1]] > gap_s + _SAME_S
+  for some in np.split(numbers, np.flatnonzero(apart) + 1):
+    yield int(some[0]), int(some[-1])

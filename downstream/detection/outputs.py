@@ -1,10 +1,11 @@
 """Detections -> files: one CSV, and for each recording a file of Raven or Audacity."""
 
 import collections
+import contextlib
 import dataclasses
 import itertools
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from contrastive_audio import datasets
 from contrastive_audio.cli.places import require_folder, require_writable
@@ -12,7 +13,7 @@ from contrastive_audio.datasets.annotations.annotation import Annotation
 from contrastive_audio.datasets.annotations.audacity import write_audacity
 from contrastive_audio.datasets.annotations.raven import write_raven
 from contrastive_audio.errors import UserError
-from contrastive_audio.utils.files import make_folder
+from contrastive_audio.utils.files import make_folder, read_json, remove_file, write_json
 from contrastive_audio.utils.spreadsheets import write_csv
 from contrastive_audio.utils.tables import name_in_table
 from contrastive_audio.utils.words import counted
@@ -23,6 +24,7 @@ COLUMNS = ("file", "start_s", "end_s", "label", "score")
 TABLE = "detections.csv"  # in a folder with files of other formats
 # After the name of a recording, with its extension: no two recordings have one file.
 _ENDINGS = {RAVEN: ".Table.1.selections.txt", AUDACITY: ".txt"}
+_UNFINISHED = ".unfinished.json"  # in a folder: the files that a call was about to write
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,8 +76,9 @@ class Output:
       if (other := files.setdefault(path, name)) != name:
         raise UserError(f"--output={self.path}: {path!r} is the file of {other!r} and {name!r}")
       require_writable("output", path)
+    own = set(read_json(os.path.join(self.path, _UNFINISHED)) or ())  # of a call that was stopped
     for path in files:
-      if os.path.exists(path):
+      if os.path.exists(path) and os.path.relpath(path, self.path) not in own:
         raise UserError(f"{path} exists already: delete it, or choose another --output")
 
   def write(self, found: Iterable[Annotation], highest_hz: float) -> str:
@@ -89,9 +92,25 @@ class Output:
       What was written, human-readable.
     """
     listed = list(found)
+    with self._as_a_whole(sorted({str(each.file) for each in listed})):
+      return self._write(listed, highest_hz)
+
+  @contextlib.contextmanager
+  def _as_a_whole(self, recordings: Sequence[str]) -> Iterator[None]:
+    """Notes which files are written to a folder, so that a call that is stopped can go on."""
+    if self.formats == (CSV,):
+      yield
+      return
+    pairs = itertools.product(self._per_recording, recordings)
+    paths = [self.table, *(self._path_of(kind, name) for kind, name in pairs)]
+    note = os.path.join(self.path, _UNFINISHED)
+    make_folder(self.path)
+    write_json(note, [os.path.relpath(path, self.path) for path in paths])
+    yield
+    remove_file(note)
+
+  def _write(self, listed: Sequence[Annotation], highest_hz: float) -> str:
     written = []
-    if self.formats != (CSV,):
-      make_folder(self.path)
     if CSV in self.formats:
       names = {name: self._name_in_table(name) for name in {str(each.file) for each in listed}}
       write_csv(self.table, [COLUMNS, *(_row(each, names[str(each.file)]) for each in listed)])

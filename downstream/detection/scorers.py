@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from contrastive_audio.datasets import full_name
+from contrastive_audio.datasets.source import LABEL_SEPARATOR
 from contrastive_audio.exporting.classifier import LinearClassifier
 from contrastive_audio.exporting.clip_embedder import Embedder
 from contrastive_audio.monitoring.knn import normalise_rows
@@ -99,16 +100,17 @@ def example_scorer(examples: np.ndarray, labels: list[str]) -> Scorer:
 
   Args:
     examples: embeddings of the examples, float `[n, D]`.
-    labels: their classes.
+    labels: their classes; one that has several, joined by LABEL_SEPARATOR, is an example of each.
 
   Example:
     >>> scorer = example_scorer(np.array([[1.0, 0.0], [0.0, 2.0]]), ["cat", "dog"])
     >>> scorer.class_names, scorer.score(np.array([[3.0, 0.0]])).tolist()
     (('cat', 'dog'), [[1.0, 0.0]])
   """
-  names, classes = np.unique(np.asarray(labels), return_inverse=True)
+  classes = [set(label.split(LABEL_SEPARATOR)) for label in labels]
+  names = sorted(set().union(*classes))
   rows = normalise_rows(np.asarray(examples, np.float32))
-  is_of_class = classes == np.arange(len(names))[:, None]  # [C, n]
+  is_of_class = np.array([[name in some for some in classes] for name in names])  # [C, n]
 
   def nearest(similarities: np.ndarray) -> np.ndarray:
     return np.stack([similarities[:, members].max(axis=1) for members in is_of_class], axis=1)
@@ -116,10 +118,10 @@ def example_scorer(examples: np.ndarray, labels: list[str]) -> Scorer:
   among_themselves = rows @ rows.T
   np.fill_diagonal(among_themselves, -np.inf)  # no example knows itself
   return Scorer(
-    class_names=tuple(map(str, names)),
+    class_names=tuple(names),
     multi_label=True,
     score=lambda embeddings: nearest(normalise_rows(np.asarray(embeddings, np.float32)) @ rows.T),
-    identity=_digest(rows, classes),
+    identity=_digest(rows, is_of_class),
     held_out=HeldOut(nearest(among_themselves), is_of_class.T, "examples"),
     are_similarities=True,
   )

@@ -23,7 +23,7 @@ from contrastive_audio.store.store import Store
 from contrastive_audio.utils.files import make_folder, remove_file, replacing
 from contrastive_audio.utils.locks import FolderLock
 from contrastive_audio.utils.words import counted
-from downstream.encoders import projector, storage
+from downstream.encoders import parts_plan, projector, storage
 from downstream.encoders.embedding_parts import Embeddings
 from downstream.encoders.models import Model
 from downstream.encoders.storage import Storage
@@ -69,6 +69,7 @@ def embed_to_file(
     'bell/000.flac'
   """
   parts_folder = f"{output}.parts"
+  parts_plan.require_own(parts_folder)
   make_folder(parts_folder)
   with FolderLock(parts_folder, f"is embedding into {output}", "another --output").held():
     embeddings = Embeddings(model, store, parts_folder, "frames" if frames else None).make()

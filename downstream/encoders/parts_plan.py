@@ -15,7 +15,8 @@ from contrastive_audio.utils.words import counted
 
 LOCK = "parts.lock"  # held while parts are made; who only reads them needs none
 _PLAN, _PART = "plan.json", re.compile(r"part-\d+\.arrow")
-_INDEX = re.compile(r"index-\d+\.faiss")
+_OWN = re.compile(r"plan\.json|lock|lock\.json|parts\.lock|\..*")  # and what is being written
+_INDEX = re.compile(r"index-\d+\.faiss(\.xxh3)?")
 
 
 def claim(folder: str, plan: Mapping[str, Any]) -> None:
@@ -51,6 +52,31 @@ def claim(folder: str, plan: Mapping[str, Any]) -> None:
     raise UserError(
       f"{folder} holds embeddings of another kind ({', '.join(differing)}): choose another "
       "--output, or delete the folder"
+    )
+
+
+def require_own(folder: str) -> None:
+  """Raises an error if a folder is there that is not one of parts: it will be removed at the end.
+
+  Args:
+    folder: of the parts.
+
+  Raises:
+    UserError: it holds something else.
+
+  Example:
+    >>> require_own("new")
+    >>> os.makedirs("old.parts/notes")
+    >>> require_own("old.parts")
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: old.parts is for parts, and holds other files: notes. ...
+  """
+  names = os.listdir(folder) if os.path.isdir(folder) else []
+  kinds = (_PART, _INDEX, _OWN)
+  if others := [name for name in names if not any(kind.fullmatch(name) for kind in kinds)]:
+    raise UserError(
+      f"{folder} is for parts, and holds other files: {others[0]}. Move them, or choose "
+      "another --output"
     )
 
 

@@ -84,16 +84,35 @@ def fit(blocks: Callable[[], Iterator[np.ndarray]], num_components: int) -> Comp
     kept.append(block[-first % step :: step])
     first += len(block)
   sample = np.concatenate(kept)
-  if num_components > min(sample.shape):
-    raise UserError(
-      f"--pca={num_components}: {len(sample)} embeddings of {sample.shape[1]} numbers have "
-      f"{min(sample.shape)} components at most"
-    )
+  require_rows(num_components, *sample.shape)
   # Both are exact. The second takes some ten seconds for 3,072 numbers, however few the rows.
   by = "full" if len(sample) < sample.shape[1] / 3 else "covariance_eigh"
   solver = PCA(num_components, svd_solver=by).fit(sample.astype(np.float64))
   arrays = (solver.mean_, solver.components_, solver.explained_variance_ratio_)
   return Components(*(array.astype(np.float32) for array in arrays))
+
+
+def require_rows(num_components: int, num_rows: int, embedding_size: int) -> None:
+  """Raises an error if some rows have fewer components than asked for.
+
+  Args:
+    num_components: K.
+    num_rows: n.
+    embedding_size: D.
+
+  Raises:
+    UserError: they have.
+
+  Example:
+    >>> require_rows(100, num_rows=40, embedding_size=5120)
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: --pca=100: 40 embeddings of 5120 numbers have 40 ...
+  """
+  if num_components > (most := min(num_rows, embedding_size)):
+    raise UserError(
+      f"--pca={num_components}: {num_rows} embeddings of {embedding_size} numbers have {most} "
+      "components at most"
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,7 +146,8 @@ class Storage:
       return np.ascontiguousarray(rows, "<f4")
     with np.errstate(over="ignore"):
       short = np.ascontiguousarray(rows, "<f2")
-    if not np.linalg.norm(short - rows) <= _LARGEST_ERROR * np.linalg.norm(rows):
+    errors, sizes = (np.linalg.norm(each, axis=1) for each in (short - rows, rows))
+    if not (errors <= _LARGEST_ERROR * sizes).all():
       raise UserError(
         f"--half: embeddings as small or large as {np.abs(rows).max():.1g} do not fit into "
         "float16: leave it out"

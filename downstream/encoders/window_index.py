@@ -6,6 +6,7 @@ stay on disk. Making it goes on at the next part.
 Letters: W windows of all recordings, D embedding, k windows of a query.
 """
 
+import json
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +16,8 @@ import numpy as np
 
 from contrastive_audio.cli.console import line
 from contrastive_audio.monitoring.knn import normalise_rows
-from contrastive_audio.utils import progress_bar
+from contrastive_audio.utils import checksums, progress_bar
+from contrastive_audio.utils.files import read_json
 from downstream.encoders import parts_plan
 from downstream.encoders.embedding_parts import Embeddings
 from downstream.encoders.part_files import writing
@@ -23,6 +25,7 @@ from downstream.encoders.part_files import writing
 _PART_VALUES = 1 << 25  # of the embeddings of a part; bounds the memory: an eighth of a gigabyte
 _PROBED = 1 / 4  # of the cells of a part
 _TRAINING_ROWS = 40  # of a cell
+_CHECKSUM = ".xxh3"  # after the name of a part: its checksum, written last
 
 
 class WindowIndex:
@@ -62,10 +65,10 @@ class WindowIndex:
     """Makes the parts that are missing, opens all of them, and returns self."""
     starts = range(0, self.num_windows, self._part_windows)
     with filelock.FileLock(os.path.join(self._embeddings.folder, parts_plan.LOCK)):
-      missing = {start for start in starts if self._open(start) is None}
-      if missing:
+      opened = {start: self._open(start) for start in starts}
+      if missing := {start for start, part in opened.items() if part is None}:
         self._make_parts(missing)
-    self._parts = [self._open(start) for start in starts]
+    self._parts = [self._open(start) if start in missing else opened[start] for start in starts]
     return self
 
   def nearest(self, query: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -129,10 +132,12 @@ class WindowIndex:
     if not os.path.exists(path):
       return None
     try:
+      if read_json(path + _CHECKSUM) != checksums.of_file(path):
+        raise ValueError("the content of the file has changed")
       part: Any = faiss.read_index(path, faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY)
       if part.ntotal != count:
         raise ValueError(f"{part.ntotal} of {count} windows")
-    except (RuntimeError, ValueError):
+    except (RuntimeError, ValueError, OSError):
       line("damaged", f"{path}: its windows are indexed again")
       return None
     part.make_direct_map()
@@ -144,7 +149,7 @@ class WindowIndex:
 
 
 def _write(path: str, rows: np.ndarray) -> None:
-  """Writes a part, atomically."""
+  """Writes a part and its checksum, each atomically."""
   import faiss
 
   num_cells = max(1, round(len(rows) ** 0.5))
@@ -161,6 +166,8 @@ def _write(path: str, rows: np.ndarray) -> None:
   part.add(rows)
   with writing(path) as unfinished, open(unfinished, "wb") as file:
     file.write(faiss.serialize_index(part).data)
+  with writing(path + _CHECKSUM) as unfinished, open(unfinished, "w", encoding="utf-8") as text:
+    json.dump(checksums.of_file(path), text)
 
 
 def _normalised(rows: np.ndarray) -> np.ndarray:

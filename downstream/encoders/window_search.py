@@ -195,8 +195,8 @@ def find_hits(
   """Merges neighbouring windows that are similar to a query into hits.
 
   A hit is the most similar window and its neighbours, as far as they touch and are more similar
-  than halfway between it and the median of all windows, but at most a minute. Windows that overlap
-  with a hit are in no other.
+  than halfway between it and the median of all windows; they start at most half a minute before or
+  after it. Windows that overlap with a hit are in no other.
 
   Args:
     similarities: float `[W]`; -inf: not known, in no hit.

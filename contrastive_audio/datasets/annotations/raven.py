@@ -8,6 +8,7 @@ labels has any name.
 
 import collections
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from contrastive_audio.datasets.annotations.annotation import (
@@ -135,12 +136,17 @@ def _extra_columns(annotations: Sequence[Annotation]) -> dict[str, Callable[[Ann
   if path is not None:
     name = os.path.basename(path)
     if name != path:
-      columns[_PATH] = lambda each: one_cell(each.file)
+      columns[_PATH] = lambda each: _path_cell(each.file or "")
     file, offset = _FILE_HEADER
-    columns |= {file: lambda _: one_cell(name), offset: lambda each: f"{each.start_s:.9f}"}
+    columns |= {file: lambda _: _path_cell(name), offset: lambda each: f"{each.start_s:.9f}"}
   if any(each.score is not None for each in annotations):
     columns[_SCORE] = lambda each: "" if each.score is None else f"{each.score:.4f}"
   return columns
+
+
+def _path_cell(path: str) -> str:
+  """Returns a path as a cell: its spaces are part of the name."""
+  return re.sub(r"[\t\r\n]", " ", path)
 
 
 def _selections(rows: Sequence[_NumberedRow]) -> Iterator[_NumberedRow]:

@@ -96,7 +96,7 @@ def test_a_table_about_several_files_counts_times_from_the_start_of_each(tmp_pat
     annotations(read_raven, tmp_path / "b.txt", "\n".join(cut))
 
 
-@pytest.mark.parametrize("file", [None, "wren.wav", "/field/wren.wav"])
+@pytest.mark.parametrize("file", [None, "wren.wav", "/field/wren.wav", "/a  b/録音\u3000一.wav"])
 def test_our_tables_have_the_columns_of_raven_and_are_read_back_equal(tmp_path, file):
   written = [
     Annotation(0.5, 2.123456789, 'wren "song"', 1739.012, 3798.813, file, score=0.75),

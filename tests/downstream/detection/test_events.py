@@ -141,6 +141,22 @@ def test_smoothing_finds_nothing_where_no_window_listens():
   assert [(event.start_s, event.end_s) for event in events] == [(0, 1), (10, 11)]
 
 
+def test_windows_that_do_not_touch_are_detections_of_their_own_and_a_gap_joins_them():
+  scores, spans = np.array([[0.9], [0.9], [0.1], [0.9]]), windows(32, hop_s=10, window_s=2)
+  for gap_s, desired in ((0, [(0, 2), (10, 12), (30, 32)]), (8, [(0, 12), (30, 32)])):
+    events = find_events(scores, *spans, Rules(np.array([0.5]), gap_s))
+    assert [(event.start_s, event.end_s) for event in events] == desired
+
+
+@pytest.mark.parametrize("score", [1.0, 0.87, np.float32(0.3)])
+@pytest.mark.parametrize("smoothing_s", [0.0, 0.9675, 3.0])
+def test_a_score_that_is_its_threshold_all_along_is_one_detection(score, smoothing_s):
+  starts_s = np.arange(400) * 0.9675
+  rules = Rules(np.array([score]), smoothing_s=smoothing_s)
+  (event,) = find_events(np.full([400, 1], score), starts_s, starts_s + 1.935, rules)
+  assert (event.start_s, event.end_s) == (0, pytest.approx(starts_s[-1] + 1.935))
+
+
 def test_silence_is_nothing_and_one_window_may_be_a_recording():
   assert find_events(np.zeros([1, 2]), np.zeros(1), np.ones(1), Rules(np.full(2, 0.5))) == []
   (event,) = find_events(np.ones([1, 1]), np.zeros(1), np.full(1, 0.4), Rules(np.full(1, 0.5)))

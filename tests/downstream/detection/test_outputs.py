@@ -6,6 +6,8 @@ import shutil
 import pytest
 
 from contrastive_audio import datasets
+from contrastive_audio.datasets.annotations.annotation import Annotation
+from contrastive_audio.errors import UserError
 from downstream.detection.outputs import Output
 from tests.downstream.detection.made_recordings import (
   BORDER_S,
@@ -103,6 +105,35 @@ def test_a_table_of_raven_says_where_its_recording_is_and_all_formats_are_writte
     path.unlink()  # a label track names no recording, so it has to lie beside it
   found = {(key.rpartition("field/")[2], label) for key, label in listed(f"labels:{place / 'all'}")}
   assert found == stretches_of(field)
+
+
+@pytest.mark.parametrize("kinds", [("csv", "audacity"), ("raven",)])
+def test_a_call_that_is_stopped_while_it_writes_goes_on_and_spares_the_files_of_others(
+  kinds, tmp_path, monkeypatch
+):
+  found = [Annotation(0.0, 1.0, "wren", file=f"{n}.wav", score=0.5) for n in range(3)]
+  names, output = [f"{n}.wav" for n in range(3)], Output(str(tmp_path / "out"), kinds)
+  whole = Output(str(tmp_path / "whole"), kinds)
+  whole.write(found, highest_hz=8000.0)
+  write_one = Output._write_one
+
+  def stopped(self, kind, name, *rest):
+    if name == "1.wav":
+      raise KeyboardInterrupt
+    write_one(self, kind, name, *rest)
+
+  with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    patch.setattr(Output, "_write_one", stopped)
+    output.write(found, highest_hz=8000.0)
+  output.require_new(names)
+  output.write(found, highest_hz=8000.0)
+  contents = [
+    {path.name: path.read_text() for path in (tmp_path / folder).iterdir()}
+    for folder in ("out", "whole")
+  ]
+  assert contents[0] == contents[1]
+  with pytest.raises(UserError, match="exists already: delete it"):
+    output.require_new(names)
 
 
 def test_the_table_is_a_data_set_wherever_it_lies(place, field):

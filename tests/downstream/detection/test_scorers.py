@@ -42,6 +42,16 @@ def test_a_class_scores_as_its_most_similar_example_and_no_example_knows_itself(
   assert example_scorer(examples, labels[::-1]).identity != scorer.identity
 
 
+def test_an_example_of_several_classes_is_one_of_each_in_any_order():
+  examples = np.eye(4)
+  scorer = example_scorer(examples, ["bell", "bell;loud", "loud;bell", "loud"])
+  assert scorer.class_names == ("bell", "loud")
+  assert scorer.score(examples).tolist() == [[1, 0], [1, 1], [1, 1], [0, 1]]
+  assert scorer.held_out.targets.tolist() == [[1, 0], [1, 1], [1, 1], [0, 1]]
+  alone = example_scorer(examples, ["bell", "bell", "bell", "loud"])
+  assert scorer.identity != alone.identity
+
+
 def test_of_windows_only_the_scores_of_their_embeddings_are_kept(clip_store, tmp_path):
   model = open_model("logmel_stats")
   rng = np.random.default_rng(0)

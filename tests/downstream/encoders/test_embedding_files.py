@@ -76,6 +76,27 @@ def test_more_components_than_numbers_are_refused_before_anything_is_embedded(
   assert list(tmp_path.iterdir()) == []
 
 
+def test_more_components_than_clips_are_refused_before_anything_is_embedded(
+  tiny_run, mixed, tmp_path
+):
+  options = [f"--model={tiny_run}", f"--input={mixed}", "--output=out.npz", "--pca=3"]
+  (tmp_path / "keys").write_text("0.wav\n1.wav\n")
+  done = command("downstream.embed", *options, "--keys=keys", cwd=tmp_path, check=False)
+  assert "error: --pca=3: 2 embeddings of 4 numbers have 2 components at most" in done.stderr
+  assert [path.name for path in tmp_path.iterdir()] == ["keys"]
+
+
+def test_a_folder_of_others_where_parts_would_be_is_refused_and_left_alone(
+  tiny_run, mixed, tmp_path
+):
+  (tmp_path / "out.npz.parts").mkdir()
+  (tmp_path / "out.npz.parts" / "thesis.txt").write_text("years of work")
+  options = [f"--model={tiny_run}", f"--input={mixed}", "--output=out.npz"]
+  done = command("downstream.embed", *options, cwd=tmp_path, check=False)
+  assert "error: out.npz.parts is for parts, and holds other files: thesis.txt. Mo" in done.stderr
+  assert [path.name for path in tmp_path.rglob("*")] == ["out.npz.parts", "thesis.txt"]
+
+
 @pytest.mark.slow
 def test_windows_have_starts_and_ends_and_fewer_numbers_if_wanted(
   tiny_run, mixed, model, store, tmp_path

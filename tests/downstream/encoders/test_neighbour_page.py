@@ -135,3 +135,20 @@ def test_the_command_finds_the_class_of_a_new_sound(clip_folder, tmp_path):
   all_of_them = command("downstream.neighbours", *options, "--output=all", cwd=tmp_path)
   assert "12 queries" in all_of_them.stdout
   assert "same class 100.0 %" in all_of_them.stdout
+
+
+def test_a_call_that_is_stopped_while_it_writes_leaves_no_page_and_goes_on(
+  clip_folder, tmp_path, monkeypatch
+):
+  options = ["--model=logmel_stats", f"--input={clip_folder}", "--output=a/alike"]
+
+  def stopped(*_):
+    raise KeyboardInterrupt
+
+  with monkeypatch.context() as patch:
+    patch.setattr(neighbour_page, "write_page", stopped)
+    assert command("downstream.neighbours", *options, cwd=tmp_path, check=False).returncode != 0
+  assert list((tmp_path / "a").iterdir()) == []
+  command("downstream.neighbours", *options, cwd=tmp_path)
+  names = sorted(path.name for path in (tmp_path / "a" / "alike").iterdir())
+  assert names == ["clips", "index.html", "neighbours.csv"]

@@ -149,6 +149,19 @@ def test_only_missing_and_damaged_parts_are_made_again(embeddings, capsys):
   assert f"{second}: its windows are indexed again" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_a_part_of_which_a_few_bytes_have_changed_is_made_again(embeddings, rows, share, capsys):
+  WindowIndex(embeddings, COUNT, SIZE).make()
+  path = os.path.join(embeddings.folder, "index-00001.faiss")
+  with open(path, "r+b") as file:
+    file.seek(int(share * os.path.getsize(path)))
+    file.write(b"\xff" * 8)
+  index = WindowIndex(embeddings, COUNT, SIZE).make()
+  assert f"{path}: its windows are indexed again" in capsys.readouterr().out
+  everything = index.similarities(rows[0], np.arange(COUNT))
+  assert_close(everything, units(rows) @ units(rows[0]), atol=1e-3)
+
+
 def test_a_full_disk_is_one_line_that_says_that_finished_parts_are_kept(embeddings, monkeypatch):
   def refuse(path):
     raise OSError(errno.ENOSPC, "No space left on device")
