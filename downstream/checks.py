@@ -1,6 +1,7 @@
 """What can be checked before TensorFlow is imported and any audio is decoded."""
 
 import os
+import socket
 from collections.abc import Iterable
 
 from contrastive_audio import datasets
@@ -13,6 +14,7 @@ from downstream.cards.opening import check_task
 from downstream.choices import EvaluationRequest, require_model, require_pooling
 from downstream.labelling.label_table import LabelTable
 from downstream.labelling.places import Recordings
+from downstream.labelling.settings import HOST
 
 
 def check_request(request: EvaluationRequest) -> None:
@@ -128,6 +130,29 @@ def require_table(path: str) -> None:
   if os.path.exists(path) and not os.access(os.path.dirname(path) or ".", os.W_OK):
     raise UserError(f"--labels={path}: its folder cannot be written; answers replace the file")
   LabelTable(path, Recordings(path, [], [], 1))
+
+
+def require_free_port(port: int) -> None:
+  """Raises an error if a port of this machine cannot be served on.
+
+  Args:
+    port: value of --port; 0: any.
+
+  Raises:
+    UserError: another program has it, or the system keeps it for itself.
+
+  Example:
+    >>> with socket.create_server((HOST, 0)) as taken:
+    ...   require_free_port(taken.getsockname()[1])
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: --port=...: ...: choose another, or 0 for any
+  """
+  try:
+    with socket.create_server((HOST, port)):
+      pass
+  except OSError as error:
+    reason = os.strerror(error.errno).lower() if error.errno else str(error)
+    raise UserError(f"--port={port}: {reason}: choose another, or 0 for any") from error
 
 
 def require_outside(output: str, names: Iterable[str]) -> None:

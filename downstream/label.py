@@ -20,7 +20,7 @@ from contrastive_audio.cli.flags import FLAGS, data_choice, data_location, defin
 from contrastive_audio.cli.help import REQUIRED, flag_group
 from contrastive_audio.cli.main import run_main, start_tensorflow
 from contrastive_audio.cli.open_data import DataChoice, open_store
-from downstream.checks import check_input, require_table
+from downstream.checks import check_input, require_free_port, require_table
 from downstream.choices import require_model, require_pooling
 from downstream.flags import define_embedding_flags, define_input_flag
 from downstream.labelling.opening import lock_of, next_command, open_recordings, root_of, summary
@@ -53,6 +53,7 @@ def main(_: Sequence[str]) -> None:
     check_input(each, location)
   root_of(FLAGS.input)
   require_table(labels)
+  require_free_port(port)
   with lock_of(labels).held():
     start_tensorflow()
     from downstream.encoders.models import open_model
@@ -60,9 +61,9 @@ def main(_: Sequence[str]) -> None:
 
     model = open_model(name, settings.seed, clip_pooling)
     require_windows(model, window_s)
-    labelled = open_recordings(choice, location, model.sample_rate_hz, labels)
     query_store = open_store(queries, location, model.sample_rate_hz) if queries else None
     examples = _examples(model, query_store, FLAGS.queries)
+    labelled = open_recordings(choice, location, model.sample_rate_hz, labels)
     session = _session(model, labelled, settings, examples, hop_s, window_s)
     ending = functools.partial(next_command, labelled.table, name, clip_pooling)
     _serve(session, labelled, ending, port, opens)

@@ -188,7 +188,7 @@ def _labelled_store(data: ChosenData) -> "Store":
   store = data.store()
   from contrastive_audio.monitoring.labelled_sample import is_usable
 
-  classes = {label for label in store.labels() if is_usable(label, store)}
+  classes = {label for label in store.labels() if is_usable(label)}
   if len(classes) < 2:
     raise UserError(
       f"--monitor: its {store.num_clips} clips have {len(classes) or 'no'} classes, and it takes "

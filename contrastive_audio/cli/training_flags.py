@@ -176,7 +176,7 @@ def _define_progress_flags() -> None:
       "monitor",
       None,
       "Labelled data set that the evaluations use, as --dataset takes it; if not given, the "
-      "training clips, if they have labels. Its clips are never trained on.",
+      "training clips, if they have labels. It adds no clip to the training.",
     )
     flags.DEFINE_list(
       "log_to",

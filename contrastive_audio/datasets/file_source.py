@@ -59,13 +59,16 @@ class FileSource(ClipSource):
     return digest.hexdigest()
 
   def places(self) -> Iterator[tuple[str, str | None, float | None]]:
-    """Yields where each clip is: absolute path, member of an archive, start in s."""
-    root = os.path.realpath(self._root)
+    """Yields where each clip is: its path without links, member of an archive, start in s."""
     for row in iterate_rows(self._table):
-      path = os.path.normpath(os.path.join(root, os.fsdecode(row["path"])))
+      path = os.path.realpath(os.path.join(self._root, os.fsdecode(row["path"])))
       yield path, row["member"], row["start_s"]
 
-  def splits(self) -> dict[str, str]:
+  def labels(self) -> Mapping[str, str | None]:
+    """Returns key -> label of all clips, or stretches, that are listed; none if more are used."""
+    return dict(zip(self._table["key"].to_pylist(), self._table["label"].to_pylist()))
+
+  def splits(self) -> dict[str, str | None]:
     named = self._table.filter(pc.is_valid(self._table["split"]))
     return dict(zip(named["key"].to_pylist(), named["split"].to_pylist()))
 

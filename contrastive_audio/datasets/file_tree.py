@@ -97,6 +97,31 @@ def find_files(root: str, extensions: Iterable[str]) -> Found:
   return Found(sorted(paths), num_others, len(hidden))
 
 
+def without_repeats(root: str, paths: list[str]) -> list[str]:
+  """Leaves out links to files that are listed anyway, by themselves or by an earlier link.
+
+  Args:
+    root: a folder.
+    paths: of files, relative to it.
+
+  Example:
+    >>> open("a.wav", "w").close()
+    >>> os.symlink("a.wav", "b.wav")
+    >>> without_repeats(".", ["a.wav", "b.wav"])
+    ['a.wav']
+  """
+  links = [path for path in paths if os.path.islink(os.path.join(root, path))]
+  if not links:
+    return paths
+  seen = {os.path.realpath(os.path.join(root, path)) for path in set(paths).difference(links)}
+  repeats = set()
+  for path in links:
+    if (place := os.path.realpath(os.path.join(root, path))) in seen:
+      repeats.add(path)
+    seen.add(place)
+  return [path for path in paths if path not in repeats]
+
+
 def iterate_folders(root: str, hidden: list[str] | None = None) -> Iterator[tuple[str, list[str]]]:
   """Yields (relative folder, "" for the root; sorted names of its files), in order.
 

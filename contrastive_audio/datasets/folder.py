@@ -10,7 +10,7 @@ from contrastive_audio.datasets.annotations.finding import EXTENSION as LABEL_FI
 from contrastive_audio.datasets.clip_list import ClipList, read_clip_list
 from contrastive_audio.datasets.clip_table import Row, to_table
 from contrastive_audio.datasets.file_source import FileSource
-from contrastive_audio.datasets.file_tree import Found, find_files, printable
+from contrastive_audio.datasets.file_tree import Found, find_files, printable, without_repeats
 from contrastive_audio.datasets.label_list import read_label_file, read_label_folder
 from contrastive_audio.datasets.timed_rows import WHERE
 from contrastive_audio.datasets.timed_source import TimedSource, divided_recordings
@@ -90,10 +90,12 @@ def _open_tree(root: str, split: str | None) -> FileSource:
       f"no audio in {root!r} ({ignored or 'no files'}): "
       f"it needs files ending in {', '.join(sorted(formats.EXTENSIONS))}"
     )
-  every = to_table(_rows_of_paths(found.paths))
-  clips, splits_text = _choose(every, split, root)
+  paths = without_repeats(root, found.paths)
+  clips, splits_text = _choose(to_table(_rows_of_paths(paths)), split, root)
   summary = f"{counted(clips.num_rows, 'audio file')}{_in_classes(clips)} in {root}{splits_text}"
   summary += f" ({ignored} ignored)" if ignored else ""
+  if repeats := len(found.paths) - len(paths):
+    summary += f"; {counted(repeats, 'link')} to files that are there left out"
   return FileSource(_name(root), root, clips, summary)
 
 

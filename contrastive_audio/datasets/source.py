@@ -89,6 +89,6 @@ class ClipSource(abc.ABC):
     """Returns a hex digest that also changes whenever what is used of a clip does."""
     return self.fingerprint()
 
-  def splits(self) -> dict[str, str]:
-    """Returns key -> name of its split, for all clips whose split is known."""
+  def splits(self) -> Mapping[str, str | None]:
+    """Returns key -> name of its split; clips whose split is not known have None, or no entry."""
     return {}

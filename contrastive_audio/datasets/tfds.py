@@ -69,7 +69,7 @@ def open_builder(
   named_unions = _present_unions(unions or {}, splits)
   split = split or ("train" if "train" in {*splits, *named_unions} else "all")
   members = [member for part in split.split("+") for member in named_unions.get(part, (part,))]
-  expression = "+".join(members)
+  expression = "+".join(dict.fromkeys(members))  # each clip once
   try:
     num_clips = splits[expression].num_examples
   except (KeyError, ValueError) as error:

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import pyarrow as pa
 
@@ -92,14 +92,19 @@ class TimedSource(FileSource):
     digest.update(repr((stretches.background, sorted(stretches.divided))).encode())
     return digest.hexdigest()
 
-  def splits(self) -> dict[str, str]:
-    splits: dict[str, str] = {}
+  def labels(self) -> Mapping[str, str | None]:
+    if self._used.background is not None:
+      return {}
+    return {row["key"]: row["label"] for row in iterate_rows(self._used.rows)}
+
+  def splits(self) -> dict[str, str | None]:
+    splits: dict[str, str | None] = {}
     of_file: dict[str, set[str]] = {}
     for row in iterate_rows(self._used.rows):
+      splits[row["key"]] = row["split"]
       if row["split"] is not None:
-        splits[row["key"]] = row["split"]
         of_file.setdefault(printable(os.fsdecode(row["path"])), set()).add(row["split"])
-    # What no row covers is of the split of its recording.
+    # What no row covers is of the split of its recording; a row without a split is of none.
     alike = {file: names.pop() for file, names in of_file.items() if len(names) == 1}
     return alike | splits
 

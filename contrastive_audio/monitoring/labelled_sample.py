@@ -30,26 +30,23 @@ def draw(store: Store) -> list[int]:
     end = min(first + _CLIPS_AT_ONCE, store.num_clips)
     positions = tf.range(first, end, dtype=tf.int64)
     ids = tf.random.experimental.index_shuffle(positions, seed, last).numpy()
-    found += ids[[is_usable(label, store) for label in store.labels(ids)]].tolist()
+    found += ids[[is_usable(label) for label in store.labels(ids)]].tolist()
     if len(found) >= MAX_CLIPS:
       break
   return found[:MAX_CLIPS]
 
 
-def is_usable(label: str | None, store: Store) -> bool:
+def is_usable(label: str | None) -> bool:
   """Whether a clip with such a label can evaluate: it has one, and not several.
 
   Args:
     label: of a clip.
-    store: that holds it.
 
   Example:
-    >>> import types
-    >>> store = types.SimpleNamespace(several_labels=True)
-    >>> [is_usable(label, store) for label in ("wren", "wren;rain", None)]
+    >>> [is_usable(label) for label in ("wren", "wren;rain", None)]
     [True, False, False]
   """
-  return label is not None and not (store.several_labels and LABEL_SEPARATOR in label)
+  return label is not None and LABEL_SEPARATOR not in label
 
 
 def without_single_groups(store: Store, clip_ids: list[int]) -> tuple[list[str], list[int]]:

@@ -68,7 +68,7 @@ class LabelMonitor(abc.ABC):
 
     Args:
       run: where measurements are logged.
-      store: the clips of the training, or labelled ones that are not trained on.
+      store: the clips of the training, or other labelled ones.
 
     Raises:
       UserError: the run has been evaluated on other clips.

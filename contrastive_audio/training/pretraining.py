@@ -33,6 +33,8 @@ from contrastive_audio.utils.stopping import StopRequest
 from contrastive_audio.views.excerpts import ExcerptPairs
 from contrastive_audio.views.system_config import SystemConfig
 
+_CONCLUDED = "mode_agreement"  # of the HealthMonitor, whose row of the last step comes last
+
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
@@ -239,15 +241,21 @@ class Pretraining:
       batchnorm.reestimate(encoder, self._clean_batches())
     run.save_networks(encoder, self._networks.head)
     is_last, is_exported = step >= self._config.num_steps, os.path.exists(run.saved_model)
-    for monitor in self._monitors if is_last else ():
-      monitor.check(step)
+    is_new = was_trained or (is_last and not self._was_concluded(step))
     # What was exported by fewer steps is replaced; if there were none, it may be the user's.
-    if was_trained if is_exported else is_last:
+    if is_new if is_exported else is_last:
       with progress_bar.stage("exporting the SavedModel"):
         export_saved_model(self._front_end, encoder, run.saved_model)
-    if was_trained:
+    if is_new:
       self._name_outdated()
+    for monitor in self._monitors if is_last else ():  # last: their rows say that all is done
+      monitor.check(step)
     plots.draw_curves(run, self._config.chance)
+
+  def _was_concluded(self, step: int) -> bool:
+    """Whether a step has been evaluated as the last one, after everything else."""
+    steps, _ = self._run.metrics(_CONCLUDED)
+    return step in steps
 
   def _name_outdated(self) -> None:
     """Says which other exports in the run folder are of fewer steps."""

@@ -4,9 +4,11 @@ A spreadsheet runs a cell that begins with = + - or @ as a formula. Such text ge
 front, which marks text in a spreadsheet, and which is taken off when the file is read back.
 """
 
+import codecs
 import csv
 import os
 import re
+import stat
 from collections.abc import Iterable
 
 from contrastive_audio.utils.files import replacing
@@ -77,6 +79,32 @@ def write_cells(path: str | os.PathLike, rows: Iterable[Iterable[object]]) -> No
     open(unfinished, "w", newline="", encoding="utf-8") as file,
   ):
     csv.writer(file).writerows(rows)
+
+
+def rewrite_cells(path: str | os.PathLike, rows: Iterable[Iterable[object]]) -> None:
+  """Does the same with a file that may be there: a link to it, its mode and byte order mark stay.
+
+  Args:
+    path: of the file, which need not exist; a link to it is followed.
+    rows: the header, then the rows.
+
+  Example:
+    >>> write_cells("real.csv", [["file"]])
+    >>> os.symlink("real.csv", "link.csv")
+    >>> rewrite_cells("link.csv", [["file"], ["a.wav"]])
+    >>> os.path.islink("link.csv"), read_csv("real.csv")
+    (True, [['file'], ['a.wav']])
+  """
+  place, mode, encoding = os.path.realpath(path), None, "utf-8"
+  if os.path.exists(place):
+    mode = stat.S_IMODE(os.stat(place).st_mode)
+    with open(place, "rb") as old:
+      encoding = "utf-8-sig" if old.read(3) == codecs.BOM_UTF8 else "utf-8"
+  with replacing(place) as unfinished:
+    with open(unfinished, "w", newline="", encoding=encoding) as file:
+      csv.writer(file).writerows(rows)
+    if mode is not None:
+      os.chmod(unfinished, mode)
 
 
 def read_csv(path: str | os.PathLike) -> list[list[str]]:

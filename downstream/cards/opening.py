@@ -1,7 +1,5 @@
 """The name of a task -> its data: clips, labels, and which of them train and test."""
 
-import glob
-import os
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -10,15 +8,16 @@ from contrastive_audio.cli.console import line
 from contrastive_audio.cli.open_data import DataLocation, prepare_at
 from contrastive_audio.cli.report import print_losses
 from contrastive_audio.datasets import LABEL_SEPARATOR, ClipSource, corpora
-from contrastive_audio.datasets.corpora.corpus import Corpus, builder_name, find_root
+from contrastive_audio.datasets.file_source import FileSource
 from contrastive_audio.datasets.stretches import recording_of
 from contrastive_audio.errors import UserError
 from contrastive_audio.store.store import Store
 from downstream.cards import pool
 from downstream.cards.all_cards import CARDS
 from downstream.cards.card import AUDIO_ROOT, Task
+from downstream.cards.published_data import require_corpus
 from downstream.cards.split_rules import require_train_and_test
-from downstream.cards.task_data import TaskData
+from downstream.cards.task_data import TaskData, check_labels
 from downstream.choices import TaskChoice
 
 
@@ -101,8 +100,13 @@ def check_task(choice: TaskChoice, location: DataLocation) -> None:
     contrastive_audio.errors.UserError: no such folder: 'no/such/folder' ...
   """
   task, source = task_of(choice), _open_quickly(choice, location)
-  if source is not None and task.split is None and (own_splits := source.splits()):
-    require_train_and_test(set(own_splits.values()))
+  if source is None:
+    return
+  own_splits = set(filter(None, source.splits().values()))
+  if task.split is None and own_splits:
+    require_train_and_test(own_splits)
+  if task.name not in CARDS and isinstance(source, FileSource) and (labels := source.labels()):
+    check_labels(task, list(labels), list(labels.values()))
 
 
 def listing_of(choice: TaskChoice, location: DataLocation) -> str | None:
@@ -156,30 +160,8 @@ def require_data(choice: TaskChoice, location: DataLocation) -> None:
     contrastive_audio.errors.UserError: no musan without --data_dir=FOLDER, ...
   """
   if (corpus := task_of(choice).corpus) is not None:
-    _require_corpus(corpus, location)
+    require_corpus(corpus, location)
   check_task(choice, location)
-
-
-def require_dataset(name: str, location: DataLocation) -> None:
-  """Raises an error unless a data set is there; quick, decodes and downloads nothing.
-
-  Data sets that tensorflow-datasets can download count as there.
-
-  Args:
-    name: as `--dataset` takes it.
-    location: where it is.
-
-  Raises:
-    UserError: what is missing, and where to get it.
-
-  Example:
-    >>> require_dataset("audioset", DataLocation("no/such/folder"))
-    Traceback (most recent call last):
-    contrastive_audio.errors.UserError: no audioset in 'no/such/folder': expected ...
-  """
-  if name in corpora.NAMES:
-    _require_corpus(corpora.get(name), location)
-  datasets.open_local(name, None, location.data_dir, location.manual_dir)
 
 
 def dataset_of(task: Task, choice: TaskChoice) -> str:
@@ -208,29 +190,6 @@ def dataset_of(task: Task, choice: TaskChoice) -> str:
   return f"folder:{pool.cached_list(dataset.removeprefix('folder:'), task.collection)}"
 
 
-def _require_corpus(corpus: Corpus, location: DataLocation) -> None:
-  if _is_there(corpus, location):
-    return
-  where = f"in {location.data_dir!r}"
-  if not location.data_dir:
-    where = "without --data_dir=FOLDER, the folder that holds it"
-  raise UserError(
-    f"no {corpus.name} {where}: expected {corpus.layout}; get it from {corpus.homepage}"
-  )
-
-
-def _is_there(corpus: Corpus, location: DataLocation) -> bool:
-  """Whether a published data set lies on disk: unpacked, prepared, or as its archives."""
-  data_dir = os.path.expanduser(location.data_dir or "")
-  if location.manual_dir or find_root(corpus, data_dir):
-    return True
-  builder = builder_name(corpus)
-  prepared = [f"{builder}/*/dataset_info.json", f"{builder}/*/*/dataset_info.json"]
-  archives = [glob.escape(archive.name) for archive in corpus.archives]
-  matches = (glob.glob(pattern, root_dir=data_dir) for pattern in prepared + archives)
-  return bool(data_dir) and any(matches)
-
-
 def _splits_to_open(task: Task, dataset: str) -> str | None:
   """Returns which of the data set's own splits to open: those that the rule of the task needs."""
   may_have_splits = dataset.startswith("folder:") or dataset in corpora.NAMES
@@ -248,7 +207,7 @@ class _Opened(NamedTuple):
   """
 
   source: ClipSource
-  split_of_key: Mapping[str, str]
+  split_of_key: Mapping[str, str | None]
   default_split: str | None
 
 

@@ -59,12 +59,9 @@ class TaskData:
     split_names = [None] * store.num_clips if split_names is None else split_names
     keys = store.keys()
     groups = divide_single_group(keys, store.groups())
-    self.clips = Clips(keys, _labels(task, store), groups, split_names)
+    labels = check_labels(task, keys, store.groups() if task.label == "group" else store.labels())
+    self.clips = Clips(keys, labels, groups, split_names)
     self.class_names = self._order(task.order(classes) if task.label == "label" else ())
-    if len(self.class_names) < 2:
-      raise UserError(
-        f"the task {task.name} has only one class, {self.class_names[0]!r}: nothing to tell apart"
-      )
 
   @property
   def multi_label(self) -> bool:
@@ -73,10 +70,7 @@ class TaskData:
 
   def names_of(self, label: str) -> list[str]:
     """Returns the classes that a label names: one, or several."""
-    if not self.multi_label:
-      return [label]
-    names = (name.strip() for name in label.split(LABEL_SEPARATOR))
-    return list(dict.fromkeys(filter(None, names)))
+    return _names_of(self.task, label)
 
   def without_clips(self, classes: Sequence[str]) -> list[str]:
     """Returns those of the data set's classes that have no clip; none if labels are not classes.
@@ -184,10 +178,24 @@ class TaskData:
     return {name for clip_id in clip_ids for name in self.names_of(self.clips.labels[clip_id])}
 
 
-def _labels(task: Task, store: Store) -> list[str]:
-  """Returns the class of each clip; refuses a clip without one, and a class with a single clip."""
-  keys = store.keys()
-  labels_or_none = store.groups() if task.label == "group" else store.labels()
+def check_labels(
+  task: Task, keys: Sequence[str], labels_or_none: Sequence[str | None]
+) -> list[str]:
+  """Returns the class of each clip, as the card names it.
+
+  Args:
+    task: the card.
+    keys: names of the clips.
+    labels_or_none: what the data set says about each of them.
+
+  Raises:
+    UserError: a clip has no label, a class has a single clip, or there is only one class.
+
+  Example:
+    >>> check_labels(Task("mine", "folder:mine"), ["a.wav", "b.wav"], ["wren", None])
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: the task mine has no label for 1 of 2 clips, 'b.wav' ...
+  """
   if missing := [key for key, label in zip(keys, labels_or_none) if label is None]:
     raise UserError(
       f"the task {task.name} has no {task.label} for {len(missing)} of {len(keys)} clips, "
@@ -205,4 +213,16 @@ def _labels(task: Task, store: Store) -> list[str]:
       f"the task {task.name}: the class {name!r} has one clip, which cannot both train and test; "
       f"{cure}"
     )
+  classes = {each for label in counts for each in _names_of(task, label)}
+  if len(classes) < 2:
+    only = min(classes, default="")
+    raise UserError(f"the task {task.name} has only one class, {only!r}: nothing to tell apart")
   return labels
+
+
+def _names_of(task: Task, label: str) -> list[str]:
+  """Returns the classes that a label names: one, or several."""
+  if task.metric != "mAP":
+    return [label]
+  names = (name.strip() for name in label.split(LABEL_SEPARATOR))
+  return list(dict.fromkeys(filter(None, names)))

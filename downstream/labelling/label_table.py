@@ -13,7 +13,7 @@ from contrastive_audio.datasets.stretches import require_inside
 from contrastive_audio.datasets.timed_rows import parse_times
 from contrastive_audio.errors import UserError, disk_reason
 from contrastive_audio.utils.files import make_folder
-from contrastive_audio.utils.spreadsheets import escaped, unescaped, write_cells
+from contrastive_audio.utils.spreadsheets import escaped, rewrite_cells, unescaped
 from contrastive_audio.utils.tables import Table, read_table
 from downstream.labelling.places import Place, Recordings
 
@@ -172,7 +172,7 @@ class LabelTable:
   def _write(self, rows: list[_Row]) -> None:
     make_folder(os.path.dirname(os.path.abspath(self.path)))
     try:
-      write_cells(self.path, [self._names, *(row.cells for row in rows)])
+      rewrite_cells(self.path, [self._names, *(row.cells for row in rows)])
     except OSError as error:
       raise UserError(
         f"cannot write {self.path}: {disk_reason(error) or error}; the answer is not saved"

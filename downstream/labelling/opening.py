@@ -15,6 +15,7 @@ from contrastive_audio.store.store import Store
 from contrastive_audio.utils.cache import cache_folder
 from contrastive_audio.utils.files import make_folder
 from contrastive_audio.utils.locks import FolderLock
+from contrastive_audio.utils.tables import name_in_table
 from contrastive_audio.utils.words import counted
 from downstream.labelling.label_table import LabelTable
 from downstream.labelling.places import Recordings
@@ -92,7 +93,7 @@ def open_recordings(
       f"--input={name}: it lists stretches; pass the recordings, and the table as --labels"
     )
   paths = [os.path.join(root, key) for key in keys]
-  found = [number for number, path in enumerate(paths) if os.path.exists(path)]
+  found = [number for number, path in enumerate(paths) if _has_a_name(labels, path)]
   if len(found) < len(paths):
     lost = counted(len(paths) - len(found), "recording")
     line("left out", f"{lost} whose names no table can hold: rename them")
@@ -101,6 +102,12 @@ def open_recordings(
     store, paths = store.select(found), [paths[number] for number in found]
   recordings = Recordings(labels, paths, store.num_samples.tolist(), sample_rate_hz)
   return LabelledRecordings(store, recordings, LabelTable(labels, recordings))
+
+
+def _has_a_name(labels: str, path: str) -> bool:
+  """Whether a table can name a file: cells are read without the spaces at their ends."""
+  name = name_in_table(labels, path)
+  return os.path.exists(path) and name == name.strip()
 
 
 def lock_of(labels: str) -> FolderLock:
@@ -159,6 +166,9 @@ def next_command(table: LabelTable, model: str, clip_pooling: str | None = None)
   if len([count for count in counts.values() if count > 1]) < 2:
     return "mark two windows of each of two classes at least; the same command goes on"
   metric = " --metric=mAP" if any(len(names) > 1 for names in labels) else ""
+  single = [name for name, count in counts.items() if count == 1]
+  if single and not metric:
+    return f"mark another window of {single[0]!r}: a class takes two; the same command goes on"
   options = f"--model={shlex.quote(model)} --task={shlex.quote(table.path)}"
   options += f" --clip_pooling={clip_pooling}" if clip_pooling else ""
   return f"next: python -m downstream.linear {options}{metric} --output=linear"

@@ -22,9 +22,9 @@ from contrastive_audio.errors import UserError
 from downstream.labelling.guard import HEADERS, TOKEN_FIELD, TOKEN_HEADER, Guard
 from downstream.labelling.refitting import Refitting
 from downstream.labelling.session import Session
+from downstream.labelling.settings import HOST
 from downstream.labelling.sounds import Sounds
 
-HOST = "127.0.0.1"
 _STATIC = {
   "/page.js": ("page.js", "text/javascript; charset=utf-8"),
   "/page.css": ("page.css", "text/css; charset=utf-8"),

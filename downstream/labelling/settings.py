@@ -8,6 +8,7 @@ from contrastive_audio.errors import UserError
 STRATEGIES = ("top", "uncertain", "diverse", "random")  # see strategies
 NEGATIVE = "other"  # class of what belongs to no other
 FIRST_MARKS = 5  # of the class of an example; then what is unlike it is asked about, too
+HOST = "127.0.0.1"  # where the page is: on this machine only
 _LONGEST_NAME = 80
 
 

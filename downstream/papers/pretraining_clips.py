@@ -21,9 +21,9 @@ from downstream.cards.opening import (
   dataset_of,
   open_task,
   require_data,
-  require_dataset,
   task_of,
 )
+from downstream.cards.published_data import require_dataset
 from downstream.choices import TaskChoice
 from downstream.papers.measurement import (
   PAPER_DATASETS,

@@ -189,8 +189,13 @@ def test_what_cannot_be_labelled_is_one_line(place, processes):
   (place / "stretches.csv").write_text("file,start_s,end_s,label\naudio/low/2.wav,0,1,low\n")
   refused = refusal("--input=stretches.csv", "--labels=others.csv")
   assert "--input=stretches.csv: it lists stretches" in refused
+  soundfile.write(place / f"{'long' * 21}.wav", np.zeros(16_000), 16_000)
+  assert "a name has 1 to 80 characters" in refusal(f"--queries={'long' * 21}.wav")
   labelling = Labelling(processes, place)
   assert "another process writes these labels (pid" in refusal()
+  port = re.search(r":(\d+)/", labelling.url)[1]
+  taken = refusal("--labels=others.csv", f"--port={port}")
+  assert f"--port={port}: address already in use: choose another, or 0 for any" in taken
   assert labelling.end()[0] == 0
 
 

@@ -271,7 +271,7 @@ document.addEventListener("keydown", (event) => {
   if (!state || isTyping || event.ctrlKey || event.altKey || event.metaKey || event.repeat) return;
   if (event.target.matches("audio, button") && event.key === " ") return;  // their own
   const digit = /^(Digit|Numpad)(\d)$/.exec(event.code);
-  const key = digit ? digit[2] : event.key;
+  const key = commands[event.key] ? event.key : digit ? digit[2] : event.key;  // Shift+7 may be /
   const command = commands[key];
   const found = [...keys()].find(([, own]) => own && own === key.toLowerCase());
   if (command) command();

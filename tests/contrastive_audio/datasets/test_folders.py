@@ -1,9 +1,12 @@
 """Folders: what is a class, what is a split, and what is neither."""
 
+import os
+
 import pytest
 
 from contrastive_audio import datasets
 from contrastive_audio.cli.open_data import DataLocation
+from contrastive_audio.cli.overlaps import require_disjoint
 from contrastive_audio.errors import UserError
 from downstream.cards.opening import check_task, open_task
 from downstream.choices import TaskChoice
@@ -107,3 +110,19 @@ def test_hidden_folders_of_a_published_data_set_are_not_looked_into(tmp_path):
     write(tmp_path, f"musan/{name}/x", f"musan/{name}/.trash", f"musan/{name}/@eaDir")
   source = datasets.open_source("musan", data_dir=str(tmp_path))
   assert source.num_clips == 3
+
+
+def test_links_to_files_that_are_there_count_once_and_links_to_others_are_clips(tmp_path):
+  write_clips(tmp_path / "a", clips=2, seconds=0.1)
+  os.symlink(tmp_path / "a" / "low" / "0.wav", tmp_path / "a" / "low" / "again.wav")
+  os.mkdir(tmp_path / "farm")
+  for name in ("one", "two"):
+    os.symlink(tmp_path / "a" / "low" / "1.wav", tmp_path / "farm" / f"{name}.wav")
+  source = datasets.open_source(f"folder:{tmp_path / 'a'}")
+  assert "; 1 link to files that are there left out" in source.summary
+  assert not any("again" in clip.key for clip in source.clips(0, source.num_clips))
+  assert source.num_clips == 4
+  farm = datasets.open_source(f"folder:{tmp_path / 'farm'}")
+  assert [clip.key for clip in farm.clips(0, farm.num_clips)] == ["one.wav"]
+  with pytest.raises(UserError, match="both hold .*1.wav"):
+    require_disjoint({"a": source, "farm": farm})

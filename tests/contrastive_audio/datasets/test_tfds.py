@@ -46,6 +46,8 @@ def test_the_train_split_is_the_default_and_others_are_named(data_dir):
   assert datasets.open_source("fake_audio/int64", split="test", data_dir=data_dir).num_clips == 1
   whole = datasets.open_source("fake_audio/int64", split="train+test", data_dir=data_dir)
   assert whole.num_clips == 5
+  twice = datasets.open_source("fake_audio/int64", split="train+test+train", data_dir=data_dir)
+  assert twice.num_clips == 5
   with pytest.raises(UserError, match=r"has no split 'dev'; it has test, train|train, test"):
     datasets.open_source("fake_audio/int64", split="dev", data_dir=data_dir)
 

@@ -156,6 +156,13 @@ def test_what_no_row_covers_is_of_the_split_of_its_recording_or_not_used(folder)
   assert content(chosen) == {"long.wav#t=1,3": "dog"}
 
 
+def test_a_row_without_a_split_is_of_none_whatever_the_others_of_its_recording_are(folder):
+  rows = ["long.wav,1,3,dog,train", "long.wav,3,5,cat,", "short.wav,0,2,dog,test"]
+  source = open_table(folder, rows, split="all", header="file,start_s,end_s,label,split")
+  splits = source.splits()
+  assert [splits[f"long.wav#t={times}"] for times in ("1,3", "3,5")] == ["train", None]
+
+
 @pytest.mark.parametrize(
   "header",
   [

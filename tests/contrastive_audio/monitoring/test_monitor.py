@@ -87,6 +87,11 @@ def test_groups_play_no_part_if_there_is_only_one(tmp_path):
     assert monitor.num_clips == 8
 
 
+def test_clips_with_several_labels_do_not_evaluate_whatever_they_are_of():
+  rows = [(label, None) for label in ("dog", "rain", "dog;rain", "rain", "dog")]
+  assert sorted(labelled_sample.draw(Labelled(rows))) == [0, 1, 3, 4]
+
+
 def test_few_labels_among_many_clips_are_found():
   rows = [("ab"[n % 2] if n % 100 == 0 or n % 101 == 0 else None, None) for n in range(20_000)]
   labels = sum(label is not None for label, _ in rows)

@@ -42,6 +42,31 @@ def test_what_is_exported_follows_the_weights_and_stays_where_nothing_was_traine
   )
 
 
+def test_a_kill_after_the_last_step_leaves_no_export_of_fewer_steps(
+  clip_store, tmp_path, monkeypatch, capsys
+):
+  exports, make = [], pretraining.export_saved_model
+  config, folder = tiny.config(steps=4, checkpoint_every=5), tmp_path / "run"
+  tiny.train(folder, clip_store, config)
+  (folder / "model.tflite").write_bytes(b"of four steps")
+
+  def killed(*_):
+    raise KeyboardInterrupt
+
+  longer = dataclasses.replace(config, steps=9)
+  with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    patch.setattr(pretraining, "export_saved_model", killed)
+    tiny.train(folder, clip_store, longer)
+  monkeypatch.setattr(
+    pretraining, "export_saved_model", lambda *a: exports.append(a[-1]) or make(*a)
+  )
+  for _ in range(2):  # the second call finds everything done
+    _, _, outcome = tiny.train(folder, clip_store, longer)
+    assert outcome == pretraining.Outcome(9, finished=True)
+    assert len(exports) == 1
+  assert capsys.readouterr().out.count("holds the encoder of fewer steps") == 1
+
+
 def test_the_last_check_is_of_what_is_exported(tmp_path, clip_store, monkeypatch):
   events, reestimate, check = [], batchnorm.reestimate, KnnMonitor.check
 

@@ -222,6 +222,28 @@ def test_splits_of_a_csv_are_checked_before_anything_is_decoded(splits, is_usabl
       check_task(choice, DataLocation())
 
 
+@pytest.mark.parametrize(
+  ("labels", "metric", "message"),
+  [
+    (["a", "a", "a", "a"], "accuracy", "has only one class, 'a': nothing to tell apart"),
+    (["a", "a", "b", "a"], "accuracy", "the class 'b' has one clip, which cannot both train and t"),
+    (["a", "", "b", "b"], "accuracy", r"has no label for 1 of 4 clips, '1\.wav' among them"),
+    (["a;b", "a;b", "a;b", "a"], "mAP", None),
+    (["a", "b", "b", "a"], "accuracy", None),
+  ],
+)
+def test_labels_of_a_csv_are_checked_before_anything_is_decoded(labels, metric, message, tmp_path):
+  rows = [(f"{number}.wav", label, "", "") for number, label in enumerate(labels)]
+  choice = TaskChoice(write_csv(tmp_path / "given", rows), metric)
+  for row in rows:
+    (tmp_path / "given" / row[0]).write_text("no audio")
+  if message is None:
+    check_task(choice, DataLocation())
+  else:
+    with pytest.raises(UserError, match=message):
+      check_task(choice, DataLocation())
+
+
 def test_a_metric_that_a_card_does_not_have_is_refused():
   with pytest.raises(UserError, match="--metric=mAP: the task esc50 has accuracy"):
     check_task(TaskChoice("esc50", "mAP"), DataLocation())

@@ -186,6 +186,31 @@ def test_windows_share_most_exactly_if_a_table_gives_them_the_labels_of_both(hop
       assert (other in sharing) == ("one;other" in rows.table()["label"].to_pylist())
 
 
+def test_a_linked_table_stays_a_link_and_keeps_its_mode_and_its_byte_order_mark(place):
+  os.mkdir("shared")
+  with open("shared/real.csv", "w", encoding="utf-8-sig") as file:
+    file.write("file,start_s,end_s,label\nfield/a.wav,0,1,Möwe\n")
+  os.chmod("shared/real.csv", 0o664)
+  os.symlink("shared/real.csv", "labels.csv")
+  answers = table()
+  answers.set(Place(1, 0, 16_000), ["Möwe"])
+  assert os.path.islink("labels.csv")
+  assert os.stat("shared/real.csv").st_mode & 0o777 == 0o664
+  content = (place / "shared" / "real.csv").read_bytes()
+  assert content.startswith(b"\xef\xbb\xbf")
+  assert content.count(b"\xef\xbb\xbf") == 1
+  assert sorted(table().labels.values()) == [("Möwe",), ("Möwe",)]
+
+
+def test_a_class_with_a_single_mark_is_named_as_long_as_nothing_can_be_trained(place):
+  marked = table()
+  for number, label in enumerate("aabbc"):
+    marked.set(Place(0, 16_000 * number, 16_000 * (number + 1)), [label])
+  assert next_command(marked, "runs/mine").startswith("mark another window of 'c': a class takes")
+  marked.set(Place(1, 0, 16_000), ["a", "c"])
+  assert next_command(marked, "runs/mine").endswith("--metric=mAP --output=linear")
+
+
 def test_the_next_command_embeds_as_the_labelling_did(place):
   marked = table()
   for number, label in enumerate("aabb"):
