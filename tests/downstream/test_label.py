@@ -194,7 +194,7 @@ def test_what_cannot_be_labelled_is_one_line(place, processes):
   labelling = Labelling(processes, place)
   assert "another process writes these labels (pid" in refusal()
   port = re.search(r":(\d+)/", labelling.url)[1]
-  taken = refusal("--labels=others.csv", f"--port={port}")
+  taken = refusal("--input=./bad", "--labels=others.csv", f"--port={port}")  # before decoding
   assert f"--port={port}: address already in use: choose another, or 0 for any" in taken
   assert labelling.end()[0] == 0
 

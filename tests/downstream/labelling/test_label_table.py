@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from contrastive_audio.cli.open_data import DataChoice, DataLocation
 from contrastive_audio.datasets.clip_list import read_clip_list
 from contrastive_audio.datasets.clip_table import Row
 from contrastive_audio.datasets.timed_rows import TimedRows
@@ -13,7 +14,7 @@ from contrastive_audio.errors import UserError
 from contrastive_audio.utils import files
 from downstream.encoders.window_store import WindowStore
 from downstream.labelling.label_table import LabelTable
-from downstream.labelling.opening import next_command
+from downstream.labelling.opening import next_command, open_recordings
 from downstream.labelling.places import Place, Recordings, WindowPlaces
 from tests.downstream.encoders.test_window_search import memory_store
 
@@ -200,6 +201,15 @@ def test_a_linked_table_stays_a_link_and_keeps_its_mode_and_its_byte_order_mark(
   assert content.startswith(b"\xef\xbb\xbf")
   assert content.count(b"\xef\xbb\xbf") == 1
   assert sorted(table().labels.values()) == [("Möwe",), ("Möwe",)]
+
+
+@pytest.mark.parametrize("name", [" d.wav", "two\nlines.wav"])
+def test_recordings_that_a_table_cannot_name_are_left_out_and_counted(place, name, capsys):
+  soundfile.write(f"field/{name}", np.ones(1_600), 1_600)
+  location = DataLocation(store_dir=str(place / "stores"))
+  opened = open_recordings(DataChoice(("./field",)), location, 1_600, "field/labels.csv")
+  assert opened.recordings.names == ["=1+1.wav", "a.wav", "c.wav"]
+  assert "left out   1 recording whose names no table can hold: rename" in capsys.readouterr().out
 
 
 def test_a_class_with_a_single_mark_is_named_as_long_as_nothing_can_be_trained(place):
