@@ -220,8 +220,8 @@ RECIPES["general"] = {
 }
 
 # For going on from weights (--init), the default there. Front end, encoder and head are those of
-# the source, whatever a recipe says. Views and batches are those of `small`. What the recipe is worth
-# as a whole is in docs/presets.md; no field has been measured by itself.
+# the source, whatever a recipe says. Views and batches are those of `small`. What it is worth as a
+# whole is in docs/presets.md; no field has been measured by itself.
 RECIPES["adapt"] = {
   **{
     name: Deviation(RECIPES["small"][name].value, "as in small; not measured here yet")
