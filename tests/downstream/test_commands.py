@@ -37,7 +37,8 @@ FLAGS = {
     gpu_memory_growth tensor_float_32 seed""",
   "tables": """table runs_dir suite dry_run name seeds tasks variants models encoder steps
     batch_size epoch_steps epochs microbatch protocol pretraining_dataset pretraining_tasks
-    audio_root data_dir manual_dir store_dir max_bad_fraction memory_mb gpu_memory_growth tensor_float_32""",
+    audio_root data_dir manual_dir store_dir max_bad_fraction memory_mb gpu_memory_growth
+    tensor_float_32""",
   "tasks": "task",
 }
 REQUIRED_FLAGS = {
