@@ -127,7 +127,6 @@ def _open_files(corpus: Corpus, root: str, split: str | None) -> FileSource:
   source.split_names = corpus.split_names
   source.unions = corpus.unions
   source.classes = contents.classes
-  source.several_labels = contents.several_labels
   source.missing = missing
   return source
 

@@ -51,7 +51,6 @@ class ClipSource(abc.ABC):
     split_names: splits that can be opened on their own.
     unions: name of a split -> the splits, as `splits` returns them, that it consists of.
     classes: names of all classes in the official order; empty if there is no official order.
-    several_labels: whether a clip may have several labels.
     missing: keys of clips that the data set lists but does not hold.
     stretches: what is used of the clips; None: all of them.
 
@@ -68,7 +67,6 @@ class ClipSource(abc.ABC):
   split_names: tuple[str, ...] = ()
   unions: Mapping[str, tuple[str, ...]] = MappingProxyType({})
   classes: tuple[str, ...] = ()
-  several_labels: bool = False
   missing: Sequence[str] = ()
   stretches: Stretches | None = None
 

@@ -116,7 +116,6 @@ class _TfdsSource(ClipSource):
     self._split = split
     self._features = find_features(name, builder.info.features)
     self.classes = self._features.classes
-    self.several_labels = self._features.several_labels
     if self._features.audio.sample_rate is None and not self._features.is_file:
       raise UserError(f"{name} does not say its sample rate: save it as files, use folder:PATH")
     metadata = builder.info.metadata or {}  # our builders note here what they did not find

@@ -55,7 +55,6 @@ def merge(source: ClipSource, folder: str, sample_rate_hz: int, fingerprint: str
     sample_rate_hz=sample_rate_hz,
     num_skipped=sum(len(chunk.skipped) for chunk in finished),
     num_missing=len(source.missing),
-    several_labels=source.several_labels,
     classes=list(source.classes),
     shards=[(shard.name, shard.num_bytes) for chunk in finished for shard in chunk.shards],
     rows=[(chunk.rows.name, chunk.rows.num_bytes) for chunk in finished],

@@ -56,7 +56,6 @@ class Manifest:
     num_skipped: number of clips that could not be used.
     shards: (name, size in bytes) of each file with PCM; their checksums are in chunk files.
     num_missing: number of clips that the data set lists but does not hold.
-    several_labels: whether a clip may have several labels.
     classes: of the data set, in the official order.
     rows: (name, size in bytes) of the files that the index was merged from.
     checksums: file -> checksum of the index, the chunk files and the lists.
@@ -77,7 +76,6 @@ class Manifest:
   num_skipped: int
   shards: list[tuple[str, int]]
   num_missing: int = 0
-  several_labels: bool = False
   classes: list[str] = dataclasses.field(default_factory=list)
   rows: list[tuple[str, int]] = dataclasses.field(default_factory=list)
   checksums: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -124,6 +122,7 @@ def read(folder: str) -> Manifest:
     content = checksums.read_sealed_json(path) or _read_unverified(path)
     content["shards"] = [(str(name), int(size)) for name, size in content["shards"]]
     content["rows"] = [(str(name), int(size)) for name, size in content.get("rows", ())]
+    content.pop("several_labels", None)  # of earlier versions
     manifest = Manifest(**content)
   except (FileNotFoundError, NotADirectoryError) as error:
     raise NoStore(f"{folder!r} holds no finished store (there is no {MANIFEST} in it)") from error

@@ -55,7 +55,6 @@ class Store:
     folders: of the store; several, if stores were joined.
     num_skipped: number of clips that could not be used.
     num_missing: number of clips that the data set lists but does not hold.
-    several_labels: whether a clip may have several labels, joined by datasets.LABEL_SEPARATOR.
     is_verified: whether it carries checksums; those of version 0.1 do not.
     sample_rate_hz: rate of all clips.
     num_clips: number of usable clips.
@@ -85,7 +84,6 @@ class Store:
     self.folders = [folder]
     self.num_skipped = content.num_skipped
     self.num_missing = content.num_missing
-    self.several_labels = content.several_labels
     self.is_verified = content.is_verified
     self.sample_rate_hz = content.sample_rate_hz
     columns = clip_columns.read_index(os.path.join(folder, INDEX), content.checksums.get(INDEX))
@@ -119,7 +117,6 @@ class Store:
     joined.folders = [folder for store in stores for folder in store.folders]
     joined.num_skipped = sum(store.num_skipped for store in stores)
     joined.num_missing = sum(store.num_missing for store in stores)
-    joined.several_labels = any(store.several_labels for store in stores)
     joined.is_verified = all(store.is_verified for store in stores)
     joined._shards = [shard for store in stores for shard in store._shards]
     columns = clip_columns.join(

@@ -45,7 +45,6 @@ class Contents:
   Attributes:
     table: the clips of all splits in their final order (clip_table.SCHEMA).
     classes: see source.ClipSource.
-    several_labels: see source.ClipSource.
     missing: clips that are listed but not there (clip_table.MISSING_SCHEMA).
     remarks: what users should know about this copy, for the summary.
 
@@ -57,7 +56,6 @@ class Contents:
 
   table: pa.Table
   classes: tuple[str, ...] = ()
-  several_labels: bool = False
   missing: pa.Table = dataclasses.field(default_factory=lambda: to_missing_table(()))
   remarks: tuple[str, ...] = ()
 

@@ -25,7 +25,6 @@ def _read(root: str) -> Contents:
   return Contents(
     table=to_table(present),
     classes=classes,
-    several_labels=True,
     missing=missing,
     remarks=remarks,
   )

@@ -48,7 +48,7 @@ def test_one_curve_is_of_one_set_of_clips(clip_store, tmp_path):
 class Labelled:
   """A store of labels and groups alone."""
 
-  digest, has_labels, several_labels = "labelled", True, False
+  digest, has_labels = "labelled", True
 
   def __init__(self, rows):
     self._labels, self._groups = zip(*rows)

@@ -1,5 +1,6 @@
 """The store: exact, read by place, open to other readers."""
 
+import dataclasses
 import os
 
 import numpy as np
@@ -9,9 +10,10 @@ import soundfile
 
 from contrastive_audio import datasets
 from contrastive_audio.errors import UserError
-from contrastive_audio.store import preparation
+from contrastive_audio.store import manifest, preparation
 from contrastive_audio.store.disk_format import BLOCK_BYTES, quantise
 from contrastive_audio.store.store import Store
+from contrastive_audio.utils import checksums
 from tests.support import assert_close, write_clips
 
 
@@ -111,6 +113,16 @@ def test_a_shard_that_is_cut_off_while_it_is_open_is_one_line_and_no_crash(tmp_p
     UserError, match=r"^damaged store: .*shard-00000-00.arrow ends before byte .*; the next command"
   ):
     opened.wave(11)
+
+
+def test_a_store_of_an_earlier_version_says_something_that_nobody_asks_for_and_opens(tmp_path):
+  write_clips(tmp_path / "in", clips=2, seconds=0.1)
+  source = datasets.open_source(f"folder:{tmp_path / 'in'}")
+  store = preparation.prepare(source, 8_000, str(tmp_path / "stores"))
+  (folder,) = store.folders
+  content = dataclasses.asdict(manifest.read(folder)) | {"several_labels": True}
+  checksums.write_sealed_json(os.path.join(folder, manifest.MANIFEST), content)
+  assert Store(folder).digest == store.digest
 
 
 def test_a_folder_without_a_manifest_is_no_store(tmp_path):

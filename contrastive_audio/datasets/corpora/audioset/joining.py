@@ -65,7 +65,6 @@ def join(recordings: Recordings, segments: Segments, classes: Sequence[str]) -> 
   return Contents(
     table=_table(recordings, segments, chosen, segment_of),
     classes=tuple(classes),
-    several_labels=True,
     missing=_missing(segments, segment_of),
     remarks=_remarks(recordings, segments, bool(classes), num_copies, num_unlisted),
   )

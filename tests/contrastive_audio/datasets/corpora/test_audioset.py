@@ -38,7 +38,6 @@ def test_every_layout_gives_the_right_clips_labels_and_parts(tmp_path, layout):
     clips = clips_of(source)
     assert {key: clip.label for key, clip in clips.items()} == labels_of(segments)
     assert source.classes == tuple(fake.NAMES)
-    assert source.several_labels
     assert not source.missing
   assert open_audioset(tmp_path).num_clips == 5  # train is the default
   lossy = any(name in layout for name in ("3 ", "10 start"))
