@@ -13,12 +13,14 @@ from absl import flags
 import benchmarks
 import cola.config
 import mixback.config
-from benchmarks import faults, labels, recipes
+from benchmarks import faults, labelling, labels, recipes
 from benchmarks.lib import fault_tally, fault_worker, fuzzing, own_process
 from contrastive_audio.cli.help import forget_flags
+from contrastive_audio.cli.open_data import DataLocation
 from contrastive_audio.configuration import configure, parse_settings
 from contrastive_audio.errors import UserError
-from tests.support import ROOT, command
+from downstream.choices import TaskChoice
+from tests.support import ROOT, command, write_clips
 
 SYSTEMS = {"cola": cola.config, "mixback": mixback.config}
 COMMANDS = sorted(path.stem for path in (ROOT / "benchmarks").glob("[a-z]*.py"))
@@ -151,3 +153,13 @@ def test_every_campaign_tries_as_many_faults_as_it_is_asked_for(tmp_path):
     assert sum(int(row["count"]) for row in rows if row["campaign"] == name) == count
   wrong = sum(int(row["count"]) for row in rows if row["is_wrong"] == "True")
   assert done.returncode == bool(wrong), done.stderr
+
+
+def test_curves_of_a_labelling_are_those_of_the_clips_that_were_labelled(clip_folder, tmp_path):
+  location = DataLocation(store_dir=str(tmp_path / "stores"))
+  others = write_clips(tmp_path / "others", clips=7)
+  identities = [
+    labelling.Oracle("logmel_stats", TaskChoice(f"folder:{folder}"), location).identity
+    for folder in (clip_folder, clip_folder, others)
+  ]
+  assert identities[0] == identities[1] != identities[2]

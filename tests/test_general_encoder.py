@@ -159,9 +159,11 @@ def test_the_general_encoder_is_trained_and_judged_by_one_command(made_pool, tmp
   options = [f"--pool={made_pool}", "--suite=judging", "--labels_per_class=3", "--seeds=0"]
   options += ["--variants=general", "--variants=random weights", "--variants=log-mel statistics"]
   options += ["--set=steps=3", "--set=batch_size=8", "--runs_dir=lab", f"--store_dir={tmp_path}"]
+  options += ["--name=short"]
   printed = command("benchmarks.general_encoder", *options, cwd=tmp_path).stdout
-  table = read(tmp_path / "lab" / "general-judging-3-per-class.csv")
+  table = read(tmp_path / "lab" / "short-judging-3-per-class.csv")
   assert len(table) > 0
+  assert "at most 3 per class (general: steps=3, batch_size=8); %" in printed
   for name in ("general", "random weights", "log-mel statistics", *pool.JUDGING):
     assert name in printed
   again = command("benchmarks.general_encoder", *options, cwd=tmp_path).stdout

@@ -190,7 +190,7 @@ def test_what_cannot_be_labelled_is_one_line(place, processes):
   refused = refusal("--input=stretches.csv", "--labels=others.csv")
   assert "--input=stretches.csv: it lists stretches" in refused
   soundfile.write(place / f"{'long' * 21}.wav", np.zeros(16_000), 16_000)
-  assert "a name has 1 to 80 characters" in refusal(f"--queries={'long' * 21}.wav")
+  assert "a name has 1 to 80 characters" in refusal("--input=./bad", f"--queries={'long' * 21}.wav")
   labelling = Labelling(processes, place)
   assert "another process writes these labels (pid" in refusal()
   port = re.search(r":(\d+)/", labelling.url)[1]

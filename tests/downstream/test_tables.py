@@ -112,9 +112,10 @@ def test_every_row_of_the_papers_has_its_data_and_its_protocol(table, corpora, t
 def test_log_mel_statistics_fill_a_column_of_colas_nine_tasks(corpora, tmp_path):
   options = ["--table=cola_baselines", "--suite=papers", "--seeds=0", "--runs_dir=t"]
   options += [f"--data_dir={corpora}", "--store_dir=stores", "--variants=log-mel statistics"]
+  options += ["--name=mine"]
   printed = command("downstream.tables", *options, cwd=tmp_path).stdout
   assert printed.count("measured   linear_cached ") == 9
-  with open(tmp_path / "t" / "cola_baselines-papers.csv", newline="") as file:
+  with open(tmp_path / "t" / "mine.csv", newline="") as file:
     means = {row["task"]: row["mean"] for row in csv.DictReader(file)}
   assert len(means) == 10  # and their average
   assert all(float(mean) > 0 for mean in means.values())

@@ -143,6 +143,14 @@ def test_the_command_names_the_weights_and_the_file_after_them(small_run, tmp_pa
   tflite(path)
 
 
+def test_who_exports_onnx_in_8_bits_hears_that_clips_of_a_batch_share_a_range(small_run, tmp_path):
+  onnx_or_skip()
+  options = [f"--model={small_run.folder}", "--format=onnx", f"--output={tmp_path}/a.onnx"]
+  for kind, count in (("int8", 1), ("float16", 0)):
+    done = command("contrastive_audio.export", *options, f"--quantise={kind}", cwd=tmp_path)
+    assert done.stdout.count("one clip at a time") == count
+
+
 def test_int8_of_onnx_needs_the_runtime(small_run, monkeypatch):
   import importlib.util
 

@@ -60,6 +60,12 @@ def test_the_interval_of_the_differences_within_a_seed_decides(differences, verd
   assert claims.verdict(effect) == verdict
 
 
+def test_seeds_that_agree_to_the_clip_are_the_reason_that_nothing_can_be_told():
+  effect = claims.effect_of(ONE, scores(0.4, 0.4, 0.4))
+  assert effect.text == "+0.4 in each of 3 seeds"
+  assert claims.why(effect).startswith("the seeds agree to the clip")
+
+
 def test_an_effect_of_nothing_has_no_minus():
   effect = claims.effect_of(ONE, scores(-0.04, -0.02, 0.0))
   assert effect.text == "+0.0 [-0.1, +0.0], 3 seeds"
