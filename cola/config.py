@@ -212,8 +212,6 @@ RECIPES["general"] = {
   "head_input": Deviation("all", "the loss reaches all of the embedding: 0.9 points"),
   "hidden_units": Deviation(256, "the head takes 5120 inputs; half as large a file"),
   "clip_pooling": Deviation("clip", "statistics and maxima over all frames of a clip"),
-  "balance": Deviation(0.5, "no collection of a pool dominates"),
-  "warm_up": Deviation(0.02, "Adam's first steps are the largest; then a cosine"),
   "batch_size": Deviation(96, "more negatives than in small"),
   "steps": Deviation(2000, "about an hour on two cores"),
   "monitor_every": Deviation(500, "a curve to look at"),
