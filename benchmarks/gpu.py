@@ -8,7 +8,7 @@
   resuming      a deterministic training that is killed and repeated, beside an undisturbed one
   input         pairs of excerpts a second that a store gives
   embedding     hours of audio that downstream.embed embeds in a minute
-  speed         the whole loop beside the bare step, with and without --microbatch
+  speed         the whole loop beside the bare step: --loops says which ones
 
 Each check is bounded in time, and one that fails does not stop the others. With --output=FILE rows
 are written as they come, and the same command goes on where it was stopped. Without a GPU, all of
@@ -17,7 +17,8 @@ it runs on the CPU, and the table says what was not checked.
 
 import dataclasses
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from absl import flags
 
@@ -37,11 +38,21 @@ from contrastive_audio.views.augmentation_config import AUGMENTATIONS
 EXAMPLES = (
   "python -m benchmarks.gpu --output=gpu.csv",
   "python -m benchmarks.gpu --checks=log_mels,views --batch=64",
+  "python -m benchmarks.gpu --checks=speed --systems=mixback --loops=whole,views_on_host",
 )
 GROUPS = (
   *("devices", "log_mels", "views", "training", "xla", "resuming"),
   *("input", "embedding", "speed"),
 )
+# What differs from the papers' recipes in the loops of the checks of speed. Loops with none of
+# these fields are measured at each size of batch, the others at the middle one.
+LOOPS: dict[str, dict[str, Any]] = {
+  "whole": {},
+  "microbatch": {},
+  "mixed_bfloat16": {"precision": "mixed_bfloat16"},
+  "views_on_host": {"views_on": "host"},
+  "xla": {"xla": True},
+}
 _VIEW_STEPS = ("mix-back", *AUGMENTATIONS, "all of recipe paper")
 
 
@@ -58,6 +69,8 @@ class Sizes:
     encoder: of the checks of speed; None: those of the papers.
     hours: of audio that are embedded.
     model: that embeds them.
+    systems: of the checks of input and speed.
+    loops: of the checks of speed, keys of LOOPS.
   """
 
   batch: int
@@ -68,12 +81,16 @@ class Sizes:
   encoder: str | None
   hours: float
   model: str
+  systems: tuple[str, ...] = dataclasses.field(
+    repr=False
+  )  # no row depends on what others there are
+  loops: tuple[str, ...] = dataclasses.field(repr=False)
 
 
 def main(_: Sequence[str]) -> None:
   sizes, groups, output, total_s = _sizes(), FLAGS.checks, FLAGS.output, 60 * FLAGS.minutes
-  if unknown := [name for name in groups if name not in GROUPS]:
-    raise UserError(f"--checks={unknown[0]}: there are {', '.join(GROUPS)}")
+  for flag, known in (("checks", GROUPS), ("loops", LOOPS), ("systems", systems.SYSTEMS)):
+    _require_known(flag, known)
   require_writable("output", output)
   worker = Worker(checks.answer)
   try:
@@ -83,6 +100,11 @@ def main(_: Sequence[str]) -> None:
   show(rows)
   if num_wrong := sum(finding.verdict == DIFFERS for _, finding in rows):
     raise UserError(f"{num_wrong} of {len(rows)} checks differ, see the table")
+
+
+def _require_known(flag: str, known: Iterable[str]) -> None:
+  if unknown := [name for name in FLAGS[flag].value if name not in known]:
+    raise UserError(f"--{flag}={unknown[0]}: there are {', '.join(known)}")
 
 
 def check_all(
@@ -129,7 +151,7 @@ def all_checks(sizes: Sizes, place: str, has_gpu: bool) -> Iterator[Check]:
   yield from _trainings(sizes)
   yield Check("resuming", "resuming", 240.0, gpu_speed.resuming, (place,), "here")
   largest = max(sizes.batch_sizes)
-  for system in systems.SYSTEMS:
+  for system in sizes.systems:
     arguments = (system, largest, place)
     yield Check("input", f"input of {system}", 90.0, gpu_speed.input_rate, arguments)
   arguments = (sizes.model, sizes.hours, place, has_gpu)
@@ -151,24 +173,29 @@ def _trainings(sizes: Sizes) -> Iterator[Check]:
 
 
 def _speeds(sizes: Sizes, place: str, has_gpu: bool) -> Iterator[Check]:
-  """Yields small batches first, as time may end; the middle one in a reduced precision last.
+  """Yields small batches first, as time may end, and the middle one with other fields last.
 
   A GPU forgets the memory of the check before; of a CPU, only a process of its own tells its peak.
   """
-  variants = [
-    {"batch_size": size, "microbatch": microbatch}
-    for size in sizes.batch_sizes
-    for microbatch in (0, size // sizes.parts)
-  ]
-  middle = sorted(sizes.batch_sizes)[len(sizes.batch_sizes) // 2]
-  variants.append({"batch_size": middle, "precision": "mixed_bfloat16"})
-  for fields in variants:
-    for system in systems.SYSTEMS:
-      said = [f"{name.split('_')[0]} {value}" for name, value in fields.items() if value]
+  for name, fields in _loops(sizes):
+    for system in sizes.systems:
       arguments = (system, sizes.encoder, fields, sizes.timed_steps, place)
-      name = f"loop of {system}, {', '.join(said)}"
       where = "shared" if has_gpu else "own"
-      yield Check("speed", name, 150.0, gpu_speed.loop, arguments, where)
+      yield Check("speed", f"loop of {system}, {name}", 150.0, gpu_speed.loop, arguments, where)
+
+
+def _loops(sizes: Sizes) -> Iterator[tuple[str, dict[str, Any]]]:
+  """Yields what the rows of the loops are called, and their fields."""
+  for size in sizes.batch_sizes:
+    if "whole" in sizes.loops:
+      yield f"batch {size}", {"batch_size": size}
+    if "microbatch" in sizes.loops:
+      part = size // sizes.parts
+      yield f"batch {size}, microbatch {part}", {"batch_size": size, "microbatch": part}
+  middle = sorted(sizes.batch_sizes)[len(sizes.batch_sizes) // 2]
+  for name in sizes.loops:
+    if LOOPS[name]:
+      yield f"batch {middle}, {name}", {"batch_size": middle, **LOOPS[name]}
 
 
 def show(rows: Sequence[tuple[str, Finding]]) -> None:
@@ -199,6 +226,8 @@ def _sizes() -> Sizes:
     encoder=FLAGS.encoder,
     hours=FLAGS.hours,
     model=FLAGS.model,
+    systems=tuple(FLAGS.systems),
+    loops=tuple(FLAGS.loops),
   )
 
 
@@ -211,6 +240,8 @@ def _define_flags() -> None:
     flags.DEFINE_integer("batch", 32, "Pairs of the checks of views and trainings.", 4)
     flags.DEFINE_integer("steps", 50, "Steps of the trainings.", 1)
   with flag_group("Speed"):
+    flags.DEFINE_list("systems", list(systems.SYSTEMS), "Those of input and loops.")
+    flags.DEFINE_list("loops", list(LOOPS), "Those of LOOPS in this file: views_on_host, ...")
     flags.DEFINE_list("batch_sizes", ["256", "1024", "4096"], "Pairs of a step.")
     flags.DEFINE_integer("parts", 4, "Parts of a batch, with --microbatch.", 2)
     flags.DEFINE_integer("timed_steps", 8, "Steps of a turn; there are two turns.", 2)
