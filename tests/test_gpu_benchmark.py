@@ -150,10 +150,27 @@ def test_without_a_gpu_a_check_of_each_kind_finds_something(tmp_path, monkeypatc
   assert found["resuming"].endswith("the same weights, bit for bit")
 
 
+def test_loops_are_chosen_and_what_differs_from_the_recipe_is_measured_at_the_middle_batch():
+  chosen = {"batch": 4, "steps": 2, "batch_sizes": (8, 32, 16), "parts": 4, "timed_steps": 2}
+  chosen |= {"encoder": None, "hours": 0.1, "model": "preset:general", "systems": ("mixback",)}
+  loops = ("whole", "microbatch", "views_on_host", "xla")
+  sizes = gpu.Sizes(**chosen, loops=loops)
+  fields = [c.arguments[2] for c in gpu.all_checks(sizes, "place", True) if c.group == "speed"]
+  by_size = [
+    [{"batch_size": n}, {"batch_size": n, "microbatch": n // 4}] for n in (8, 32, 16)
+  ]  # fmt: skip
+  others = [{"batch_size": 16, "views_on": "host"}, {"batch_size": 16, "xla": True}]
+  assert fields == [*by_size[0], *by_size[1], *by_size[2], *others]
+  # What is found of one loop does not depend on what else was chosen, so it is not measured again.
+  assert str(sizes) == str(gpu.Sizes(**(chosen | {"systems": ("cola",)}), loops=("whole",)))
+
+
 @pytest.mark.parametrize(
   ("option", "message"),
   [
     ("--checks=speed,heat", "--checks=heat: there are devices, log_mels,"),
+    ("--loops=whole,half", "--loops=half: there are whole, microbatch, mixed_bfloat16"),
+    ("--systems=colas", "--systems=colas: there are cola, mixback"),
     ("--batch_sizes=256,many", "--batch_sizes=256,many: write whole numbers of at least 8"),
     ("--batch_sizes=4", "--batch_sizes=4: write whole numbers of at least 8"),
   ],
