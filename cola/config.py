@@ -213,7 +213,7 @@ RECIPES["general"] = {
   "hidden_units": Deviation(256, "the head takes 5120 inputs; half as large a file"),
   "clip_pooling": Deviation("clip", "statistics and maxima over all frames of a clip"),
   "batch_size": Deviation(96, "more negatives than in small"),
-  "steps": Deviation(2000, "about an hour on two cores"),
+  "steps": Deviation(2000, "under half an hour on two idle cores"),
   "monitor_every": Deviation(500, "a curve to look at"),
 }
 
