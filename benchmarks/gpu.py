@@ -37,7 +37,6 @@ from contrastive_audio.views.augmentation_config import AUGMENTATIONS
 
 EXAMPLES = (
   "python -m benchmarks.gpu --output=gpu.csv",
-  "python -m benchmarks.gpu --checks=log_mels,views --batch=64",
   "python -m benchmarks.gpu --checks=speed --systems=mixback --loops=whole,views_on_host",
 )
 GROUPS = (
