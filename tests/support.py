@@ -13,6 +13,7 @@ import pytest
 import soundfile
 
 from benchmarks.lib.forked import Forked
+from contrastive_audio.training.checkpoint_files import CheckpointFiles
 
 ROOT = pathlib.Path(__file__).parent.parent
 GOLDEN = ROOT / "tests" / "golden"
@@ -152,6 +153,18 @@ def wait_for(path, process):
   while not path.exists():
     if process.poll() is not None:
       assert path.exists(), process.communicate()
+    time.sleep(0.02)
+
+
+def last_checkpoint(folder):
+  """The step of the last checkpoint in a folder; 0: there is none."""
+  return max(CheckpointFiles(str(folder), "step").numbers(), default=0)
+
+
+def wait_for_checkpoint(folder, process, after=0):
+  """Waits for a checkpoint after a step; the first ones of a fast training may be gone already."""
+  while last_checkpoint(folder) <= after:
+    assert process.poll() is None, process.communicate()
     time.sleep(0.02)
 
 

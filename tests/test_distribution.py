@@ -19,7 +19,7 @@ from tests.support import (
   command,
   command_apart,
   train,
-  wait_for,
+  wait_for_checkpoint,
   write_clips,
 )
 
@@ -166,7 +166,7 @@ def test_a_killed_host_ends_the_others_and_the_same_commands_go_on_to_the_same_w
     pytest.skip("the end of a host knows no system: once is enough")
   run, arguments = f"{system}-killed", plan(system, "killed")
   chief, worker = start_hosts(processes, 2, f"{system}.train", *arguments, cwd=place)
-  wait_for(place / run / "checkpoints" / "step-2.index", chief)
+  wait_for_checkpoint(place / run / "checkpoints", chief)
   worker.send_signal(signal.SIGKILL)
   (code, _, errors), _ = finish([chief, worker])
   assert code == 1
@@ -179,7 +179,7 @@ def test_a_killed_host_ends_the_others_and_the_same_commands_go_on_to_the_same_w
 def test_a_signal_to_one_host_stops_all_after_the_same_step(place, processes):
   arguments = [*PLAN, "--steps=2000", "--run=stopped"]
   chief, worker = start_hosts(processes, 2, "cola.train", *arguments, cwd=place)
-  wait_for(place / "stopped" / "checkpoints" / "step-2.index", chief)
+  wait_for_checkpoint(place / "stopped" / "checkpoints", chief)
   worker.send_signal(signal.SIGTERM)
   results = finish([chief, worker])
   assert [code for code, *_ in results] == [128 + signal.SIGINT, 128 + signal.SIGTERM], results

@@ -1,14 +1,18 @@
 """A training that is killed and stopped ends with the same weights as one that is not."""
 
 import signal
-import time
 
 import numpy as np
 import pytest
 
 from contrastive_audio.runs import Run
-from contrastive_audio.training.checkpoint_files import CheckpointFiles
-from tests.support import assert_close, train, write_clips
+from tests.support import (
+  assert_close,
+  last_checkpoint,
+  train,
+  wait_for_checkpoint,
+  write_clips,
+)
 
 # Small enough to be trained four times, bit by bit the same, and long enough for a signal after the
 # first checkpoints to come before the last step, however busy the machine is.
@@ -34,18 +38,6 @@ def arguments(system, run):
   return [f"--run={system}-{run}", "--dataset=my clips", "--store_dir=stores", *CUT]
 
 
-def last_checkpoint(folder):
-  """The step of the last checkpoint; 0: there is none."""
-  return max(CheckpointFiles(str(folder), "step").numbers(), default=0)
-
-
-def wait_for_checkpoint(folder, step, process):
-  """Waits for a checkpoint after a step."""
-  while last_checkpoint(folder) <= step:
-    assert process.poll() is None, process.communicate()
-    time.sleep(0.02)
-
-
 def test_killed_and_stopped_and_started_again_it_ends_with_exactly_the_same_weights(
   place, system, processes
 ):
@@ -53,14 +45,14 @@ def test_killed_and_stopped_and_started_again_it_ends_with_exactly_the_same_weig
   checkpoints = place / f"{system}-cut" / "checkpoints"
   options = arguments(system, "cut")
   killed = processes.start(f"{system}.train", *options, cwd=place)
-  wait_for_checkpoint(checkpoints, 0, killed)
+  wait_for_checkpoint(checkpoints, killed)
   killed.send_signal(signal.SIGKILL)
   killed.communicate()
   step = last_checkpoint(checkpoints)
   assert killed.returncode == -signal.SIGKILL
   assert not (place / f"{system}-cut" / "saved_model").exists()
   stopped = processes.start(f"{system}.train", *options, cwd=place)
-  wait_for_checkpoint(checkpoints, step, stopped)
+  wait_for_checkpoint(checkpoints, stopped, after=step)
   stopped.send_signal(signal.SIGTERM)
   output, errors = stopped.communicate()
   assert stopped.returncode == 128 + signal.SIGTERM, errors  # so that `train && export` stops
