@@ -80,9 +80,8 @@ class Sizes:
   encoder: str | None
   hours: float
   model: str
-  systems: tuple[str, ...] = dataclasses.field(
-    repr=False
-  )  # no row depends on what others there are
+  # They choose rows, which do not depend on what other rows there are.
+  systems: tuple[str, ...] = dataclasses.field(repr=False)
   loops: tuple[str, ...] = dataclasses.field(repr=False)
 
 
@@ -240,7 +239,7 @@ def _define_flags() -> None:
     flags.DEFINE_integer("steps", 50, "Steps of the trainings.", 1)
   with flag_group("Speed"):
     flags.DEFINE_list("systems", list(systems.SYSTEMS), "Those of input and loops.")
-    flags.DEFINE_list("loops", list(LOOPS), "Those of LOOPS in this file: views_on_host, ...")
+    flags.DEFINE_list("loops", list(LOOPS), "What differs from the recipes; whole: nothing.")
     flags.DEFINE_list("batch_sizes", ["256", "1024", "4096"], "Pairs of a step.")
     flags.DEFINE_integer("parts", 4, "Parts of a batch, with --microbatch.", 2)
     flags.DEFINE_integer("timed_steps", 8, "Steps of a turn; there are two turns.", 2)
