@@ -1,5 +1,6 @@
 """The preset that comes with the package: its files belong together, and give what they gave."""
 
+import dataclasses
 import json
 import os
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 import contrastive_audio
+from benchmarks.lib import systems
 from contrastive_audio.utils import presets
 from tests.support import ROOT, assert_close, command, tone
 
@@ -35,6 +37,13 @@ def test_the_card_says_what_the_encoder_is(encoder):
   config = encoder.run.config
   assert (config["config"]["recipe"], config["config"]["clip_pooling"]) == ("general", "clip")
   assert f"{config['data']['clips']:,} clips" in card.text
+
+
+def test_it_was_trained_by_the_recipe_as_it_is(encoder):
+  config = encoder.run.config["config"]
+  desired = dataclasses.asdict(systems.recipe_config("cola", "general"))
+  for name in set(desired) - {"dataset", "mean", "std", "monitor_every"}:
+    assert config[name] == desired[name], name
 
 
 def test_every_collection_that_trained_is_credited_and_none_is_gpl_or_share_alike():
