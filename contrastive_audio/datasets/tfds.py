@@ -7,6 +7,7 @@ a builder keeps as files (`lazy_decode`) are decoded like all other files.
 
 import functools
 import hashlib
+import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ from contrastive_audio.utils.pipelines import without_tuning
 
 if TYPE_CHECKING:
   from tensorflow_datasets.core import DatasetBuilder
+  from tensorflow_datasets.core.splits import SplitInfo
 
 
 def open_builder(
@@ -71,11 +73,12 @@ def open_builder(
   members = [member for part in split.split("+") for member in named_unions.get(part, (part,))]
   expression = "+".join(dict.fromkeys(members))  # each clip once
   try:
-    num_clips = splits[expression].num_examples
+    chosen = splits[expression]
   except (KeyError, ValueError) as error:
     available = ", ".join([*splits, *named_unions])
     raise UserError(f"{name} has no split {split!r}; it has {available}") from error
-  source = _TfdsSource(name, builder, expression, num_clips)
+  _require_each_clip_once(name, split, chosen)
+  source = _TfdsSource(name, builder, expression, chosen.num_examples)
   source.split_names = (*named_unions, *splits)
   source.unions = named_unions
   return source
@@ -97,6 +100,16 @@ def _present_unions(
     for union, members in unions.items()
   }
   return {union: members for union, members in present.items() if members and union not in splits}
+
+
+def _require_each_clip_once(name: str, split: str, chosen: "SplitInfo") -> None:
+  """Raises an error if slices of the split overlap."""
+  parts = sorted((part.filename, part.skip, part.take) for part in chosen.file_instructions)
+  for (file, first, num_clips), (next_file, next_first, _) in itertools.pairwise(parts):
+    if file == next_file and first + num_clips > next_first:
+      raise UserError(
+        f"the slices of split {split!r} of {name} overlap: each clip of both would count twice"
+      )
 
 
 class _TfdsSource(ClipSource):

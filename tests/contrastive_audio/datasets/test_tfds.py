@@ -1,6 +1,7 @@
 """Audio builders of tensorflow-datasets: dtypes, nesting, speakers, splits."""
 
 import pathlib
+import re
 import shutil
 
 import numpy as np
@@ -50,6 +51,18 @@ def test_the_train_split_is_the_default_and_others_are_named(data_dir):
   assert twice.num_clips == 5
   with pytest.raises(UserError, match=r"has no split 'dev'; it has test, train|train, test"):
     datasets.open_source("fake_audio/int64", split="dev", data_dir=data_dir)
+
+
+@pytest.mark.parametrize("split", ["train[:3]+train", "train[50%:]+test+train[:75%]", "all+train"])
+def test_slices_that_overlap_are_refused_because_clips_would_count_twice(data_dir, split):
+  with pytest.raises(UserError, match=rf"slices of split '{re.escape(split)}' .* overlap"):
+    datasets.open_source("fake_audio/int64", split=split, data_dir=data_dir)
+
+
+def test_slices_that_do_not_overlap_are_one_data_set(data_dir):
+  slices = "train[75%:]+train[:2]"
+  source = datasets.open_source("fake_audio/int64", split=slices, data_dir=data_dir)
+  assert len({clip.key for clip in source.clips(0, source.num_clips)}) == source.num_clips == 3
 
 
 def test_a_nested_class_is_found(data_dir):
