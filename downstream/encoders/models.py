@@ -39,6 +39,8 @@ from downstream.choices import (
 )
 from downstream.encoders.log_mel_baseline import StatisticsEmbedder
 
+# Raised when the same weights give other embeddings, so that kept ones are made again.
+EMBEDDINGS_VERSION = 1
 _EXPORTED = ("sample_rate_hz", "embedding_size", "window_samples", "cut", "encode")
 
 
@@ -121,7 +123,8 @@ def open_model(name: str, seed: int = 0, clip_pooling: str | None = None) -> Mod
   if name == LOGMEL_STATS:
     log_mel = cola_front_end().log_mel
     embedder = StatisticsEmbedder(log_mel)
-    return Model(name, LOGMEL_STATS, log_mel.sample_rate_hz, 2 * log_mel.num_mels, embedder)
+    size = 2 * log_mel.num_mels
+    return Model(name, _identity(name), log_mel.sample_rate_hz, size, embedder)
   if name.startswith(RANDOM):
     return _open_random(name, seed, clip_pooling)
   if has_config(folder_of(name)):
@@ -196,15 +199,11 @@ def keras_model(
     >>> model.sample_rate_hz, model.embedding_size
     (16000, 3072)
   """
-  fields = _without_names(front_end.get_config())
-  if fields["clip_pooling"] == "windows":  # as identities were before there was anything else
-    del fields["clip_pooling"]
-  config = json.dumps(fields, sort_keys=True)
-  identity = hashlib.sha256(f"{encoder.name} {digest} {config}".encode()).hexdigest()
+  config = json.dumps(_without_names(front_end.get_config()), sort_keys=True)
   use_cpu_kernels(encoder)
   return Model(
     name=name,
-    identity=identity,
+    identity=_identity(f"{encoder.name} {digest} {config}"),
     sample_rate_hz=front_end.sample_rate_hz,
     embedding_size=encoder.output_shape[-1],
     embedder=ClipEmbedder(ClipEncoder(front_end, encoder)),
@@ -261,8 +260,12 @@ def _open_saved_model(folder: str, clip_pooling: str | None) -> Model:
       f"--model={folder}: the SavedModel does not embed ({reason}): {again}"
     ) from error
   paths = [os.path.join(root, file) for root, _, files in os.walk(folder) for file in files]
-  identity = _digest_of_files(sorted(paths)) + (f" {clip_pooling}" if clip_pooling else "")
+  identity = _identity(f"{_digest_of_files(sorted(paths))} {clip_pooling or ''}")
   return Model(folder, identity, sample_rate_hz, embedding_size, embedder)
+
+
+def _identity(text: str) -> str:
+  return hashlib.sha256(f"{text} {EMBEDDINGS_VERSION}".encode()).hexdigest()
 
 
 def _digest_of_files(paths: Iterable[str]) -> str:
