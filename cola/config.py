@@ -195,7 +195,7 @@ RECIPES["small"] = {
 }
 
 # For a pool of many collections; the recipe of the preset `general`, whose tables are in
-# docs/presets.md. What single choices are worth: `benchmarks.general_encoder --variants`.
+# docs/general.md. What single choices are worth: `benchmarks.general_encoder --variants`.
 RECIPES["general"] = {
   **{
     name: Deviation(RECIPES["small"][name].value, "as in small")

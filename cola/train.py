@@ -49,9 +49,9 @@ def _define_flags() -> None:
     flags.DEFINE_string(
       "augment",
       None,
-      "Of the views: level, fader, equalise, specaugment, rrc, noise, ...; or none.",
+      "Augmentations of the views: level, fader, equalise, specaugment, rrc, ...; or none.",
     )
-    flags.DEFINE_float("learning_rate", None, "Of Adam.", lower_bound=0.0)
+    flags.DEFINE_float("learning_rate", None, "Learning rate of Adam.", lower_bound=0.0)
 
 
 def run(argv: Sequence[str] | None = None) -> None:

@@ -6,7 +6,7 @@
   --format=keras        the encoder alone, log-mels -> embedding
 
 --model is a run folder, or preset:NAME, for which --output says where the model goes.
-With --quantise=float16 or int8, TFLite and ONNX files are about half or a quarter as large.
+--quantise=float16 or int8 stores the weights of TFLite and ONNX in half or a quarter of the bytes.
 With --clip_pooling=clip, a clip is embedded by all its frames at once, and not by windows.
 With --classifier=FOLDER, the --output of downstream.linear, the model gives class scores, too; a
 run of downstream.finetune has a classifier of its own.

@@ -7,7 +7,7 @@ Commands:
   worth         says whether an encoder is worth it, against what costs nothing
   embed         writes the embeddings of any audio into one file
   neighbours    finds clips that sound alike: a list, and a page to listen to
-  detect        finds when which sounds are heard in long recordings
+  detect        finds which sounds occur in recordings, and when
   label         marks what is heard in recordings, on a page, while a classifier learns
   tasks         lists the task cards
   tables        measures the tables of the papers

@@ -1,4 +1,4 @@
-"""python -m downstream.detect: finds when which sounds are heard in recordings of any length.
+"""python -m downstream.detect: finds which sounds occur in recordings, and when.
 
 It takes a classifier of downstream.linear (--classifier), or examples of the sounds (--queries: a
 folder with a sub-folder for each class, or a single sound), and writes a row for each detection:
@@ -145,17 +145,22 @@ def _define_flags() -> None:
     )
     flags.DEFINE_list("ignore", None, "Classes that are not reported: A,B,...")
   with flag_group("Threshold (one of them)"):
-    flags.DEFINE_float("threshold", None, "A score as large is a detection.", -1.0, 1.0)
-    flags.DEFINE_float("precision", None, "Chosen for this precision on held-out clips.", 0.0, 1.0)
-    flags.DEFINE_float("recall", None, "Chosen for this recall on held-out clips.", 0.0, 1.0)
-  with flag_group("Detections"):
-    flags.DEFINE_list("format", [CSV], f"Some of {', '.join(FORMATS)}: what to write.")
-    flags.DEFINE_bool("clips", False, "A row for each file with its class, instead.")
+    flags.DEFINE_float("threshold", None, "Scores of at least this are detections.", -1.0, 1.0)
     flags.DEFINE_float(
-      "gap_s", None, "Detections of a class that are this close are one, in seconds.", 0.0
+      "precision", None, "Chosen on held-out clips to have this precision.", 0.0, 1.0
+    )
+    flags.DEFINE_float("recall", None, "Chosen on held-out clips to have this recall.", 0.0, 1.0)
+  with flag_group("Detections"):
+    flags.DEFINE_list("format", [CSV], f"What to write, some of {', '.join(FORMATS)}.")
+    flags.DEFINE_bool("clips", False, "Write one row per file, with its class, instead.")
+    flags.DEFINE_float(
+      "gap_s", None, "Merge detections of a class that are this close, in seconds.", 0.0
     )
     flags.DEFINE_float(
-      "smoothing_s", None, "Average scores over so many seconds; if not given, half a window.", 0.0
+      "smoothing_s",
+      None,
+      "Average scores over this many seconds; if not given, half a window.",
+      0.0,
     )
   define_embedding_flags("Detections")
 

@@ -74,7 +74,7 @@ def _evaluate(
 
 
 def _define_flags() -> None:
-  define_evaluation_flags()
+  define_evaluation_flags(trainable=True)
   with flag_group("Evaluation"):
     names = (*protocols.FINE_TUNING, protocols.PAPER)
     flags.DEFINE_enum("protocol", protocols.EARLY_STOPPING, names, "See above.")

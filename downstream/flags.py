@@ -22,8 +22,11 @@ from downstream.protocols import BATCHNORMS
 _TRAINING_FLAGS = ("learning_rate", "batch_size", "epochs", "batchnorm")
 
 
-def define_evaluation_flags() -> None:
+def define_evaluation_flags(trainable: bool = False) -> None:
   """Defines the flags that knn, linear and finetune have in common.
+
+  Args:
+    trainable: whether the model is trained.
 
   Example:
     >>> define_evaluation_flags()
@@ -32,7 +35,7 @@ def define_evaluation_flags() -> None:
     >>> from contrastive_audio.cli.help import forget_flags
     >>> forget_flags()
   """
-  define_model_flag()
+  define_model_flag(trainable)
   define_task_flag()
   with flag_group("Evaluation"):
     flags.DEFINE_string("output", None, "Folder for results, predictions and plots.")

@@ -149,9 +149,9 @@ def _define_flags() -> None:
       "strategy",
       None,
       STRATEGIES,
-      "Which windows are asked about: what most surely is of a class, what teaches most, what is "
-      "like no mark, or any. If not given, uncertain; with --queries, some of top before it. The "
-      "page changes it.",
+      "Next window: the most certain of a class (top), the least certain (uncertain), the least "
+      "like any mark (diverse), or random. If not given, uncertain; with --queries, some of top "
+      "first. The page can change it.",
     )
   with flag_group("Page"):
     flags.DEFINE_integer("port", 0, "Port of the page on this machine; 0: any.", 0, 65_535)

@@ -1,7 +1,7 @@
 """python -m downstream.linear: evaluates a frozen encoder with a linear classifier.
 
   --protocol=cached   embeds every clip once, and fits logistic regression on the embeddings; its
-                      regularisation is selected on validation clips, a share of the training clips
+                      regularisation is selected on folds of the training clips
   --protocol=cola     trains on random excerpts, new ones in each epoch, with Adam
                       (COLA, section 3.1)
   --protocol=mixback  the same with SGD, and keeps the weights of the best epoch on the validation

@@ -54,7 +54,9 @@ def _define_flags() -> None:
       "mix_energy", None, MIX_ENERGIES, "The energy that a background is brought to."
     )
     flags.DEFINE_string(
-      "augment", None, "Of the views: rrc, compress, noise, specaugment, ...; or all, none."
+      "augment",
+      None,
+      "Augmentations of the views: rrc, compress, noise, specaugment, ...; or all, none.",
     )
     flags.DEFINE_float("learning_rate", None, "Of the optimizer.", lower_bound=0.0)
 

@@ -13,8 +13,11 @@ GPU_MEMORY_GROWTH = "gpu_memory_growth"  # both are read by main.start_tensorflo
 TENSOR_FLOAT_32 = "tensor_float_32"
 
 
-def define_model_flag() -> None:
+def define_model_flag(trainable: bool = False) -> None:
   """Defines --model, which encoder is used.
+
+  Args:
+    trainable: whether it is trained; SavedModels and log-mel statistics cannot be.
 
   Example:
     >>> define_model_flag()
@@ -23,14 +26,14 @@ def define_model_flag() -> None:
     >>> from contrastive_audio.cli.help import forget_flags
     >>> forget_flags()
   """
+  kinds = "a run folder, preset:NAME, random:RUN"
+  kinds += (
+    " or random:efficientnet_b0"
+    if trainable
+    else (", random:efficientnet_b0, an exported SavedModel or logmel_stats")
+  )
   with flag_group(REQUIRED):
-    flags.DEFINE_string(
-      "model",
-      None,
-      "Encoder: a run folder, preset:NAME, an exported SavedModel, random:RUN, "
-      "random:efficientnet_b0 or logmel_stats.",
-      required=True,
-    )
+    flags.DEFINE_string("model", None, f"Encoder: {kinds}.", required=True)
 
 
 def define_clip_pooling_flag(title: str) -> None:

@@ -176,12 +176,12 @@ def _define_progress_flags() -> None:
       "monitor",
       None,
       "Labelled data set that the evaluations use, as --dataset takes it; if not given, the "
-      "training clips, if they have labels. It adds no clip to the training.",
+      "training clips, if they have labels. They are not trained on.",
     )
     flags.DEFINE_list(
       "log_to",
       "tensorboard",
-      "What shows the training: tensorboard, wandb, mlflow; or nothing.",
+      "Where to log: tensorboard, wandb, mlflow; empty: nowhere.",
     )
     flags.DEFINE_integer("checkpoint_every", 100, "Steps between checkpoints.", lower_bound=1)
 
@@ -194,7 +194,7 @@ def _define_device_flags() -> None:
       STRATEGIES,
       "Devices and hosts; auto: all GPUs of this host, or all hosts that TF_CONFIG names.",
     )
-    flags.DEFINE_enum("precision", "float32", PRECISIONS, "Of the networks in training.")
+    flags.DEFINE_enum("precision", "float32", PRECISIONS, "Precision of the networks in training.")
     flags.DEFINE_bool(
       "xla", False, "Compile the step with XLA; on a GPU the first one then takes minutes."
     )
@@ -207,11 +207,13 @@ def _define_device_flags() -> None:
       "Pairs whose activations are in memory at once (docs/scaling.md); 0: all of the batch.",
       lower_bound=0,
     )
-    flags.DEFINE_enum("views_on", "device", VIEWS_ON, "Where views are computed; same numbers.")
+    flags.DEFINE_enum(
+      "views_on", "device", VIEWS_ON, "Where views are computed; the numbers are the same."
+    )
   define_gpu_flags()
   with flag_group("Reproducibility"):
     flags.DEFINE_integer("seed", 0, "Seed of weights, excerpts and views.", 0, SEED_MAX)
-    flags.DEFINE_bool("deterministic", False, "Bit-identical on one machine, and slower.")
+    flags.DEFINE_bool("deterministic", False, "Bit-identical on one machine, but slower.")
 
 
 def training_request(
