@@ -99,7 +99,8 @@ class Oracle:
     self._model = open_model(name)
     self._data = open_task(choice, location, self._model.sample_rate_hz)
     version = EVALUATION_VERSIONS["logistic"]
-    self.identity = f"{self._model.identity[:16]}-{self._data.store.digest[:16]}-{version}"
+    embeddings = self._model.embeddings_identity[:16]
+    self.identity = f"{embeddings}-{self._data.store.digest[:16]}-{version}"
     self._split = self._data.splits(0)[0]
 
   def curve(

@@ -184,7 +184,8 @@ def _kept(method: Method) -> Method:
     parts += itertools.chain.from_iterable(problem.folds)
     version = protocols.EVALUATION_VERSIONS["logistic"]
     versions = f"{version} {sklearn.__version__} {problem.data.multi_label}"
-    digest = hashlib.sha256(f"{problem.model.identity} {problem.data.store.digest}".encode())
+    identity = f"{problem.model.embeddings_identity} {problem.data.store.digest}"
+    digest = hashlib.sha256(identity.encode())
     for part in (versions.encode(), *(np.ascontiguousarray(part).tobytes() for part in parts)):
       digest.update(hashlib.sha256(part).digest())
     name = digest.hexdigest()

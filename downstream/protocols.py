@@ -26,6 +26,8 @@ CACHED, EARLY_STOPPING, PAPER = "cached", "early_stopping", "paper"
 # by what gives the scores. Version 3 of `logistic` fits few clips to the optimum; of both, that
 # nothing is chosen by clips of classes that were not trained.
 EVALUATION_VERSIONS = {"logistic": 3, "knn": 2, "excerpts": 3}
+# Raised when the same weights give other embeddings, so that nothing kept of them is used again.
+EMBEDDINGS_VERSION = 1
 
 
 @dataclasses.dataclass(frozen=True)

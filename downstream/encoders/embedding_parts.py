@@ -71,12 +71,12 @@ class Embeddings:
     self._model, self._store, self._windows = model, store, windows
     self._bounds = _bounds(store)
     plan = {
-      "model": model.identity,
+      "model": model.embeddings_identity,
       "clips": store.digest,
       "windows": windows,
       "part_s": PART_S,
     }
-    name = f"{model.identity[:16]}-{store.digest[:16]}-{windows}"
+    name = f"{model.embeddings_identity[:16]}-{store.digest[:16]}-{windows}"
     self.folder = folder or os.path.join(cache_folder(), "embeddings", name)
     make_folder(self.folder)
     parts_plan.claim(self.folder, plan)

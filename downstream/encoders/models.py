@@ -29,6 +29,7 @@ from contrastive_audio.networks.cpu_kernels import use_cpu_kernels
 from contrastive_audio.runs import Run
 from contrastive_audio.utils.files import digest_of_file
 from contrastive_audio.utils.run_files import has_config
+from downstream import protocols
 from downstream.choices import (
   LOGMEL_STATS,
   RANDOM,
@@ -39,8 +40,6 @@ from downstream.choices import (
 )
 from downstream.encoders.log_mel_baseline import StatisticsEmbedder
 
-# Raised when the same weights give other embeddings, so that kept ones are made again.
-EMBEDDINGS_VERSION = 1
 _EXPORTED = ("sample_rate_hz", "embedding_size", "window_samples", "cut", "encode")
 
 
@@ -50,7 +49,7 @@ class Model:
 
   Attributes:
     name: as the user wrote it.
-    identity: hex digest of everything that its embeddings depend on, except the clips.
+    identity: hex digest of weights, network and front end.
     sample_rate_hz: rate of the waves that it expects.
     embedding_size: D.
     embedder: a ClipEmbedder, or another Embedder.
@@ -73,6 +72,14 @@ class Model:
   front_end: FrontEnd | None = None
   encoder: keras.Model | None = None
   head: keras.Model | None = None
+
+  @property
+  def embeddings_identity(self) -> str:
+    """Hex digest of everything that its embeddings depend on, except the clips."""
+    version = protocols.EMBEDDINGS_VERSION
+    if version == 1:  # as embeddings were kept before there was a version
+      return self.identity
+    return hashlib.sha256(f"{self.identity} {version}".encode()).hexdigest()
 
   def embed_rows(self, clips: Iterable[Clip], windows: str) -> Iterator[Rows]:
     """Yields (number of the clip of each row `[W]`, embeddings `[W, D]`), a few rows at a time.
@@ -123,8 +130,7 @@ def open_model(name: str, seed: int = 0, clip_pooling: str | None = None) -> Mod
   if name == LOGMEL_STATS:
     log_mel = cola_front_end().log_mel
     embedder = StatisticsEmbedder(log_mel)
-    size = 2 * log_mel.num_mels
-    return Model(name, _identity(name), log_mel.sample_rate_hz, size, embedder)
+    return Model(name, LOGMEL_STATS, log_mel.sample_rate_hz, 2 * log_mel.num_mels, embedder)
   if name.startswith(RANDOM):
     return _open_random(name, seed, clip_pooling)
   if has_config(folder_of(name)):
@@ -199,11 +205,15 @@ def keras_model(
     >>> model.sample_rate_hz, model.embedding_size
     (16000, 3072)
   """
-  config = json.dumps(_without_names(front_end.get_config()), sort_keys=True)
+  fields = _without_names(front_end.get_config())
+  if fields["clip_pooling"] == "windows":  # as identities were before there was anything else
+    del fields["clip_pooling"]
+  config = json.dumps(fields, sort_keys=True)
+  identity = hashlib.sha256(f"{encoder.name} {digest} {config}".encode()).hexdigest()
   use_cpu_kernels(encoder)
   return Model(
     name=name,
-    identity=_identity(f"{encoder.name} {digest} {config}"),
+    identity=identity,
     sample_rate_hz=front_end.sample_rate_hz,
     embedding_size=encoder.output_shape[-1],
     embedder=ClipEmbedder(ClipEncoder(front_end, encoder)),
@@ -260,12 +270,8 @@ def _open_saved_model(folder: str, clip_pooling: str | None) -> Model:
       f"--model={folder}: the SavedModel does not embed ({reason}): {again}"
     ) from error
   paths = [os.path.join(root, file) for root, _, files in os.walk(folder) for file in files]
-  identity = _identity(f"{_digest_of_files(sorted(paths))} {clip_pooling or ''}")
+  identity = _digest_of_files(sorted(paths)) + (f" {clip_pooling}" if clip_pooling else "")
   return Model(folder, identity, sample_rate_hz, embedding_size, embedder)
-
-
-def _identity(text: str) -> str:
-  return hashlib.sha256(f"{text} {EMBEDDINGS_VERSION}".encode()).hexdigest()
 
 
 def _digest_of_files(paths: Iterable[str]) -> str:

@@ -91,7 +91,7 @@ class Laboratory:
 
   def embeddings_folder(self, model: Model, store: Store) -> str:
     """Returns where the embeddings of a model on a store are kept."""
-    name = f"{model.identity[:16]}-{store.digest[:16]}"
+    name = f"{model.embeddings_identity[:16]}-{store.digest[:16]}"
     return os.path.join(self.folder, "embeddings", name)
 
   def _evaluate(self, measurement: Measurement, name: str, seed: int, state: str) -> Result:

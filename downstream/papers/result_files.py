@@ -10,6 +10,7 @@ from typing import Any
 from contrastive_audio.cli.console import line
 from contrastive_audio.errors import UserError
 from contrastive_audio.utils.files import digest_of_file, read_json
+from downstream import protocols
 from downstream.cards.opening import listing_of
 from downstream.choices import LOGMEL_STATS, RANDOM, TaskChoice, folder_of
 from downstream.papers import methods
@@ -55,6 +56,8 @@ class ResultFiles:
     if measurement.method == "knn_patches":  # of projections
       settings["head"] = _digest_of_head(model)
     settings["evaluation"] = methods.evaluation_version(measurement.method, options)
+    if protocols.EMBEDDINGS_VERSION > 1:  # results from before there was a version still stand
+      settings["embeddings"] = protocols.EMBEDDINGS_VERSION
     return os.path.join(self._request.folder, "results", file_name(settings)), settings
 
   def listing(self, task: str) -> str | None:

@@ -9,6 +9,7 @@ import pytest
 
 from contrastive_audio.errors import UserError
 from contrastive_audio.exporting import clip_embedder
+from downstream import protocols
 from downstream.encoders import embedding_parts, models, part_files
 from downstream.encoders.embedding_parts import Embeddings
 from downstream.encoders.part_files import read_part
@@ -84,7 +85,11 @@ def test_a_kill_or_a_full_disk_at_any_moment_only_costs_a_repetition(store, tmp_
 
   embedder = types.SimpleNamespace(clip_pooling="windows")
   model = types.SimpleNamespace(
-    name="lengths", identity="m" * 64, embedding_size=3, embed_rows=embed_rows, embedder=embedder
+    name="lengths",
+    embeddings_identity="m" * 64,
+    embedding_size=3,
+    embed_rows=embed_rows,
+    embedder=embedder,
   )
 
   def check(embeddings):
@@ -116,6 +121,14 @@ def test_the_plan_names_what_the_embeddings_depend_on(model, store, tmp_path):
   plan = json.loads((folder / "plan.json").read_text())
   assert plan["model"] == model.identity
   assert plan["clips"] == store.digest
+
+
+def test_embeddings_of_another_version_are_made_again(model, store, monkeypatch):
+  before = Embeddings(model, store).folder
+  identity = model.identity
+  monkeypatch.setattr(protocols, "EMBEDDINGS_VERSION", protocols.EMBEDDINGS_VERSION + 1)
+  assert Embeddings(model, store).folder != before
+  assert model.identity == identity  # a fine-tuning that was begun before goes on
 
 
 def test_a_plan_without_parts_does_not_keep_others_out(model, store, tmp_path):

@@ -134,3 +134,6 @@ def test_what_another_version_evaluated_otherwise_is_measured_again(tmp_path, lo
   monkeypatch.setitem(protocols.EVALUATION_VERSIONS, "knn", 9)  # logistic regression stays the same
   run(request, [cell("digit")])
   assert len(log) == 2
+  monkeypatch.setattr(protocols, "EMBEDDINGS_VERSION", protocols.EMBEDDINGS_VERSION + 1)
+  run(request, [cell("digit")])
+  assert len(log) == 3
