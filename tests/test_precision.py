@@ -15,6 +15,7 @@ from contrastive_audio.errors import UserError
 from contrastive_audio.networks.float32_copy import Float32Networks
 from contrastive_audio.runs import Run
 from contrastive_audio.training import building, callbacks, recording
+from contrastive_audio.training.step_seeds import step_seed
 from contrastive_audio.utils import progress_bar
 from mixback import config as mixback_config
 from mixback import model as mixback_model
@@ -117,6 +118,26 @@ def test_a_run_in_half_precision_resumes_and_exports_float32(precision, tmp_path
   exported = tf.saved_model.load(str(tmp_path / "run" / "saved_model"))
   embedding = exported.embed(np.ones([1, 9000], "f"))
   assert embedding["embedding"].dtype == tf.float32
+
+
+def test_a_step_that_loss_scaling_skips_counts_so_that_the_next_ones_draw_as_the_host_does(
+  clip_store,
+):
+  losses = []
+  for views_on in ("device", "host"):
+    model, config = build("cola", "mixed_float16", augment=EASY)
+    model.optimizer.build(model.trainable_variables)
+    for step, batch in enumerate(config.pairs(clip_store).dataset(0, 4)):
+      if step == 1:
+        scale = float(model.optimizer.dynamic_scale)
+        model.optimizer.dynamic_scale.assign(2.0**60)
+      views = model.views(batch, step_seed(config.seed, step)) if views_on == "host" else batch
+      losses.append(float(model.train_step(views)["loss"] / model.optimizer.scale_loss(1.0)))
+      if step == 1:
+        model.optimizer.dynamic_scale.assign(scale)
+    assert int(model.optimizer.iterations) == 3  # one was skipped
+    assert int(model.steps.taken(model.optimizer)) == 4
+  assert_close(losses[4:], losses[:4], rtol=5e-3)
 
 
 @dataclasses.dataclass

@@ -58,7 +58,6 @@ class Checkpoints:
     if restored is None:
       return 0
     self.window = restored.notes.get("window", {})
-    # The optimizer does not count the steps that loss scaling skips.
     return restored.number
 
   def save(self, step: int, window: Window | None = None) -> None:

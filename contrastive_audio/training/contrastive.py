@@ -4,7 +4,7 @@ Letters: B clips of this replica, G clips of all replicas, N samples, T frames, 
 D embedding, P projection, K parts of a batch, n clips of a part.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
@@ -16,9 +16,14 @@ from contrastive_audio.monitoring.health import spread
 from contrastive_audio.networks import batchnorm
 from contrastive_audio.networks.dropout import draw_apart, draw_dropout_by_rows, part_of_batch
 from contrastive_audio.training.microbatches import collect, gradients_by_parts
-from contrastive_audio.training.optimizers import takes_sums
+from contrastive_audio.training.optimizers import apply_sums
 from contrastive_audio.training.source_distance import SourceDistance, SourceEmbeddings
-from contrastive_audio.training.step_seeds import drop_states, set_drop_states, step_seed
+from contrastive_audio.training.step_seeds import (
+  StepCount,
+  drop_states,
+  set_drop_states,
+  step_seed,
+)
 from contrastive_audio.views import stateless_random
 
 Views = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # (excerpts, seed) -> log-mels
@@ -59,6 +64,9 @@ class ContrastiveModel(keras.Model):
     microbatch: pairs whose activations are in memory at once, a divisor of B; 0: all. Loss and
       gradients are those of the batch, but BatchNorm sees so many pairs at a time.
 
+  Attributes:
+    steps: how many were taken; what a step draws depends on it.
+
   Example:
     >>> encoder = keras.Sequential([keras.Input([6, 5, 1]), keras.layers.Flatten()])
     >>> head = keras.Sequential([keras.Input([30]), keras.layers.Dense(8)])
@@ -97,6 +105,7 @@ class ContrastiveModel(keras.Model):
     self._stop_requested: tf.Variable | None = None
     self._source: SourceDistance | None = None
     self._keep = 0.0
+    self.steps = StepCount()
 
   def keep_near(self, source: SourceDistance, weight: float) -> None:
     """Adds the distance to the embeddings of a frozen encoder to the loss.
@@ -149,13 +158,15 @@ class ContrastiveModel(keras.Model):
     Returns:
       The measurements of this step, each a scalar.
     """
-    seed = step_seed(self.seed, self.optimizer.iterations)
+    number = self.steps.taken(self.optimizer)
+    seed = step_seed(self.seed, number)
     views = self._make_views(batch, seed)  # [B, 2, T, F]
     in_parts = 0 < self.microbatch < views.shape[0]
     step = self._in_two_passes if in_parts else self._in_one_pass
     embeddings, measured, gradients = step(views, seed)
     scale = self.optimizer.scale_loss(tf.constant(1.0))
     gradients = apply_sums(self.optimizer, gradients, self.trainable_weights)
+    self.steps.count(number, self.optimizer)
     measured = replicas.mean(measured)
     logs = measured | {
       "embedding_spread": spread(embeddings),
@@ -271,30 +282,3 @@ def _for_replica(seed: tf.Tensor, batch: tf.Tensor) -> tf.Tensor:
   """Returns a seed that draws for the clips of this replica what one device would draw."""
   total = tf.shape(batch)[0] * replicas.count()
   return stateless_random.for_rows(seed, replicas.first_row(batch), total)
-
-
-def apply_sums(
-  optimizer: keras.optimizers.Optimizer,
-  gradients: Sequence[tf.Tensor],
-  weights: Sequence[keras.Variable],
-) -> list[tf.Tensor]:
-  """Applies the gradients of all replicas.
-
-  Args:
-    optimizer: a built optimizer.
-    gradients: the gradients of this replica.
-    weights: the variables, one for each gradient.
-
-  Returns:
-    The sums of the gradients over all replicas.
-
-  Example:
-    >>> weight, optimizer = keras.Variable(1.0), keras.optimizers.SGD(0.1)
-    >>> optimizer.build([weight])
-    >>> _ = apply_sums(optimizer, [tf.constant(2.0)], [weight])
-    >>> print(f"{weight.numpy():.1f}")
-    0.8
-  """
-  sums = replicas.total(list(gradients))
-  optimizer.apply(sums if takes_sums(optimizer) else gradients, weights)
-  return sums

@@ -6,19 +6,38 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from contrastive_audio.distributed import replicas
 
-def takes_sums(optimizer: keras.optimizers.Optimizer) -> bool:
-  """Returns whether an optimizer wants gradients that are already summed over the replicas.
 
-  Keras' own optimizers sum them themselves.
+def apply_sums(
+  optimizer: keras.optimizers.Optimizer,
+  gradients: Sequence[tf.Tensor],
+  weights: Sequence[keras.Variable],
+) -> list[tf.Tensor]:
+  """Applies the gradients of all replicas.
 
   Args:
-    optimizer: one that is used in a training; loss scaling may wrap it.
+    optimizer: a built optimizer.
+    gradients: the gradients of this replica.
+    weights: the variables, one for each gradient.
+
+  Returns:
+    The sums of the gradients over all replicas.
 
   Example:
-    >>> takes_sums(Adam(1e-3)), takes_sums(keras.optimizers.Adam(1e-3))
-    (True, False)
+    >>> weight, optimizer = keras.Variable(1.0), keras.optimizers.SGD(0.1)
+    >>> optimizer.build([weight])
+    >>> _ = apply_sums(optimizer, [tf.constant(2.0)], [weight])
+    >>> print(f"{weight.numpy():.1f}")
+    0.8
   """
+  sums = replicas.total(list(gradients))
+  optimizer.apply(sums if _takes_sums(optimizer) else gradients, weights)
+  return sums
+
+
+def _takes_sums(optimizer: keras.optimizers.Optimizer) -> bool:
+  """Whether it wants gradients that are already summed; Keras' own optimizers sum them."""
   return isinstance(getattr(optimizer, "inner_optimizer", optimizer), _OfSummedGradients)
 
 

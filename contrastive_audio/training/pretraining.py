@@ -25,8 +25,9 @@ from contrastive_audio.runs import Run
 from contrastive_audio.store import left_out
 from contrastive_audio.training import callbacks, plots
 from contrastive_audio.training.checkpoints import Checkpoints, require_untrained
-from contrastive_audio.training.contrastive import ContrastiveModel, step_seed
+from contrastive_audio.training.contrastive import ContrastiveModel
 from contrastive_audio.training.recording import DataClock, Recorder
+from contrastive_audio.training.step_seeds import step_seed
 from contrastive_audio.utils import progress_bar, run_files
 from contrastive_audio.utils.pipelines import BATCHES_AHEAD
 from contrastive_audio.utils.stopping import StopRequest
@@ -139,6 +140,7 @@ class Pretraining:
         f"the first host goes on from step {chosen}, and this one would from {step}: "
         f"{self._run.folder!r} has to be the same folder for all hosts"
       )
+    self._model.steps.set(step, self._model.optimizer)
     return step
 
   def _begin(self, first_step: int) -> None:

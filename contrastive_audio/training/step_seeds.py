@@ -58,3 +58,53 @@ def set_drop_states(states: Sequence[keras.Variable], seed: tf.Tensor) -> None:
   for index, state in enumerate(states):
     folded = stateless_random.fold(seed, index)
     state.assign(tf.cast(tf.bitcast(folded, tf.uint32), state.dtype))
+
+
+class StepCount:
+  """Number of the steps that a training has taken.
+
+  It is what the optimizer counts, plus the steps that loss scaling has skipped, which it does not.
+
+  Example:
+    >>> optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1))
+    >>> weight, steps = keras.Variable(1.0), StepCount()
+    >>> optimizer.build([weight])
+    >>> for gradient in (float("inf"), 1.0):
+    ...   number = steps.taken(optimizer)
+    ...   optimizer.apply([tf.constant(gradient)], [weight])
+    ...   steps.count(number, optimizer)
+    >>> int(optimizer.iterations), int(steps.taken(optimizer))
+    (1, 2)
+  """
+
+  def __init__(self):
+    """Makes the variable, in the scope of the strategy that trains."""
+    once = tf.VariableAggregation.ONLY_FIRST_REPLICA
+    self._skipped = tf.Variable(0, trainable=False, dtype=tf.int32, aggregation=once)
+
+  def taken(self, optimizer: keras.optimizers.Optimizer) -> tf.Tensor:
+    """Returns the number, int32 `[]`."""
+    return _applied(optimizer) + self._skipped
+
+  def count(self, number: tf.Tensor, optimizer: keras.optimizers.Optimizer) -> None:
+    """Counts a step after the optimizer has applied it, or skipped it.
+
+    Args:
+      number: of the steps before it, from `taken`.
+      optimizer: of the training.
+    """
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+      self._skipped.assign(number + 1 - _applied(optimizer))
+
+  def set(self, number: int, optimizer: keras.optimizers.Optimizer) -> None:
+    """Goes on from a checkpoint.
+
+    Args:
+      number: of its steps.
+      optimizer: restored from it.
+    """
+    self._skipped.assign(number - _applied(optimizer))
+
+
+def _applied(optimizer: keras.optimizers.Optimizer) -> tf.Tensor:
+  return tf.cast(tf.convert_to_tensor(optimizer.iterations), tf.int32)

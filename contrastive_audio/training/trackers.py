@@ -83,7 +83,8 @@ class _Wandb:
 
     class Logger(WandbMetricsLogger):
       def on_train_begin(self, logs: Any = None) -> None:
-        self.global_batch = self.global_step = int(self.model.optimizer.iterations)
+        taken = self.model.steps.taken(self.model.optimizer)
+        self.global_batch = self.global_step = int(taken)
 
     self._wandb = wandb
     project = os.environ.get("WANDB_PROJECT", PROJECT)

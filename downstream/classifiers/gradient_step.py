@@ -10,12 +10,7 @@ from contrastive_audio.distributed import replicas
 from contrastive_audio.distributed.hosts import Hosts
 from contrastive_audio.frontend.front_end import FrontEnd
 from contrastive_audio.training import optimizers
-from contrastive_audio.training.contrastive import (
-  apply_sums,
-  drop_states,
-  set_drop_states,
-  step_seed,
-)
+from contrastive_audio.training.step_seeds import drop_states, set_drop_states, step_seed
 from downstream.classifiers.classifier import Classifier
 from downstream.protocols import Options
 
@@ -95,7 +90,9 @@ class GradientStep:
       logits = self._classifier.dense(tf.cast(embeddings, tf.float32))
       loss = self._loss(targets, logits)
       replica_loss = loss / replicas.count()
-    gradients = apply_sums(self.optimizer, tape.gradient(replica_loss, trained), self._trained)
+    gradients = optimizers.apply_sums(
+      self.optimizer, tape.gradient(replica_loss, trained), self._trained
+    )
     return replicas.mean(loss), tf.linalg.global_norm(gradients)
 
   def _loss(self, targets, logits):
