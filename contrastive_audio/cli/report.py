@@ -43,6 +43,9 @@ def print_store(store: Store) -> None:
     line("unverified", "of version 0.1, which wrote no checksums: damage would not be noticed")
   if store.num_silent:
     line("silent", f"{counted(store.num_silent, 'clip')} of nothing but zeros, kept")
+  if store.num_coarse:
+    text = f"{counted(store.num_coarse, 'clip')} with a single sample far beyond full scale"
+    line("coarse", f"{text}, beside which 16 bits keep nothing: mend or leave out such files")
 
 
 def print_losses(store: Store) -> None:

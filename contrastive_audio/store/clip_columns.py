@@ -1,7 +1,8 @@
 """What a store knows of its clips without their PCM, column by column.
 
 Beside the columns of the index, each clip has the number of its `recording`, which is the same for
-all pieces of one.
+all pieces of one, and whether a single sample far beyond full scale leaves the others `coarse`:
+the PCM has hardly a step for them.
 
 Numbers are in memory, text is read when it is first needed. The index is read, not mapped: a mapped
 file that is cut off ends the process, and so does a disk that fails. Each reading verifies it.
@@ -19,7 +20,8 @@ from contrastive_audio.store.pieces import Pieces
 from contrastive_audio.utils import checksums
 
 _RECORDING = "recording"
-_NUMBERS = ("gain", "mean", "peak", "centred_peak", "num_samples", "shard", "byte_offset")
+_NUMBERS = ("gain", "mean", "peak", "centred_peak", "l2", "num_samples", "shard", "byte_offset")
+_COARSE_GAIN, _COARSE_STEPS = 2.0**-12, 4.0  # full scale and more have 2**-15
 
 
 class ClipColumns:
@@ -115,11 +117,20 @@ def read_index(path: str, checksum: str | None) -> ClipColumns:
   }
 
   numbers[_RECORDING] = np.arange(len(numbers["num_samples"]))
+  numbers["coarse"] = _are_coarse(numbers.pop("l2"), numbers)
 
   def read_text(name: str) -> Iterator[pa.Array]:
     return (part[name] for part in _read(path, checksum, [name], _copy))
 
   return ClipColumns(numbers, read_text)
+
+
+def _are_coarse(l2: np.ndarray, numbers: Mapping[str, np.ndarray]) -> np.ndarray:
+  """Whether the level of all samples but the loudest is a few steps of the PCM."""
+  gain, peak = numbers["gain"], numbers["peak"].astype(np.float64)
+  others = np.maximum(l2.astype(np.float64) ** 2 - peak**2, 0)
+  level = np.sqrt(others / np.maximum(numbers["num_samples"], 1))
+  return (gain >= _COARSE_GAIN) & (level < _COARSE_STEPS * gain)
 
 
 def join(parts: Sequence[ClipColumns], num_shards: Sequence[int]) -> ClipColumns:

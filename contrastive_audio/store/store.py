@@ -180,6 +180,11 @@ class Store:
     return int((self._columns.numbers["peak"] == 0).sum())
 
   @property
+  def num_coarse(self) -> int:
+    """Number of clips of recordings in which one sample leaves nothing of the others."""
+    return int(self._columns.numbers["coarse"].sum())
+
+  @property
   def hours(self) -> float:
     """Total length of all clips."""
     return float(self.num_samples.sum()) / self.sample_rate_hz / 3600

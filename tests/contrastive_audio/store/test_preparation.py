@@ -16,6 +16,7 @@ import pytest
 import soundfile
 
 from contrastive_audio import datasets
+from contrastive_audio.cli.report import print_store
 from contrastive_audio.errors import UserError
 from contrastive_audio.store import chunk_writer, chunks, decoding, preparation
 from tests.support import ROOT, environment, tone, write_clips
@@ -209,6 +210,19 @@ def test_a_folder_that_cannot_be_made_is_one_clear_line(tmp_path):
   (tmp_path / "file").touch()
   with pytest.raises(UserError, match="cannot create the folder"):
     prepare(write_clips(tmp_path / "clips", clips=1), tmp_path / "file" / "stores")
+
+
+def test_clips_of_which_one_sample_leaves_nothing_are_named(tmp_path, capsys):
+  folder, rng = write_clips(tmp_path / "clips", clips=2), np.random.default_rng(0)
+  noise = 0.05 * rng.standard_normal(16_000)
+  soundfile.write(folder / "low" / "as_integers.wav", 32_768 * noise, 16_000, "FLOAT")
+  assert prepare(folder, tmp_path / "stores").num_coarse == 0  # loud, but all of it
+  noise[100] = 1e5
+  soundfile.write(folder / "low" / "spike.wav", noise, 16_000, "FLOAT")
+  store = prepare(folder, tmp_path / "stores")
+  assert (store.num_clips, store.num_coarse) == (6, 1)
+  print_store(store)
+  assert "coarse     1 clip with a single sample far beyond" in capsys.readouterr().out
 
 
 def test_silent_clips_are_kept_and_counted(tmp_path):
