@@ -1,8 +1,9 @@
 """python -m benchmarks.window_search: searches a million windows, all of them and by an index.
 
 Embeddings are made up: sounds of 2,000 kinds in 40 recordings, each five windows long, with noise.
-They are kept in files like those of real ones. The table shows how long an index takes, one search
-and one of twenty queries, and how many of the twenty hits of each query are the exact ones.
+They are kept in files like those of real ones. Queries are sounds of such kinds in a recording that
+is not among them. The table shows how long an index takes, one search and one of twenty queries,
+and how many of the twenty hits of each query are the exact ones.
 """
 
 import tempfile
@@ -57,8 +58,8 @@ def show(
   embeddings: SimpleNamespace, num_windows: int, size: int, index: "WindowIndex", made_s: float
 ) -> None:
   """Searches in both ways; prints the table."""
-  exact_s, exact = _searched(embeddings, num_windows, None)
-  index_s, found = _searched(embeddings, num_windows, index)
+  exact_s, exact = _searched(embeddings, num_windows, size, None)
+  index_s, found = _searched(embeddings, num_windows, size, index)
   same = [len({*one} & {*other}) / _HITS for one, other in zip(_places(found), _places(exact))]
   first = np.mean([one[0] == other[0] for one, other in zip(_places(found), _places(exact))])
   rows = [
@@ -82,8 +83,7 @@ def made_up(num_windows: int, size: int) -> Iterator[Rows]:
     >>> [values.shape for _, values in made_up(num_windows=400, size=8)]
     [(400, 8)]
   """
-  rng = np.random.default_rng(0)
-  sounds = rng.normal(size=[_KINDS, size]).astype(np.float32)
+  sounds, rng = _sounds(size), np.random.default_rng(0)
   places = _NOISE * rng.normal(size=[_RECORDINGS, size]).astype(np.float32)
   kinds = rng.integers(0, _KINDS, -(-num_windows // _EVENT_WINDOWS))
   for first in range(0, num_windows, _AT_ONCE):
@@ -93,8 +93,21 @@ def made_up(num_windows: int, size: int) -> Iterator[Rows]:
     yield numbers.astype(np.int32), sounds[kinds[numbers // _EVENT_WINDOWS]] + place + noise
 
 
+def _sounds(size: int) -> np.ndarray:
+  """Returns an embedding for each kind of sound, float32 `[_KINDS, size]`."""
+  return np.random.default_rng(1).standard_normal([_KINDS, size], np.float32)
+
+
+def _queries(size: int) -> np.ndarray:
+  """Returns sounds of some kinds, as another recording has them, float32 `[_QUERIES, size]`."""
+  rng = np.random.default_rng(2)
+  kinds = rng.choice(_KINDS, _QUERIES, replace=False)
+  place, noise = np.split(rng.standard_normal([1 + _QUERIES, size], np.float32), [1])
+  return _sounds(size)[kinds] + _NOISE * (place + noise)
+
+
 def _searched(
-  embeddings: SimpleNamespace, num_windows: int, index: "WindowIndex | None"
+  embeddings: SimpleNamespace, num_windows: int, size: int, index: "WindowIndex | None"
 ) -> tuple[list[float], list[list["Hit"]]]:
   """Searches for one query, then for twenty; returns (how long each took, the hits of the last)."""
   from downstream.encoders.window_search import search
@@ -105,8 +118,7 @@ def _searched(
     sample_rate_hz=1, num_samples=lengths, num_clips=_RECORDINGS, digest=""
   )
   windows = WindowStore(recordings, hop_samples=1, window_samples=1)  # type: ignore[arg-type]
-  _, values = next(embeddings.parts())
-  queries = values[:: max(1, len(values) // _QUERIES)][:_QUERIES] + np.float32(0.1)
+  queries = _queries(size)
   seconds, found = list[float](), list[list["Hit"]]()
   for count in (1, _QUERIES):
     start_s = time.perf_counter()

@@ -4,7 +4,7 @@
 # A contrastive encoder learns to ignore whatever differs between two **views** of a clip, and to
 # keep whatever they share and other clips lack. So the views decide what is learned. This notebook
 # shows and plays what this project can do to make a view: the choice of patches, mix-back (Fonseca
-# and others, 2021), and nine of its augmentations.
+# and others, 2021), and ten augmentations.
 
 # %%
 from contrastive_audio.cli.main import start_tensorflow
@@ -104,7 +104,7 @@ for share in SHARES:
 showing.players(sounds, config.sample_rate_hz)
 
 # %% [markdown]
-# ## Nine augmentations
+# ## Ten augmentations
 #
 # All of them work on the log-mel. Each pair of pictures below shows one of them: the siren after
 # the augmentation, and by how many dB each point has changed, with the largest change in the title.

@@ -38,11 +38,11 @@ SECONDS = 40  # of a recording; yours may last hours
 MODEL, RATE_HZ = "preset:general", 16_000
 
 # %% [markdown]
-# ## Recordings in which we know what is heard
+# ## Recordings with known sounds
 #
-# Birds, sirens and bells are heard at random times in wind and noise. Five recordings are for
-# training; a table lists what is heard in them and when, as somebody who has listened to them would
-# write it down. The sixth is new.
+# Birds, sirens and bells sound at random times in wind and noise. Five recordings are for
+# training; a table lists which sounds occur in them and when, as an annotator would.
+# The sixth is new.
 
 # %%
 CLASSES = ("bird", "siren", "bell")
