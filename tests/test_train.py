@@ -63,6 +63,7 @@ def test_the_summary_says_what_was_trained_and_where_it_is(finished, system):
   for part in (
     "data       12 audio files",
     "store      12 clips",
+    "device     CPU, ",
     "recipe     paper: 4 steps of 4",
   ):
     assert part in output

@@ -14,6 +14,7 @@ from contrastive_audio.views.system_config import SystemConfig
 
 if TYPE_CHECKING:
   from contrastive_audio.cli.open_data import DataChoice
+  from contrastive_audio.distributed.hosts import Hosts
   from contrastive_audio.monitoring.monitor import LabelMonitor
   from contrastive_audio.runs import Run
   from contrastive_audio.training.contrastive import ContrastiveModel
@@ -46,6 +47,28 @@ def print_store(store: Store) -> None:
   if store.num_coarse:
     text = f"{counted(store.num_coarse, 'clip')} with a single sample far beyond full scale"
     line("coarse", f"{text}, beside which 16 bits keep nothing: mend or leave out such files")
+
+
+def print_devices(hosts: "Hosts") -> None:
+  """Prints what a training runs on: whoever expects a GPU sees at once that there is none.
+
+  Args:
+    hosts: the hosts of the training.
+
+  Example:
+    >>> from contrastive_audio.distributed.hosts import Hosts
+    >>> print_devices(Hosts())
+    device     ...
+  """
+  import tensorflow as tf  # late: commands that only look do without it
+
+  gpus = tf.config.list_physical_devices("GPU")
+  names = {tf.config.experimental.get_device_details(gpu).get("device_name") for gpu in gpus}
+  text = f"{counted(hosts.replicas, 'GPU')} ({', '.join(sorted(filter(None, names)))})"
+  if not gpus:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    text = f"CPU, {counted(cores or 1, 'core')}; TensorFlow sees no GPU"
+  line("device", text + (f", {hosts.count} hosts" if hosts.count > 1 else ""))
 
 
 def print_losses(store: Store) -> None:

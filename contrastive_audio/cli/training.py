@@ -93,6 +93,7 @@ def train_system(system: System, request: TrainingRequest) -> None:
   # Signals second: when hosts join, TensorFlow takes SIGTERM for itself.
   with join_hosts(request.strategy) as hosts, StopRequest(in_set_up=True) as stop:
     _require_devices(request, hosts)
+    report.print_devices(hosts)
     weights = _weights(system, request)
     request, store = _cut_into_pieces(system, request, data.store())
     judged = _labelled_store(monitored) if monitored else store

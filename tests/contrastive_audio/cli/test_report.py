@@ -4,8 +4,10 @@ import json
 import shlex
 
 import pytest
+import tensorflow as tf
 
 from contrastive_audio.cli import report
+from contrastive_audio.distributed.hosts import Hosts
 from contrastive_audio.runs import Run
 
 
@@ -66,3 +68,13 @@ def test_what_training_lost_is_said_in_points_beside_what_was_there_before(tmp_p
 def test_a_training_that_gained_or_was_measured_once_lost_nothing(tmp_path, capsys):
   for accuracies in ((0.841, 0.856), (0.85, 0.85), (0.85,)):
     assert len(linear_lines(tmp_path, capsys, *accuracies)) == 1
+
+
+def test_what_a_training_runs_on_is_named(capsys, monkeypatch):
+  report.print_devices(Hosts())
+  assert capsys.readouterr().out.endswith("; TensorFlow sees no GPU\n")
+  details = {"device_name": "NVIDIA H100"}
+  monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind])
+  monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda device: details)
+  report.print_devices(Hosts(count=2))
+  assert capsys.readouterr().out == "device     1 GPU (NVIDIA H100), 2 hosts\n"
