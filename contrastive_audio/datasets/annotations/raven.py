@@ -2,8 +2,8 @@
 
 A selection has a row for each of its views (waveform, spectrogram). Times are seconds from the
 start of what Raven had opened, which may be a sequence of files; "File Offset (s)", where it is
-there, counts from the start of "Begin File". "Begin Path" is where that file was. The column with
-labels has any name.
+there, counts from the start of "Begin File". "Begin Path" is where that file was. In a table that
+names no file, both times of a selection have to agree. The column with labels has any name.
 """
 
 import collections
@@ -17,6 +17,7 @@ from contrastive_audio.datasets.annotations.annotation import (
   parse_number,
   read_cells,
 )
+from contrastive_audio.datasets.stretches import TOLERANCE_S
 from contrastive_audio.errors import UserError
 from contrastive_audio.utils.files import replacing
 
@@ -177,11 +178,25 @@ def _annotation(path: str, line: int, row: Mapping[str, str], label: str | None)
 
   file = next((row[name] for name in _FILES if row.get(name)), None)
   start_s, stop_s = number(BEGIN), number(END)
-  if file is not None and row.get(_OFFSET):
-    start_s, stop_s = number(_OFFSET), number(_OFFSET) + stop_s - start_s
+  if row.get(_OFFSET):
+    offset_s = number(_OFFSET)
+    if file is None:
+      _require_one_file(where, start_s, offset_s)
+    else:
+      start_s, stop_s = offset_s, offset_s + stop_s - start_s
   low_hz, high_hz = (number(name) if row.get(name) else None for name in (_LOW, _HIGH))
   score = next((_number_or_none(row[name]) for name in _SCORES if row.get(name)), None)
   return Annotation(start_s, stop_s, (label and row[label]) or None, low_hz, high_hz, file, score)
+
+
+def _require_one_file(where: str, start_s: float, offset_s: float) -> None:
+  """Refuses a selection in a file that nobody names: it is not the one that Raven began with."""
+  if abs(offset_s - start_s) > TOLERANCE_S:
+    raise UserError(
+      f"{where}: the selection begins at {start_s:g} s, and at {offset_s:g} s of its file, which "
+      "the table does not name: add the column 'Begin File' in Raven; or remove 'File Offset (s)' "
+      "if the recording was opened alone"
+    )
 
 
 def _number_or_none(text: str) -> float | None:

@@ -96,6 +96,20 @@ def test_a_table_about_several_files_counts_times_from_the_start_of_each(tmp_pat
     annotations(read_raven, tmp_path / "b.txt", "\n".join(cut))
 
 
+@pytest.mark.parametrize(("columns", "cell"), [("", ""), ("\tBegin File", "\t")])
+def test_offsets_in_files_that_no_column_names_are_refused_unless_they_are_the_times(
+  tmp_path, columns, cell
+):
+  def table(*offsets):
+    rows = (f"{n}\tS 1\t1\t{4 * n}\t{4 * n + 1}\t0\t9\t{o}{cell}" for n, o in enumerate(offsets))
+    return "\n".join([f"{HEADER}\tFile Offset (s){columns}", *rows])
+
+  with pytest.raises(UserError, match=r"line 4: .* at 8 s, and at 2\.5 s of its file.*'Begin"):
+    annotations(read_raven, tmp_path / "a.txt", table(0, 4, 2.5))
+  found = annotations(read_raven, tmp_path / "a.txt", table(0, 4.0001, ""))  # rounded, unknown
+  assert [each.start_s for each in found] == [0.0, 4.0, 8.0]
+
+
 @pytest.mark.parametrize("file", [None, "wren.wav", "/field/wren.wav", "/a  b/録音\u3000一.wav"])
 def test_our_tables_have_the_columns_of_raven_and_are_read_back_equal(tmp_path, file):
   written = [
