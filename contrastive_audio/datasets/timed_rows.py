@@ -15,6 +15,7 @@ from contrastive_audio.errors import UserError
 from contrastive_audio.utils.words import counted
 
 WHERE = "where"  # column beside those of clip_table.SCHEMA: the row of the table
+_DECIMALS = 6  # of times, and of the names of stretches: programs compute 0.1 + 0.2
 
 
 def parse_times(where: str, start: str, stop: str) -> tuple[float, float | None]:
@@ -26,7 +27,7 @@ def parse_times(where: str, start: str, stop: str) -> tuple[float, float | None]
     stop: where it ends; empty, too.
 
   Returns:
-    (start, stop); without a stop, the end of the file.
+    (start, stop), to the microsecond; without a stop, the end of the file.
 
   Raises:
     UserError: one of them is missing or no number, or they are no stretch.
@@ -38,7 +39,7 @@ def parse_times(where: str, start: str, stop: str) -> tuple[float, float | None]
   if not start and not stop:
     return 0.0, None
   try:
-    start_s, stop_s = (float(text.replace(",", ".")) for text in (start, stop))
+    start_s, stop_s = (round(float(text.replace(",", ".")), _DECIMALS) for text in (start, stop))
   except ValueError:
     start_s = stop_s = math.nan
   if not (math.isfinite(start_s) and math.isfinite(stop_s)):

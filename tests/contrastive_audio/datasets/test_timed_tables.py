@@ -117,6 +117,15 @@ def test_rows_of_the_same_times_are_one_clip_with_all_their_labels(folder):
   assert "2 rows have the times of another" in source.summary
 
 
+def test_times_that_differ_by_rounding_alone_are_the_same(folder):
+  rows = ["long.wav,0.3,1,dog,train", "long.wav,0.30000000000000004,1,rain,train"]
+  header = "file,start_s,end_s,label,split"
+  assert content(prepared(folder, rows, header=header)) == {"long.wav#t=0.3,1": "dog;rain"}
+  rows[1] = rows[1].replace("train", "test")
+  with pytest.raises(UserError, match="line 3: 'long.wav' has the times of .*line 2, with the sp"):
+    open_table(folder, rows, header=header)
+
+
 def test_rows_that_share_more_than_half_of_the_shorter_have_each_others_labels(folder):
   rows = [
     "long.wav,0,6,rain",
