@@ -88,7 +88,8 @@ class TimedRows:
     recording, start_s = printable(path), row.start_s or 0.0
     stop_s = math.inf if row.stop_s is None else row.stop_s
     key = recording if math.isinf(stop_s) else key_of(recording, start_s, stop_s)
-    row = dataclasses.replace(row, path=path, key=key, group=row.group or recording)
+    label, group = joined([row.label]), row.group or recording
+    row = dataclasses.replace(row, path=path, key=key, label=label, group=group)
     first_where, first = self._rows.setdefault((path, start_s, stop_s), (where, row))
     if first is row:
       return
@@ -140,7 +141,7 @@ class TimedRows:
 def _labels_of_overlapping(
   spans: list[tuple[float, float, str | None]],
 ) -> dict[tuple[float, float], str | None]:
-  """Returns (start, stop) -> labels of a stretch and of those that overlap it, its own first."""
+  """Returns (start, stop) -> labels of a stretch and of those that overlap it."""
   order = sorted(range(len(spans)), key=lambda number: spans[number][:2])
   found: list[list[str | None]] = [[label] for _, _, label in spans]
   active: list[int] = []
@@ -159,16 +160,18 @@ def _labels_of_overlapping(
 
 
 def joined(labels: Sequence[str | None]) -> str | None:
-  """Returns several labels as one text, each once; None if there is none.
+  """Returns several labels as one text, each once, in alphabetical order; None if there is none.
+
+  So the same classes are the same text, however they were written.
 
   Args:
     labels: each of one class or of several.
 
   Example:
-    >>> joined(["dog; rain", None, "rain;"])
+    >>> joined(["rain; dog", None, "rain;"])
     'dog;rain'
   """
-  names = [
+  names = {
     name.strip() for label in labels if label is not None for name in label.split(LABEL_SEPARATOR)
-  ]
-  return LABEL_SEPARATOR.join(dict.fromkeys(filter(None, names))) or None
+  }
+  return LABEL_SEPARATOR.join(sorted(filter(None, names))) or None

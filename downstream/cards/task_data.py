@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from contrastive_audio.datasets import LABEL_SEPARATOR
+from contrastive_audio.datasets.timed_rows import joined
 from contrastive_audio.errors import UserError
 from contrastive_audio.store.store import Store
 from downstream.cards.card import Task
@@ -181,7 +182,7 @@ class TaskData:
 def check_labels(
   task: Task, keys: Sequence[str], labels_or_none: Sequence[str | None]
 ) -> list[str]:
-  """Returns the class of each clip, as the card names it.
+  """Returns the class of each clip, as the card names it; of several labels, one in their order.
 
   Args:
     task: the card.
@@ -202,7 +203,7 @@ def check_labels(
       f"{missing[0]!r} among them: classes are named by sub-folders, or by a CSV with the columns "
       "file,label"
     )
-  labels = [task.rename(label) for label in labels_or_none if label is not None]
+  labels = [task.rename(_in_order(label)) for label in labels_or_none if label is not None]
   counts = collections.Counter(labels)
   name, count = min(counts.items(), key=lambda item: item[1])
   if count == 1 and task.metric != "mAP":
@@ -218,6 +219,11 @@ def check_labels(
     only = min(classes, default="")
     raise UserError(f"the task {task.name} has only one class, {only!r}: nothing to tell apart")
   return labels
+
+
+def _in_order(label: str) -> str:
+  """Returns several labels in one order: whichever is named first, they are one class."""
+  return joined([label]) or label if LABEL_SEPARATOR in label else label
 
 
 def _names_of(task: Task, label: str) -> list[str]:

@@ -10,7 +10,9 @@ from sklearn.metrics import average_precision_score
 
 from contrastive_audio.cli.open_data import DataLocation
 from downstream import evaluation
+from downstream.cards.card import Task
 from downstream.cards.opening import open_task
+from downstream.cards.task_data import check_labels
 from downstream.choices import Condition, TaskChoice
 from tests.support import assert_close, command, refused_command, tone
 
@@ -88,3 +90,8 @@ def test_what_several_labels_do_not_allow_is_one_line(place, changes, message):
   line = refused_command("downstream.linear", *options(*changes), cwd=place)
   assert line.startswith(f"error: {message}")
   assert ("pass --metric=mAP" in line) == (not changes)
+
+
+def test_several_labels_are_one_class_whichever_a_data_set_names_first():
+  labels = check_labels(Task("mine", "mine"), list("abcd"), ["dog;rain", "rain;dog", "dog", "dog"])
+  assert labels == ["dog;rain", "dog;rain", "dog", "dog"]

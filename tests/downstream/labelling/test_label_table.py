@@ -47,7 +47,7 @@ def test_commands_read_what_was_answered(place):
   answers.set(Place(1, 0, 15_999), ["-other"])
   answers.set(Place(0, 100_000, 160_000), ["wren"])
   assert as_read() == [
-    ("field/a.wav#t=0.5,1.5", "wren;rain"),
+    ("field/a.wav#t=0.5,1.5", "rain;wren"),
     ("field/=1+1.wav#t=0,0.999938", "-other"),
     ("field/a.wav#t=6.25,10", "wren"),
   ]
