@@ -34,7 +34,8 @@ EXAMPLES = (
   "python -m benchmarks.labels --audio_root=/path/to/audio_root --tasks=esc10_fold5 "
   "--variants='COLA small, linear' --seeds=0",
 )
-# Task -> training clips; a training takes STEPS steps, at most.
+# Task -> training clips. So many epochs are allowed that the training which selects takes STEPS
+# steps, the last epoch completed. The final one has the epochs that it chose, on all clips.
 TASKS = {"esc10_fold5": 320, "digit_unseen_speaker": 2000}
 CONDITIONS = (Condition(1), Condition(5), Condition(10), Condition(), Condition(label_noise=0.4))
 NUM_CLASSES, BATCH_SIZE, STEPS = 10, 64, 250
@@ -82,7 +83,10 @@ def budgets_of(task: str, table: Table) -> list[tuple[Column, int]]:
 
 
 def epochs_of(task: str, condition: Condition) -> int:
-  """Returns how many epochs are STEPS steps; a fifth of the clips is for validation."""
+  """Returns how many epochs are STEPS steps while a fifth of the clips is for validation.
+
+  On all clips, in the final training, they are up to a quarter more steps.
+  """
   clips = condition.labels_per_class * NUM_CLASSES if condition.labels_per_class else TASKS[task]
   return math.ceil(STEPS / max(1, int(0.8 * clips) // BATCH_SIZE))
 

@@ -84,8 +84,10 @@ def test_every_training_of_few_labels_takes_as_many_steps():
   for task, clips in labels.TASKS.items():
     for condition in labels.CONDITIONS:
       seen = 10 * condition.labels_per_class if condition.labels_per_class else clips
-      steps = max(1, int(0.8 * seen) // 64) * labels.epochs_of(task, condition)
+      epochs = labels.epochs_of(task, condition)
+      steps, final = (max(1, int(share * seen) // 64) * epochs for share in (0.8, 1))
       assert 250 <= steps < 250 + 25
+      assert steps <= final <= 1.25 * steps
 
 
 def test_another_process_is_called_with_an_environment_of_its_own():
