@@ -8,11 +8,12 @@ import pytest
 import soundfile
 
 from benchmarks import soundscapes as command_module
-from benchmarks.lib import soundscapes
+from benchmarks.lib import soundscape_tables, soundscapes
 from benchmarks.lib.event_matching import Counts, Span, match
 from benchmarks.lib.soundscape_tables import detect_events
 from benchmarks.lib.soundscapes import RATE_HZ, SNRS_DB, Sounds
 from contrastive_audio.utils.spreadsheets import write_csv
+from downstream import protocols
 from downstream.papers.measurement import LaboratoryRequest, Pretraining
 from downstream.papers.pretrainings import Pretrainings
 from tests.support import assert_close, command, tone
@@ -149,7 +150,9 @@ def test_trainings_differ_in_how_the_recordings_are_cut(
   assert [each["data"]["clips"] for each in resolved] == [3, 3, 3, 3, 12]
 
 
-def test_a_detector_is_trained_and_heard_on_the_recordings_that_are_measured(tmp_path, monkeypatch):
+@pytest.fixture
+def detector(monkeypatch):
+  """The calls of the commands that train and hear; no classifier is left, and no detection."""
   trained, heard = [], []
 
   def write(words):
@@ -160,8 +163,27 @@ def test_a_detector_is_trained_and_heard_on_the_recordings_that_are_measured(tmp
 
   monkeypatch.setattr("downstream.linear.run", trained.append)
   monkeypatch.setattr("downstream.detect.run", write)
+  return trained, heard
+
+
+def test_a_detector_is_trained_and_heard_on_the_recordings_that_are_measured(tmp_path, detector):
+  trained, heard = detector
   for name in ("3x10min", "3x1min", "3x10min"):
     detect_events("logmel_stats", str(tmp_path / name), [], 0.5, LaboratoryRequest("runs"))
   folders = [f"--input=folder:{tmp_path / name}/test" for name in ("3x10min", "3x1min")]
   assert heard == folders  # what is there is not made again
   assert len(trained) == 3  # none of which has left a classifier
+
+
+@pytest.mark.parametrize("changed", ["WINDOW_S", "GAP_S", "logistic"])
+def test_what_another_detector_has_found_is_not_measured_again(
+  tmp_path, monkeypatch, detector, changed
+):
+  _, heard = detector
+  for count in (1, 1, 2):
+    if count == 2 and changed == "logistic":
+      monkeypatch.setitem(protocols.EVALUATION_VERSIONS, changed, 99)
+    elif count == 2:
+      monkeypatch.setattr(soundscape_tables, changed, 4.0)
+    detect_events("logmel_stats", str(tmp_path), [], 0.5, LaboratoryRequest("runs"))
+    assert len(heard) == count

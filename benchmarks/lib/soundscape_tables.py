@@ -16,6 +16,7 @@ from contrastive_audio.utils.run_files import CLASSIFIER
 from contrastive_audio.utils.spreadsheets import read_csv, write_csv
 from downstream import detect, linear
 from downstream.papers.measurement import LaboratoryRequest
+from downstream.protocols import EVALUATION_VERSIONS
 
 BY_HAND, PROBE, LABELS = "by-hand.csv", "probe.csv", "labels.csv"
 HOPS_S = (0.25, 0.5, 1.0)
@@ -151,14 +152,16 @@ def detect_events(
   from downstream.encoders.models import open_model
 
   identity = open_model(name).identity[:16]  # a run that was trained again is another one
-  place = os.path.join(folder, "detectors", identity)  # of these recordings only
+  # What it is fitted on, and how; the recordings are those of the folder.
+  fitted = f"{identity}-{WINDOW_S:g}s-v{EVALUATION_VERSIONS['logistic']}"
+  place = os.path.join(folder, "detectors", fitted)
   options = [f"--model={name}", "--max_bad_fraction=0"]
   if request.location.store_dir:
     options.append(f"--store_dir={request.location.store_dir}")
   if not os.path.exists(os.path.join(place, CLASSIFIER)):
     task = [f"--task=folder:{os.path.join(folder, LABELS)}", f"--background={BACKGROUND}"]
     linear.run(["linear", *options, *task, f"--output={place}"])
-  output = os.path.join(place, f"every-{hop_s:g}s.csv")
+  output = os.path.join(place, f"every-{hop_s:g}s-gaps-{GAP_S:g}s.csv")
   if not os.path.exists(output):
     cut = [f"--hop_s={hop_s}", f"--window_s={WINDOW_S}", f"--gap_s={GAP_S}"]
     data = [f"--classifier={place}", f"--ignore={BACKGROUND}", f"--input=folder:{folder}/test"]
