@@ -21,8 +21,9 @@ Folders:
   labelling/    marking what is heard, with a classifier that learns meanwhile
   papers/       the papers' tables
 
-`evaluation` brings model, task and method together, `evaluation_files` writes the results, `plots`
-and `embedding_map` draw them; `comparison` and `comparison_files` are the same for several models.
+`evaluation` brings model, task and method together, `task_report` prints what the task is,
+`evaluation_files` writes the results, `plots` and `embedding_map` draw them; `comparison` and
+`comparison_files` are the same for several models.
 `hear` is the HEAR 2021 API. `choices`, `flags` and `checks` belong to the commands.
 
 What your own programs need most can be imported from here:

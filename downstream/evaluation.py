@@ -23,10 +23,10 @@ from downstream.classifiers.problem import MakeMethod, Method, Problem, file_nam
 from downstream.classifiers.scores import score
 from downstream.encoders.models import Model, open_model
 from downstream.evaluation_files import Result, Setup, draw_map, require_own_results, write_results
+from downstream.task_report import print_task
 
 # Above this, a fifth of the clips chooses as well as five fifths do, five times as fast.
 _FOLDED_CLIPS_MAX = 1000
-_NUM_NAMED = 5  # classes in a line
 
 
 def evaluate(
@@ -216,7 +216,7 @@ def _run(
 ) -> None:
   model = open_model(request.model, request.seed, request.clip_pooling)
   data = open_task(request.task, request.location, model.sample_rate_hz)
-  _print_task(data, request.seed)
+  print_task(data, request.seed)
   # Methods that train on excerpts score clips by averages over windows, whatever the model has.
   clip_pooling = model.embedder.clip_pooling if show_embeddings else "windows"
   setup = Setup(method_name, model.name, model.identity, request.seed, clip_pooling=clip_pooling)
@@ -241,25 +241,6 @@ def _run(
     if show_embeddings and not data.multi_label:
       draw_map(request.output, data, model, request.seed)
     line("results", f"{request.output} (result.json, predictions.csv, plots)")
-
-
-def _print_task(data: TaskData, seed: int) -> None:
-  splits = data.splits(seed)
-  counts = f"{len(splits[0].train)} train and {len(splits[0].test)} test"
-  if splits[0].validation is not None:
-    counts += f", {len(splits[0].validation)} validation"
-  if len(splits) > 1:
-    counts += f", the first of {len(splits)} splits"
-  clips = f"{data.store.num_clips} clips, {len(data.class_names)} classes"
-  line("task", f"{data.task.name}: {clips}, {counts}")
-  if untested := data.untested(seed):
-    names = untested[:_NUM_NAMED] + ["..."] * (len(untested) > _NUM_NAMED)
-    count = f"{len(untested)} of {len(data.class_names)} classes ({', '.join(names)})"
-    line("untested", f"{count}: no test clip has them, so the score says nothing about them")
-  num_shared, num_tested = data.num_shared(seed)
-  if num_shared:
-    count = f"{num_shared} of {num_tested} test clips"
-    line("overlap", f"{count} share sound with training clips, so the score may be too high")
 
 
 def _result_line(name: str, data: TaskData, condition: Condition, result: Result) -> str:
