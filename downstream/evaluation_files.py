@@ -120,6 +120,7 @@ def write_results(
   store = data.store
   content |= {"clips": store.num_clips, "skipped": store.num_skipped, "missing": store.num_missing}
   content["untested"] = data.untested(setup.seed)
+  content["divided_groups"], _ = data.divided_groups(setup.seed)
   content["overlapping"], _ = data.num_shared(setup.seed)
   content |= dataclasses.asdict(setup)
   content["results"] = [

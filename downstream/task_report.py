@@ -1,6 +1,7 @@
 """What an evaluation prints about its task: how many clips train and test, and what to distrust."""
 
 from contrastive_audio.cli.console import line
+from contrastive_audio.utils.words import counted
 from downstream.cards.splits import Split
 from downstream.cards.task_data import TaskData
 
@@ -29,6 +30,7 @@ def print_task(data: TaskData, seed: int) -> None:
   clips = f"{data.store.num_clips} clips, {len(data.class_names)} classes"
   line("task", f"{data.task.name}: {clips}, {counts}")
   _print_untested(data, seed)
+  _print_groups(data, seed)
   _print_overlap(data, seed)
 
 
@@ -48,6 +50,17 @@ def _print_untested(data: TaskData, seed: int) -> None:
     names = untested[:_NUM_NAMED] + ["..."] * (len(untested) > _NUM_NAMED)
     count = f"{len(untested)} of {len(data.class_names)} classes ({', '.join(names)})"
     line("untested", f"{count}: no test clip has them, so the score says nothing about them")
+
+
+def _print_groups(data: TaskData, seed: int) -> None:
+  num_divided, num_tested = data.divided_groups(seed)
+  if num_divided:
+    verb = "has" if num_divided == 1 else "have"
+    count = f"{num_divided} of {counted(num_tested, 'group')} with test clips {verb} training clips"
+    lost = "the score says nothing about others"
+    if num_divided < num_tested:
+      lost = "the score may be too high for others"
+    line("groups", f"{count}, too: {lost}")
 
 
 def _print_overlap(data: TaskData, seed: int) -> None:

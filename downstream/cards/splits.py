@@ -70,6 +70,13 @@ class Split:
   cut: Cut | None = None
   units: Units | None = None
 
+  @property
+  def fitted(self) -> np.ndarray:
+    """Clips that the final classifier is fitted on, int `[n]` or, with `refit`, `[n + v]`."""
+    if self.validation is None or not self.refit:
+      return self.train
+    return np.concatenate([self.train, self.validation])
+
 
 class SplitRule(Protocol):
   """A callable that divides the clips of a task.

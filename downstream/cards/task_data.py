@@ -93,6 +93,25 @@ class TaskData:
     tested = set().union(*(self._classes_of(split.test) for split in self.splits(seed)))
     return [name for name in self.class_names if name not in tested]
 
+  def divided_groups(self, seed: int) -> tuple[int, int]:
+    """Returns how many groups with test clips have training clips, too, in a split; of how many.
+
+    None count where a card says how its data set is divided, or where they are the classes.
+
+    Args:
+      seed: of a split that is drawn.
+    """
+    if self.task.split is not None:
+      return 0, 0
+    pairs = zip(self.store.groups(), self.clips.labels)
+    groups = [None if group == label else group for group, label in pairs]
+    divided, tested = set(), set()
+    for split in self.splits(seed):
+      train, test = ({groups[number] for number in ids} for ids in (split.fitted, split.test))
+      divided |= train & test
+      tested |= test
+    return len(divided - {None}), len(tested - {None})
+
   def num_shared(self, seed: int) -> tuple[int, int]:
     """Returns how many test clips of all splits share sound with a training clip; of how many.
 

@@ -1,15 +1,21 @@
 """What is printed about a task before it is evaluated, and what its results keep of that."""
 
+import json
+
 import numpy as np
 import pytest
 import soundfile
 
 from contrastive_audio.cli.open_data import DataLocation
+from downstream.cards.card import Task
 from downstream.cards.opening import open_task
+from downstream.cards.split_rules import OwnSplits
+from downstream.cards.task_data import TaskData
 from downstream.choices import Condition, TaskChoice
 from downstream.encoders.models import open_model
 from downstream.evaluation import pose
 from downstream.task_report import print_task
+from tests.support import command
 
 RATE_HZ = 16_000
 
@@ -51,3 +57,60 @@ def test_validation_clips_of_a_table_are_counted_among_those_that_train(opened):
   assert "16 clips, 2 classes, 12 train (4 of them for validation) and 4 test\n" in printed
   (problem,) = pose(data, open_model("logmel_stats"), Condition(), seed=0)
   assert len(problem.final_train) == 12
+
+
+def test_groups_on_both_sides_of_a_given_split_are_said(opened):
+  speakers = [f"speaker {n // 2 % 4}" for n in range(16)]
+  header, rows = "file,label,group,split", rows_of(speakers, SPLITS)
+  data, printed = opened(header, rows)
+  told = "groups     4 of 4 groups with test clips have training clips, too: the score says nothing"
+  assert told in printed
+  assert data.divided_groups(seed=0) == (4, 4)
+  moved = [row.replace("speaker 3,train", "speaker 4,train") for row in rows]
+  data, printed = opened(header, moved)
+  assert "3 of 4 groups with test clips have training clips, too: the score may be too" in printed
+  folds = [row.replace("train", "fold1").replace("test", "fold2") for row in rows]
+  assert told in opened(header, folds)[1]
+
+
+def test_groups_that_validate_and_then_train_are_on_both_sides(opened):
+  speakers = ["x"] * 6 + ["y", "y"] + ["z"] * 6 + ["y", "y"]
+  splits = ["train"] * 6 + ["validation"] * 2 + ["test"] * 8
+  data, _ = opened("file,label,group,split", rows_of(speakers, splits))
+  assert data.divided_groups(seed=0) == (1, 2)
+
+
+@pytest.mark.parametrize(
+  ("groups", "splits"),
+  [
+    (["ann"] * 8 + ["bob"] * 8, SPLITS),
+    (["ab"[n % 2] for n in range(16)], SPLITS),  # they are the classes
+    ([""] * 16, SPLITS),
+    ([f"speaker {n // 4}" for n in range(16)], [""] * 16),  # drawn by groups
+  ],
+)
+def test_nothing_is_said_of_groups_on_one_side_of_classes_and_of_none(opened, groups, splits):
+  data, printed = opened("file,label,group,split", rows_of(groups, splits))
+  assert "groups " not in printed
+  assert data.divided_groups(seed=0)[0] == 0
+
+
+def test_a_recording_on_both_sides_of_a_table_with_times_is_said_and_noted(place):
+  rows = [
+    f"{n}.wav,{start},{start + 0.1},{label},{split}"
+    for n in range(2)
+    for start, label, split in ((0, "a", "train"), (0.2, "b", "train"), (0.4, "a", "test"))
+  ]
+  lines = ["file,start_s,end_s,label,split", *rows, "3.wav,0,0.2,b,test"]
+  (place / "timed.csv").write_text("\n".join(lines))
+  options = ["--model=logmel_stats", "--task=timed.csv", "--store_dir=stores", "--output=out"]
+  printed = command("downstream.knn", *options, cwd=place).stdout
+  assert "groups     2 of 3 groups with test clips have training clips, too: the s" in printed
+  assert json.loads((place / "out" / "result.json").read_text())["divided_groups"] == 2
+
+
+def test_a_card_says_itself_which_groups_it_divides_and_groups_may_be_what_is_predicted(opened):
+  speakers = [f"speaker {n // 2 % 4}" for n in range(16)]
+  data, _ = opened("file,label,group,split", rows_of(speakers, SPLITS))
+  for card in (Task("mine", "mine", OwnSplits("halves")), Task("mine", "mine", label="group")):
+    assert TaskData(card, data.store, SPLITS).divided_groups(seed=0)[0] == 0
