@@ -5,8 +5,10 @@ import shlex
 from typing import TYPE_CHECKING
 
 from contrastive_audio.cli.console import line
+from contrastive_audio.datasets.stretches import recording_of
 from contrastive_audio.monitoring.complaints import is_at_chance
 from contrastive_audio.store import left_out
+from contrastive_audio.store.copies import find_copies
 from contrastive_audio.store.disk_format import MISSING, SKIPPED
 from contrastive_audio.store.store import Store
 from contrastive_audio.utils.words import counted
@@ -47,6 +49,33 @@ def print_store(store: Store) -> None:
   if store.num_coarse:
     text = f"{counted(store.num_coarse, 'clip')} with a single sample far beyond full scale"
     line("coarse", f"{text}, beside which 16 bits keep nothing: mend or leave out such files")
+  print_copies(store)
+
+
+def print_copies(store: Store) -> None:
+  """Prints how many recordings of a store are copies of others under another name.
+
+  Args:
+    store: the opened store.
+
+  Example:
+    >>> from contrastive_audio.datasets.synthetic import open_synthetic
+    >>> from contrastive_audio.store.preparation import prepare
+    >>> store = prepare(open_synthetic(clips_per_class=2), 16_000)
+    >>> print_copies(store)  # there are none
+    >>> print_copies(Store.join([store, store.select([0, 1])]))
+    copies     2 clips are copies of others (first: bell/000.flac = bell/000.flac)
+  """
+  copied, originals = find_copies(store)
+  if not len(copied):
+    return
+  keys = store.keys([copied[0], originals[0]])
+  name, original = map(recording_of, keys)
+  count = counted(len(copied), "clip" if keys == [name, original] else "recording")
+  if len(copied) == 1:
+    line("copies", f"{count} is a copy of another ({name} = {original})")
+  else:
+    line("copies", f"{count} are copies of others (first: {name} = {original})")
 
 
 def print_devices(hosts: "Hosts") -> None:

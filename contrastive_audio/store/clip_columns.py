@@ -38,17 +38,24 @@ class ClipColumns:
   """
 
   def __init__(
-    self, numbers: Mapping[str, np.ndarray], read_text: Callable[[str], Iterator[pa.Array]]
+    self,
+    numbers: Mapping[str, np.ndarray],
+    read_text: Callable[[str], Iterator[pa.Array]],
+    read_checksums: Callable[[], np.ndarray] = lambda: np.empty(0, np.uint64),
   ):
-    """Takes columns of numbers, and the way to those of text.
+    """Takes columns of numbers, and the way to the others.
 
     Args:
       numbers: name -> array.
       read_text: name -> parts of the column, in order.
+      read_checksums: what returns those of the samples, see `checksums`; an empty array: there are
+        none.
     """
     self.numbers = numbers
     self._read_text = read_text
     self._text: dict[str, pa.ChunkedArray] = {}
+    self._read_checksums = read_checksums
+    self._checksums: np.ndarray | None = None
 
   def text(self, name: str) -> pa.ChunkedArray:
     """Returns the column "key", "label" or "group"."""
@@ -56,6 +63,16 @@ class ClipColumns:
       parts = list(self._read_text(name))
       self._text[name] = pa.chunked_array(parts, INDEX_SCHEMA.field(name).type)
     return self._text[name]
+
+  def checksums(self) -> np.ndarray:
+    """Returns the checksum of the samples of each recording, uint64, for each of its pieces.
+
+    0 stands for what is not known, and for recordings that are constant: they are all alike.
+    """
+    if self._checksums is None:
+      found, count = self._read_checksums(), len(self.numbers["num_samples"])
+      self._checksums = found if len(found) == count else np.zeros(count, np.uint64)
+    return self._checksums
 
   def parts(self, name: str) -> Iterator[pa.Array]:
     """Yields a column of text in parts, which are not kept in memory."""
@@ -68,7 +85,11 @@ class ClipColumns:
       rows: int64, their numbers.
     """
     numbers = {name: column[rows] for name, column in self.numbers.items()}
-    return ClipColumns(numbers, lambda name: iter(self.text(name).take(pa.array(rows)).chunks))
+    return ClipColumns(
+      numbers,
+      lambda name: iter(self.text(name).take(pa.array(rows)).chunks),
+      lambda: self.checksums()[rows],
+    )
 
   def cut(self, pieces: Pieces) -> "ClipColumns":
     """Returns a row for each piece; the levels are still those of the clips.
@@ -84,7 +105,7 @@ class ClipColumns:
     def read_text(name: str) -> Iterator[pa.Array]:
       yield pa.array(texts[name], INDEX_SCHEMA.field(name).type)
 
-    return ClipColumns(numbers, read_text)
+    return ClipColumns(numbers, read_text, lambda: self.checksums()[pieces.clip_ids])
 
   def with_numbers(self, numbers: Mapping[str, np.ndarray]) -> "ClipColumns":
     """Returns the same rows with other numbers in some columns.
@@ -92,21 +113,24 @@ class ClipColumns:
     Args:
       numbers: name -> array.
     """
-    return ClipColumns({**self.numbers, **numbers}, self._read_text)
+    return ClipColumns({**self.numbers, **numbers}, self._read_text, self.checksums)
 
 
-def read_index(path: str, checksum: str | None) -> ClipColumns:
+def read_index(
+  path: str, checksum: str | None, read_checksums: Callable[[], np.ndarray]
+) -> ClipColumns:
   """Reads an index.
 
   Args:
     path: of the file.
     checksum: of the file; None: it is not known.
+    read_checksums: what returns those of the samples of all clips, or an empty array.
 
   Raises:
     DamagedStore: the file is not what was written.
 
   Example:
-    >>> read_index("index.arrow", checksum=None)
+    >>> read_index("index.arrow", checksum=None, read_checksums=lambda: np.empty(0, np.uint64))
     Traceback (most recent call last):
     contrastive_audio.store.manifest.DamagedStore: damaged store: index.arrow cannot be read ...
   """
@@ -122,7 +146,37 @@ def read_index(path: str, checksum: str | None) -> ClipColumns:
   def read_text(name: str) -> Iterator[pa.Array]:
     return (part[name] for part in _read(path, checksum, [name], _copy))
 
-  return ClipColumns(numbers, read_text)
+  def of_samples() -> np.ndarray:
+    found = read_checksums()
+    return np.where(numbers["centred_peak"] > 0, found, 0) if len(found) else found
+
+  return ClipColumns(numbers, read_text, of_samples)
+
+
+def require_plausible(columns: ClipColumns, path: str, shard_bytes: Sequence[int]) -> None:
+  """Checks that each clip lies inside its shard, where no checksum says that the index is right.
+
+  Args:
+    columns: of the index.
+    path: of the index.
+    shard_bytes: size of each shard.
+
+  Raises:
+    DamagedStore: a clip does not.
+
+  Example:
+    >>> place = {"byte_offset": np.array([8]), "num_samples": np.array([4]), "shard": np.array([0])}
+    >>> require_plausible(ClipColumns(place, iter), "index.arrow", [10])
+    Traceback (most recent call last):
+    contrastive_audio.store.manifest.DamagedStore: damaged store: index.arrow is not what was ...
+  """
+  first_byte, num_samples = columns.numbers["byte_offset"], columns.numbers["num_samples"]
+  shard, sizes = columns.numbers["shard"], np.array(shard_bytes, np.int64)
+  inside = (shard >= 0) & (shard < len(sizes)) & (first_byte >= 0) & (num_samples > 0)
+  if inside.all():
+    inside = first_byte + 2 * num_samples <= sizes[shard]
+  if not inside.all():
+    raise DamagedStore(f"{path} is not what was written")
 
 
 def _are_coarse(l2: np.ndarray, numbers: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -159,7 +213,9 @@ def join(parts: Sequence[ClipColumns], num_shards: Sequence[int]) -> ClipColumns
   def read_text(name: str) -> Iterator[pa.Array]:
     return (array for part in parts for array in part.parts(name))
 
-  return ClipColumns(numbers, read_text)
+  return ClipColumns(
+    numbers, read_text, lambda: np.concatenate([part.checksums() for part in parts])
+  )
 
 
 def _read(

@@ -31,7 +31,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pyarrow as pa
 
-from contrastive_audio.store import chunks, clip_columns, manifest
+from contrastive_audio.store import chunks, clip_columns, copies, manifest
 from contrastive_audio.store.clip_columns import ClipColumns
 from contrastive_audio.store.disk_format import INDEX
 from contrastive_audio.store.levels import Levels
@@ -86,9 +86,14 @@ class Store:
     self.num_missing = content.num_missing
     self.is_verified = content.is_verified
     self.sample_rate_hz = content.sample_rate_hz
-    columns = clip_columns.read_index(os.path.join(folder, INDEX), content.checksums.get(INDEX))
+    index = os.path.join(folder, INDEX)
+    columns = clip_columns.read_index(
+      index,
+      content.checksums.get(INDEX),
+      functools.partial(copies.read_checksums, folder, len(content.rows)),
+    )
     if not content.is_verified:
-      _require_plausible(columns, content, folder)
+      clip_columns.require_plausible(columns, index, [size for _, size in content.shards])
     self._set_columns(columns, content.digest)
     self._shards = _open_shards(content, folder)
 
@@ -151,6 +156,10 @@ class Store:
       levels = kept_arrays(self.folders[0], "levels", digest, cut._measure_levels)
     cut._set_columns(cut._columns.with_numbers(levels), cut.digest)
     return cut
+
+  def sounds(self) -> np.ndarray:
+    """Returns int64 `[num_clips]`: `recordings`, but copies have the number of the first one."""
+    return copies.number_sounds(self.recordings, self._columns.checksums())
 
   def keys(self, clip_ids: Sequence[int] | np.ndarray | None = None) -> list[str]:
     """Returns the names of the given clips; of all clips, if None."""
@@ -277,18 +286,6 @@ def _open_shards(content: Manifest, folder: str) -> list[ShardFile]:
     path = os.path.join(folder, name)
     shards.append(ShardFile(path, num_bytes, read_checksums if content.is_verified else None))
   return shards
-
-
-def _require_plausible(columns: ClipColumns, content: Manifest, folder: str) -> None:
-  """Checks that each clip lies inside its shard, where no checksum says that the index is right."""
-  first_byte, num_samples = columns.numbers["byte_offset"], columns.numbers["num_samples"]
-  shard = columns.numbers["shard"]
-  sizes = np.array([num_bytes for _, num_bytes in content.shards], np.int64)
-  inside = (shard >= 0) & (shard < len(sizes)) & (first_byte >= 0) & (num_samples > 0)
-  if inside.all():
-    inside = first_byte + 2 * num_samples <= sizes[shard]
-  if not inside.all():
-    raise DamagedStore(f"{os.path.join(folder, INDEX)} is not what was written")
 
 
 def _digest_of(digests: Sequence[str]) -> str:

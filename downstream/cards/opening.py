@@ -6,7 +6,7 @@ from typing import NamedTuple
 from contrastive_audio import datasets
 from contrastive_audio.cli.console import line
 from contrastive_audio.cli.open_data import DataLocation, prepare_at
-from contrastive_audio.cli.report import print_losses
+from contrastive_audio.cli.report import print_copies, print_losses
 from contrastive_audio.datasets import LABEL_SEPARATOR, ClipSource, corpora
 from contrastive_audio.datasets.file_source import FileSource
 from contrastive_audio.datasets.stretches import recording_of
@@ -74,6 +74,7 @@ def open_task(choice: TaskChoice, location: DataLocation, sample_rate_hz: int) -
     classes = source.classes
     split_names += _split_names(task, opened, store)
   store, split_names = _select_needed(task, Store.join(stores), split_names)
+  print_copies(store)
   data = TaskData(task, store, split_names, classes)
   if lost := data.without_clips(classes):
     text = f"{len(lost)} of the {len(classes)} classes have no clip ({lost[0]!r} among them)"

@@ -1,7 +1,7 @@
-"""Stretches of one recording that overlap: sound that must not be on both sides of a split."""
+"""Stretches that overlap, and copies: sound that must not be on both sides of a split."""
 
 import collections
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
 
@@ -48,32 +48,38 @@ def _chains(keys: Sequence[str]) -> np.ndarray:
   return chains
 
 
-def _by_recording(keys: Sequence[str]) -> dict[str, list[tuple[float, float, int]]]:
+def _by_recording(
+  keys: Sequence[str], recordings: Iterable[Hashable] | None = None
+) -> dict[Hashable, list[tuple[float, float, int]]]:
   """Returns (start, stop, number) of the stretches of each recording, in seconds."""
   stretches = collections.defaultdict(list)
-  for number, key in enumerate(keys):
-    stretches[recording_of(key)].append((*(span_of(key) or (0.0, np.inf)), number))
+  names = map(recording_of, keys) if recordings is None else recordings
+  for number, (key, name) in enumerate(zip(keys, names)):
+    stretches[name].append((*(span_of(key) or (0.0, np.inf)), number))
   return stretches
 
 
-def share_sound(keys: Sequence[str], some: np.ndarray, others: np.ndarray) -> int:
-  """Counts clips that overlap with one of others.
+def share_sound(
+  keys: Sequence[str], some: np.ndarray, others: np.ndarray, sounds: np.ndarray
+) -> int:
+  """Counts clips that overlap with one of others, or with a copy of it.
 
   Args:
     keys: names of all clips.
     some: int `[n]`, numbers of the clips that are counted.
     others: int `[m]`, numbers of the others.
+    sounds: int, of each clip, the number of its recording, which is that of its copies, too.
 
   Example:
-    >>> keys = ["a.wav#t=0,2", "a.wav#t=1,3", "a.wav#t=5,7", "b.wav"]
-    >>> share_sound(keys, np.array([1, 2, 3]), np.array([0]))
-    1
+    >>> keys = ["a.wav#t=0,2", "a.wav#t=1,3", "a.wav#t=5,7", "b.wav", "copy-of-a.wav#t=0,1"]
+    >>> share_sound(keys, np.array([1, 2, 3, 4]), np.array([0]), np.array([0, 0, 0, 1, 0]))
+    2
   """
   if not any(map(span_of, keys)):  # there are no stretches: of millions of clips soon known
-    return 0
+    return int(np.isin(sounds[some], sounds[others]).sum())
   counted, compared = set(map(int, some)), set(map(int, others))
   sharing = 0
-  for stretches in _by_recording(keys).values():
+  for stretches in _by_recording(keys, sounds.tolist()).values():
     of_others = sorted((start, stop) for start, stop, number in stretches if number in compared)
     if not of_others:
       continue

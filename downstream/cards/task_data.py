@@ -115,11 +115,13 @@ class TaskData:
   def num_shared(self, seed: int) -> tuple[int, int]:
     """Returns how many test clips of all splits share sound with a training clip; of how many.
 
+    They overlap with one, or are copies of one under another name.
+
     Args:
       seed: of a split that is drawn.
     """
-    splits, keys = self.splits(seed), self.clips.keys
-    shared = sum(share_sound(keys, split.test, split.train) for split in splits)
+    splits, keys, sounds = self.splits(seed), self.clips.keys, self.store.sounds()
+    shared = sum(share_sound(keys, split.test, split.fitted, sounds) for split in splits)
     return shared, sum(len(split.test) for split in splits)
 
   def targets(self, labels: Sequence[str] | None = None) -> np.ndarray:

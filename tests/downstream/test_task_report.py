@@ -1,6 +1,7 @@
 """What is printed about a task before it is evaluated, and what its results keep of that."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -114,3 +115,35 @@ def test_a_card_says_itself_which_groups_it_divides_and_groups_may_be_what_is_pr
   data, _ = opened("file,label,group,split", rows_of(speakers, SPLITS))
   for card in (Task("mine", "mine", OwnSplits("halves")), Task("mine", "mine", label="group")):
     assert TaskData(card, data.store, SPLITS).divided_groups(seed=0)[0] == 0
+
+
+def test_copies_of_training_clips_under_other_names_are_counted_among_the_test_clips(place):
+  for number in (0, 1):
+    shutil.copy(place / f"{number}.wav", place / f"copy-of-{number}.wav")
+  rows = [*rows_of(SPLITS), "copy-of-0.wav,a,test", "copy-of-1.wav,b,train"]
+  (place / "copies.csv").write_text("\n".join(["file,label,split", *rows]))
+  options = ["--model=logmel_stats", "--task=copies.csv", "--store_dir=stores", "--output=copies"]
+  printed = command("downstream.knn", *options, cwd=place).stdout
+  assert "copies     2 clips are copies of others (first: copy-of-0.wav = 0.wav)\n" in printed
+  assert "overlap    1 of 9 test clips share sound with training clips" in printed
+  assert json.loads((place / "copies" / "result.json").read_text())["overlapping"] == 1
+
+
+def test_a_stretch_of_a_copy_shares_sound_with_the_same_stretch_alone(place):
+  shutil.copy(place / "0.wav", place / "other.wav")
+  rows = [f"0.wav,{start},{start + 0.1},{'ab'[n % 2]},train" for n, start in enumerate((0, 0.2))]
+  rows += ["other.wav,0,0.1,a,test", "other.wav,0.3,0.4,b,test", "1.wav,0,0.1,a,test"]
+  (place / "stretches.csv").write_text("\n".join(["file,start_s,end_s,label,split", *rows]))
+  options = ["--model=logmel_stats", "--task=stretches.csv", "--store_dir=stores"]
+  printed = command("downstream.knn", *options, cwd=place).stdout
+  assert "copies     1 recording is a copy of another (other.wav = 0.wav)\n" in printed
+  assert "overlap    1 of 3 test clips share sound with training clips" in printed
+
+
+def test_stretches_of_validation_clips_that_then_train_are_shared_too(place):
+  rows = [f"0.wav,{start},{start + 0.1},{'ab'[n % 2]},train" for n, start in enumerate((0, 0.2))]
+  rows += ["1.wav,0,0.2,a,validation", "1.wav,0.15,0.35,b,test", "2.wav,0,0.1,a,test"]
+  (place / "chosen.csv").write_text("\n".join(["file,start_s,end_s,label,split", *rows]))
+  options = ["--model=logmel_stats", "--task=chosen.csv", "--store_dir=stores"]
+  printed = command("downstream.knn", *options, cwd=place).stdout
+  assert "overlap    1 of 2 test clips share sound with training clips" in printed

@@ -5,7 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from downstream.cards.shared_sound import divide_single_group, share_sound
+from contrastive_audio.datasets.stretches import recording_of
+from downstream.cards import shared_sound
+from downstream.cards.shared_sound import divide_single_group
 from downstream.cards.split_rules import Seeded
 from downstream.cards.splits import Clips, validation_folds
 
@@ -18,6 +20,12 @@ def drawn_keys(count):
   lengths = np.where(np.arange(count) % 5, RNG.uniform(0.5, 3, count), 25).round(3)  # some are long
   spans = list(zip(starts, starts + lengths))
   return [f"{'ab'[number % 2]}.wav#t={a:g},{b:g}" for number, (a, b) in enumerate(spans)]
+
+
+def share_sound(keys, some, others):
+  """As in a store without copies."""
+  sounds = np.unique([recording_of(key) for key in keys], return_inverse=True)[1]
+  return shared_sound.share_sound(keys, some, others, sounds)
 
 
 def overlap(one, other):
@@ -47,6 +55,16 @@ def test_a_stretch_shares_sound_with_its_whole_recording_and_with_no_other():
   assert share_sound(keys, np.array([1, 2]), np.array([0])) == 1
   assert share_sound(keys, np.array([0]), np.array([1])) == 1
   assert share_sound(["a.wav", "b.wav"], np.array([0]), np.array([1])) == 0
+
+
+def test_copies_share_sound_and_so_do_the_same_stretches_of_them():
+  keys = ["a.wav", "b.wav", "copy-of-a.wav", "c.wav"]
+  sounds, tests = np.array([0, 1, 0, 3]), np.array([2, 3])
+  assert shared_sound.share_sound(keys, tests, np.array([0, 1]), sounds) == 1
+  keys = [f"{key}#t={start},{start + 1}" for start in (0, 1) for key in keys]
+  sounds, tests = np.tile(sounds, 2), np.array([2, 3, 6, 7])
+  assert shared_sound.share_sound(keys, tests, np.array([0, 1]), sounds) == 1
+  assert shared_sound.share_sound(keys, tests, np.array([0, 4]), sounds) == 2
 
 
 def test_groups_stay_where_there_are_several_or_nothing_overlaps_or_everything_does():
