@@ -25,7 +25,7 @@ from contrastive_audio.cli.open_data import (
   is_store,
   prepare_at,
 )
-from contrastive_audio.cli.report import print_store
+from contrastive_audio.cli.store_report import print_store
 from contrastive_audio.datasets import ClipSource
 from contrastive_audio.errors import UserError
 from contrastive_audio.store import preparation

@@ -187,6 +187,7 @@ def test_several_data_sets_are_one_keys_choose_the_clips_and_others_are_monitore
   assert "store      4 clips, " in result.stdout
   watched = re.search(r"monitor    (\d+) clips in 2 classes of folder:.*my clips\n", result.stdout)
   assert int(watched[1]) > 4  # not those of the training
+  assert "heard      4 of 12 clips of --monitor are trained on, too" in result.stdout  # or copies
   run = Run.open(str(tmp_path / "joined"))
   assert run.metrics("knn_chance")[1].tolist() == [0.5, 0.5]
   config = run.config

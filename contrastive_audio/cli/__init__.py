@@ -10,6 +10,7 @@ places       where a command may write
 starting     the weights and statistics that a training starts from
 training     what both `train` commands do
 children     commands that a command starts, and signals
-report       what commands print about stores and runs
+report       what commands print about a training
+store_report what they print about a store
 console      one aligned line of output
 """

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 
 from contrastive_audio import datasets
-from contrastive_audio.cli import report
+from contrastive_audio.cli import store_report
 from contrastive_audio.cli.chosen_keys import ids_of_keys, read_keys
 from contrastive_audio.cli.console import line
 from contrastive_audio.cli.overlaps import require_disjoint
@@ -162,7 +162,7 @@ class ChosenData:
     store = Store.join(stores)
     if self._keys:
       store = store.select(ids_of_keys(store, self._keys, self._choice.keys))
-    report.print_store(store)
+    store_report.print_store(store)
     return store
 
   def _pairs(self) -> Iterator[tuple[str, _Opened]]:

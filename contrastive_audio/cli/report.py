@@ -1,17 +1,15 @@
-"""What commands print about a store, a plan and the result of a training."""
+"""What commands print about the plan of a training, its devices and its result."""
 
 import os
 import shlex
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from contrastive_audio.cli.console import line
-from contrastive_audio.datasets.stretches import recording_of
 from contrastive_audio.monitoring.complaints import is_at_chance
-from contrastive_audio.store import left_out
-from contrastive_audio.store.copies import find_copies
-from contrastive_audio.store.disk_format import MISSING, SKIPPED
 from contrastive_audio.store.store import Store
-from contrastive_audio.utils.words import counted
+from contrastive_audio.utils.words import counted, duration
 from contrastive_audio.views.system_config import SystemConfig
 
 if TYPE_CHECKING:
@@ -25,57 +23,6 @@ if TYPE_CHECKING:
 
 _NUM_NAMED = 3  # classes that are named
 _LOST_ADVICE = "compare --model=preset:general, and see docs/troubleshooting.md"
-
-
-def print_store(store: Store) -> None:
-  """Prints what a store holds, and what is odd about it.
-
-  Args:
-    store: the opened store.
-
-  Example:
-    >>> from contrastive_audio.datasets.synthetic import open_synthetic
-    >>> from contrastive_audio.store.preparation import prepare
-    >>> print_store(prepare(open_synthetic(clips_per_class=2), 16_000))
-    store      20 clips, 43.3 s, in ...
-  """
-  folders = ", ".join(store.folders)
-  line("store", f"{counted(store.num_clips, 'clip')}, {_duration(store.hours)}, in {folders}")
-  print_losses(store)
-  if not store.is_verified:
-    line("unverified", "of version 0.1, which wrote no checksums: damage would not be noticed")
-  if store.num_silent:
-    line("silent", f"{counted(store.num_silent, 'clip')} of nothing but zeros, kept")
-  if store.num_coarse:
-    text = f"{counted(store.num_coarse, 'clip')} with a single sample far beyond full scale"
-    line("coarse", f"{text}, beside which 16 bits keep nothing: mend or leave out such files")
-  print_copies(store)
-
-
-def print_copies(store: Store) -> None:
-  """Prints how many recordings of a store are copies of others under another name.
-
-  Args:
-    store: the opened store.
-
-  Example:
-    >>> from contrastive_audio.datasets.synthetic import open_synthetic
-    >>> from contrastive_audio.store.preparation import prepare
-    >>> store = prepare(open_synthetic(clips_per_class=2), 16_000)
-    >>> print_copies(store)  # there are none
-    >>> print_copies(Store.join([store, store.select([0, 1])]))
-    copies     2 clips are copies of others (first: bell/000.flac = bell/000.flac)
-  """
-  copied, originals = find_copies(store)
-  if not len(copied):
-    return
-  keys = store.keys([copied[0], originals[0]])
-  name, original = map(recording_of, keys)
-  count = counted(len(copied), "clip" if keys == [name, original] else "recording")
-  if len(copied) == 1:
-    line("copies", f"{count} is a copy of another ({name} = {original})")
-  else:
-    line("copies", f"{count} are copies of others (first: {name} = {original})")
 
 
 def print_devices(hosts: "Hosts") -> None:
@@ -98,36 +45,6 @@ def print_devices(hosts: "Hosts") -> None:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     text = f"CPU, {counted(cores or 1, 'core')}; TensorFlow sees no GPU"
   line("device", text + (f", {hosts.count} hosts" if hosts.count > 1 else ""))
-
-
-def print_losses(store: Store) -> None:
-  """Prints how many clips of a data set are not in its store, and where they are listed.
-
-  Args:
-    store: the opened store.
-
-  Example:
-    >>> from contrastive_audio.datasets.synthetic import open_synthetic
-    >>> from contrastive_audio.store.preparation import prepare
-    >>> print_losses(prepare(open_synthetic(clips_per_class=2), 16_000))  # nothing is lost
-  """
-  if store.num_skipped:
-    line("skipped", f"{counted(store.num_skipped, 'unusable clip')}, see {_lists(store, SKIPPED)}")
-  for folder in store.folders if store.num_skipped else []:
-    if unread := left_out.count_unread(folder):
-      text = (
-        f"{counted(unread, 'clip')} that the disk would not read: once it does, delete {folder}"
-      )
-      line("unread", f"{text} and run the command again")
-  if store.num_missing:
-    listed = store.num_missing + store.num_skipped + store.num_clips
-    text = f"{store.num_missing} of {listed} listed clips are not there"
-    line("missing", f"{text}, see {_lists(store, MISSING)}")
-
-
-def _lists(store: Store, name: str) -> str:
-  paths = (os.path.join(folder, name) for folder in store.folders)
-  return ", ".join(filter(os.path.exists, paths))
 
 
 def print_recipe(name: str, why: str | None, config: SystemConfig, num_clips: int) -> None:
@@ -188,6 +105,28 @@ def print_monitor(monitor: "LabelMonitor", choice: "DataChoice | None") -> None:
     line("left out", f"{names}: of a single recording, speaker or other group each{left}")
 
 
+def print_heard(monitored: Store, store: Store) -> None:
+  """Prints how many of the clips of --monitor are trained on, too.
+
+  Args:
+    monitored: the clips of --monitor.
+    store: the training clips.
+
+  Example:
+    >>> from contrastive_audio.datasets.synthetic import open_synthetic
+    >>> from contrastive_audio.store.preparation import prepare
+    >>> store = prepare(open_synthetic(clips_per_class=2), 16_000)
+    >>> print_heard(store.select([0, 1, 2]), store.select([2, 3]))
+    heard      1 of 3 clips of --monitor is trained on, too: without its label, but not as new ...
+  """
+  sounds = Store.join([store, monitored]).sounds()
+  count = int(np.isin(sounds[store.num_clips :], sounds[: store.num_clips]).sum())
+  if count:
+    trained, owner = ("is trained on", "its label") if count == 1 else ("are trained on", "labels")
+    of = f"{count} of {counted(monitored.num_clips, 'clip')} of --monitor {trained}, too"
+    line("heard", f"{of}: without {owner}, but not as new sounds")
+
+
 def print_outcome(
   run: "Run", outcome: "Outcome", config: SystemConfig, store: Store, model: "ContrastiveModel"
 ) -> None:
@@ -213,7 +152,7 @@ def print_outcome(
     line("next", "the same command resumes from there")
     return
   heard_samples = outcome.step * config.batch_size * 2 * config.front_end().num_samples
-  heard = f"{_duration(heard_samples / (config.sample_rate_hz * 3600))} of excerpts"
+  heard = f"{duration(heard_samples / (config.sample_rate_hz * 3600))} of excerpts"
   kind = "pieces" if config.piece_s else "clips"
   trained = f"{run.config['system']} on {store.num_clips} {kind}"
   line("trained", f"{trained}: {outcome.step} steps, {heard}")
@@ -280,9 +219,3 @@ def _next_commands(run: "Run") -> list[str]:
     flags = [f"--model={run.folder}", f"--input={path}", f"--{output}"]
     commands.insert(0, shlex.join(["python", "-m", f"downstream.{what}", *flags]))
   return commands
-
-
-def _duration(hours: float) -> str:
-  if hours >= 1:
-    return f"{hours:.1f} h"
-  return f"{60 * hours:.1f} min" if hours >= 1 / 60 else f"{3600 * hours:.1f} s"

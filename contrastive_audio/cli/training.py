@@ -97,6 +97,8 @@ def train_system(system: System, request: TrainingRequest) -> None:
     weights = _weights(system, request)
     request, store = _cut_into_pieces(system, request, data.store())
     judged = _labelled_store(monitored) if monitored else store
+    if monitored:
+      report.print_heard(judged, store)
     _train(system, request, store, judged, hosts, stop, weights)
   if stop.requested:
     sys.exit(stop.exit_code)

@@ -37,6 +37,21 @@ def about(seconds: float) -> str:
   return f"{seconds / 86_400:.1f} days"
 
 
+def duration(hours: float) -> str:
+  """Returns a duration in the unit that shows it.
+
+  Args:
+    hours: how long.
+
+  Example:
+    >>> duration(1.5), duration(0.5), duration(2.12 / 3600)
+    ('1.5 h', '30.0 min', '2.1 s')
+  """
+  if hours >= 1:
+    return f"{hours:.1f} h"
+  return f"{60 * hours:.1f} min" if hours >= 1 / 60 else f"{3600 * hours:.1f} s"
+
+
 def tenths(value: float, sign: str = "-") -> str:
   """Returns a number with one digit after the point; what rounds to nothing has no minus.
 

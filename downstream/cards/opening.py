@@ -6,7 +6,7 @@ from typing import NamedTuple
 from contrastive_audio import datasets
 from contrastive_audio.cli.console import line
 from contrastive_audio.cli.open_data import DataLocation, prepare_at
-from contrastive_audio.cli.report import print_copies, print_losses
+from contrastive_audio.cli.store_report import print_copies, print_losses
 from contrastive_audio.datasets import LABEL_SEPARATOR, ClipSource, corpora
 from contrastive_audio.datasets.file_source import FileSource
 from contrastive_audio.datasets.stretches import recording_of

@@ -34,14 +34,6 @@ def test_after_pieces_of_long_recordings_one_can_label_what_is_heard_in_them(tmp
   assert shlex.split(label) == ["python", "-m", "downstream.label", *flags]
 
 
-def test_a_length_is_told_in_the_unit_that_shows_it():
-  assert [report._duration(hours) for hours in (1.5, 0.5, 2.12 / 3600)] == [
-    "1.5 h",
-    "30.0 min",
-    "2.1 s",
-  ]
-
-
 @pytest.mark.parametrize("dataset", ["spoken_digit", "folder:/a + folder:/b"])
 def test_of_a_named_data_set_and_of_several_the_run_is_shown(dataset):
   assert next_commands(dataset) == ["tensorboard --logdir=runs/x/tensorboard"]

@@ -5,7 +5,7 @@ import pytest
 import soundfile
 
 from contrastive_audio import datasets
-from contrastive_audio.cli.report import print_store
+from contrastive_audio.cli.store_report import print_store
 from contrastive_audio.store import preparation
 from contrastive_audio.store.copies import find_copies
 from contrastive_audio.store.manifest import DamagedStore

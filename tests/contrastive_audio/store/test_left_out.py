@@ -6,7 +6,7 @@ import os
 import pytest
 
 from contrastive_audio import datasets
-from contrastive_audio.cli import report
+from contrastive_audio.cli import store_report
 from contrastive_audio.errors import UserError
 from contrastive_audio.store import left_out
 from contrastive_audio.store.disk_format import MISSING, SKIPPED
@@ -56,7 +56,7 @@ def test_clips_that_the_disk_would_not_read_are_counted_with_what_to_do(
     return
   store = prepare(source, 16_000, stores, max_bad_fraction=0.5)
   assert store.num_skipped == 2
-  report.print_losses(store)
+  store_report.print_losses(store)
   (folder,) = store.folders
   line = f"unread     1 clip that the disk would not read: once it does, delete {folder} and run"
   assert line in capsys.readouterr().out

@@ -16,7 +16,7 @@ import pytest
 import soundfile
 
 from contrastive_audio import datasets
-from contrastive_audio.cli.report import print_store
+from contrastive_audio.cli.store_report import print_store
 from contrastive_audio.errors import UserError
 from contrastive_audio.store import chunk_writer, chunks, decoding, preparation
 from tests.support import ROOT, environment, tone, write_clips
