@@ -35,6 +35,7 @@ from downstream.comparison_files import Row, print_comparison, require_own, writ
 from downstream.comparison_request import ComparisonRequest
 from downstream.encoders.models import Model, open_model
 from downstream.evaluation import pose, predict
+from downstream.task_report import print_task
 
 Seeds = list[list[Predictions]]  # of each seed, the splits
 
@@ -60,6 +61,7 @@ def run_comparison(request: ComparisonRequest) -> None:
     models = [open_model(name, request.seeds[0]) for name in request.models]
     data = _open_for_each_rate(request, models)
     task = data[models[0].sample_rate_hz]
+    print_task(task, request.seeds[0])
     conditions = _possible(request, task, models[0])
     if request.output:
       make_folder(request.output)

@@ -50,7 +50,8 @@ def compared(place):
 
 
 def test_every_model_is_embedded_once_and_scored_as_linear_scores_it(place, compared):
-  _, num_embedded, content = compared
+  printed, num_embedded, content = compared
+  assert "task       " in printed  # and what to distrust, as linear prints it
   assert num_embedded == 3
   assert content["models"] == ["mine", "random:mine", "logmel_stats"]
   location = DataLocation(store_dir=str(place / "stores"))
