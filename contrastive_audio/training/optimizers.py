@@ -6,6 +6,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+# Names of weights that do not decay, as TensorFlow has them: "dense/bias:0", "bias/replica_1:0".
+_UNDECAYED = r"(^|/)(gamma|beta|bias)(/replica_\d+)?(:\d+)?$"
+
 
 def takes_sums(optimizer: keras.optimizers.Optimizer) -> bool:
   """Returns whether an optimizer wants gradients that are already summed over the replicas.
@@ -155,7 +158,7 @@ def decoupled_adam(
     [0.95, 1.0]
   """
   optimizer = Adam(learning_rate, weight_decay=weight_decay)
-  optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+  optimizer.exclude_from_weight_decay(var_names=[_UNDECAYED])
   return optimizer
 
 
