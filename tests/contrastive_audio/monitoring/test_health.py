@@ -27,10 +27,10 @@ class OtherInTraining(keras.layers.Layer):
     return -embeddings if training else embeddings
 
 
-def check(encoder, store, folder, capsys, steps=(0, 5)):
+def check(encoder, store, folder, capsys, steps=(0, 5), **settings):
   config = tiny.config(batch_size=8)
   front_end = config.front_end()
-  run = Run.start_or_resume(str(folder / "run"), "cola", {}, {}, front_end)
+  run = Run.start_or_resume(str(folder / "run"), "cola", settings, {}, front_end)
   monitor = health.HealthMonitor(run, config.pairs(store), front_end, encoder)
   for step in steps:
     monitor.check(step)
@@ -64,6 +64,14 @@ def test_statistics_that_lag_behind_are_warned_about_but_not_in_random_weights(
 def test_a_collapsed_encoder_is_warned_about(clip_store, tmp_path, capsys):
   _, shown = check(make_encoder(bias=1e4), clip_store, tmp_path, capsys)
   assert (shown.out + shown.err).count("the encoder has collapsed") == 1
+
+
+def test_weights_that_a_training_starts_from_are_warned_about_before_the_first_step(
+  clip_store, tmp_path, capsys
+):
+  encoder = make_encoder(bias=1e4)
+  _, shown = check(encoder, clip_store, tmp_path, capsys, steps=(0,), init_digest="9f86d081")
+  assert "warning    step 0" in shown.out + shown.err
 
 
 @pytest.mark.parametrize("bad", [0.0, float("nan")])
