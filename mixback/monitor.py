@@ -65,7 +65,8 @@ class PatchKnnMonitor(LabelMonitor):
     by_clip = list(self._embedder.embed_windows(waves))
     clips = np.repeat(np.arange(len(by_clip)), [len(patches) for patches in by_clip])
     patches = np.concatenate(by_clip)
-    used_groups = groups if len(set(groups) - {None}) > 1 else None
+    num_groups = len(set(groups) - {None})
+    used_groups = groups if num_groups > 1 else None
     k = knn.patch_neighbours(clips, len(set(labels)), used_groups)
     embeddings, projections = np.split(patches, [self._embedding_size], axis=1)
     predicted, by_projection = (
@@ -75,6 +76,7 @@ class PatchKnnMonitor(LabelMonitor):
     metrics = {
       "knn_accuracy": knn.macro_accuracy(predicted, labels),
       "knn_projection_accuracy": knn.macro_accuracy(by_projection, labels),
+      "knn_groups": num_groups,
       "knn_neighbours": k,
       "knn_patches": len(patches),
     }

@@ -1,6 +1,7 @@
 """Half precision trains the same; log-mels, losses and statistics, and exports, are float32."""
 
 import dataclasses
+import functools
 import types
 
 import keras
@@ -13,6 +14,7 @@ from cola import model as cola_model
 from contrastive_audio.distributed.hosts import Hosts
 from contrastive_audio.errors import UserError
 from contrastive_audio.networks.float32_copy import Float32Networks
+from contrastive_audio.networks.nesting import layers_of
 from contrastive_audio.runs import Run
 from contrastive_audio.training import building, callbacks, recording
 from contrastive_audio.training.step_seeds import step_seed
@@ -105,16 +107,31 @@ def test_a_float32_model_is_judged_itself():
   assert Float32Networks(model).encoder is model.encoder
 
 
+def last_state(folder):
+  """All variables of the last checkpoint of a run; name -> value."""
+  reader = tf.train.load_checkpoint(str(folder / "checkpoints" / "step-5"))
+  names = [name for name in reader.get_variable_to_shape_map() if name.startswith("variables/")]
+  return {name: reader.get_tensor(name) for name in names}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", HALVES)
-def test_a_run_in_half_precision_resumes_and_exports_float32(precision, tmp_path):
+def test_a_run_in_half_precision_resumes_and_exports_float32(precision, tmp_path, monkeypatch):
+  scaling = keras.optimizers.LossScaleOptimizer
+  soon = functools.partialmethod(scaling.__init__, dynamic_growth_steps=2)
+  monkeypatch.setattr(scaling, "__init__", soon)  # so that the scale changes before the restore
   write_clips(tmp_path / "clips")
-  plan = ["--dataset=folder:clips", "--store_dir=stores", "--run=run", "--batch_size=4"]
-  plan += [f"--precision={precision}", "--steps=4", "--checkpoint_every=2"]
-  train(*plan, cwd=tmp_path)
-  train(*plan, cwd=tmp_path)  # all is done: it says so, and reads the checkpoint
+  plan = ["--dataset=folder:clips", "--store_dir=stores", "--batch_size=4"]
+  plan += [f"--precision={precision}", "--checkpoint_every=2"]
+  train(*plan, "--run=whole", "--steps=5", cwd=tmp_path)
+  for steps in (3, 5):  # the second call restores, and goes on
+    train(*plan, "--run=run", f"--steps={steps}", cwd=tmp_path)
+  whole, resumed = (last_state(tmp_path / name) for name in ("whole", "run"))
+  assert whole.keys() == resumed.keys()
+  for name, value in whole.items():  # weights, slots and, in float16, the scale of the loss
+    np.testing.assert_array_equal(resumed[name], value)
   encoder = Run.open(str(tmp_path / "run")).encoder()
-  assert {layer.compute_dtype for layer in encoder.layers} == {"float32"}
+  assert {layer.compute_dtype for layer in layers_of(encoder)} == {"float32"}
   exported = tf.saved_model.load(str(tmp_path / "run" / "saved_model"))
   embedding = exported.embed(np.ones([1, 9000], "f"))
   assert embedding["embedding"].dtype == tf.float32

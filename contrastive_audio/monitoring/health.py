@@ -82,7 +82,8 @@ class HealthMonitor:
     of_pairs, of_others = similarities(exported.numpy())
     self._run.trackers.histogram(step, "monitor/similarity_of_pairs", of_pairs)
     self._run.trackers.histogram(step, "monitor/similarity_of_others", of_others)
-    if step:  # random weights are no reason to warn
+    are_random = step == 0 and not self._run.config["config"].get("init_digest")
+    if not are_random:  # those are no reason to warn
       for complaint in complaints(mode_agreement, exported_spread) + self._about_chance():
         tqdm.tqdm.write(f"warning    step {step}: {complaint}")
 

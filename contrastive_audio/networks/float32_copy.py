@@ -107,17 +107,15 @@ def _is_plain(network: keras.Model) -> bool:
 def _plain_copy(network: keras.Model) -> keras.Model:
   def copy(layer):
     config = layer.get_config()
-    if isinstance(layer, keras.Model):  # nested: its layers, and what they are given
+    if isinstance(layer, keras.Layer):  # operations have no type
       config = _in_float32(config)
-    elif isinstance(layer, keras.Layer) and "dtype" in config:  # operations have no type
-      config |= {"dtype": "float32"}
     return type(layer).from_config(config)
 
   return use_cpu_kernels(keras.models.clone_model(network, clone_function=copy))
 
 
 def _in_float32(config: Any) -> Any:
-  """Returns the description of a model whose types are all float32."""
+  """Returns the description of a layer, and of all that it wraps, whose types are all float32."""
   if isinstance(config, dict):
     return {
       name: "float32" if name == "dtype" else _in_float32(part) for name, part in config.items()

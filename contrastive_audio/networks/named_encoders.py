@@ -148,6 +148,7 @@ def _fitting(name: str, encoder: keras.Model, num_mels: int, frames: int) -> ker
       "keras.layers.GlobalAveragePooling2D(), say"
     )
   require_size(name, lambda: encoder, num_mels, frames)
+  _require_no_losses(name, encoder, keras.ops.zeros([2, frames, num_mels, 1]))
   _require_saving(name, encoder)
   return keras.Model(given, made, name=name.replace(":", "_").replace(".", "_"))
 
@@ -186,6 +187,21 @@ def _takes(shape: tuple[int | None, ...], sizes: tuple[int, ...]) -> bool:
 
 def _shapes(tensors: list[keras.KerasTensor]) -> str:
   return " and ".join(str(tuple(tensor.shape)) for tensor in tensors)
+
+
+def _require_no_losses(name: str, encoder: keras.Model, log_mels: keras.KerasTensor) -> None:
+  """Refuses a network with losses of its own: nothing would add them to that of the pairs."""
+  values = [(variable, variable.value) for variable in encoder.variables]
+  with keras.StatelessScope(values, collect_losses=True):  # the call changes no variable
+    encoder(log_mels, training=True)
+    owners = [layer for layer in [encoder, *layers_of(encoder)] if layer.losses]
+  if owners:
+    innermost = min(owners, key=lambda layer: len(layers_of(layer)))
+    raise UserError(
+      f"encoder={name}: its layer {innermost.name} has a loss of its own (a regularizer, or what "
+      "add_loss adds), and training minimises the loss of the pairs alone: remove it; "
+      "--set=weight_decay=1e-4 keeps weights small"
+    )
 
 
 def _require_saving(name: str, encoder: keras.Model) -> None:

@@ -1,8 +1,8 @@
 """What a store knows of its clips without their PCM, column by column.
 
 Beside the columns of the index, each clip has the number of its `recording`, which is the same for
-all pieces of one, and whether a single sample far beyond full scale leaves the others `coarse`:
-the PCM has hardly a step for them.
+all pieces of one, and that of its `data_set`, because names of groups are meant within one. It is
+`coarse` if a single sample far beyond full scale leaves the others hardly a step of the PCM.
 
 Numbers are in memory, text is read when it is first needed. The index is read, not mapped: a mapped
 file that is cut off ends the process, and so does a disk that fails. Each reading verifies it.
@@ -19,7 +19,7 @@ from contrastive_audio.store.manifest import DamagedStore
 from contrastive_audio.store.pieces import Pieces
 from contrastive_audio.utils import checksums
 
-_RECORDING = "recording"
+_RECORDING, _DATA_SET = "recording", "data_set"
 _NUMBERS = ("gain", "mean", "peak", "centred_peak", "l2", "num_samples", "shard", "byte_offset")
 _COARSE_GAIN, _COARSE_STEPS = 2.0**-12, 4.0  # full scale and more have 2**-15
 
@@ -77,6 +77,22 @@ class ClipColumns:
   def parts(self, name: str) -> Iterator[pa.Array]:
     """Yields a column of text in parts, which are not kept in memory."""
     yield from self._text[name].chunks if name in self._text else self._read_text(name)
+
+  def groups(self, rows: Sequence[int] | np.ndarray | None = None) -> list[str | None]:
+    """Returns groups that are different in different data sets, whatever their names.
+
+    Args:
+      rows: their numbers; None: all.
+    """
+    names, data_sets = self.text("group"), self.numbers[_DATA_SET]
+    are_several = data_sets.any()
+    if rows is not None:
+      rows = np.asarray(rows, np.int64)
+      names, data_sets = names.take(pa.array(rows)), data_sets[rows]
+    if not are_several:
+      return names.to_pylist()
+    pairs = zip(data_sets.tolist(), names.to_pylist())
+    return [None if name is None else f"{number}:{name}" for number, name in pairs]
 
   def select(self, rows: np.ndarray) -> "ClipColumns":
     """Returns some rows, in the given order.
@@ -140,7 +156,8 @@ def read_index(
     for name in _NUMBERS
   }
 
-  numbers[_RECORDING] = np.arange(len(numbers["num_samples"]))
+  num_clips = len(numbers["num_samples"])
+  numbers |= {_RECORDING: np.arange(num_clips), _DATA_SET: np.zeros(num_clips, np.int32)}
   numbers["coarse"] = _are_coarse(numbers.pop("l2"), numbers)
 
   def read_text(name: str) -> Iterator[pa.Array]:
@@ -187,12 +204,15 @@ def _are_coarse(l2: np.ndarray, numbers: Mapping[str, np.ndarray]) -> np.ndarray
   return (gain >= _COARSE_GAIN) & (level < _COARSE_STEPS * gain)
 
 
-def join(parts: Sequence[ClipColumns], num_shards: Sequence[int]) -> ClipColumns:
-  """Returns the rows of several stores; shards are numbered through.
+def join(
+  parts: Sequence[ClipColumns], num_shards: Sequence[int], of_one_data_set: bool = False
+) -> ClipColumns:
+  """Returns the rows of several stores; shards, recordings and data sets are numbered through.
 
   Args:
     parts: of each store.
     num_shards: of each store.
+    of_one_data_set: whether equal names of groups mean the same group in all of them.
 
   Example:
     >>> part = ClipColumns({"shard": np.array([0, 1])}, read_text=lambda name: iter([]))
@@ -205,10 +225,10 @@ def join(parts: Sequence[ClipColumns], num_shards: Sequence[int]) -> ClipColumns
   clips = [len(part.numbers["shard"]) for part in parts]
   first_shards = np.cumsum([0, *num_shards[:-1]])
   numbers["shard"] = numbers["shard"] + np.repeat(first_shards, clips)
-  if _RECORDING in numbers:
-    counts = [int(part.numbers[_RECORDING].max(initial=-1)) + 1 for part in parts]
-    first_recordings = np.cumsum([0, *counts[:-1]])
-    numbers[_RECORDING] = numbers[_RECORDING] + np.repeat(first_recordings, clips)
+  numbered_through = {_RECORDING} if of_one_data_set else {_RECORDING, _DATA_SET}
+  for name in numbered_through & numbers.keys():
+    counts = [int(part.numbers[name].max(initial=-1)) + 1 for part in parts]
+    numbers[name] = numbers[name] + np.repeat(np.cumsum([0, *counts[:-1]]), clips)
 
   def read_text(name: str) -> Iterator[pa.Array]:
     return (array for part in parts for array in part.parts(name))

@@ -23,7 +23,7 @@ class Pieces:
     stops: int64 `[p]`, its end.
     keys: their names.
     labels: their classes, or None.
-    groups: their groups, or None.
+    groups: the names of their groups, or None.
 
   Example:
     >>> pieces = Pieces(np.array([0]), np.array([100]), np.array([300]), ["a"], [None], [None])
@@ -79,7 +79,7 @@ def equal_pieces(store: "Store", piece_s: float) -> Pieces:
   starts = np.rint(numbers * lengths / counts).astype(np.int64)
   stops = np.rint((numbers + 1) * lengths / counts).astype(np.int64)
   names = store.keys()
-  groups = [group or key for group, key in zip(store.groups(), names)]
+  groups = [group or key for group, key in zip(store.group_names(), names)]
   labels = store.labels()
   keys = [
     names[clip_id] if (start, stop) == (0, length) else key_of(names[clip_id], start, stop)

@@ -110,11 +110,12 @@ class Store:
     self._first_byte = columns.numbers["byte_offset"]
 
   @classmethod
-  def join(cls, stores: "Sequence[Store]") -> "Store":
+  def join(cls, stores: "Sequence[Store]", of_one_data_set: bool = False) -> "Store":
     """Returns one store with the clips of several, in order; nothing is copied.
 
     Args:
       stores: of one sample rate, at least one.
+      of_one_data_set: whether they are parts of one, so that groups of one name are the same.
     """
     if len(stores) == 1:
       return stores[0]
@@ -124,9 +125,8 @@ class Store:
     joined.num_missing = sum(store.num_missing for store in stores)
     joined.is_verified = all(store.is_verified for store in stores)
     joined._shards = [shard for store in stores for shard in store._shards]
-    columns = clip_columns.join(
-      [store._columns for store in stores], [len(store._shards) for store in stores]
-    )
+    parts, num_shards = zip(*((store._columns, len(store._shards)) for store in stores))
+    columns = clip_columns.join(parts, num_shards, of_one_data_set)
     joined._set_columns(columns, _digest_of([store.digest for store in stores]))
     return joined
 
@@ -170,8 +170,15 @@ class Store:
     return self._column("label", clip_ids)
 
   def groups(self, clip_ids: Sequence[int] | np.ndarray | None = None) -> list[str | None]:
-    """Returns the groups of the given clips (all, if None); None for a clip without one."""
-    return self._column("group", clip_ids)
+    """Returns the groups of the given clips (all, if None); None for a clip without one.
+
+    They are called as in the data set; in a join of several, data sets have no group in common.
+    """
+    return self._columns.groups(clip_ids)
+
+  def group_names(self) -> list[str | None]:
+    """Returns what the data sets call the groups; groups of different ones may share a name."""
+    return self._column("group", None)
 
   @property
   def has_labels(self) -> bool:

@@ -7,6 +7,7 @@ import keras
 
 from contrastive_audio.errors import UserError
 from contrastive_audio.runs import Run
+from contrastive_audio.training.optimizers import rate_of_last_step
 from contrastive_audio.utils.files import write_json
 from contrastive_audio.utils.stopping import StopRequest
 from contrastive_audio.views.excerpts import ExcerptPairs
@@ -100,7 +101,7 @@ class FiniteGuard(keras.callbacks.Callback):
   def _end(self, loss: float, gradient_norm: float) -> None:
     step, path = self._counter.step, self._run.path("not_finite.json")
     clip_ids = self._pairs.clip_ids(step - 1).numpy().tolist()
-    learning_rate = float(self.model.optimizer.learning_rate)
+    learning_rate = self._learning_rate(gradient_norm)
     if self._writes:
       report = {"step": step, "learning_rate": learning_rate, "clip_ids": clip_ids}
       report["clips"] = self._pairs.store.keys(clip_ids)
@@ -111,6 +112,13 @@ class FiniteGuard(keras.callbacks.Callback):
       f"{learning_rate:g}, clip ids {shown} (names in {path}). "
       "Nothing of this step was saved; a lower learning rate is the usual cure"
     )
+
+  def _learning_rate(self, gradient_norm: float) -> float:
+    """Returns that of the step; loss scaling makes no update of gradients that are not finite."""
+    optimizer = self.model.optimizer
+    scales = getattr(optimizer, "dynamic_scale", None) is not None
+    was_made = math.isfinite(gradient_norm) or not scales
+    return rate_of_last_step(optimizer) if was_made else float(optimizer.learning_rate)
 
   def _is_skipped(self) -> bool:
     """Whether loss scaling skips the step and halves its scale: in float16 some steps overflow."""

@@ -8,6 +8,9 @@ import tensorflow as tf
 
 from contrastive_audio.distributed import replicas
 
+# Names of weights that do not decay, as TensorFlow has them: "dense/bias:0", "bias/replica_1:0".
+_UNDECAYED = r"(^|/)(gamma|beta|bias)(/replica_\d+)?(:\d+)?$"
+
 
 def apply_sums(
   optimizer: keras.optimizers.Optimizer,
@@ -174,8 +177,27 @@ def decoupled_adam(
     [0.95, 1.0]
   """
   optimizer = Adam(learning_rate, weight_decay=weight_decay)
-  optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+  optimizer.exclude_from_weight_decay(var_names=[_UNDECAYED])
   return optimizer
+
+
+def rate_of_last_step(optimizer: keras.optimizers.Optimizer) -> float:
+  """Returns the learning rate of the last update; the optimizer's own is that of the next one.
+
+  Args:
+    optimizer: one that has made an update; loss scaling may wrap it.
+
+  Example:
+    >>> optimizer, weight = Adam(dropping(0.1, [1])), keras.Variable([1.0])
+    >>> optimizer.apply([tf.constant([5.0])], [weight])
+    >>> print(f"{rate_of_last_step(optimizer):.2f}, then {float(optimizer.learning_rate):.2f}")
+    0.10, then 0.01
+  """
+  inner = getattr(optimizer, "inner_optimizer", optimizer)
+  schedule = getattr(inner, "_learning_rate", None)  # its public name gives numbers only
+  if not isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
+    return float(tf.convert_to_tensor(optimizer.learning_rate))
+  return float(schedule(tf.maximum(tf.convert_to_tensor(inner.iterations) - 1, 0)))
 
 
 def dropping(

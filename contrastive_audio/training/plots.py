@@ -152,13 +152,15 @@ def _draw_training(run: Run, chance: float) -> None:
   candidates = round(1 / chance)
   figure, (loss, accuracy, spread) = subplots(3, 1, figsize=(7, 7.5), sharex=True)
   loss.set_title("Training: excerpts of one clip have to find each other in the batch", fontsize=10)
-  _plot(loss, run, "loss", "contrastive loss")
+  _plot(loss, *_contrastive_loss(run), "contrastive loss")
   _draw_chance(loss, np.log(candidates), f"ln {candidates} = {np.log(candidates):.2f} nats")
   loss.set(ylabel="loss (nats)", ylim=(0, None))
-  _plot(accuracy, run, "contrastive_accuracy", "contrastive accuracy", scale=100)
+  steps, accuracies = run.metrics("contrastive_accuracy")
+  _plot(accuracy, steps, 100 * accuracies, "contrastive accuracy")
   _draw_chance(accuracy, 100 * chance, f"1 of {candidates} = {100 * chance:.1f} %")
   accuracy.set(ylabel="partners found (%)", ylim=(-3, 103))  # a guess is close to 0
-  _plot(spread, run, "embedding_spread", "embedding spread (0: collapse, 1: all directions alike)")
+  of_spread = "embedding spread (0: collapse, 1: all directions alike)"
+  _plot(spread, *run.metrics("embedding_spread"), of_spread)
   spread.set(ylabel="spread", ylim=(0, 1.02), xlabel="training step", xlim=(0, None))
   spread.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
   for axis in (loss, accuracy, spread):
@@ -166,6 +168,14 @@ def _draw_training(run: Run, chance: float) -> None:
     axis.legend(frameon=False, fontsize=9)
   figure.align_ylabels()
   save(figure, run.path("plots", "training.png"))
+
+
+def _contrastive_loss(run: Run) -> tuple[np.ndarray, np.ndarray]:
+  """Returns (steps, losses) without what --keep adds, which guessing does not determine."""
+  steps, losses = run.metrics("loss")
+  if keep := run.config["config"].get("keep"):
+    losses = losses - keep * run.metrics("source_distance")[1]
+  return steps, losses
 
 
 def _draw_chance(axis: Axes, value: float, text: str) -> None:
@@ -183,13 +193,13 @@ def _draw_knn(run: Run) -> None:
   axis.set_ylim(0, 102)
   axis.set_title("Classes of the clips, predicted from the encoder as it is exported", fontsize=10)
   axis.grid(alpha=0.3)
-  axis.set_xlabel("training step (0: random weights)")
+  start = "the weights of --init" if run.config["config"].get("init_digest") else "random weights"
+  axis.set_xlabel(f"training step (0: {start})")
   axis.set_ylabel("accuracy, mean over classes (%)")
   axis.legend(frameon=False)
   save(figure, run.path("plots", "knn.png"))
 
 
-def _plot(axis: Axes, run: Run, name: str, label: str, scale: float = 1) -> None:
-  steps, values = run.metrics(name)
+def _plot(axis: Axes, steps: np.ndarray, values: np.ndarray, label: str) -> None:
   marker = "o" if len(steps) < 3 else None
-  axis.plot(steps, scale * values, color=BLUE, marker=marker, label=label)
+  axis.plot(steps, values, color=BLUE, marker=marker, label=label)

@@ -13,6 +13,7 @@ import tqdm
 from contrastive_audio.runs import Run
 from contrastive_audio.training.callbacks import StepCounter
 from contrastive_audio.training.checkpoints import Window
+from contrastive_audio.training.optimizers import rate_of_last_step
 
 LOG_EVERY = 10  # steps
 
@@ -148,7 +149,7 @@ class Recorder(keras.callbacks.Callback):
     if steps_s:
       means["pairs_per_s"] = self._batch_size * len(steps_s) / sum(steps_s)
       means["data_wait_share"] = min(1.0, sum(waits_s) / sum(steps_s))
-    means["learning_rate"] = float(tf.convert_to_tensor(self.model.optimizer.learning_rate))
+    means["learning_rate"] = rate_of_last_step(self.model.optimizer)
     self._run.log(self._counter.step, means)
     found = f"{100 * means['contrastive_accuracy']:.0f} % found"
     self._bar.set_description_str(f"training, loss {means['loss']:.3f}, {found}", refresh=False)

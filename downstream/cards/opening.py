@@ -73,7 +73,8 @@ def open_task(choice: TaskChoice, location: DataLocation, sample_rate_hz: int) -
     stores.append(store)
     classes = source.classes
     split_names += _split_names(task, opened, store)
-  store, split_names = _select_needed(task, Store.join(stores), split_names)
+  whole = Store.join(stores, of_one_data_set=True)
+  store, split_names = _select_needed(task, whole, split_names)
   print_copies(store)
   data = TaskData(task, store, split_names, classes)
   if lost := data.without_clips(classes):

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from contrastive_audio.cli import report
 from contrastive_audio.configuration import CLIP_POOLINGS
 from contrastive_audio.exporting.clip_embedder import ClipEmbedder
 from contrastive_audio.exporting.clip_encoder import ClipEncoder
@@ -57,6 +58,24 @@ def test_clips_of_a_recording_do_not_vote_for_each_other(clip_store, tmp_path):
   for groups, accuracy in ((labels, 0), ([None] * 12, 1), (["one"] * 12, 1)):
     metrics, _ = monitor.evaluate(iter(waves), labels, groups)
     assert metrics["knn_accuracy"] == metrics["knn_projection_accuracy"] == accuracy
+
+
+def test_the_summary_says_that_neighbours_are_of_other_groups(
+  clip_store, tmp_path, capsys, monkeypatch
+):
+  speakers = ["ann", "ben", "eve"]
+  groups = lambda store, ids: [speakers[i % 3] for i in ids]  # noqa: E731
+  monkeypatch.setattr(type(clip_store), "groups", groups)
+  config = Config(sample_rate_hz=16_000, fmax_hz=7_800.0)
+  log_mel = keras.Input([None, 96, 1])
+  encoder = keras.Model(log_mel, keras.layers.Flatten()(keras.ops.mean(log_mel, axis=1)))
+  head = keras.Sequential([keras.Input([96]), keras.layers.Activation("linear")])
+  networks = types.SimpleNamespace(encoder=encoder, head=head)
+  run = Run.start_or_resume(str(tmp_path / "run"), "mixback", {}, {}, config.front_end())
+  PatchKnnMonitor(run, clip_store, config.front_end(), networks).check(0)
+  assert run.metrics("knn_groups")[1] == [3]
+  report._print_knn(run)
+  assert "(neighbours of other groups only)" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("clip_pooling", CLIP_POOLINGS)

@@ -20,17 +20,21 @@ def make_encoder(bias=0.0, dropout=0.0):
   return keras.Model(log_mels, x + bias)
 
 
-class OtherInTraining(keras.layers.Layer):
-  """Turns embeddings around in training mode."""
+def make_outgrown_encoder():
+  """Its first band has grown loud since BatchNorm's statistics were taken, which are of noise."""
+  encoder = make_encoder()
+  noise = np.random.default_rng(0).normal(size=[8, 10, 64, 1]).astype("f")
+  batchnorm.reestimate(encoder, [noise])
+  log_mels = keras.Input([None, 64, 1])
+  gains = np.ones([64, 1], "f")
+  gains[0] = 1000.0
+  return keras.Model(log_mels, encoder(keras.layers.Rescaling(gains)(log_mels)))
 
-  def call(self, embeddings, training=False):
-    return -embeddings if training else embeddings
 
-
-def check(encoder, store, folder, capsys, steps=(0, 5)):
+def check(encoder, store, folder, capsys, steps=(0, 5), **settings):
   config = tiny.config(batch_size=8)
   front_end = config.front_end()
-  run = Run.start_or_resume(str(folder / "run"), "cola", {}, {}, front_end)
+  run = Run.start_or_resume(str(folder / "run"), "cola", settings, {}, front_end)
   monitor = health.HealthMonitor(run, config.pairs(store), front_end, encoder)
   for step in steps:
     monitor.check(step)
@@ -54,16 +58,29 @@ def test_a_sound_encoder_is_measured_and_not_warned_about(clip_store, tmp_path, 
 def test_statistics_that_lag_behind_are_warned_about_but_not_in_random_weights(
   clip_store, tmp_path, capsys
 ):
-  encoder = make_encoder()
-  encoder = keras.Model(encoder.input, OtherInTraining()(encoder.output))
-  _, shown = check(encoder, clip_store, tmp_path, capsys)
+  encoder = make_outgrown_encoder()
+  _, shown = check(encoder, clip_store, tmp_path / "lagging", capsys)
   assert (shown.out + shown.err).count("BatchNorm's moving statistics lag behind") == 1
   assert "step 5" in shown.out + shown.err
+  config = tiny.config(batch_size=8)
+  (excerpts,) = config.pairs(clip_store).dataset(0, 1)
+  log_mels = config.front_end()(np.reshape(excerpts[:, :2], [16, -1]))[..., None]
+  batchnorm.reestimate(encoder, [log_mels])  # they are those of the batches again
+  _, shown = check(encoder, clip_store, tmp_path / "caught_up", capsys)
+  assert "warning" not in shown.out + shown.err
 
 
 def test_a_collapsed_encoder_is_warned_about(clip_store, tmp_path, capsys):
   _, shown = check(make_encoder(bias=1e4), clip_store, tmp_path, capsys)
   assert (shown.out + shown.err).count("the encoder has collapsed") == 1
+
+
+def test_weights_that_a_training_starts_from_are_warned_about_before_the_first_step(
+  clip_store, tmp_path, capsys
+):
+  encoder = make_encoder(bias=1e4)
+  _, shown = check(encoder, clip_store, tmp_path, capsys, steps=(0,), init_digest="9f86d081")
+  assert "warning    step 0" in shown.out + shown.err
 
 
 @pytest.mark.parametrize("bad", [0.0, float("nan")])

@@ -4,8 +4,11 @@ import types
 
 import keras
 import numpy as np
+import pytest
+import tensorflow as tf
 
-from contrastive_audio.networks.float32_copy import Float32Networks
+from contrastive_audio.networks.float32_copy import Float32Networks, as_float32
+from contrastive_audio.networks.nesting import layers_of
 from tests.support import assert_close
 
 
@@ -47,6 +50,31 @@ def test_models_inside_of_a_network_are_copied_in_float32_too():
   inputs = np.full([1, 4], 1.0001, "f")  # float16 cannot hold it
   assert_close(network(inputs), [[4.0, 4.0, 4.0]])
   assert_close(networks.encoder(inputs), np.full([1, 3], 4.0004), rtol=1e-6)
+
+
+def with_wrappers(dtype):
+  """A network whose layers that compute are inside of others."""
+  keras.config.set_dtype_policy(dtype)
+  try:
+    layers = keras.layers
+    dense = layers.TimeDistributed(layers.Dense(6, activation="tanh"))
+    gru = layers.Bidirectional(layers.GRU(5))
+    stack = layers.RNN([layers.LSTMCell(4), layers.LSTMCell(3)], return_sequences=True)
+    return keras.Sequential([keras.Input([7, 4]), dense, stack, gru])
+  finally:
+    keras.config.set_dtype_policy("float32")
+
+
+@pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16"])
+def test_layers_inside_of_wrappers_are_copied_in_float32_too(dtype):
+  network, plain = with_wrappers(dtype), with_wrappers("float32")
+  copy = as_float32(network)
+  assert {layer.dtype_policy.name for layer in layers_of(network)} == {dtype}
+  assert {layer.dtype_policy.name for layer in layers_of(copy)} == {"float32"}
+  plain.set_weights(network.get_weights())
+  inputs = np.random.default_rng(0).normal(size=[3, 7, 4]).astype("f")
+  assert np.abs(plain(inputs) - tf.cast(network(inputs), tf.float32)).max() > 1e-5
+  assert_close(copy(inputs), plain(inputs), atol=1e-7)
 
 
 @keras.saving.register_keras_serializable("float32_copy")

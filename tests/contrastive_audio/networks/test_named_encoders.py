@@ -37,6 +37,13 @@ class KnownScale(Scale):
   pass
 
 
+class Costly(layers.Layer):
+  def call(self, inputs, training=False):
+    if training:
+      self.add_loss(keras.ops.mean(inputs))
+    return inputs
+
+
 class Subclassed(keras.Model):
   def call(self, inputs):
     return inputs[:, 0, :, 0]
@@ -54,6 +61,15 @@ KINDS = {
   "too_deep": lambda: model(layers.MaxPooling2D((128, 1)), layers.GlobalAveragePooling2D()),
   "with_code": lambda: model(layers.Lambda(lambda x: x + 1), layers.GlobalAveragePooling2D()),
   "with_own_layer": lambda: model(Scale(), layers.GlobalAveragePooling2D()),
+  "with_regularizer": lambda: model(
+    layers.Conv2D(5, 3, name="large"),
+    model(layers.Conv2D(5, 3, kernel_regularizer="l2", name="small"), shape=(None, 62, 5)),
+    layers.GlobalAveragePooling2D(),
+  ),
+  "with_activity": lambda: model(
+    layers.GlobalAveragePooling2D(), layers.Dense(3, activity_regularizer="l1", name="few")
+  ),
+  "with_add_loss": lambda: model(Costly(name="costly"), layers.GlobalAveragePooling2D()),
   "with_known_layer": lambda: model(KnownScale(), layers.GlobalAveragePooling2D()),
   "that_fails": lambda: 1 / 0,
 }
@@ -88,6 +104,13 @@ def test_a_function_of_the_working_folder_builds_an_encoder(module):
   assert encoder.layers[2].momentum == 0.99  # as the function has it
 
 
+def test_looking_for_losses_changes_no_variable(module):
+  encoder = named_encoder("mine:pooled", num_mels=64, frames=96)
+  mean, variance = encoder.layers[2].moving_mean, encoder.layers[2].moving_variance
+  assert_close(mean, np.zeros(5))
+  assert_close(variance, np.ones(5))
+
+
 def test_layers_of_others_may_be_used_if_keras_knows_them(module):
   encoder = named_encoder("mine:with_known_layer", num_mels=64, frames=96)
   assert_close(encoder(tf.ones([1, 96, 64, 1])), [[2.0]])
@@ -110,6 +133,9 @@ MISTAKES = {
   "mine:too_deep": "does not take 96 frames of 64 mel bands",
   "mine:with_code": "could not be opened from its file: it holds code (Lambda)",
   "mine:with_own_layer": "could not be opened from its file: it holds Scale of mine",
+  "mine:with_regularizer": "its layer small has a loss of its own (a regularizer, or what add_loss",
+  "mine:with_activity": "its layer few has a loss of its own",
+  "mine:with_add_loss": "its layer costly has a loss of its own",
   "keras:MobileNetV4Small": "keras.applications has no 'MobileNetV4Small'; did you mean MobileNetV",
   "keras:resnet": "keras.applications has no 'resnet'",
   "keras:InceptionV3": "does not take 64 mel bands (Input size must be at least 75x75",

@@ -77,3 +77,22 @@ def test_cut_stores_differ_by_what_they_are_cut_into_and_join(store):
   assert joined.num_clips == cuts[1].num_clips + store.num_clips
   assert joined.recordings[-1] == 7
   np.testing.assert_array_equal(joined.wave(joined.num_clips - 1), store.wave(3))
+
+
+def test_pieces_of_files_of_one_name_in_two_folders_are_of_two_recordings(store, tmp_path):
+  folder = tmp_path / "other"
+  (folder / "a").mkdir(parents=True)
+  soundfile.write(folder / "a" / "one.wav", np.linspace(-0.5, 0.5, 2 * RATE_HZ), RATE_HZ)
+  other = preparation.prepare(datasets.open_source(str(folder)), RATE_HZ, str(tmp_path / "stores"))
+  joined = Store.join([store, other])
+  pieces = joined.cut(equal_pieces(joined, 1.0))
+  assert pieces.keys()[0] == "a/one.wav"
+  assert pieces.keys()[-2:] == ["a/one.wav#t=0,1", "a/one.wav#t=1,2"]
+  assert len(set(pieces.groups())) == joined.num_clips
+  assert pieces.groups()[-1] == pieces.groups()[-2]
+
+
+def test_the_digest_of_pieces_of_joined_stores_names_groups_as_their_data_sets_do(store):
+  joined = Store.join([store, store.select([0])])
+  pieces = equal_pieces(joined, 100.0)
+  assert list(pieces.groups) == [*store.keys(), store.keys()[0]]

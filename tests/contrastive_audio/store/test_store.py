@@ -1,6 +1,7 @@
 """The store: exact, read by place, open to other readers."""
 
 import dataclasses
+import hashlib
 import os
 
 import numpy as np
@@ -148,6 +149,42 @@ def test_joined_stores_hold_all_clips_and_selections_some_without_a_copy(clip_st
   assert len(digests) == 4
   assert joined.select([13, 3]).digest == some.digest
   assert Store.join([clip_store]) is clip_store
+
+
+def speakers(folder, names):
+  """A store of a table that names the speaker of each clip; None: of unknown ones."""
+  folder.mkdir()
+  rows = ["file,label,group"]
+  for number, name in enumerate(names):
+    wave = RNG.normal(0, 0.1, 800)
+    soundfile.write(folder / f"{number}.wav", wave, 8_000)
+    rows.append(f"{number}.wav,speech,{name or ''}")
+  (folder / "clips.csv").write_text("\n".join(rows))
+  source = datasets.open_source(str(folder / "clips.csv"))
+  return preparation.prepare(source, 8_000, str(folder.parent / "stores"))
+
+
+def test_a_group_of_one_data_set_is_another_than_that_of_the_same_name_in_another(tmp_path):
+  one, other = speakers(tmp_path / "a", ["1", "2", "1"]), speakers(tmp_path / "b", ["1", None])
+  joined = Store.join([one, other])
+  first, second, again, others, nobody = joined.groups()
+  assert first == again
+  assert len({first, second, others}) == 3
+  assert nobody is None
+  assert joined.groups([3, 0]) == joined.select([3, 0]).groups() == [others, first]
+  assert Store.join([joined, one]).groups()[5] not in joined.groups()
+  assert one.groups() == ["1", "2", "1"]  # alone, they are called what the table calls them
+
+
+def test_what_groups_are_called_does_not_change_the_digest_of_joined_stores(tmp_path):
+  one, other = speakers(tmp_path / "a", ["1", "2"]), speakers(tmp_path / "b", ["1", "3"])
+  digests = (one.digest + other.digest).encode()
+  assert Store.join([one, other]).digest == hashlib.sha256(digests).hexdigest()
+
+
+def test_parts_of_one_data_set_keep_the_names_of_its_groups(tmp_path):
+  train, test = speakers(tmp_path / "a", ["1", "2"]), speakers(tmp_path / "b", ["1", "3"])
+  assert Store.join([train, test], of_one_data_set=True).groups() == ["1", "2", "1", "3"]
 
 
 @pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="a system that takes no advice")

@@ -82,3 +82,22 @@ def test_weight_decay_spares_what_shifts_and_scales():
   kernel, *others = [v.numpy() for v in model.trainable_variables]
   assert_close(kernel, np.full([2, 3], 1 - 0.1 * 0.5), rtol=1e-6)
   assert all((values == 1).all() for values in others)
+
+
+@pytest.mark.parametrize(
+  ("name", "decays"),
+  [
+    ("debias_dense/kernel", True),
+    ("gamma_block/conv/kernel", True),
+    ("bias/kernel", True),
+    ("beta/kernel/replica_1", True),
+    ("dense/bias", False),
+    ("bias", False),
+    ("gamma_block/normalisation/gamma", False),
+    ("normalisation/beta/replica_1", False),
+  ],
+)
+def test_the_name_of_a_layer_does_not_decide_whether_its_weights_decay(name, decays):
+  weight = tf.Variable(1.0, name=name)
+  decoupled_adam(0.1, weight_decay=0.5).apply([tf.constant(0.0)], [weight])
+  assert float(weight) == pytest.approx(0.95 if decays else 1.0)

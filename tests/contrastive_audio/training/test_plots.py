@@ -70,13 +70,14 @@ def test_without_augmentation_excerpts_are_drawn_once(figure):
   assert "the network sees excerpts as they are" in figure.get_suptitle()
 
 
-def curves(monkeypatch, chance, **values):
-  """The axes that are drawn of a run with the same values at steps 10 and 20; name -> axes."""
+def curves(monkeypatch, chance, settings=None, **values):
+  """The axes that are drawn of a run with values at steps 10 and 20; name -> axes."""
   drawn = {}
   monkeypatch.setattr(plots, "save", lambda figure, path: drawn.setdefault(path, figure.axes))
   steps = np.array([10, 20])
   metrics = lambda name: (steps, np.array(values[name])) if name in values else ([], [])  # noqa: E731
-  run = types.SimpleNamespace(metrics=metrics, path=lambda *names: names[-1])
+  config = {"config": settings or {}}
+  run = types.SimpleNamespace(metrics=metrics, path=lambda *names: names[-1], config=config)
   plots.draw_curves(run, chance)
   return drawn
 
@@ -106,3 +107,24 @@ def test_accuracies_of_classes_are_drawn_in_percent_above_their_chance(monkeypat
   assert_close(axis.lines[1].get_ydata(), [10, 10])
   assert axis.get_ylim()[1] > 100
   assert axis.get_ylabel() == "accuracy, mean over classes (%)"
+
+
+@pytest.mark.parametrize(
+  ("settings", "start"),
+  [
+    ({}, "random weights"),
+    ({"init_digest": ""}, "random weights"),
+    ({"init_digest": "9f86d081"}, "the weights of --init"),
+  ],
+)
+def test_step_0_is_called_what_the_training_starts_from(settings, start, monkeypatch):
+  values = {"knn_accuracy": [0.5, 1.0], "knn_chance": [0.1, 0.1]}
+  (axis,) = curves(monkeypatch, 0.5, settings, **values)["knn.png"]
+  assert axis.get_xlabel() == f"training step (0: {start})"
+
+
+def test_the_contrastive_loss_is_drawn_without_the_distance_to_the_source(monkeypatch):
+  values = {"contrastive_accuracy": [0.5, 0.9], "embedding_spread": [0.6, 0.7]}
+  values |= {"loss": [2.5, 1.2], "source_distance": [5.0, 2.0]}
+  loss, *_ = curves(monkeypatch, 1 / 64, {"keep": 0.1}, **values)["training.png"]
+  assert_close(loss.lines[0].get_ydata(), [2.0, 1.0])

@@ -174,9 +174,11 @@ def test_pre_training_on_the_small_suite_hears_no_clip_that_its_tasks_test(store
   assert not heard & tested
 
 
-def test_splits_of_a_builder_are_opened_one_by_one(clip_folder, stores, monkeypatch):
+def open_as_builder(parts, stores, monkeypatch):
+  """Opens a data set that does not tell the split of a clip; parts: split -> its own data set."""
+
   class Parts:
-    split_names = ("train", "test")
+    split_names = tuple(parts)
 
     def splits(self):
       return {"of train": "train"}
@@ -185,18 +187,28 @@ def test_splits_of_a_builder_are_opened_one_by_one(clip_folder, stores, monkeypa
 
   def open_source(name, split, *_):
     opened.append(split)
-    if split is None:
-      return Parts()
-    return original(f"folder:{clip_folder}")
+    return Parts() if split is None else original(parts[split])
 
   original = opening.datasets.open_source
   monkeypatch.setattr(opening.datasets, "open_source", open_source)
-  data = open_own("builder", stores)
+  return open_own("builder", stores), opened
+
+
+def test_splits_of_a_builder_are_opened_one_by_one(clip_folder, stores, monkeypatch):
+  parts = dict.fromkeys(("train", "test"), f"folder:{clip_folder}")
+  data, opened = open_as_builder(parts, stores, monkeypatch)
   assert opened == [None, "train", "test"]
   (split,) = data.splits(0)
   assert split.train.tolist() == list(range(12))
   assert split.test.tolist() == list(range(12, 24))
   assert np.array_equal(data.store.num_samples[:12], data.store.num_samples[12:])
+
+
+def test_a_speaker_of_two_splits_of_a_builder_is_one_speaker(tmp_path, stores, monkeypatch):
+  rows = [(f"{i}.wav", "ab"[i % 2], "ann" if i < 2 else "ben") for i in range(4)]
+  parts = {name: write_csv(tmp_path / name, rows, "file,label,group") for name in ("train", "test")}
+  data, _ = open_as_builder(parts, stores, monkeypatch)
+  assert data.clips.groups == ["ann", "ann", "ben", "ben"] * 2
 
 
 @pytest.mark.parametrize(
