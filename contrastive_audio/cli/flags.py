@@ -26,12 +26,8 @@ def define_model_flag(trainable: bool = False) -> None:
     >>> from contrastive_audio.cli.help import forget_flags
     >>> forget_flags()
   """
-  kinds = "a run folder, preset:NAME, random:RUN"
-  kinds += (
-    " or random:efficientnet_b0"
-    if trainable
-    else (", random:efficientnet_b0, an exported SavedModel or logmel_stats")
-  )
+  fixed = "" if trainable else "; not to be trained: an exported SavedModel, logmel_stats"
+  kinds = f"a run folder, preset:NAME, random:RUN or random:efficientnet_b0{fixed}"
   with flag_group(REQUIRED):
     flags.DEFINE_string("model", None, f"Encoder: {kinds}.", required=True)
 

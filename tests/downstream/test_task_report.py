@@ -129,13 +129,18 @@ def test_copies_of_training_clips_under_other_names_are_counted_among_the_test_c
   assert json.loads((place / "copies" / "result.json").read_text())["overlapping"] == 1
 
 
+def printed_of_stretches(place, rows):
+  """What downstream.knn prints of a table with times."""
+  (place / "stretches.csv").write_text("\n".join(["file,start_s,end_s,label,split", *rows]))
+  options = ["--model=logmel_stats", "--task=stretches.csv", "--store_dir=stores"]
+  return command("downstream.knn", *options, cwd=place).stdout
+
+
 def test_a_stretch_of_a_copy_shares_sound_with_the_same_stretch_alone(place):
   shutil.copy(place / "0.wav", place / "other.wav")
   rows = [f"0.wav,{start},{start + 0.1},{'ab'[n % 2]},train" for n, start in enumerate((0, 0.2))]
   rows += ["other.wav,0,0.1,a,test", "other.wav,0.3,0.4,b,test", "1.wav,0,0.1,a,test"]
-  (place / "stretches.csv").write_text("\n".join(["file,start_s,end_s,label,split", *rows]))
-  options = ["--model=logmel_stats", "--task=stretches.csv", "--store_dir=stores"]
-  printed = command("downstream.knn", *options, cwd=place).stdout
+  printed = printed_of_stretches(place, rows)
   assert "copies     1 recording is a copy of another (other.wav = 0.wav)\n" in printed
   assert "overlap    1 of 3 test clips share sound with training clips" in printed
 
@@ -143,7 +148,5 @@ def test_a_stretch_of_a_copy_shares_sound_with_the_same_stretch_alone(place):
 def test_stretches_of_validation_clips_that_then_train_are_shared_too(place):
   rows = [f"0.wav,{start},{start + 0.1},{'ab'[n % 2]},train" for n, start in enumerate((0, 0.2))]
   rows += ["1.wav,0,0.2,a,validation", "1.wav,0.15,0.35,b,test", "2.wav,0,0.1,a,test"]
-  (place / "chosen.csv").write_text("\n".join(["file,start_s,end_s,label,split", *rows]))
-  options = ["--model=logmel_stats", "--task=chosen.csv", "--store_dir=stores"]
-  printed = command("downstream.knn", *options, cwd=place).stdout
+  printed = printed_of_stretches(place, rows)
   assert "overlap    1 of 2 test clips share sound with training clips" in printed

@@ -46,14 +46,19 @@ def test_embedding_and_projection_are_evaluated_separately(clip_store, tmp_path)
   assert run.metrics("knn_patches")[1] == [12]
 
 
-def test_clips_of_a_recording_do_not_vote_for_each_other(clip_store, tmp_path):
+def monitor_of_mean_log_mels(store, folder):
+  """(run, its monitor), whose encoder is the mean over time and whose head changes nothing."""
   config = Config(sample_rate_hz=16_000, fmax_hz=7_800.0)
   log_mel = keras.Input([None, 96, 1])
   encoder = keras.Model(log_mel, keras.layers.Flatten()(keras.ops.mean(log_mel, axis=1)))
   head = keras.Sequential([keras.Input([96]), keras.layers.Activation("linear")])
   networks = types.SimpleNamespace(encoder=encoder, head=head)
-  run = Run.start_or_resume(str(tmp_path / "run"), "mixback", {}, {}, config.front_end())
-  monitor = PatchKnnMonitor(run, clip_store, config.front_end(), networks)
+  run = Run.start_or_resume(str(folder / "run"), "mixback", {}, {}, config.front_end())
+  return run, PatchKnnMonitor(run, store, config.front_end(), networks)
+
+
+def test_clips_of_a_recording_do_not_vote_for_each_other(clip_store, tmp_path):
+  _, monitor = monitor_of_mean_log_mels(clip_store, tmp_path)
   waves, labels = list(stored_clips(clip_store, range(12))), ["high"] * 6 + ["low"] * 6
   for groups, accuracy in ((labels, 0), ([None] * 12, 1), (["one"] * 12, 1)):
     metrics, _ = monitor.evaluate(iter(waves), labels, groups)
@@ -66,13 +71,8 @@ def test_the_summary_says_that_neighbours_are_of_other_groups(
   speakers = ["ann", "ben", "eve"]
   groups = lambda store, ids: [speakers[i % 3] for i in ids]  # noqa: E731
   monkeypatch.setattr(type(clip_store), "groups", groups)
-  config = Config(sample_rate_hz=16_000, fmax_hz=7_800.0)
-  log_mel = keras.Input([None, 96, 1])
-  encoder = keras.Model(log_mel, keras.layers.Flatten()(keras.ops.mean(log_mel, axis=1)))
-  head = keras.Sequential([keras.Input([96]), keras.layers.Activation("linear")])
-  networks = types.SimpleNamespace(encoder=encoder, head=head)
-  run = Run.start_or_resume(str(tmp_path / "run"), "mixback", {}, {}, config.front_end())
-  PatchKnnMonitor(run, clip_store, config.front_end(), networks).check(0)
+  run, monitor = monitor_of_mean_log_mels(clip_store, tmp_path)
+  monitor.check(0)
   assert run.metrics("knn_groups")[1] == [3]
   report._print_knn(run)
   assert "(neighbours of other groups only)" in capsys.readouterr().out
