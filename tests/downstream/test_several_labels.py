@@ -95,3 +95,6 @@ def test_what_several_labels_do_not_allow_is_one_line(place, changes, message):
 def test_several_labels_are_one_class_whichever_a_data_set_names_first():
   labels = check_labels(Task("mine", "mine"), list("abcd"), ["dog;rain", "rain;dog", "dog", "dog"])
   assert labels == ["dog;rain", "dog;rain", "dog", "dog"]
+  several = ["h;c;f;a;g;b;e;d", "e;b;d;h;a;g;c;f", "x", "x"]
+  labels = check_labels(Task("mine", "mine"), list("abcd"), several)
+  assert labels == ["a;b;c;d;e;f;g;h"] * 2 + ["x", "x"]  # an order that no run of Python changes

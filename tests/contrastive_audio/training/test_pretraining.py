@@ -15,6 +15,7 @@ import tensorflow as tf
 from contrastive_audio.errors import UserError
 from contrastive_audio.runs import Run
 from contrastive_audio.training import callbacks, pretraining, recording
+from contrastive_audio.training.checkpoints import Checkpoints
 from tests import tiny
 from tests.support import assert_close
 
@@ -58,6 +59,16 @@ def assert_same_rows(one, other):
   """Every row of every metric of a training, but for how fast it was."""
   for name in ("loss", "contrastive_accuracy", "gradient_norm", "embedding_spread", "knn_accuracy"):
     assert_close(one.metrics(name), other.metrics(name), atol=1e-6)
+
+
+def test_steps_that_loss_scaling_skipped_count_after_a_resume_too(clip_store, tmp_path):
+  run, model, _ = tiny.train(tmp_path / "run", clip_store, tiny.config(steps=2))
+  model.optimizer.iterations.assign(1)  # as if one of the two had been skipped
+  shutil.rmtree(run.path("checkpoints"))
+  Checkpoints(run, model).save(2)
+  _, model, _ = tiny.train(tmp_path / "run", clip_store, tiny.config(steps=3))
+  assert int(model.optimizer.iterations) == 2
+  assert int(model.steps.taken(model.optimizer)) == 3
 
 
 def test_a_finished_run_is_extended_and_is_then_what_a_longer_one_is(
