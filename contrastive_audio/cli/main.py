@@ -15,6 +15,7 @@ import contextlib
 import gc
 import logging
 import os
+import platform
 import re
 import sys
 import warnings
@@ -30,6 +31,8 @@ from contrastive_audio.cli.flags import GPU_MEMORY_GROWTH, TENSOR_FLOAT_32
 from contrastive_audio.cli.help import HELP_FLAGS, forget_flags, help_text, own_flags
 from contrastive_audio.errors import UserError
 from contrastive_audio.utils import progress_bar, quiet
+
+_X86 = ("x86_64", "AMD64")  # as Linux and Windows call it
 
 # Flags that name one file or folder, to write or to read.
 _PLACES = (
@@ -89,7 +92,8 @@ def start_tensorflow() -> None:
 
   A GPU then lends its memory as it is needed, so that several processes can use it. With
   --nogpu_memory_growth, if the command has that flag, TensorFlow takes all of it at once; with
-  --notensor_float_32 products of float32 keep all of their bits.
+  --notensor_float_32 products of float32 keep all of their bits. A CPU computes with oneDNN, unless
+  the environment variable TF_ENABLE_ONEDNN_OPTS says otherwise.
 
   Raises:
     ImportError: Keras was already imported with another backend.
@@ -98,6 +102,7 @@ def start_tensorflow() -> None:
     >>> start_tensorflow()
   """
   is_started = "tensorflow" in sys.modules
+  _use_onednn()
   with (
     progress_bar.stage("starting TensorFlow", shown=not is_started),
     contextlib.nullcontext() if is_started else _freezing_what_is_made(),
@@ -121,6 +126,12 @@ def start_tensorflow() -> None:
       # Whoever called the command from a program of their own may have set the GPU up already.
       with contextlib.suppress(RuntimeError, ValueError):
         tf.config.experimental.set_memory_growth(gpu, True)
+
+
+def _use_onednn() -> None:
+  """Turns oneDNN on; TensorFlow does so only on x86 processors with AVX512-VNNI or newer."""
+  if platform.machine() in _X86:
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """A command: help, mistakes and interruptions, each as a person should see it."""
 
 import errno
+import platform
 import subprocess
 import sys
 
@@ -14,6 +15,8 @@ from contrastive_audio.cli.help import REQUIRED, flag_group
 from contrastive_audio.cli.main import run_main, start_tensorflow
 from contrastive_audio.errors import UserError
 from tests.support import environment
+
+ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 
 
 def define_flags():
@@ -147,6 +150,26 @@ def test_starting_tensorflow_uses_no_device_and_looks_for_no_garbage():
     [sys.executable, "-c", STARTED], env=environment(), capture_output=True, text=True
   )
   assert done.returncode == 0, done.stderr
+
+
+CHOSEN = """
+from contrastive_audio.cli.main import start_tensorflow
+start_tensorflow()
+from tensorflow.python.framework import test_util
+print(test_util.IsMklEnabled())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="oneDNN is switched on for x86")
+@pytest.mark.parametrize(("chosen", "is_on"), [({}, True), ({ONEDNN: "0"}, False)])
+def test_a_processor_of_any_age_computes_with_onednn_unless_the_user_switches_it_off(chosen, is_on):
+  without = {name: value for name, value in environment().items() if name != ONEDNN}
+  done = subprocess.run(
+    [sys.executable, "-c", CHOSEN], env=without | chosen, capture_output=True, text=True
+  )
+  assert done.stdout.split()[-1:] == [str(is_on)], done.stderr
+  assert "oneDNN" not in done.stderr
 
 
 def test_a_keras_json_of_the_user_changes_nothing_in_a_command():
