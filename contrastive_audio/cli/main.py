@@ -93,7 +93,8 @@ def start_tensorflow() -> None:
   A GPU then lends its memory as it is needed, so that several processes can use it. With
   --nogpu_memory_growth, if the command has that flag, TensorFlow takes all of it at once; with
   --notensor_float_32 products of float32 keep all of their bits. A CPU computes with oneDNN, unless
-  the environment variable TF_ENABLE_ONEDNN_OPTS says otherwise.
+  the environment variable TF_ENABLE_ONEDNN_OPTS says otherwise, or in bfloat16, where TensorFlow
+  decides.
 
   Raises:
     ImportError: Keras was already imported with another backend.
@@ -129,8 +130,12 @@ def start_tensorflow() -> None:
 
 
 def _use_onednn() -> None:
-  """Turns oneDNN on; TensorFlow does so only on x86 processors with AVX512-VNNI or newer."""
-  if platform.machine() in _X86:
+  """Turns oneDNN on; TensorFlow does so only on x86 processors with AVX512-VNNI or newer.
+
+  For bfloat16 TensorFlow decides: oneDNN computes it only with AVX-512, and complains without.
+  """
+  precision = flags.FLAGS["precision"].value if "precision" in flags.FLAGS else None
+  if platform.machine() in _X86 and precision != "mixed_bfloat16":
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 

@@ -1,6 +1,7 @@
 """A command: help, mistakes and interruptions, each as a person should see it."""
 
 import errno
+import os
 import platform
 import subprocess
 import sys
@@ -170,6 +171,20 @@ def test_a_processor_of_any_age_computes_with_onednn_unless_the_user_switches_it
   )
   assert done.stdout.split()[-1:] == [str(is_on)], done.stderr
   assert "oneDNN" not in done.stderr
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="oneDNN is switched on for x86")
+def test_tensorflow_decides_about_onednn_where_a_training_computes_in_bfloat16(monkeypatch):
+  def define():
+    with flag_group("Training"):
+      flags.DEFINE_string("precision", "float32", "Of the networks.")
+
+  chosen = []
+  for precision in ("mixed_bfloat16", "float32"):
+    monkeypatch.delenv(ONEDNN, raising=False)
+    run_main(lambda _: start_tensorflow(), define, "", [], ["play", f"--precision={precision}"])
+    chosen.append(os.environ.get(ONEDNN))
+  assert chosen == [None, "1"]
 
 
 def test_a_keras_json_of_the_user_changes_nothing_in_a_command():
