@@ -23,7 +23,7 @@ class Point(NamedTuple):
   """An evaluation of a run while it trained.
 
   Attributes:
-    variant: name of its row in the table.
+    variant: name of its row in the table; names of all rows that share the run.
     seed: of the run.
     step: number of finished steps.
     scores: of METRICS, in %; NaN: it was not evaluated.
@@ -40,7 +40,7 @@ class Point(NamedTuple):
 
 
 def points_of(cells: Sequence[Cell], pretrainings: Pretrainings) -> list[Point]:
-  """Returns the evaluations of the runs behind a table; none of random weights.
+  """Returns the evaluations of the runs behind a table, each run's once; none of random weights.
 
   Args:
     cells: of the table.
@@ -51,11 +51,8 @@ def points_of(cells: Sequence[Cell], pretrainings: Pretrainings) -> list[Point]:
     >>> points_of([], Pretrainings(LaboratoryRequest("tables")))
     []
   """
-  runs = {(cell.variant, cell.seed): cell.measurement.model for cell in cells}
   points = []
-  for (variant, seed), model in runs.items():
-    if not isinstance(model, Pretraining) or model.random:
-      continue
+  for (model, seed), variants in _runs_of(cells).items():
     try:
       folder, _ = pretrainings.locate(model, seed)
     except UserError:  # its data is missing: nothing was trained
@@ -63,8 +60,20 @@ def points_of(cells: Sequence[Cell], pretrainings: Pretrainings) -> list[Point]:
     for row in read_metrics(folder):
       if "knn_accuracy" in row:
         scores = tuple(100 * row.get(name, np.nan) for name in METRICS)
-        points.append(Point(variant, seed, int(row["step"]), scores))
+        points.append(Point("; ".join(variants), seed, int(row["step"]), scores))
   return points
+
+
+def _runs_of(cells: Sequence[Cell]) -> dict[tuple[Pretraining, int], list[str]]:
+  """Returns the pre-trainings with their seeds, and the rows of each."""
+  runs: dict[tuple[Pretraining, int], list[str]] = {}
+  for cell in cells:
+    model = cell.measurement.model
+    if isinstance(model, Pretraining) and not model.random:
+      variants = runs.setdefault((model, cell.seed), [])
+      if cell.variant not in variants:
+        variants.append(cell.variant)
+  return runs
 
 
 def write_curves(points: Sequence[Point], path: str) -> None:

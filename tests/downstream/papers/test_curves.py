@@ -23,7 +23,9 @@ def cell(variant, model, task, seed):
 
 
 @pytest.mark.usefixtures("answers_in_this_process")
-def test_each_run_gives_its_evaluations_once_and_random_weights_give_none(tmp_path):
+def test_each_run_gives_its_evaluations_once_for_all_of_its_rows_and_random_weights_give_none(
+  tmp_path,
+):
   pretrainings = Pretrainings(LaboratoryRequest(str(tmp_path)))
   for seed in (0, 1):
     folder, _ = pretrainings.locate(MODEL, seed)
@@ -32,12 +34,13 @@ def test_each_run_gives_its_evaluations_once_and_random_weights_give_none(tmp_pa
     (tmp_path / folder).mkdir(parents=True)
     (tmp_path / folder / "metrics.jsonl").write_text("".join(f"{json.dumps(r)}\n" for r in rows))
   random = Pretraining(MODEL.system, MODEL.options, random=True, dataset=MODEL.dataset)
-  cells = [cell("COLA", MODEL, task, seed) for seed in (0, 1) for task in ("digit", "esc10")]
+  frozen, tuned = "COLA, frozen", "COLA, fine-tuned"
+  cells = [cell(name, MODEL, task, seed) for name in (frozen, tuned) for seed in (0, 1)
+           for task in ("digit", "esc10")]  # fmt: skip
   cells += [cell("random", random, "digit", 0), cell("log-mel", "logmel_stats", "digit", 0)]
   points = curves.points_of(cells, pretrainings)
-  assert [point[:3] for point in points] == [
-    ("COLA", 0, 0), ("COLA", 0, 40), ("COLA", 1, 0), ("COLA", 1, 40),
-  ]  # fmt: skip
+  assert {point.variant for point in points} == {f"{frozen}; {tuned}"}
+  assert [point[1:3] for point in points] == [(0, 0), (0, 40), (1, 0), (1, 40)]
   assert [point.scores[0] for point in points] == [10, 50, 20, 50]
   assert points[1].scores[1] == 62.5
   assert np.isnan(points[0].scores[1])
