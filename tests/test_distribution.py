@@ -77,7 +77,7 @@ def assert_same_weights(actual, desired):
   assert len(desired) > 40
   assert actual.keys() >= desired.keys()
   for name, value in desired.items():
-    assert_close(actual[name], value, atol=1e-6, rtol=1e-6)  # log-mels are float32
+    assert_close(actual[name], value, atol=2e-7, rtol=1e-7)  # log-mels are float32
 
 
 def assert_same_results(run, alone):
