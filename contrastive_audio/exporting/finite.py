@@ -1,14 +1,14 @@
-"""What becomes of a clip with a sample that is NaN or infinite."""
+"""What becomes of a clip without samples, or with one that is NaN or infinite."""
 
 import numpy as np
 import tensorflow as tf
 
 
-def nan_unless_finite(waves: tf.Tensor) -> tf.Tensor:
-  """Replaces all samples of a clip with NaN if one of them is not finite.
+def checked(waves: tf.Tensor) -> tf.Tensor:
+  """Refuses clips without samples; replaces all of a clip with NaN if a sample is not finite.
 
-  Without it a single sample would decide how much of a clip's embedding is lost, by the windows
-  that hold it.
+  Otherwise a single sample would decide how much of a clip's embedding is lost, by the windows that
+  hold it.
 
   Args:
     waves: float32 `[B, n]`.
@@ -16,11 +16,16 @@ def nan_unless_finite(waves: tf.Tensor) -> tf.Tensor:
   Returns:
     float32 `[B, n]`.
 
+  Raises:
+    tf.errors.InvalidArgumentError: n is 0.
+
   Example:
-    >>> nan_unless_finite(tf.constant([[1.0, 2.0], [3.0, np.inf]])).numpy().tolist()
+    >>> checked(tf.constant([[1.0, 2.0], [3.0, np.inf]])).numpy().tolist()
     [[1.0, 2.0], [nan, nan]]
   """
-  return tf.where(all_finite(waves), waves, np.nan)
+  message = "the waveform has no samples; an embedding needs at least one"
+  with tf.control_dependencies([tf.debugging.assert_positive(tf.shape(waves)[1], message)]):
+    return tf.where(all_finite(waves), waves, np.nan)
 
 
 def all_finite(rows: tf.Tensor) -> tf.Tensor:

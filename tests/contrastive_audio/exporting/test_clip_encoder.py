@@ -135,6 +135,21 @@ def test_one_sample_that_is_not_finite_makes_its_clip_nan_and_no_other(clip_enco
     np.testing.assert_array_equal(embeddings[::2], desired[::2])
 
 
+@pytest.mark.parametrize("name", ["embed", "embed_frames", "cut", "cut_frames"])
+@pytest.mark.parametrize(
+  "config", [tiny.config(), mixback.config.Config()], ids=["cola", "mixback"]
+)
+def test_a_waveform_without_samples_is_refused_and_says_so(model, config, name):
+  encoder = ClipEncoder(config.front_end(), model.encoder)
+  empty = np.zeros([0] if name.startswith("cut") else [2, 0], "f")
+  with pytest.raises(tf.errors.InvalidArgumentError, match="the waveform has no samples"):
+    getattr(encoder, name)(empty)
+
+
+def test_a_batch_without_clips_has_no_embeddings(clip_encoder):
+  assert clip_encoder.embed(np.zeros([0, 16_000], "f"))["embedding"].shape == (0, 4)
+
+
 def test_a_clip_that_is_not_finite_shares_a_batch_and_is_nan_alone(clip_encoder):
   waves = [noise(2.5, seed) for seed in range(3)]
   embedder = ClipEmbedder(clip_encoder)
