@@ -25,6 +25,10 @@ _STATING = frozenset(
   {"mov", "matroska", "rm", "ape", "wv", "tta", "tak", "mpc", "mpc8", "avi", "flv", "flac", "dsf"}
 )
 _UNSEEKABLE = frozenset({"flac", "flv", "rm"})  # whose positions or durations may be wrong
+# Whose timestamps come from a clock: after a pause or lost packets, they go on later.
+_CLOCKED = frozenset({"mov", "matroska"})
+_SHORTEST_GAP_S = 0.1  # as ffmpeg has it; timestamps are rounded, or guessed within a block
+_LONGEST_GAP_S = 3600.0  # a longer one is a damaged timestamp
 _MATROSKA_DURATION = b"\x44\x89"
 _HEAD_BYTES = 1 << 16
 _MOST_MISSING_S = 0.5  # at the end of a long recording; containers round their durations
@@ -107,18 +111,37 @@ class Decoder:
         return
 
   def _positioned_blocks(self) -> Iterator[tuple[int, int, np.ndarray]]:
-    """Yields (number of the first sample, rate, mono block); sample 0 is the stream's first."""
+    """Yields (number of the first sample, rate, mono block); sample 0 is the stream's first.
+
+    A gap in the timestamps is filled with zeros, so that a sound is where players show it.
+    """
     position: int | None = None
     for frame in self._frames():
       rate_hz = frame.sample_rate
+      stamp = None if frame.time is None else round((frame.time - self._origin_s) * rate_hz)
       if position is None:
-        position = round(((frame.time or 0.0) - self._origin_s) * rate_hz)
+        position = stamp or 0
+      for zeros in self._gap(position, stamp, rate_hz):
+        yield position, rate_hz, zeros
+        position += len(zeros)
       samples = frame.to_ndarray()
       if not frame.format.is_planar:
         samples = samples.reshape(-1, frame.layout.nb_channels).T
       block = mix(to_float(samples, own_full_scale=True).T)
       yield position, rate_hz, np.ascontiguousarray(block)
       position += len(block)
+
+  def _gap(self, position: int, stamp: int | None, rate_hz: int) -> Iterator[np.ndarray]:
+    """Yields zeros, at most a second at once, between a position and the next timestamp."""
+    missing = 0 if stamp is None else stamp - position
+    if self._format not in _CLOCKED or missing < _SHORTEST_GAP_S * rate_hz:
+      return
+    if missing > _LONGEST_GAP_S * rate_hz:
+      raise UnusableAudio(
+        f"damaged: its timestamps jump from {position / rate_hz:.1f} s to {stamp / rate_hz:.1f} s"
+      )
+    for first in range(0, missing, rate_hz):
+      yield np.zeros(min(rate_hz, missing - first), np.float32)
 
   def _frames(self) -> Iterator[av.AudioFrame]:
     """Decodes; skips zeros, and in MPEG audio, which may be joined, whatever is no frame."""

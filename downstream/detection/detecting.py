@@ -140,8 +140,9 @@ def classify_clips(
 ) -> None:
   """Writes a row for each file: its class, or its classes if it can have several.
 
-  Scores are those of `classify` of an export. The label is empty where no class reaches its
-  threshold.
+  Scores are those of `classify` of an export: the highest of the classes that the row names. The
+  label is empty where no class reaches its threshold; the score is then the highest of those that
+  could have been named.
 
   Args:
     output: where to write.
@@ -179,8 +180,9 @@ def _classified(model: Model, store: Store, classes: Classes, always: bool) -> I
         above = (np.arange(len(row)) == best) & (above | always)
       above &= classes.reported
       names = [scorer.class_names[number] for number in np.flatnonzero(above)]
+      score = float(row[above if above.any() else classes.reported].max())
       end_s = store.num_samples[clip] / store.sample_rate_hz
-      yield _annotation(key, 0.0, end_s, LABEL_SEPARATOR.join(names), float(row[best]))
+      yield _annotation(key, 0.0, end_s, LABEL_SEPARATOR.join(names), score)
 
 
 def require_ignored(scorer: Scorer, ignored: Collection[str]) -> None:

@@ -94,6 +94,48 @@ def test_a_piece_is_that_of_the_whole(tmp_path, extension, codec, shift):
   assert np.corrcoef(piece, expected)[0, 1] > 0.99
 
 
+GAP_AT, BLOCK = 24 * 4096, 4096  # in samples; a frame of ALAC
+
+
+def write_with_gap(path, wave, codec, gap_samples):
+  """Writes a mono file whose timestamps go on later from GAP_AT on, as after a pause."""
+  with av.open(str(path), "w") as container:
+    sound = container.add_stream(codec, rate=RATE_HZ, layout="mono")
+    layout = "s16p" if codec == "alac" else "s16"
+    for first in range(0, len(wave), BLOCK):
+      pcm = np.rint(wave[None, first : first + BLOCK] * 32767).astype(np.int16)
+      frame = av.AudioFrame.from_ndarray(pcm, layout, "mono")
+      frame.rate, frame.time_base = RATE_HZ, fractions.Fraction(1, RATE_HZ)
+      frame.pts = first + (gap_samples if first >= GAP_AT else 0)
+      container.mux(sound.encode(frame))
+    container.mux(sound.encode(None))
+  return path
+
+
+@pytest.mark.parametrize("gap_s", [0.4, 3])
+@pytest.mark.parametrize(("extension", "codec"), [("m4a", "alac"), ("mkv", "pcm_s16le")])
+def test_a_gap_in_the_timestamps_is_silence_in_the_whole_and_in_pieces(
+  tmp_path, extension, codec, gap_s
+):
+  wave, gap_samples = np.linspace(0.1, 0.9, 10 * RATE_HZ), round(gap_s * RATE_HZ)
+  path = write_with_gap(tmp_path / f"x.{extension}", wave, codec, gap_samples)
+  whole = reading.read(path, RATE_HZ)
+  expected = np.concatenate([wave[:GAP_AT], np.zeros(gap_samples), wave[GAP_AT:]])
+  np.testing.assert_allclose(whole, expected, atol=1e-4)
+  for start_s in (0, 1, 2, 4, 8):
+    piece = reading.read(path, RATE_HZ, start_s=start_s, stop_s=start_s + 2)
+    expected = whole[start_s * RATE_HZ :][: 2 * RATE_HZ]
+    assert abs(len(piece) - len(expected)) <= 1e-3 * RATE_HZ  # Matroska counts milliseconds
+    assert np.mean(np.abs(piece[: len(expected)] - expected[: len(piece)]) > 1e-3) < 1e-3
+
+
+def test_a_timestamp_that_jumps_by_hours_is_damage(tmp_path):
+  wave = tone(440, 3, RATE_HZ)
+  path = write_with_gap(tmp_path / "x.mkv", wave, "pcm_s16le", 2 * 3600 * RATE_HZ)
+  with pytest.raises(UnusableAudio, match=r"its timestamps jump from 2\.0 s to 7202\.0 s"):
+    reading.read(path, RATE_HZ)
+
+
 @pytest.mark.parametrize("extension", ["m4a", "mkv"])
 def test_a_truncated_file_is_refused(tmp_path, extension):
   codec = dict(row[:2] for row in FORMATS)[extension]

@@ -163,6 +163,29 @@ def test_files_get_the_class_of_an_exported_classifier(place):
   assert labels.count("") >= 10
 
 
+@pytest.mark.parametrize(
+  ("multi_label", "ignored", "thresholds", "label", "score"),
+  [
+    (True, (), [0.5, 0.5, 0.9], "noise;cat", 0.99),
+    (True, ("noise",), [0.5, 0.5, 0.9], "cat", 0.6),  # dog has 0.8, and needs 0.9
+    (True, ("noise",), [0.5, 0.7, 0.9], "", 0.8),
+    (False, ("noise",), [0.5, 0.5, 0.9], "", 0.8),
+    (False, (), [0.5, 0.5, 0.9], "noise", 0.99),
+  ],
+)
+def test_the_score_of_a_file_is_that_of_a_class_which_its_row_names(
+  place, monkeypatch, multi_label, ignored, thresholds, label, score
+):
+  monkeypatch.chdir(place)
+  scores = np.array([[0.99, 0.6, 0.8]], "f")
+  names = ("noise", "cat", "dog")
+  scorer = Scorer(names, multi_label, lambda rows: np.repeat(scores, len(rows), 0), "fixed")
+  model, store = open_model("logmel_stats"), prepare(open_source("labelled"), 16_000)
+  classes = Classes(scorer, np.array(thresholds), ignored)
+  detecting.classify_clips(Output("fixed.csv", root="labelled"), model, store, classes, False)
+  assert {(row["label"], float(row["score"])) for row in rows_of("fixed.csv")} == {(label, score)}
+
+
 def test_a_classifier_of_an_earlier_version_has_no_validation_clips(place, tmp_path):
   classifier = classifiers.LinearClassifier.open(str(place / "linear"))
   object.__setattr__(classifier, "validation_scores", None)
