@@ -83,6 +83,7 @@ def _evaluate_cached(request: EvaluationRequest, train_on: str) -> None:
   from downstream.classifiers.linear_evaluation import (
     Choice,
     cached_linear_method,
+    num_fitted,
     write_classifier,
   )
   from downstream.evaluation import run_evaluation
@@ -101,7 +102,8 @@ def _evaluate_cached(request: EvaluationRequest, train_on: str) -> None:
   if reason := _why_no_classifier(request, train_on):
     line("classifier", f"none is kept: {reason}")
   else:
-    line("classifier", write_classifier(request.output, choices))
+    fitted = f"fitted on {num_fitted(choices)} of {choices[0].problem.data.store.num_clips} clips"
+    line("classifier", f"{write_classifier(request.output, choices)}, {fitted}")
 
 
 def _why_no_classifier(request: EvaluationRequest, train_on: str) -> str | None:

@@ -2,7 +2,8 @@
 # # 4. Your own audio, and an encoder to take away
 #
 # This notebook leads from a folder of audio files to a SavedModel that needs only TensorFlow.
-# Replace the folder that is generated below with your own; nothing else changes.
+# For your own audio, set `FOLDER` to it and leave out the cell that writes the clips. The cells
+# from "What sounds like this?" on use the classes of the generated folder: name yours there.
 
 # %%
 from contrastive_audio.cli.main import start_tensorflow

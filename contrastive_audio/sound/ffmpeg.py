@@ -138,7 +138,7 @@ class Decoder:
       return
     if missing > _LONGEST_GAP_S * rate_hz:
       raise UnusableAudio(
-        f"damaged: its timestamps jump from {position / rate_hz:.1f} s to {stamp / rate_hz:.1f} s"
+        f"damaged: its timestamps jump from {position / rate_hz:.1f} s by {missing / rate_hz:.1f} s"
       )
     for first in range(0, missing, rate_hz):
       yield np.zeros(min(rate_hz, missing - first), np.float32)

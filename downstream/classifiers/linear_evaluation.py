@@ -240,6 +240,23 @@ def write_classifier(folder: str, choices: Sequence[Choice]) -> str:
   return exported.save(folder)
 
 
+def num_fitted(choices: Sequence[Choice]) -> int:
+  """Returns how many clips the classifier of write_classifier is fitted on.
+
+  Args:
+    choices: what was selected and fitted on each split.
+
+  Example:
+    >>> from downstream.classifiers.problem import Problem
+    >>> clips = {"train": np.array([0, 3]), "validation": np.array([1]), "test": np.array([2])}
+    >>> problem = Problem(None, None, **clips, targets=np.eye(4), seed=0)
+    >>> num_fitted([Choice(problem, None, 1.0)])
+    3
+  """
+  problem = choices[0].problem
+  return problem.data.store.num_clips if len(choices) > 1 else len(problem.final_train)
+
+
 def _validation(choices: Sequence[Choice]) -> dict[str, np.ndarray]:
   """Returns scores and targets of all clips that were held out, by the names of LinearClassifier.
 

@@ -31,8 +31,8 @@ class HeldOut:
     clips: what they are, in the plural.
 
   Example:
-    >>> HeldOut(np.eye(2), np.eye(2) > 0, "validation clips").clips
-    'validation clips'
+    >>> HeldOut(np.eye(2), np.eye(2) > 0, "held-out clips").clips
+    'held-out clips'
   """
 
   scores: np.ndarray
@@ -84,7 +84,7 @@ def classifier_scorer(classifier: LinearClassifier) -> Scorer:
   held_out = None
   if classifier.validation_scores is not None and classifier.validation_targets is not None:
     held_out = HeldOut(
-      classifier.validation_scores, classifier.validation_targets > 0, "validation clips"
+      classifier.validation_scores, classifier.validation_targets > 0, "held-out clips"
     )
   return Scorer(
     class_names=classifier.class_names,

@@ -47,10 +47,10 @@ def choose_thresholds(scorer: Scorer, wanted: Wanted) -> tuple[np.ndarray, str]:
 
   Example:
     >>> held_out = HeldOut(np.array([[0.2], [0.4], [0.6], [0.8]]),
-    ...   np.array([[False], [True], [False], [True]]), "validation clips")
+    ...   np.array([[False], [True], [False], [True]]), "held-out clips")
     >>> scorer = Scorer(("cat",), True, lambda rows: rows, "", held_out)
     >>> choose_thresholds(scorer, Wanted(precision=0.9))
-    (array([0.8]), 'cat 0.8 (precision 0.9 on 4 validation clips)')
+    (array([0.8]), 'cat 0.8 (precision 0.9 on 4 held-out clips)')
     >>> choose_thresholds(scorer, Wanted(recall=0.9))[0]
     array([0.4])
   """
@@ -79,7 +79,7 @@ def _required(scorer: Scorer) -> HeldOut:
   held_out = scorer.held_out
   if held_out is None:
     raise UserError(
-      "--classifier: it holds no scores of validation clips to choose a threshold by: train it "
+      "--classifier: it holds no scores of held-out clips to choose a threshold by: train it "
       "again with python -m downstream.linear, or pass --threshold"
     )
   judged = (held_out.targets & np.isfinite(held_out.scores)).any(axis=0)

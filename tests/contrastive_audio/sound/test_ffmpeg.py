@@ -132,7 +132,7 @@ def test_a_gap_in_the_timestamps_is_silence_in_the_whole_and_in_pieces(
 def test_a_timestamp_that_jumps_by_hours_is_damage(tmp_path):
   wave = tone(440, 3, RATE_HZ)
   path = write_with_gap(tmp_path / "x.mkv", wave, "pcm_s16le", 2 * 3600 * RATE_HZ)
-  with pytest.raises(UnusableAudio, match=r"its timestamps jump from 2\.0 s to 7202\.0 s"):
+  with pytest.raises(UnusableAudio, match=r"its timestamps jump from 2\.0 s by 7200\.0 s"):
     reading.read(path, RATE_HZ)
 
 

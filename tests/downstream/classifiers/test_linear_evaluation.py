@@ -199,13 +199,23 @@ def test_from_labels_to_a_model_that_names_sounds(tiny_run, tmp_path):
   write_clips(tmp_path / "clips", clips=10, seconds=1)
   linear_options = [f"--model={tiny_run}", "--task=folder:clips", "--store_dir=stores"]
   done = command("downstream.linear", *linear_options, "--output=mine", cwd=tmp_path)
-  assert done.stdout.endswith("classifier mine/classifier.npz\n")
+  assert done.stdout.endswith("classifier mine/classifier.npz, fitted on 16 of 20 clips\n")
   classifier = LinearClassifier.open(str(tmp_path / "mine"))
   assert classifier.class_names == ("high", "low")
   options = [f"--run={tiny_run}", "--format=tflite", "--output=mine.tflite", "--classifier=mine"]
   done = command("contrastive_audio.export", *options, cwd=tmp_path)
   assert "classes    mine.tflite.labels.txt" in done.stdout
   assert (tmp_path / "mine.tflite.labels.txt").read_text() == "high\nlow\n"
+
+
+def test_of_numbered_folds_the_classifier_is_fitted_on_all_clips_and_says_so(tmp_path):
+  write_clips(tmp_path / "clips", clips=4, seconds=1)
+  paths = sorted(path.relative_to(tmp_path) for path in (tmp_path / "clips").rglob("*.wav"))
+  rows = [f"{path},{path.parent.name},{number % 2}" for number, path in enumerate(paths)]
+  (tmp_path / "folds.csv").write_text("\n".join(["file,label,split", *rows]))
+  options = ["--model=logmel_stats", "--task=folds.csv", "--store_dir=stores", "--output=mine"]
+  done = command("downstream.linear", *options, cwd=tmp_path)
+  assert done.stdout.endswith("classifier mine/classifier.npz, fitted on 8 of 8 clips\n")
 
 
 @pytest.mark.parametrize(

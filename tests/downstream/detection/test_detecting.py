@@ -100,7 +100,7 @@ def test_scores_are_averaged_over_half_a_window_unless_a_flag_says_otherwise(pla
 def test_thresholds_are_those_of_the_validation_clips(place):
   done = detect(place, "precise.csv", *CLASSIFIER, "--precision=0.9", "--gap_s=0.3")
   assert "threshold  high " in done.stdout
-  assert "(precision 0.9 on 24 validation clips)" in done.stdout
+  assert "(precision 0.9 on 24 held-out clips)" in done.stdout
   assert {row["label"] for row in rows_of(place / "precise.csv")} == {"high", "low"}
 
 
@@ -194,7 +194,7 @@ def test_a_classifier_of_an_earlier_version_has_no_validation_clips(place, tmp_p
   options = [*OPTIONS, "--output=old.csv", f"--classifier={tmp_path}", "--recall=0.5"]
   done = command("downstream.detect", *options, cwd=place, check=False)
   assert done.stderr.endswith(
-    "error: --classifier: it holds no scores of validation clips to choose a threshold by: train "
+    "error: --classifier: it holds no scores of held-out clips to choose a threshold by: train "
     "it again with python -m downstream.linear, or pass --threshold\n"
   )
   again = [*OPTIONS, "--output=old.csv", "--classifier=linear", "--ignore=rain"]

@@ -12,7 +12,7 @@ NAMES = ("cat", "dog")
 
 
 def scorer_of(scores, targets, names=NAMES, are_similarities=False):
-  held_out = HeldOut(np.asarray(scores), np.asarray(targets) > 0, "validation clips")
+  held_out = HeldOut(np.asarray(scores), np.asarray(targets) > 0, "held-out clips")
   return Scorer(names, False, None, "", held_out, are_similarities)
 
 
@@ -40,7 +40,7 @@ def test_of_all_thresholds_with_the_precision_it_is_the_one_with_the_largest_rec
     precision, recall = outcome(s, t, chosen[column])
     assert precision >= 0.8
     assert recall == max(allowed)
-  assert text.endswith("(precision 0.8 on 60 validation clips)")
+  assert text.endswith("(precision 0.8 on 60 held-out clips)")
   assert text.startswith(f"cat {chosen[0]:.2g}, dog {chosen[1]:.2g} (")
 
 
@@ -59,7 +59,7 @@ def test_a_precision_that_nothing_reaches_is_said_and_the_best_is_taken():
   targets = [[0, 1], [1, 0], [1, 0], [0, 0]]
   chosen, text = choose_thresholds(scorer_of(scores, targets), Wanted(precision=0.9))
   assert_close(chosen, [0.7, 0.9])  # two of three
-  assert text == "cat 0.7, dog 0.9 (precision 0.9 on 4 validation clips; cat reaches 0.67)"
+  assert text == "cat 0.7, dog 0.9 (precision 0.9 on 4 held-out clips; cat reaches 0.67)"
 
 
 def test_without_a_wish_probabilities_have_a_half_and_similarities_a_precision():
@@ -80,15 +80,15 @@ def test_many_classes_are_a_range():
   scores = np.where(np.eye(10) > 0, scores, 0.0)
   chosen, text = choose_thresholds(scorer_of(scores, np.eye(10), names=names), Wanted(recall=1.0))
   assert_close(chosen, np.linspace(0.1, 1, 10))
-  assert text == "0.1 to 1, by class (recall 1 on 10 validation clips)"
+  assert text == "0.1 to 1, by class (recall 1 on 10 held-out clips)"
 
 
 def test_what_cannot_be_judged_is_refused():
-  with pytest.raises(UserError, match="no scores of validation clips .* or pass --threshold"):
+  with pytest.raises(UserError, match="no scores of held-out clips .* or pass --threshold"):
     choose_thresholds(Scorer(NAMES, True, None, ""), Wanted(precision=0.9))
   scores, targets = drawn(0)
   targets[:, 1] = 0
-  with pytest.raises(UserError, match="the class dog has too few validation clips to choose"):
+  with pytest.raises(UserError, match="the class dog has too few held-out clips to choose"):
     choose_thresholds(scorer_of(scores, targets), Wanted(recall=0.5))
   rows = np.random.default_rng(0).normal(size=[3, 4])
   with pytest.raises(UserError, match="the class dog has too few examples to choose"):
