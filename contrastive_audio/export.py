@@ -83,8 +83,8 @@ def _require_exportable(model: str, file_format: str, output: str | None, quanti
 def _define_flags() -> None:
   with flag_group(REQUIRED):
     flags.DEFINE_string("model", None, "Run folder to export, or preset:NAME.", required=True)
-    flags.DEFINE_alias("run", "model")
   with flag_group("Export"):
+    flags.DEFINE_alias("run", "model")
     flags.DEFINE_enum("format", "saved_model", EXPORT_FORMATS, "See above.")
     flags.DEFINE_enum(
       "quantise", "none", QUANTISATIONS, "What the weights of TFLite and ONNX become."

@@ -240,3 +240,10 @@ def test_the_command_prints_where_and_what_and_how_long_it_took(small_run, tmp_p
     "exported   a.tflite\ntakes      waveform [B, n] at 16000 Hz\n"
     "gives      embedding [B, 3072], clip_pooling=windows_max\n"
   )
+
+
+def test_of_the_two_names_of_the_model_the_help_requires_one(tmp_path):
+  groups = command("contrastive_audio.export", "--help", cwd=tmp_path).stdout.split("\n\n")
+  (required,) = [group for group in groups if group.startswith("Required:")]
+  assert required.count("\n") == 1
+  assert "  --run=VALUE  Alias for --model.\n" in groups[-1]
