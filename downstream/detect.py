@@ -145,7 +145,14 @@ def _define_flags() -> None:
     )
     flags.DEFINE_list("ignore", None, "Classes that are not reported: A,B,...")
   with flag_group("Threshold (one of them)"):
-    flags.DEFINE_float("threshold", None, "Scores of at least this are detections.", -1.0, 1.0)
+    flags.DEFINE_float(
+      "threshold",
+      None,
+      "Scores of at least this are detections; if none of the three is given: 0.5; with "
+      "--queries, --precision=0.9.",
+      -1.0,
+      1.0,
+    )
     flags.DEFINE_float(
       "precision", None, "Chosen on held-out clips to have this precision.", 0.0, 1.0
     )

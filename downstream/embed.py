@@ -83,7 +83,7 @@ def _define_flags() -> None:
       "Keep so many principal components, which are written into OUTPUT.pca.npz.",
       lower_bound=1,
     )
-  define_embedding_flags("Embeddings")
+  define_embedding_flags("Embeddings", default_hop="a whole window")
 
 
 def run(argv: Sequence[str] | None = None) -> None:

@@ -144,11 +144,12 @@ def define_input_flag() -> None:
     flags.DEFINE_string("input", None, "Folder, audio file, CSV, or data set.", required=True)
 
 
-def define_embedding_flags(title: str) -> None:
+def define_embedding_flags(title: str, default_hop: str = "half a window") -> None:
   """Defines how the commands that embed any audio cut and pool it, and where they find it.
 
   Args:
     title: of the group of the first of them in the help.
+    default_hop: what the command takes for --hop_s if it is not given, for the help.
 
   Example:
     >>> define_embedding_flags("Windows")
@@ -159,7 +160,10 @@ def define_embedding_flags(title: str) -> None:
   """
   with flag_group(title):
     flags.DEFINE_float(
-      "hop_s", None, "Seconds from one window of a recording to the next.", lower_bound=1e-3
+      "hop_s",
+      None,
+      f"Seconds from one window of a recording to the next; if not given, {default_hop}.",
+      lower_bound=1e-3,
     )
     flags.DEFINE_float(
       "window_s",

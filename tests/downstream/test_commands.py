@@ -75,6 +75,14 @@ def test_the_help_lists_all_flags_of_the_command_and_its_examples(name, flag, tm
   assert all(len(line) <= 100 for line in flags.splitlines())
 
 
+@pytest.mark.parametrize(
+  ("name", "hop"), [("embed", "a whole"), ("neighbours", "half a"), ("detect", "half a")]
+)
+def test_the_help_says_which_hop_is_the_default(name, hop, tmp_path):
+  words = command(f"downstream.{name}", "--help", cwd=tmp_path).stdout.split()
+  assert f"one window of a recording to the next; if not given, {hop} window." in " ".join(words)
+
+
 @pytest.mark.parametrize("name", FLAGS)
 def test_every_example_has_flags_of_the_command_only(name):
   module = importlib.import_module(f"downstream.{name}")
