@@ -90,7 +90,9 @@ class _Source:
         "them"
       )
     if classifier and clip_pooling:
-      raise UserError("--classifier has the clip_pooling that it was trained with: leave the flag")
+      raise UserError(
+        "--clip_pooling: a classifier keeps the one it was trained with; leave out the flag"
+      )
 
   def check(self, location: DataLocation) -> None:
     """Checks what can be checked without TensorFlow."""

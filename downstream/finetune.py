@@ -8,7 +8,7 @@ It starts from pre-trained weights (--model=RUN, or preset:NAME), or from random
   --protocol=cola            100 epochs on all training clips, Adam (COLA, section 3.1)
   --protocol=mixback         200 epochs of SGD without the validation clips, which choose the epoch
                              whose weights are kept (mix-back's released configuration)
-  --protocol=paper           the one of the two whose system the run is of; cola for other models
+  --protocol=paper           that of the run's system, cola or mixback; cola for other models
 
 With --frozen only the classifier is trained; the encoder, including the statistics of BatchNorm,
 stays as it is.

@@ -6,7 +6,7 @@
                       (COLA, section 3.1)
   --protocol=mixback  the same with SGD, and keeps the weights of the best epoch on the validation
                       clips (mix-back's released configuration)
-  --protocol=paper    the one of the two whose system the run is of; cola for other models
+  --protocol=paper    that of the run's system, cola or mixback; cola for other models
 
 With --output, --protocol=cached on clips keeps its classifier for contrastive_audio.export.
 """

@@ -11,6 +11,14 @@ from contrastive_audio.store.decoding import MEMORY_MB, MIN_MEMORY_MB
 FLAGS = flags.FLAGS
 GPU_MEMORY_GROWTH = "gpu_memory_growth"  # both are read by main.start_tensorflow
 TENSOR_FLOAT_32 = "tensor_float_32"
+_MODELS = (
+  "Encoder: a run folder, preset:NAME or an exported SavedModel; or a baseline: random:RUN, "
+  "random:efficientnet_b0 or logmel_stats."
+)
+_TRAINABLE_MODELS = (
+  "Encoder to start from: a run folder or preset:NAME; or random weights: random:RUN, "
+  "random:efficientnet_b0."
+)
 
 
 def define_model_flag(trainable: bool = False) -> None:
@@ -26,10 +34,9 @@ def define_model_flag(trainable: bool = False) -> None:
     >>> from contrastive_audio.cli.help import forget_flags
     >>> forget_flags()
   """
-  fixed = "" if trainable else "; not to be trained: an exported SavedModel, logmel_stats"
-  kinds = f"a run folder, preset:NAME, random:RUN or random:efficientnet_b0{fixed}"
+  text = _TRAINABLE_MODELS if trainable else _MODELS
   with flag_group(REQUIRED):
-    flags.DEFINE_string("model", None, f"Encoder: {kinds}.", required=True)
+    flags.DEFINE_string("model", None, text, required=True)
 
 
 def define_clip_pooling_flag(title: str) -> None:

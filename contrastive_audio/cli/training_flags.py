@@ -94,7 +94,8 @@ def define_training_flags(recipes: Sequence[str]) -> None:
       "recipe",
       None,
       recipes,
-      "Set of hyper-parameters; if not given, paper, or small for a small data set, or adapt.",
+      "Set of hyper-parameters; if not given: adapt with --init, small for a small data set, "
+      "otherwise paper.",
     )
     flags.DEFINE_bool(
       "print_config", False, "Print what would be trained as JSON, every field, and train nothing."

@@ -215,7 +215,7 @@ MISTAKES = [
     "detect",
     DETECT,
     ["--classifier=clips", "--clip_pooling=clip"],
-    "--classifier has the clip_pooling that it was trained with",
+    "--clip_pooling: a classifier keeps the one it was trained with",
   ),
   ("detect", DETECT, ["--queries=./nowhere"], "no such folder: './nowhere'"),
   ("detect", DETECT, ["--queries=clips", "--output=out.npz"], "--output=out.npz: the file has to"),
