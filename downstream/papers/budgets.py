@@ -21,7 +21,8 @@ _OPEN: dict[str, dict[str, Any]] = {
   "cola": {"encoder": "frame_cnn", "learning_rate": 1e-3},
   "mixback": {"encoder": "frame_cnn"},
 }
-_OPEN_BALANCE = "balance=0.5"  # no collection of the pool dominates, as in the recipe general
+# A collection of n clips is drawn with weight √n, so that none dominates.
+_OPEN_BALANCE = "balance=0.5"
 _OPEN_CURVE_POINTS = 6
 
 Flags = tuple[tuple[str, str | int | float], ...]
