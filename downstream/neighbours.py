@@ -19,6 +19,7 @@ from contrastive_audio.cli.flags import FLAGS, data_choice, data_location, defin
 from contrastive_audio.cli.help import REQUIRED, flag_group
 from contrastive_audio.cli.main import run_main, start_tensorflow
 from contrastive_audio.cli.open_data import DataChoice, open_store
+from contrastive_audio.cli.recordings import are_long
 from contrastive_audio.errors import UserError
 from contrastive_audio.store.store import Store
 from contrastive_audio.utils.exchange import replacing_whole
@@ -32,7 +33,6 @@ if TYPE_CHECKING:  # they import TensorFlow
   from downstream.encoders.models import Model
   from downstream.encoders.window_store import WindowStore
 
-_LONG_S = 30.0
 EXAMPLES = (
   "python -m downstream.neighbours --model=runs/mine --input=/path/to/your/audio --output=alike",
   "python -m downstream.neighbours --model=runs/mine --input=/path/to/your/audio "
@@ -61,11 +61,11 @@ def main(_: Sequence[str]) -> None:
   clip_store = open_store(clips, location, model.sample_rate_hz)
   query_store = open_store(queries, location, model.sample_rate_hz) if queries else None
   title = _title(FLAGS.input, FLAGS.queries, model.name)
-  if query_store and (FLAGS.hop_s or FLAGS.window_s or FLAGS.index or _is_long(clip_store)):
+  if query_store and (FLAGS.hop_s or FLAGS.window_s or FLAGS.index or are_long(clip_store)):
     windows = cut_windows(clip_store, model, FLAGS.hop_s, FLAGS.window_s, hops_per_window=2)
     _search_windows(folder, model, windows, query_store, count, num_shown, title, FLAGS.index)
   else:
-    if not query_store and _is_long(clip_store):
+    if not query_store and are_long(clip_store):
       line("whole", "long recordings are compared as a whole; --queries=FILE searches within them")
     _compare_clips(folder, model, clip_store, query_store, count, num_shown, title)
 
@@ -85,11 +85,6 @@ def _title(searched: str, queries: str | None, model: str) -> str:
   place, sound = (text and os.path.basename(text.rstrip("/\\")) for text in (searched, queries))
   question = f"in “{place}” sounds like “{sound}”" if sound else f"sounds alike in “{place}”"
   return f"What {question}, as {model} hears it"
-
-
-def _is_long(store: Store) -> bool:
-  """Whether half of the clips are so long that it matters where in them something is."""
-  return sorted(store.num_samples)[store.num_clips // 2] > _LONG_S * store.sample_rate_hz
 
 
 def _search_windows(

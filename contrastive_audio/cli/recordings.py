@@ -1,4 +1,4 @@
-"""Long recordings: when a training cuts them into pieces, and the line that says so."""
+"""Long recordings: what counts as long, and when a training cuts them into pieces."""
 
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,20 @@ if TYPE_CHECKING:
   from contrastive_audio.store.store import Store
 
 PIECE_S = 5.0  # an event and what surrounds it; what ESC-50 has
+
+
+def are_long(store: "Store") -> bool:
+  """Returns whether clips are recordings, in which it matters where something is heard.
+
+  Args:
+    store: the clips; their median decides.
+
+  Example:
+    >>> from types import SimpleNamespace
+    >>> are_long(SimpleNamespace(num_samples=np.array([180, 200, 20]), sample_rate_hz=1))
+    True
+  """
+  return _median_s(store) > LONG_S
 
 
 def choose_piece_s(store: "Store", asked: float | None, folder: str) -> float:
@@ -34,7 +48,7 @@ def choose_piece_s(store: "Store", asked: float | None, folder: str) -> float:
     return asked
   if run_files.has_config(folder):
     return float(run_files.read_config(folder).get("config", {}).get("piece_s") or 0.0)
-  return PIECE_S if _median_s(store) > LONG_S else 0.0
+  return PIECE_S if are_long(store) else 0.0
 
 
 def cut(store: "Store", piece_s: float, was_asked: bool) -> "Store":
