@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from contrastive_audio.errors import UserError
-from downstream.cards.splits import Clips, Split, leave_one_out
+from downstream.cards.splits import Clips, Split, split_by_value
 
 # How the clips of one group (speaker, chapter, recording) are treated.
 WHOLE = "whole"  # never divided; a class with a single group only trains
@@ -88,7 +88,7 @@ class Folds:
   description: str
 
   def __call__(self, clips: Clips, seed: int) -> list[Split]:
-    return leave_one_out(clips.split_names, "fold")
+    return split_by_value(clips.split_names, "fold")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy as np
 
 from contrastive_audio.errors import UserError
 from downstream.cards.holding_out import hold_out
-from downstream.cards.splits import Clips, Split, clips_with, keep_every_class, leave_one_out
+from downstream.cards.splits import Clips, Split, clips_with, keep_every_class, split_by_value
 
 TEST_FRACTION = 0.2
 
@@ -61,7 +61,7 @@ class FoldsByKey:
   description: str
 
   def __call__(self, clips: Clips, seed: int) -> list[Split]:
-    return leave_one_out([_match(self.pattern, key) for key in clips.keys], "fold")
+    return split_by_value([_match(self.pattern, key) for key in clips.keys], "fold")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +84,7 @@ class LeaveOneGroupOut:
   tested: ByKey | None = None
 
   def __call__(self, clips: Clips, seed: int) -> list[Split]:
-    splits = leave_one_out(clips.groups, "group")
+    splits = split_by_value(clips.groups, "group")
     if self.tested is None:
       return splits
     (chosen,) = self.tested(clips, seed)
@@ -135,7 +135,7 @@ class OwnSplits:
     names = {name for name in clips.split_names if name is not None}
     require_train_and_test(names)
     if not {"train", "test"} <= names:
-      return leave_one_out(clips.split_names, "fold")
+      return split_by_value(clips.split_names, "fold")
     members = {name: clips_with(clips.split_names, name) for name in names}
     validation = members.get("validation", members.get("valid", members.get("dev")))
     return [Split("given", members["train"], members["test"], validation)]

@@ -216,7 +216,7 @@ def _units(split: Split, clip_ids: np.ndarray, clips: Clips) -> list[list[list[i
   return [units for _, units in sorted(by_class.items())]
 
 
-def leave_one_out(values: Sequence[str | None], kind: str) -> list[Split]:
+def split_by_value(values: Sequence[str | None], kind: str) -> list[Split]:
   """Returns a Split per value: the clips with that value test, all others train.
 
   Args:
@@ -227,7 +227,7 @@ def leave_one_out(values: Sequence[str | None], kind: str) -> list[Split]:
     UserError: a clip has no value, or there are fewer than two different values.
 
   Example:
-    >>> [(split.name, split.test.tolist()) for split in leave_one_out(["2", "1", "2"], "fold")]
+    >>> [(split.name, split.test.tolist()) for split in split_by_value(["2", "1", "2"], "fold")]
     [('fold 1', [1]), ('fold 2', [0, 2])]
   """
   counts = collections.Counter(values)
