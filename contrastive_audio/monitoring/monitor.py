@@ -92,7 +92,7 @@ class LabelMonitor(abc.ABC):
     clips = stored_clips(self._store, self._clip_ids)
     labels = [str(label) for label in self._store.labels(self._clip_ids)]  # all have one
     with progress_bar.make(self.num_clips, "evaluating", "clip", leave=False) as bar:
-      waves = progress_bar.counted(clips, bar)
+      waves = progress_bar.counting(clips, bar)
       metrics, predicted = self.evaluate(waves, labels, self._store.groups(self._clip_ids))
     chance = 1 / len(set(labels))
     self._run.log(step, {**metrics, "knn_chance": chance})

@@ -116,7 +116,7 @@ def make(
   )
 
 
-def counted(items: Iterable[Item], bar: tqdm.tqdm) -> Iterator[Item]:
+def counting(items: Iterable[Item], bar: tqdm.tqdm) -> Iterator[Item]:
   """Yields items; a bar counts each of them once the next one is asked for.
 
   Args:
@@ -125,7 +125,7 @@ def counted(items: Iterable[Item], bar: tqdm.tqdm) -> Iterator[Item]:
 
   Example:
     >>> with make(2, "adding", "number", shown=False) as bar:
-    ...   sum(counted([3, 4], bar))
+    ...   sum(counting([3, 4], bar))
     7
   """
   for item in items:
