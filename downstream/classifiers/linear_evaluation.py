@@ -159,7 +159,7 @@ def choose_inverse_strength(
     return logistic.log_likelihood(scores[value][is_told], targets[clips][is_told], multi_label)
 
   if is_told.any():
-    chosen = logistic.choose_inverse_strength(likelihood)
+    chosen = logistic.most_likely_inverse_strength(likelihood)
   else:
     chosen = logistic.DEFAULT_INVERSE_STRENGTH
     likelihood(chosen)

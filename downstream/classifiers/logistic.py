@@ -28,7 +28,7 @@ _SMALLEST_PROBABILITY = 1e-12
 _Regression: TypeAlias = LogisticRegression | OneVsRestClassifier | DummyClassifier
 
 
-def choose_inverse_strength(likelihood: Callable[[float], float]) -> float:
+def most_likely_inverse_strength(likelihood: Callable[[float], float]) -> float:
   """Returns the inverse strength at which the likelihood peaks; the smallest among equals.
 
   The likelihood rises until the regularisation is too weak. The first fall ends the search, because
@@ -39,7 +39,7 @@ def choose_inverse_strength(likelihood: Callable[[float], float]) -> float:
 
   Example:
     >>> likelihoods = {0.001: -3.0, 0.01: -0.7, 0.1: -0.7, 1.0: -1.2}  # 10.0 is not asked for
-    >>> choose_inverse_strength(likelihoods.__getitem__)
+    >>> most_likely_inverse_strength(likelihoods.__getitem__)
     0.01
   """
   chosen, highest = INVERSE_STRENGTHS[0], -np.inf
