@@ -25,7 +25,7 @@ from contrastive_audio.datasets.stretches import recording_of
 from contrastive_audio.errors import UserError
 from downstream.checks import check_input, require_classifier
 from downstream.choices import LOGMEL_STATS, require_model, require_pooling
-from downstream.detection.outputs import CSV, FORMATS, Output, folder_of, parse_formats
+from downstream.detection.outputs import CSV, FORMATS, Output, parse_formats, recordings_folder
 from downstream.flags import define_embedding_flags, define_input_flag
 
 if TYPE_CHECKING:  # they import TensorFlow
@@ -44,7 +44,7 @@ _FOR_WINDOWS = ("hop_s", "window_s", "gap_s", "smoothing_s")
 
 def main(_: Sequence[str]) -> None:
   name, by_clip = FLAGS.model, FLAGS.clips
-  output = Output(FLAGS.output, parse_formats(FLAGS.format), folder_of(FLAGS.input))
+  output = Output(FLAGS.output, parse_formats(FLAGS.format), recordings_folder(FLAGS.input))
   choice, location = data_choice([FLAGS.input]), data_location()
   windows_flags = {flag: FLAGS[flag].value for flag in _FOR_WINDOWS}
   wanted_flags = {flag: FLAGS[flag].value for flag in _WANTED}

@@ -174,14 +174,14 @@ def parse_formats(names: Sequence[str]) -> tuple[str, ...]:
   return tuple(kind for kind in FORMATS if kind in names)
 
 
-def folder_of(name: str) -> str | None:
+def recordings_folder(name: str) -> str | None:
   """Returns the folder to which the names of recordings are relative; None: not known.
 
   Args:
     name: value of --input.
 
   Example:
-    >>> folder_of("folder:field/monday.csv"), folder_of("synthetic") is None
+    >>> recordings_folder("folder:field/monday.csv"), recordings_folder("synthetic") is None
     ('field', True)
   """
   kind, _, path = datasets.full_name(name).partition(":")
