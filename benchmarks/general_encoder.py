@@ -28,7 +28,7 @@ from contrastive_audio.errors import UserError
 from downstream.cards import pool
 from downstream.choices import Condition, parse_conditions, parse_seeds
 from downstream.papers.cells import Cell
-from downstream.papers.measurement import Measurement, Pretraining
+from downstream.papers.measurement import Measurement, PretrainingChoice
 from downstream.papers.stages import Stages
 
 EXAMPLES = (
@@ -59,10 +59,12 @@ CHANGES = {
 SHARES = {"30 % of the clips": 0.3, "10 % of the clips": 0.1}
 
 
-def _small(system: str, *settings: str) -> Pretraining:
+def _small(system: str, *settings: str) -> PretrainingChoice:
   """Returns a training by `small` whose embedding is, like the general encoder's, of all frames."""
   changes = ("clip_pooling=clip", *settings)
-  return Pretraining(system, (("recipe", "small"), *(("set", setting) for setting in changes)))
+  return PretrainingChoice(
+    system, (("recipe", "small"), *(("set", setting) for setting in changes))
+  )
 
 
 # Rows of the recipe `small` that hear nothing but the training clips of the task.
@@ -139,7 +141,7 @@ class Lists:
     pool.write_task(self._rows, self._pool, name, path, seed, count)
     return f"folder:{path}", Condition()
 
-  def own_clips(self, model: Pretraining, name: str, seed: int) -> Pretraining:
+  def own_clips(self, model: PretrainingChoice, name: str, seed: int) -> PretrainingChoice:
     """Returns a training on the training clips of a task; in the small suite, of all its tasks."""
     if name not in pool.TASKS:
       return model
@@ -151,7 +153,7 @@ class Lists:
 
 def general_rows(
   lists: Lists, settings: Sequence[str] = (), seed: int | None = 0
-) -> dict[str, Pretraining]:
+) -> dict[str, PretrainingChoice]:
   """Returns the trainings of the general encoder: as it is, with changes, and on shares.
 
   Args:
@@ -168,14 +170,14 @@ def general_rows(
   return rows | parts
 
 
-def _training(clips: str, settings: Sequence[str], seed: int | None) -> Pretraining:
+def _training(clips: str, settings: Sequence[str], seed: int | None) -> PretrainingChoice:
   options = (("recipe", "general"), *(("set", setting) for setting in settings))
-  return Pretraining("cola", options, dataset=clips, seed=seed)
+  return PretrainingChoice("cola", options, dataset=clips, seed=seed)
 
 
 def models_of(
-  trained: dict[str, Pretraining], models: dict[str, str]
-) -> dict[str, Pretraining | str]:
+  trained: dict[str, PretrainingChoice], models: dict[str, str]
+) -> dict[str, PretrainingChoice | str]:
   """Returns the rows of the table: name -> model.
 
   Args:
@@ -185,7 +187,7 @@ def models_of(
   Raises:
     UserError: a further row has the name of another.
   """
-  rows: dict[str, Pretraining | str] = {
+  rows: dict[str, PretrainingChoice | str] = {
     "log-mel statistics": "logmel_stats",
     REFERENCE: dataclasses.replace(trained["general"], random=True),
     **OWN_CLIPS,
@@ -213,7 +215,7 @@ def chosen_rows(rows: dict, names: Sequence[str] | None) -> dict:
 
 
 def cells_of(
-  rows: dict[str, Pretraining | str],
+  rows: dict[str, PretrainingChoice | str],
   tasks: Sequence[str],
   condition: Condition,
   seeds: Sequence[int],

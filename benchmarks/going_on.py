@@ -25,7 +25,7 @@ from downstream.cards.all_cards import CARDS
 from downstream.cards.card import AUDIO_ROOT
 from downstream.choices import RANDOM, Condition, parse_seeds
 from downstream.papers.cells import Cell
-from downstream.papers.measurement import LaboratoryRequest, Measurement, Pretraining
+from downstream.papers.measurement import LaboratoryRequest, Measurement, PretrainingChoice
 from downstream.papers.pretraining_clips import PretrainingClips
 from downstream.papers.stages import Stages
 
@@ -156,7 +156,7 @@ def cells_of(
 
 def model_of(
   variant: str, clips: dict[str, str], start: str, settings: Sequence[str] = ()
-) -> Pretraining | str:
+) -> PretrainingChoice | str:
   """Returns the model of a row.
 
   Args:
@@ -176,7 +176,7 @@ def model_of(
   init = [] if variant == "small" else [("init", start)]
   keys = [("keys", clips["keys"])] if "keys" in clips else []
   changes = [("set", setting) for setting in settings]
-  return Pretraining("cola", (*init, *options, *keys, *changes), dataset=clips["dataset"])
+  return PretrainingChoice("cola", (*init, *options, *keys, *changes), dataset=clips["dataset"])
 
 
 def _chosen(flag: str, names: Sequence[str] | None, known: Collection[str]) -> list[str]:

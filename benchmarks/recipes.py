@@ -22,7 +22,7 @@ from contrastive_audio.utils import markdown_table
 from contrastive_audio.utils.files import replacing
 from downstream.choices import Condition, parse_conditions, parse_seeds
 from downstream.papers.cells import cells_of, columns_of
-from downstream.papers.measurement import Pretraining
+from downstream.papers.measurement import PretrainingChoice
 from downstream.papers.pretrainings import Pretrainings
 from downstream.papers.results import measure
 from downstream.papers.stages import Stages
@@ -178,14 +178,14 @@ def file_suffix(table: Table) -> str:
   return table.title.removeprefix("the recipe small").replace(", ", "-").replace(" ", "-")
 
 
-def pretraining(name: str, steps: int | None) -> Pretraining | str:
+def pretraining(name: str, steps: int | None) -> PretrainingChoice | str:
   """Returns the pre-training of a variant, or the name of a baseline."""
   if VARIANTS[name] is None:
     return "logmel_stats"
   system, recipe, settings = VARIANTS[name]
   options = [("recipe", recipe), *(("set", setting) for setting in settings)]
   options += [("steps", steps)] if steps else []
-  return Pretraining(system, tuple(options), random=name.startswith("random weights"))
+  return PretrainingChoice(system, tuple(options), random=name.startswith("random weights"))
 
 
 def show_training(
@@ -198,7 +198,7 @@ def show_training(
   headings = ["variant", "loss", "contrastive accuracy (%)", "pairs/s", "pairs"]
   rows = []
   for variant in variants:
-    if isinstance(variant.model, Pretraining) and not variant.model.random:
+    if isinstance(variant.model, PretrainingChoice) and not variant.model.random:
       folders = [pretrainings.locate(variant.model, seed) for seed in seeds]
       if not all(is_trained for _, is_trained in folders):
         continue

@@ -37,7 +37,7 @@ from contrastive_audio.cli.main import run_main, start_tensorflow
 from contrastive_audio.errors import UserError
 from downstream.choices import parse_seeds, require_model
 from downstream.papers.cells import Cell, arrange
-from downstream.papers.measurement import LaboratoryRequest, Measurement, Pretraining
+from downstream.papers.measurement import LaboratoryRequest, Measurement, PretrainingChoice
 from downstream.papers.results import Results
 from downstream.papers.run_health import Remark, remarks_on
 from downstream.papers.stages import Stages
@@ -128,9 +128,9 @@ def trainings(folder: str, steps: int) -> list[Variant]:
   """Returns what is compared: the same recipe on the same recordings, cut in several ways."""
   files, by_hand = f"folder:{folder}/train", f"folder:{os.path.join(folder, BY_HAND)}"
 
-  def pretraining(dataset: str, *options: tuple[str, str | int | float]) -> Pretraining:
+  def pretraining(dataset: str, *options: tuple[str, str | int | float]) -> PretrainingChoice:
     common = (("recipe", "small"), ("batch_size", 12), ("steps", steps))
-    return Pretraining("cola", (*common, *options), dataset=dataset)
+    return PretrainingChoice("cola", (*common, *options), dataset=dataset)
 
   pieces = pretraining(files, ("piece_s", 5))
   return [

@@ -14,7 +14,7 @@ from benchmarks.lib.soundscape_tables import detect_events
 from benchmarks.lib.soundscapes import RATE_HZ, SNRS_DB, Sounds
 from contrastive_audio.utils.spreadsheets import write_csv
 from downstream import protocols
-from downstream.papers.measurement import LaboratoryRequest, Pretraining
+from downstream.papers.measurement import LaboratoryRequest, PretrainingChoice
 from downstream.papers.pretrainings import Pretrainings
 from tests.support import assert_close, command, tone
 
@@ -143,7 +143,7 @@ def test_trainings_differ_in_how_the_recordings_are_cut(
   assert scores["log-mel statistics", "linear probe"] > 50
   folder, runs = tmp_path / "runs" / "scenes-3x1min", Pretrainings(LaboratoryRequest("runs"))
   trainings = [each.model for each in command_module.trainings(str(folder), steps=2)]
-  resolved = [runs.resolved(each, 0) for each in trainings if isinstance(each, Pretraining)]
+  resolved = [runs.resolved(each, 0) for each in trainings if isinstance(each, PretrainingChoice)]
   cut = [(each["config"]["piece_s"], each["config"]["active"]) for each in resolved]
   assert cut == [(5.0, False), (0.0, False), (5.0, False), (5.0, True), (0.0, False)]
   assert {each["config"]["batch_size"] for each in resolved} == {12}

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from downstream.papers.measurement import PAPER_DATASETS, Pretraining
+from downstream.papers.measurement import PAPER_DATASETS, PretrainingChoice
 from downstream.papers.table import TableRequest
 
 _SMALL_RECIPE = "quick"  # the papers' networks, few steps
@@ -30,7 +30,7 @@ Flags = tuple[tuple[str, str | int | float], ...]
 
 def pretraining(
   system: str, request: TableRequest, options: dict[str, Any], settings: Sequence[str] = ()
-) -> Pretraining:
+) -> PretrainingChoice:
   """Returns a pre-training of a table.
 
   Args:
@@ -55,7 +55,7 @@ def pretraining(
   own = None if request.suite == "small" else PAPER_DATASETS[system]
   dataset = request.pretraining_dataset or own
   chosen: Flags = (*flags.items(), *(("set", setting) for setting in settings))
-  return Pretraining(system, chosen, dataset=dataset)
+  return PretrainingChoice(system, chosen, dataset=dataset)
 
 
 def _budget(request: TableRequest, system: str) -> dict[str, Any]:

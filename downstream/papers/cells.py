@@ -12,7 +12,7 @@ import numpy as np
 from downstream.cards import published_scores
 from downstream.cards.all_cards import CARDS
 from downstream.choices import Condition
-from downstream.papers.measurement import Measurement, Pretraining
+from downstream.papers.measurement import Measurement, PretrainingChoice
 from downstream.papers.table import Table
 
 
@@ -49,7 +49,7 @@ class Cell:
     seed: of the pre-training, the split and the classifier.
 
   Example:
-    >>> measurement = Measurement(Pretraining("cola"), "linear", "digit")
+    >>> measurement = Measurement(PretrainingChoice("cola"), "linear", "digit")
     >>> cell = Cell(position=(0, 0, 1), variant="cosine", measurement=measurement, seed=5)
     >>> cell.model_label, cell.label
     ('cola, cosine, seed 5', 'cola, cosine, digit, seed 5')
@@ -80,7 +80,7 @@ class Cell:
   @property
   def _system(self) -> str:
     model = self.measurement.model
-    return f"{model.system}, " if isinstance(model, Pretraining) else ""
+    return f"{model.system}, " if isinstance(model, PretrainingChoice) else ""
 
 
 def columns_of(table: Table, tasks: Sequence[str] | None = None) -> list[Column]:

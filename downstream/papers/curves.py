@@ -12,7 +12,7 @@ from contrastive_audio.utils.figures import plain, shorten
 from contrastive_audio.utils.spreadsheets import write_csv
 from downstream.papers.cells import Cell
 from downstream.papers.estimates import read_metrics
-from downstream.papers.measurement import Pretraining
+from downstream.papers.measurement import PretrainingChoice
 from downstream.papers.pretrainings import Pretrainings
 
 METRICS = {"knn_accuracy": "kNN", "linear_accuracy": "linear"}
@@ -64,12 +64,12 @@ def points_of(cells: Sequence[Cell], pretrainings: Pretrainings) -> list[Point]:
   return points
 
 
-def _runs_of(cells: Sequence[Cell]) -> dict[tuple[Pretraining, int], list[str]]:
+def _runs_of(cells: Sequence[Cell]) -> dict[tuple[PretrainingChoice, int], list[str]]:
   """Returns the pre-trainings with their seeds, and the rows of each."""
-  runs: dict[tuple[Pretraining, int], list[str]] = {}
+  runs: dict[tuple[PretrainingChoice, int], list[str]] = {}
   for cell in cells:
     model = cell.measurement.model
-    if isinstance(model, Pretraining) and not model.random:
+    if isinstance(model, PretrainingChoice) and not model.random:
       variants = runs.setdefault((model, cell.seed), [])
       if cell.variant not in variants:
         variants.append(cell.variant)

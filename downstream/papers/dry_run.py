@@ -6,8 +6,8 @@ from contrastive_audio.cli.console import line
 from contrastive_audio.utils.words import about, counted
 from downstream.papers.cells import Cell
 from downstream.papers.estimates import Estimate, Estimates
-from downstream.papers.measurement import LaboratoryRequest, Pretraining
-from downstream.papers.stages import Run, Stages
+from downstream.papers.measurement import LaboratoryRequest, PretrainingChoice
+from downstream.papers.stages import PlannedRun, Stages
 
 _NO_RUNS = "nothing has been trained in {}; docs/speed.md has measured speeds"
 _NO_RESULTS = "nothing has been measured in {}"
@@ -47,7 +47,9 @@ def print_plan(cells: Sequence[Cell], request: LaboratoryRequest) -> None:
   stages.conclude()
 
 
-def _print_runs(runs: Sequence[Run], stages: Stages, estimates: Estimates, folder: str) -> None:
+def _print_runs(
+  runs: Sequence[PlannedRun], stages: Stages, estimates: Estimates, folder: str
+) -> None:
   """Prints what each run would be, then time and disk space of all."""
   resolved = [stages.pretrainings.resolved(run.model, run.seed) for run in runs]
   for run, content in zip(runs, resolved):
@@ -60,18 +62,18 @@ def _print_runs(runs: Sequence[Run], stages: Stages, estimates: Estimates, folde
     line("besides", "decoded audio and embeddings are not counted")
 
 
-def _unnamed(cells: Sequence[Cell]) -> list[Run]:
+def _unnamed(cells: Sequence[Cell]) -> list[PlannedRun]:
   """Returns the runs that have no name yet, because their clips are still unknown."""
-  runs: dict[tuple, Run] = {}
+  runs: dict[tuple, PlannedRun] = {}
   for cell in cells:
     model = cell.measurement.model
-    if isinstance(model, Pretraining):
+    if isinstance(model, PretrainingChoice):
       key = (model, model.seed_for(cell.seed))
-      runs.setdefault(key, Run(model, cell.seed, cell.model_label))
+      runs.setdefault(key, PlannedRun(model, cell.seed, cell.model_label))
   return list(runs.values())
 
 
-def _print_unnamed(runs: Sequence[Run], stages: Stages, folder: str) -> None:
+def _print_unnamed(runs: Sequence[PlannedRun], stages: Stages, folder: str) -> None:
   for run in runs:
     flags = [*run.model.flags(run.seed), *stages.pretrainings.clips.flags(run.model)]
     line("training", f"{run.label}: python -m {run.model.system}.train {' '.join(flags)}")

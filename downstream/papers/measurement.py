@@ -18,7 +18,7 @@ PAPER_DATASETS = {"cola": "audioset", "mixback": "fsdnoisy18k"}
 
 
 @dataclasses.dataclass(frozen=True)
-class Pretraining:
+class PretrainingChoice:
   """A run of `python -m SYSTEM.train`.
 
   Attributes:
@@ -30,7 +30,7 @@ class Pretraining:
     seed: of the training, whatever the seed of a number is; None: that.
 
   Example:
-    >>> Pretraining("cola", (("recipe", "quick"), ("steps", 100))).flags(seed=0)
+    >>> PretrainingChoice("cola", (("recipe", "quick"), ("steps", 100))).flags(seed=0)
     ['--recipe=quick', '--steps=100', '--seed=0', '--monitor_every=0']
   """
 
@@ -47,7 +47,7 @@ class Pretraining:
       seed: of the number that is measured.
 
     Example:
-      >>> Pretraining("cola", (("steps", 100),), random=True).flags(seed=0)
+      >>> PretrainingChoice("cola", (("steps", 100),), random=True).flags(seed=0)
       ['--steps=1', '--seed=0', '--monitor_every=0']
     """
     options = [f"--{name}={value}" for name, value in self.options]
@@ -72,7 +72,7 @@ class Measurement:
   """A number that is measured for each seed.
 
   Attributes:
-    model: a Pretraining, or what `--model` takes; `{seed}` in it stands for the seed.
+    model: a PretrainingChoice, or what `--model` takes; `{seed}` in it stands for the seed.
     method: one of methods.METHODS.
     task: as `--task` takes it.
     condition: how many training labels are seen.
@@ -82,7 +82,7 @@ class Measurement:
     'all labels'
   """
 
-  model: Pretraining | str
+  model: PretrainingChoice | str
   method: str
   task: str
   condition: Condition = dataclasses.field(default_factory=Condition)

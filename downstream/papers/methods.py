@@ -12,7 +12,7 @@ finetune_from_linear  the same from a linear classifier, with fixed statistics o
 from typing import Any
 
 from downstream import protocols
-from downstream.papers.measurement import LaboratoryRequest, Measurement, Pretraining
+from downstream.papers.measurement import LaboratoryRequest, Measurement, PretrainingChoice
 from downstream.protocols import Options
 
 _OURS: dict[str, dict[str, Any]] = {  # fine-tunings whose protocol no paper has
@@ -73,7 +73,7 @@ def evaluation_version(method: str, options: Options | None) -> int:
 
 
 def _system_of(measurement: Measurement, model: str) -> str:
-  if isinstance(measurement.model, Pretraining):
+  if isinstance(measurement.model, PretrainingChoice):
     return measurement.model.system
   return protocols.resolve(protocols.PAPER, model)
 

@@ -29,7 +29,7 @@ from downstream.papers.measurement import (
   PAPER_DATASETS,
   PRETRAINING_TASKS,
   LaboratoryRequest,
-  Pretraining,
+  PretrainingChoice,
 )
 
 _LOCATION_FLAGS = ("data_dir", "manual_dir", "store_dir", "max_bad_fraction", "memory_mb")
@@ -46,7 +46,7 @@ class PretrainingClips:
     >>> clips = PretrainingClips(LaboratoryRequest("tables"))
     >>> clips.tasks
     ('digit', 'esc10_fold5', 'instrument')
-    >>> clips.are_of_tasks(Pretraining("cola", dataset="audioset"))
+    >>> clips.are_of_tasks(PretrainingChoice("cola", dataset="audioset"))
     False
   """
 
@@ -62,11 +62,11 @@ class PretrainingClips:
     self._are_tasks_listed = False
     self._is_local: dict[str, bool] = {}
 
-  def are_of_tasks(self, model: Pretraining) -> bool:
+  def are_of_tasks(self, model: PretrainingChoice) -> bool:
     """Whether the training clips of tasks pre-train a model; otherwise a data set does."""
     return self._request.suite == "small" and model.dataset is None
 
-  def require(self, model: Pretraining) -> None:
+  def require(self, model: PretrainingChoice) -> None:
     """Raises an error unless the data of a pre-training is there; quick, decodes nothing.
 
     Raises:
@@ -78,7 +78,7 @@ class PretrainingClips:
     for task in self.tasks:
       require_data(self._choice(task), self._location)
 
-  def are_listed(self, model: Pretraining) -> bool:
+  def are_listed(self, model: PretrainingChoice) -> bool:
     """Whether the clips of a pre-training can be identified without TensorFlow."""
     if self.are_of_tasks(model):
       return os.path.exists(self._keys_path)
@@ -113,7 +113,7 @@ class PretrainingClips:
     with open(self._keys_path, encoding="utf-8") as file:
       return file.read().splitlines()
 
-  def flags(self, model: Pretraining) -> list[str]:
+  def flags(self, model: PretrainingChoice) -> list[str]:
     """Returns the flags that choose the clips of a pre-training."""
     fields = {name: getattr(self._location, name) for name in _LOCATION_FLAGS}
     shared = [f"--{name}={value}" for name, value in fields.items() if value is not None]
@@ -128,7 +128,7 @@ class PretrainingClips:
   def _choice(self, task: str) -> TaskChoice:
     return TaskChoice(task, audio_root=self._request.audio_root)
 
-  def _dataset(self, model: Pretraining) -> str:
+  def _dataset(self, model: PretrainingChoice) -> str:
     return model.dataset or self._request.pretraining_dataset or PAPER_DATASETS[model.system]
 
   def _lies_on_disk(self, name: str) -> bool:

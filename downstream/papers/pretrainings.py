@@ -16,7 +16,7 @@ from contrastive_audio.cli.children import run_child
 from contrastive_audio.cli.console import line
 from contrastive_audio.errors import UserError
 from downstream.choices import RANDOM
-from downstream.papers.measurement import LaboratoryRequest, Pretraining
+from downstream.papers.measurement import LaboratoryRequest, PretrainingChoice
 from downstream.papers.pretraining_clips import PretrainingClips
 
 # Fields that earlier versions lacked, with the values that mean what there was before.
@@ -40,7 +40,7 @@ class Pretrainings:
     >>> runs = Pretrainings(LaboratoryRequest("tables", suite="papers"))
     >>> runs.name_of("random:{seed}", seed=3)
     'random:3'
-    >>> model = Pretraining("cola", (("recipe", "quick"), ("steps", 7)), dataset="synthetic")
+    >>> model = PretrainingChoice("cola", (("recipe", "quick"), ("steps", 7)), dataset="synthetic")
     >>> runs.name_of(model, seed=3)
     'tables/runs/cola-efficientnet_b0-7x32-seed3-...'
   """
@@ -55,7 +55,7 @@ class Pretrainings:
     self._request = request
     self._resolved: dict[tuple[str, ...], dict[str, Any] | UserError] = {}
 
-  def name_of(self, model: Pretraining | str, seed: int) -> str:
+  def name_of(self, model: PretrainingChoice | str, seed: int) -> str:
     """Returns the model as `--model` takes it, whether it is trained or not.
 
     Raises:
@@ -66,7 +66,7 @@ class Pretrainings:
     folder, _ = self.locate(model, seed)
     return f"{RANDOM}{folder}" if model.random else folder
 
-  def locate(self, model: Pretraining, seed: int) -> tuple[str, bool]:
+  def locate(self, model: PretrainingChoice, seed: int) -> tuple[str, bool]:
     """Returns the run folder, and whether the run is finished and exported.
 
     Raises:
@@ -75,7 +75,7 @@ class Pretrainings:
     folder = os.path.join(self._request.folder, "runs", run_name(self.resolved(model, seed)))
     return folder, os.path.exists(os.path.join(folder, "saved_model"))
 
-  def train(self, model: Pretraining, seed: int) -> None:
+  def train(self, model: PretrainingChoice, seed: int) -> None:
     """Pre-trains a model; a run that was stopped resumes.
 
     Raises:
@@ -91,7 +91,7 @@ class Pretrainings:
         "command resumes"
       )
 
-  def resolved(self, model: Pretraining, seed: int) -> dict[str, Any]:
+  def resolved(self, model: PretrainingChoice, seed: int) -> dict[str, Any]:
     """Returns what `--print_config` of the train command prints; asks once per pre-training.
 
     Raises:
@@ -105,7 +105,7 @@ class Pretrainings:
       raise answer
     return answer | {"config": answer["config"] | {"seed": model.seed_for(seed)}}
 
-  def _flags(self, model: Pretraining, seed: int) -> list[str]:
+  def _flags(self, model: PretrainingChoice, seed: int) -> list[str]:
     return [*model.flags(seed), *self.clips.flags(model)]
 
 

@@ -19,7 +19,7 @@ from downstream.choices import TaskChoice, require_model, require_trainable
 from downstream.papers import methods
 from downstream.papers.cells import Cell
 from downstream.papers.estimates import Estimate, Estimates
-from downstream.papers.measurement import LaboratoryRequest, Pretraining
+from downstream.papers.measurement import LaboratoryRequest, PretrainingChoice
 from downstream.papers.obstacles import Obstacles, TaskUnusable
 from downstream.papers.pretrainings import Pretrainings
 from downstream.papers.result_files import ResultFiles
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
   from downstream.papers.laboratory import Laboratory
 
 
-class Run(NamedTuple):
+class PlannedRun(NamedTuple):
   """A run that tables need.
 
   Attributes:
@@ -37,11 +37,11 @@ class Run(NamedTuple):
     label: human-readable.
 
   Example:
-    >>> Run(Pretraining("cola"), 1, "cola, cosine, seed 1").label
+    >>> PlannedRun(PretrainingChoice("cola"), 1, "cola, cosine, seed 1").label
     'cola, cosine, seed 1'
   """
 
-  model: Pretraining
+  model: PretrainingChoice
   seed: int
   label: str
 
@@ -89,12 +89,12 @@ class Stages:
     for cell in cells:
       model = cell.measurement.model
       # What a run is called depends on the clips of the tasks that pre-train it.
-      if isinstance(model, Pretraining) and self.pretrainings.clips.are_of_tasks(model):
+      if isinstance(model, PretrainingChoice) and self.pretrainings.clips.are_of_tasks(model):
         for task in self.pretrainings.clips.tasks:
           self._look_for_task(task)
       elif self.is_listed(cell) and self.score(cell) is not None:
         continue
-      elif isinstance(model, Pretraining):
+      elif isinstance(model, PretrainingChoice):
         require = functools.partial(self.pretrainings.clips.require, model)
         self._obstacles.check(_pretraining_of(model), require)
       else:
@@ -119,7 +119,9 @@ class Stages:
     self.look(cells)
     make_folder(self.request.folder)
     models = {cell.measurement.model for cell in cells}
-    if any(self.pretrainings.clips.are_of_tasks(m) for m in models if isinstance(m, Pretraining)):
+    if any(
+      self.pretrainings.clips.are_of_tasks(m) for m in models if isinstance(m, PretrainingChoice)
+    ):
       self.pretrainings.clips.list_once()
     if not (runs := self.untrained(cells)):
       return
@@ -188,18 +190,18 @@ class Stages:
   def is_blocked(self, cell: Cell) -> bool:
     """Whether data is missing: that of the task, or that of the pre-training."""
     model = cell.measurement.model
-    is_pretraining_blocked = isinstance(model, Pretraining) and self._obstacles.block(
+    is_pretraining_blocked = isinstance(model, PretrainingChoice) and self._obstacles.block(
       _pretraining_of(model)
     )
     return is_pretraining_blocked or self._obstacles.block(cell.measurement.task)
 
-  def untrained(self, cells: Sequence[Cell]) -> list[Run]:
+  def untrained(self, cells: Sequence[Cell]) -> list[PlannedRun]:
     """Returns the runs that are missing, named by the first cell that needs them.
 
     Args:
       cells: of tables; their data has been looked for.
     """
-    runs: dict[str, Run] = {}
+    runs: dict[str, PlannedRun] = {}
     for cell in cells:
       model, seed = cell.measurement.model, cell.seed
       if isinstance(model, str) or self.is_blocked(cell) or self.score(cell) is not None:
@@ -210,7 +212,7 @@ class Stages:
         self._fail(f"{cell.variant}: {error}")
         continue
       if not is_trained:
-        runs.setdefault(folder, Run(model, seed, cell.model_label))
+        runs.setdefault(folder, PlannedRun(model, seed, cell.model_label))
     return list(runs.values())
 
   def _look_for_task(self, task: str) -> None:
@@ -258,7 +260,7 @@ class Stages:
       self._failures.add(text)
 
 
-def _pretraining_of(model: Pretraining) -> str:
+def _pretraining_of(model: PretrainingChoice) -> str:
   return f"pre-training of {model.system}"
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from contrastive_audio.errors import UserError
 from downstream.choices import Condition
-from downstream.papers.measurement import Pretraining
+from downstream.papers.measurement import PretrainingChoice
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Variant:
 
   Attributes:
     name: human-readable.
-    model: a Pretraining, or what `--model` takes; None: only published numbers are shown.
+    model: a PretrainingChoice, or what `--model` takes; None: only published numbers are shown.
     method: one of methods.METHODS.
     column: its name in `published_scores`, or None.
 
@@ -59,7 +59,7 @@ class Variant:
   """
 
   name: str
-  model: Pretraining | str | None
+  model: PretrainingChoice | str | None
   method: str = "linear"
   column: str | None = None
 

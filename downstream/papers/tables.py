@@ -12,15 +12,17 @@ from downstream.cards import published_scores
 from downstream.cards.all_cards import SUITES
 from downstream.choices import LOGMEL_STATS, Condition
 from downstream.papers.budgets import pretraining
-from downstream.papers.measurement import Pretraining
+from downstream.papers.measurement import PretrainingChoice
 from downstream.papers.table import Table, TableRequest, Variant
 
 
-def _cola(request: TableRequest, settings: Sequence[str] = (), **options: Any) -> Pretraining:
+def _cola(request: TableRequest, settings: Sequence[str] = (), **options: Any) -> PretrainingChoice:
   return pretraining("cola", request, options, settings)
 
 
-def _mixback(request: TableRequest, settings: Sequence[str] = (), **options: Any) -> Pretraining:
+def _mixback(
+  request: TableRequest, settings: Sequence[str] = (), **options: Any
+) -> PretrainingChoice:
   return pretraining("mixback", request, options, settings)
 
 
@@ -35,7 +37,7 @@ def _mixback_tasks(request: TableRequest, papers: tuple[str, ...]) -> tuple[str,
 _RANDOM = "random:efficientnet_b0"
 
 
-def _untrained(request: TableRequest, run: Pretraining) -> Pretraining | str:
+def _untrained(request: TableRequest, run: PretrainingChoice) -> PretrainingChoice | str:
   """Returns the network of COLA's runs with random weights; the paper's needs no AudioSet."""
   is_of_the_paper = request.suite == "papers" and request.encoder is None
   return _RANDOM if is_of_the_paper else dataclasses.replace(run, random=True)
@@ -150,7 +152,7 @@ def _length(request: TableRequest) -> str:
   return "epochs: a larger batch takes fewer steps" if has_passes else "steps"
 
 
-def _knn_table(title: str, request: TableRequest, models: dict[str, Pretraining]) -> Table:
+def _knn_table(title: str, request: TableRequest, models: dict[str, PretrainingChoice]) -> Table:
   """Returns a table of the second paper, which evaluates its ablations by kNN, without training."""
   rows = [Variant(name, model, "knn_patches") for name, model in models.items()]
   # As in the released code: clean training clips, for model selection, and the official test clips.
@@ -176,7 +178,9 @@ def _mixback_sampling(request: TableRequest) -> Table:
   )
 
 
-def _mixbacks(request: TableRequest, options: dict[str, dict[str, Any]]) -> dict[str, Pretraining]:
+def _mixbacks(
+  request: TableRequest, options: dict[str, dict[str, Any]]
+) -> dict[str, PretrainingChoice]:
   return {name: _mixback(request, **flags) for name, flags in options.items()}
 
 

@@ -9,13 +9,13 @@ from matplotlib import image
 from downstream.papers import curves
 from downstream.papers.cells import Cell
 from downstream.papers.curves import Point
-from downstream.papers.measurement import LaboratoryRequest, Measurement, Pretraining
+from downstream.papers.measurement import LaboratoryRequest, Measurement, PretrainingChoice
 from downstream.papers.pretrainings import Pretrainings
 from tests.downstream.cards import fake_pool
 
 pytestmark = pytest.mark.figures
 
-MODEL = Pretraining("cola", (("recipe", "quick"), ("steps", 40)), dataset="synthetic")
+MODEL = PretrainingChoice("cola", (("recipe", "quick"), ("steps", 40)), dataset="synthetic")
 
 
 def cell(variant, model, task, seed):
@@ -33,7 +33,7 @@ def test_each_run_gives_its_evaluations_once_for_all_of_its_rows_and_random_weig
     rows.append({"step": 40, "knn_accuracy": 0.5, "linear_accuracy": 0.625})
     (tmp_path / folder).mkdir(parents=True)
     (tmp_path / folder / "metrics.jsonl").write_text("".join(f"{json.dumps(r)}\n" for r in rows))
-  random = Pretraining(MODEL.system, MODEL.options, random=True, dataset=MODEL.dataset)
+  random = PretrainingChoice(MODEL.system, MODEL.options, random=True, dataset=MODEL.dataset)
   frozen, tuned = "COLA, frozen", "COLA, fine-tuned"
   cells = [cell(name, MODEL, task, seed) for name in (frozen, tuned) for seed in (0, 1)
            for task in ("digit", "esc10")]  # fmt: skip

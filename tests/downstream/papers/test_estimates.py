@@ -9,7 +9,7 @@ import pytest
 from downstream.papers.cells import Cell
 from downstream.papers.dry_run import print_plan
 from downstream.papers.estimates import Estimates
-from downstream.papers.measurement import LaboratoryRequest, Measurement, Pretraining
+from downstream.papers.measurement import LaboratoryRequest, Measurement, PretrainingChoice
 from downstream.papers.pretrainings import Pretrainings
 from tests.support import write_clips
 
@@ -73,7 +73,7 @@ def table(tmp_path):
   """(cells of a baseline and of a pre-training with two seeds, request)."""
   dataset = f"folder:{write_clips(tmp_path / 'clips', clips=8, seconds=0.1)}"
   options = (("recipe", "quick"), ("steps", 100), ("batch_size", 10))
-  models = ("logmel_stats", Pretraining("mixback", options, dataset=dataset))
+  models = ("logmel_stats", PretrainingChoice("mixback", options, dataset=dataset))
   cells = [
     Cell((0, 0, seed), name, Measurement(model, "linear", task), seed)
     for name, model in zip(("log-mel", "other clips"), models)
@@ -120,7 +120,7 @@ def test_a_dry_run_before_the_clips_are_counted_shows_the_commands(tmp_path, cap
   request = LaboratoryRequest(
     str(tmp_path / "l"), audio_root=str(root), pretraining_tasks=("instrument",)
   )
-  model = Pretraining("cola", (("steps", 7),))
+  model = PretrainingChoice("cola", (("steps", 7),))
   rows = {"random weights": dataclasses.replace(model, random=True), "COLA": model}
   cells = [
     Cell((row, 0, 0), name, Measurement(each, "linear", "instrument"), 3)

@@ -4,13 +4,13 @@ import pytest
 
 from downstream import protocols
 from downstream.papers import methods
-from downstream.papers.measurement import LaboratoryRequest, Measurement, Pretraining
+from downstream.papers.measurement import LaboratoryRequest, Measurement, PretrainingChoice
 
 SYSTEMS = ("cola", "mixback")
 
 
 def options_of(method, protocol, system, **changes):
-  measurement = Measurement(Pretraining(system), method, "musan")
+  measurement = Measurement(PretrainingChoice(system), method, "musan")
   request = LaboratoryRequest("tables", protocol=protocol, **changes)
   return methods.excerpt_options(measurement, request, "runs/x", seed=0)
 
@@ -60,7 +60,9 @@ def test_a_model_without_a_system_is_evaluated_as_in_colas_tables():
 @pytest.mark.parametrize("method", methods.METHODS)
 def test_a_caption_names_the_paper_whose_protocol_is_followed(method, protocol):
   request = LaboratoryRequest("tables", protocol=protocol)
-  caption = methods.describe(Measurement(Pretraining("mixback"), method, "x"), request, "runs/x")
+  caption = methods.describe(
+    Measurement(PretrainingChoice("mixback"), method, "x"), request, "runs/x"
+  )
   follows_paper = protocol == "paper" and method in ("linear", "finetune")
   assert ("by mix-back's protocol" in caption) == (follows_paper or method == "knn_patches")
 

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from contrastive_audio.errors import UserError
-from downstream.papers.measurement import LaboratoryRequest, Pretraining
+from downstream.papers.measurement import LaboratoryRequest, PretrainingChoice
 from downstream.papers.pretrainings import Pretrainings, run_name
 from tests.support import write_clips
 
@@ -31,7 +31,7 @@ def runs(tmp_path_factory):
 
 
 def paper(clips, system="cola", **options):
-  return Pretraining(system, (("recipe", "paper"), *options.items()), dataset=clips)
+  return PretrainingChoice(system, (("recipe", "paper"), *options.items()), dataset=clips)
 
 
 def test_what_is_trained_equally_is_one_run_whatever_its_flags(runs, clips):
@@ -62,7 +62,7 @@ def test_what_is_trained_differently_is_never_the_same_run(runs, clips, tmp_path
     paper(clips, similarity="cosine"),
     paper(clips, "mixback"),
     paper(others),
-    Pretraining("cola", (("recipe", "small"),), dataset=clips),
+    PretrainingChoice("cola", (("recipe", "small"),), dataset=clips),
   ]
   names = [runs.name_of(model, seed) for model in models for seed in (0, 1)]
   assert len(set(names)) == len(names)
@@ -90,7 +90,7 @@ def test_other_clips_in_the_same_folder_are_another_run(tmp_path):
 @pytest.mark.parametrize("steps", [{"steps": 7}, {"set": "steps=7"}])
 def test_random_weights_take_a_training_of_one_step_and_a_name_is_readable(runs, clips, steps):
   options = (("recipe", "quick"), *steps.items())
-  model = Pretraining("mixback", options, dataset=clips)
+  model = PretrainingChoice("mixback", options, dataset=clips)
   assert "/runs/mixback-vgg_like-7x8-seed3-" in runs.name_of(model, seed=3)  # of eight clips
   name = runs.name_of(dataclasses.replace(model, random=True), seed=3)
   assert name.startswith("random:")

@@ -13,7 +13,7 @@ from contrastive_audio.errors import UserError
 from downstream.papers import laboratory
 from downstream.papers.dry_run import print_plan
 from downstream.papers.laboratory import Laboratory
-from downstream.papers.measurement import LaboratoryRequest, Measurement, Pretraining
+from downstream.papers.measurement import LaboratoryRequest, Measurement, PretrainingChoice
 from downstream.papers.methods import METHODS
 from downstream.papers.pretrainings import Pretrainings
 from downstream.papers.result_files import ResultFiles
@@ -61,7 +61,9 @@ def test_every_method_can_be_made_and_fine_tuning_uses_all_devices_that_can_shar
     results = ResultFiles(request, Pretrainings(request))
     made = Laboratory(request, results, devices)
     for method in METHODS:
-      assert callable(made._make_method(Measurement(Pretraining("cola"), method, "x"), "runs/x", 0))
+      assert callable(
+        made._make_method(Measurement(PretrainingChoice("cola"), method, "x"), "runs/x", 0)
+      )
     assert used == [devices if is_shared else None] * 3
     used.clear()
 
@@ -95,7 +97,7 @@ def request_of(corpora, tmp_path, **changes):
 
 
 def similarity(name, dataset):
-  return Pretraining("cola", (("similarity", name),), dataset=dataset)
+  return PretrainingChoice("cola", (("similarity", name),), dataset=dataset)
 
 
 def test_all_that_is_missing_is_named_before_anything_is_done(corpora, tmp_path, log, capsys):
@@ -128,7 +130,7 @@ def test_data_of_the_small_suite_that_is_missing_is_one_error_before_anything_is
   tmp_path, log
 ):
   request = LaboratoryRequest(str(tmp_path), location=DataLocation(str(tmp_path)))
-  model = Pretraining("cola", (("similarity", "cosine"),))
+  model = PretrainingChoice("cola", (("similarity", "cosine"),))
   with pytest.raises(UserError) as caught:
     run(request, [cell("musan"), cell("digit", model=model)])
   for name in ("no musan in", "'esc10'", "'philharmonia'"):

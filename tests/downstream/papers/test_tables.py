@@ -12,7 +12,7 @@ from contrastive_audio.errors import UserError
 from downstream.cards import published_scores
 from downstream.cards.all_cards import CARDS
 from downstream.papers.cells import columns_of, published_of
-from downstream.papers.measurement import LaboratoryRequest, Pretraining
+from downstream.papers.measurement import LaboratoryRequest, PretrainingChoice
 from downstream.papers.table import Table, TableRequest, Variant
 from downstream.papers.tables import MAKERS
 from downstream.tables import with_caption
@@ -29,7 +29,7 @@ def table_of(name, **changes):
 @pytest.mark.parametrize("name", MAKERS)
 def test_what_pre_trains_is_the_users_data_set_if_one_is_named(name, suite):
   table = table_of(name, suite=suite, pretraining_dataset="./mine")
-  models = [v.model for v in table.variants if isinstance(v.model, Pretraining)]
+  models = [v.model for v in table.variants if isinstance(v.model, PretrainingChoice)]
   assert {model.dataset for model in models} <= {"./mine"}
 
 
