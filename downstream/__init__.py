@@ -22,9 +22,10 @@ Folders:
   papers/       the papers' tables
 
 `evaluation` brings model, task and method together, `task_report` prints what the task is,
-`evaluation_files` writes the results, `plots` and `embedding_map` draw them; `comparison` and
-`comparison_files` are the same for several models.
-`hear` is the HEAR 2021 API. `choices`, `flags` and `checks` belong to the commands.
+`evaluation_files` writes the results, `class_accuracies` has those of each class, `plots` and
+`embedding_map` draw them; `comparison` and `comparison_files` are the same for several models.
+`protocols` says how classifiers are trained on excerpts. `hear` is the HEAR 2021 API. `choices`,
+`comparison_request`, `flags`, `table_flags` and `checks` belong to the commands.
 
 What your own programs need most can be imported from here:
 

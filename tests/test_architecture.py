@@ -160,6 +160,33 @@ def is_builder(path):
   return "builders" in path.parts and path.name.endswith("_dataset_builder.py")
 
 
+def modules_of(folder):
+  """The public modules and packages in a package, without what TFDS asks of a builder's."""
+  paths = [path for path in folder.iterdir() if path.suffix == ".py" and not is_builder(path)]
+  paths += [path.parent for path in folder.glob("*/__init__.py")]
+  return sorted(path.stem for path in paths if not path.name.startswith("_"))
+
+
+@pytest.mark.parametrize(
+  "folder",
+  [
+    path.parent
+    for path in ALL_FILES
+    if path.match("__init__.py") and ROOT / "tests" not in path.parents
+  ],
+  ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_the_docstring_of_a_package_lists_its_modules(folder):
+  text = ast.get_docstring(tree_of(folder / "__init__.py"))
+  for name in modules_of(folder):  # at the start of a line, or written as a name
+    listed = rf"^ *(\w+, )*{name}\b|`{name}`|\b{name}(\.py|/)"
+    assert re.search(listed, text, re.MULTILINE), name
+
+
+def test_the_listing_is_checked_on_real_modules():
+  assert {"annotations", "folder", "tfds"} <= set(modules_of(ROOT / CORE / "datasets"))
+
+
 @each_file
 def test_every_public_function_and_class_has_an_example(path):
   commands = ("main", "run")

@@ -8,6 +8,25 @@ Which names there are, and which module implements them:
   audioset ...     a published data set, in the layouts people have on disk (published.py, corpora/)
   spoken_digit ... any audio builder of tensorflow-datasets (tfds.py); builders/ holds ours
 
+What these are made of:
+
+  source           the interface of them all: a numbered list of clips
+  splits           which splits there are, and the clips of some of them
+  file_source      audio in files -> clips: files, members of archives, or pieces of either
+  file_tree        files below a folder, in a fixed order
+  archive_members  recordings in archives, read in place
+  unpacking        what is packed in an archive, unpacked within bounds
+  clip_list        a table that lists clips -> clips
+  clip_table       clips as rows of an Arrow table
+  compact_columns  rows -> columns, without a Python object for each cell
+  timed_source     a table with times -> recordings, and stretches of them
+  timed_rows       rows of tables with times: which labels a stretch has
+  stretches        stretches of recordings, listed or left unlabelled
+  label_list       label files of Raven and Audacity -> stretches
+  annotations/     reads and writes these files
+  library_names    which data sets tensorflow-datasets has
+  tfds_features    which features of a builder hold audio, label, group and key
+
 What can be imported from here:
 
   open_source      a name -> a ClipSource

@@ -2,6 +2,8 @@
 
 encoders          EfficientNet-B0, ResNet-18, VGG-like, CRNN, frame_cnn
 named_encoders    those of keras.applications and of others
+over_time         an encoder in three parts: along time, what sums up time, what follows
+receptive_field   which frames of its input an output depends on
 heads             projection heads
 pytorch_defaults  weights that start as PyTorch's
 batchnorm         BatchNorm statistics: re-estimated, shared by replicas, kept in float32

@@ -2,6 +2,7 @@
 
 store             an opened store: PCM read by position, labels and statistics of each clip
 clip_columns      the index of an opened store
+pieces            which pieces of its clips a store is cut into
 copies            recordings that are copies of others
 shard_files       reads the files that hold the PCM, and verifies them
 manifest          what belongs to a store, and whether it is whole

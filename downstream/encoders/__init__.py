@@ -13,5 +13,6 @@ window_search     the nearest stretches of long recordings
 window_index      an index of windows, for many searches
 hit_list          those stretches: a list, and a page to listen to them
 listening_page    a page with log-mels and players
+page_template     its layout, colours and keys
 projector         files for TensorBoard's embedding projector
 """

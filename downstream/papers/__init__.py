@@ -7,6 +7,7 @@ What a table is:
   budgets           how long the pre-trainings of a table are, by its suite
   open_suite        what pre-trains in the suite "open", and what shows how it goes on
   measurement       what a pre-training and a measurement are
+  methods           methods by name, by the papers' protocols or ours
   cells             the numbers of a table: one for each variant, column and seed
 
 What a folder holds; these and `stages` take no TensorFlow until something is measured:

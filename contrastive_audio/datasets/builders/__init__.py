@@ -4,7 +4,16 @@ Each is a package in the layout of the library, so `tfds build` works on its fol
 
   tfds build contrastive_audio/datasets/builders/musan --manual_dir=FOLDER_WITH_ITS_ARCHIVES
 
-What they share is in corpus_builder.py and archives.py; corpora describes what the archives hold.
+What the archives hold is described by the modules of corpora with the names of the packages.
+
+  birdsong_detection, esc50, fsd50k, fsdnoisy18k,
+  musan, speech_commands_v1, speech_commands_v2, tut_2018
+
+What they share:
+
+  corpus_builder  the clips of a corpus -> examples
+  archives        published archives -> the folder that a corpus describes
+  split_zip       a zip file that is published in volumes
 """
 
 import importlib
