@@ -46,6 +46,15 @@ function act(doing) {
   return work;
 }
 
+// An act about the window on the page. It is dropped if another one is there when its turn comes:
+// nobody has heard that one when the key was pressed.
+function actHere(doing) {
+  const name = current?.name;
+  return act(async () => {
+    if (current?.name === name) await doing();
+  });
+}
+
 async function tell(path, content) {
   state = await ask(path, content);
   if (content) failure = "";
@@ -88,7 +97,7 @@ function forward() {
   if (after) show(after, true); else show(state.upcoming[0]);
 }
 
-const mark = (label, stays) => act(async () => {
+const mark = (label, stays) => actHere(async () => {
   if (!current) return;
   let labels = [label];
   if (stays) {
@@ -109,7 +118,7 @@ const undo = () => act(async () => {
   render();
 });
 
-const next = () => act(async () => {
+const next = () => actHere(async () => {
   if (current && !revisits && !current.labels.length) await tell("/skip", {name: current.name});
   forward();
   render();
