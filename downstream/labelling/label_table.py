@@ -19,6 +19,7 @@ from downstream.labelling.places import Place, Recordings
 
 COLUMNS = ("file", "start_s", "end_s", "label")
 _OF_THE_FILE = ("split", "group")  # columns that a new row has from another one of its file
+_OF_THE_LABEL = ("label", "score")  # a new label has them from no other one
 
 
 class _Row(NamedTuple):
@@ -117,7 +118,7 @@ class LabelTable:
   def set(self, place: Place, labels: Sequence[str]) -> Rows:
     """Gives a stretch other labels, and writes the file; returns the rows that it had.
 
-    New rows have what other columns say about the stretch.
+    New rows have what other columns say about the stretch, but no score: nobody has computed one.
 
     Args:
       place: the stretch.
@@ -160,14 +161,16 @@ class LabelTable:
     return _Row(tuple(cells.get(name.lower(), "") for name in self._names), place, (label,))
 
   def _cells_like(self, place: Place) -> dict[str, str]:
-    """Returns what a new row takes over: all of a row of its stretch, or some of its file."""
+    """Returns what a new row takes over: what all rows of its stretch say, or some of its file."""
     of_file = [row for row in self._rows if row.place is not None and row.place.clip == place.clip]
     same = [row for row in of_file if row.place == place]
     names = [name.lower() for name in self._names]
-    found = [dict(zip(names, row.cells)) for row in (*same, *of_file)]
-    if not found or same:
-      return found[0] if found else {}
-    return {name: found[0][name] for name in _OF_THE_FILE if name in names}
+    first, *others = [dict(zip(names, row.cells)) for row in same or of_file[:1]] or [{}]
+    taken = {name: cell for name, cell in first.items() if name in _OF_THE_FILE}
+    if same:
+      agreed = (name for name in names if all(other[name] == first[name] for other in others))
+      taken |= {name: first[name] for name in agreed if name not in _OF_THE_LABEL}
+    return taken
 
   def _write(self, rows: list[_Row]) -> None:
     make_folder(os.path.dirname(os.path.abspath(self.path)))

@@ -121,6 +121,25 @@ def test_a_corrected_stretch_keeps_its_other_cells_and_undo_brings_its_rows_back
   assert set(answers.labels[where]) == {"wren", "frog"}
 
 
+def test_a_new_label_has_no_score_and_only_what_all_rows_of_its_stretch_say(place):
+  rows = [
+    "file,start_s,end_s,label,Score,by,note,split",
+    "field/a.wav,1,2,wren,0.93,me,loud,test",
+    "field/a.wav,1,2,frog,0.41,me,far,test",
+    "field/a.wav,2,3,wren,0.87,you,loud,test",
+  ]
+  (place / "labels.csv").write_text("\n".join([*rows, ""]))
+  answers = table()
+  answers.set(Place(0, 16_000, 32_000), ["frog", "robin"])  # frog is as it was
+  answers.set(Place(0, 32_000, 48_000), ["robin"])
+  assert set((place / "labels.csv").read_text().splitlines()) == {
+    rows[0],
+    rows[2],
+    "field/a.wav,1,2,robin,,me,,test",
+    "field/a.wav,2,3,robin,,you,loud,test",
+  }
+
+
 def test_paths_of_a_table_from_windows_are_found(place):
   (place / "labels.csv").write_text("file,start_s,end_s,label\nfield\\a.wav,1,2,wren\n")
   assert table().labels == {Place(0, 16_000, 32_000): ("wren",)}
