@@ -4,6 +4,7 @@ A row is one label of one stretch: `file,start_s,end_s,label`, as any command ta
 other files, and other columns, are kept as they are.
 """
 
+import itertools
 import os
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -36,14 +37,16 @@ class Rows(NamedTuple):
   Attributes:
     names: of the columns.
     rows: what `LabelTable.put_back` takes.
+    numbers: of these rows among all rows of the file.
 
   Example:
-    >>> Rows(COLUMNS, ()).labels
+    >>> Rows(COLUMNS, (), ()).labels
     ()
   """
 
   names: tuple[str, ...]
   rows: tuple[_Row, ...]
+  numbers: tuple[int, ...]
 
   @property
   def labels(self) -> tuple[str, ...]:
@@ -82,6 +85,7 @@ class LabelTable:
     self.path, self._recordings = path, recordings
     self._names: tuple[str, ...] = COLUMNS
     self._rows: list[_Row] = []
+    self._stood: dict[Place, int] = {}  # number of the first row of a stretch that was changed
     self._state: tuple[int, int, int] | None = None
     self.refresh()
 
@@ -118,7 +122,8 @@ class LabelTable:
   def set(self, place: Place, labels: Sequence[str]) -> Rows:
     """Gives a stretch other labels, and writes the file; returns the rows that it had.
 
-    New rows have what other columns say about the stretch, but no score: nobody has computed one.
+    New rows stand where those before them stood, so that the order of the file stays. They have
+    what other columns say about the stretch, but no score: nobody has computed one.
 
     Args:
       place: the stretch.
@@ -128,17 +133,17 @@ class LabelTable:
       UserError: the file cannot be written, and is as it was; or it is no table any more.
     """
     self.refresh()
-    before = Rows(self._names, tuple(row for row in self._rows if row.place == place))
-    kept = [
-      row for row in self._rows if row.place != place or (row.labels and {*row.labels} <= {*labels})
-    ]
-    known = {name for row in kept if row.place == place for name in row.labels}
+    numbers = tuple(number for number, row in enumerate(self._rows) if row.place == place)
+    before = Rows(self._names, tuple(self._rows[number] for number in numbers), numbers)
+    kept = [row for row in before.rows if row.labels and {*row.labels} <= {*labels}]
+    known = {name for row in kept for name in row.labels}
     new = [self._row(place, name) for name in dict.fromkeys(labels) if name not in known]
-    self._write([*kept, *new])
+    gone = [row for row in before.rows if row not in kept]
+    self._write(self._replaced(place, gone, new, numbers))
     return before
 
   def put_back(self, place: Place, before: Rows) -> None:
-    """Gives a stretch the rows that it had, and writes the file.
+    """Gives a stretch the rows that it had, where they stood, and writes the file.
 
     Args:
       place: the stretch.
@@ -151,7 +156,23 @@ class LabelTable:
     if self._names != before.names:  # another program has changed the columns meanwhile
       self.set(place, before.labels)
       return
-    self._write([*(row for row in self._rows if row.place != place), *before.rows])
+    rows = [row for row in self._rows if row.place != place]
+    self._stood.pop(place, None)
+    for number, row in zip(before.numbers, before.rows):
+      rows.insert(number, row)
+    self._write(rows)
+
+  def _replaced(
+    self, place: Place, gone: Sequence[_Row], new: Sequence[_Row], numbers: Sequence[int]
+  ) -> list[_Row]:
+    """Returns all rows with new ones for a stretch, where its first row stands or stood."""
+    rows = self._rows
+    if numbers:
+      self._stood[place] = numbers[0]
+    first = self._stood.get(place, len(rows))
+    end = next(number for number in itertools.count(first) if number not in numbers)
+    head, tail = ([row for row in part if row not in gone] for part in (rows[:end], rows[end:]))
+    return [*head, *new, *tail]
 
   def _row(self, place: Place, label: str) -> _Row:
     rate_hz = self._recordings.sample_rate_hz

@@ -93,7 +93,8 @@ const position = (window = current) =>
   state.recent.findIndex((each) => each.name === window?.name);
 
 function forward() {
-  const after = revisits ? state.recent[position() + 1] : undefined;
+  const at = revisits ? position() : -1;
+  const after = at < 0 ? undefined : state.recent[at + 1];
   if (after) show(after, true); else show(state.upcoming[0]);
 }
 

@@ -62,7 +62,7 @@ def test_a_table_that_is_opened_again_has_the_same_answers_and_the_order_of_the_
     answers.set(each, [f"class {number % 2}"])
   answers.set(places[0], ["class 1", "new"])
   assert table().labels == answers.labels
-  assert list(table().labels) == [*places[1:], places[0]]
+  assert list(table().labels) == places
 
 
 def test_the_folder_of_a_new_table_is_made_with_the_first_answer(place):
@@ -119,6 +119,35 @@ def test_a_corrected_stretch_keeps_its_other_cells_and_undo_brings_its_rows_back
   (place / "labels.csv").write_text(f"{header},by\n{row},me\n")  # another program adds a column
   answers.put_back(where, before)
   assert set(answers.labels[where]) == {"wren", "frog"}
+
+
+def test_a_corrected_stretch_keeps_its_place_in_the_file_and_so_does_one_that_is_taken_back(place):
+  rows = [f"field/a.wav,{start},{start + 1},{label}" for start, label in enumerate("abcd")]
+  rows.insert(3, "field/a.wav,0,1,e")  # the first stretch has two rows, not beside each other
+  text = "\n".join(["file,start_s,end_s,label", *rows, ""])
+  (place / "labels.csv").write_text(text)
+  answers, first = table(), Place(0, 0, 16_000)
+  for where, labels, expected in [
+    (Place(0, 16_000, 32_000), ["x", "y"], "axyced"),
+    (first, ["x"], "xbcd"),
+    (first, ["e", "x"], "xbced"),
+    (first, ["a", "x"], "axbcd"),
+    (first, ["x", "e", "a"], "axbced"),
+    (first, [], "bcd"),
+  ]:
+    before = answers.set(where, labels)
+    written = (place / "labels.csv").read_text().split()[1:]
+    assert "".join(row[-1] for row in written) == expected
+    assert table().labels == answers.labels
+    answers.put_back(where, before)
+    assert (place / "labels.csv").read_text() == text
+  for labels in ([], ["x"]):  # as with the key of one label, then that of the other
+    answers.set(Place(0, 16_000, 32_000), labels)
+  assert list(answers.labels.values()) == [("a", "e"), ("x",), ("c",), ("d",)]
+  answers.put_back(last := Place(0, 64_000, 80_000), answers.set(last, ["x"]))
+  answers.set(Place(0, 80_000, 96_000), ["y"])
+  answers.set(last, ["z"])  # taken back, it is new again
+  assert list(answers.labels.values())[4:] == [("y",), ("z",)]
 
 
 def test_a_new_label_has_no_score_and_only_what_all_rows_of_its_stretch_say(place):

@@ -41,6 +41,7 @@ globalThis.fetch = (path, {body}) => new Promise((resolve) => waiting.push(() =>
   const {name, labels: given, like} = body ? JSON.parse(body) : {};
   if (body) asked.push([path, name || like, given].filter((each) => each));
   if (given) labels[name] = given;
+  if (!labels[name]?.length) delete labels[name];
   server.open = server.open.filter((each) => each !== name);
   if (path === "/choose") server.fitting = true;
   resolve({ok: true, json: async () => stateNow()});
@@ -120,3 +121,11 @@ def test_several_labels_pressed_while_the_server_is_busy_are_all_of_their_window
 def test_more_like_this_is_about_the_window_on_the_page_when_its_key_was_pressed(played):
   asked, _ = played("await press('1'); await press('m'); await answerAll();")
   assert asked == [["/mark", "a", ["wren"]], ["/choose", "a"]]
+
+
+def test_a_review_goes_on_after_a_correction_and_to_what_is_new_after_a_mark_is_removed(played):
+  review = "await press('k'); await press('k'); await answerAll();"
+  marks = "await press('1'); await answerAll(); await press('1'); await answerAll();"
+  assert played(f"{marks} {review} await press('2'); await answerAll();")[1] == "b"
+  remove = "await press('1', true); await answerAll(); await press('j'); await answerAll();"
+  assert played(f"{marks} {review} {remove}")[1] == "c"

@@ -68,6 +68,17 @@ def test_a_labelling_goes_on_with_the_table_of_another_one(material, tmp_path):
   assert labels_in(path, material)[-1] == ("corrected",)
 
 
+def test_a_corrected_mark_stays_where_it_is_among_the_recent_ones(material, tmp_path):
+  session = material.session(tmp_path / "labels.csv")
+  answer(material, session, 4)
+  names = [each["name"] for each in session.state()["recent"]]
+  session.mark(names[1], ["corrected"])
+  assert [each["name"] for each in session.state()["recent"]] == names
+  assert session.state()["recent"][1]["labels"] == ["corrected"]
+  session.undo()
+  assert [each["name"] for each in session.state()["recent"]] == names
+
+
 @pytest.mark.parametrize("strategy", ["top", "uncertain", "diverse", "random"])
 def test_no_window_comes_that_shares_most_with_one_that_is_answered_or_skipped(
   material, tmp_path, strategy
