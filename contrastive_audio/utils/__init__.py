@@ -6,6 +6,7 @@ stopping        Ctrl-C and SIGTERM: heard, answered at once, obeyed in good orde
 text_files      which encoding a text file is in, and its lines
 json_lines      files with a JSON object per line, whatever they hold
 tables          tables in files, read strictly
+csv_styles      how a CSV file is written, to write it again
 spreadsheets    CSV files of ours, no cell of which is taken for a formula
 kept_arrays     arrays that are measured once, and kept in a file
 run_files       what stands in a run folder, whole or half made

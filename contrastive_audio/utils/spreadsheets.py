@@ -4,13 +4,13 @@ A spreadsheet runs a cell that begins with = + - or @ as a formula. Such text ge
 front, which marks text in a spreadsheet, and which is taken off when the file is read back.
 """
 
-import codecs
 import csv
 import os
 import re
 import stat
 from collections.abc import Iterable
 
+from contrastive_audio.utils.csv_styles import CsvStyle
 from contrastive_audio.utils.files import replacing
 
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
@@ -81,28 +81,29 @@ def write_cells(path: str | os.PathLike, rows: Iterable[Iterable[object]]) -> No
     csv.writer(file).writerows(rows)
 
 
-def rewrite_cells(path: str | os.PathLike, rows: Iterable[Iterable[object]]) -> None:
-  """Does the same with a file that may be there: a link to it, its mode and byte order mark stay.
+def rewrite_cells(
+  path: str | os.PathLike, rows: Iterable[Iterable[object]], style: CsvStyle
+) -> None:
+  """Does the same with a file that may be there: a link to it, its mode and its style stay.
 
   Args:
     path: of the file, which need not exist; a link to it is followed.
     rows: the header, then the rows.
+    style: that of the file, which is written as it was read; it can hold all cells.
 
   Example:
     >>> write_cells("real.csv", [["file"]])
     >>> os.symlink("real.csv", "link.csv")
-    >>> rewrite_cells("link.csv", [["file"], ["a.wav"]])
+    >>> rewrite_cells("link.csv", [["file"], ["a.wav"]], CsvStyle())
     >>> os.path.islink("link.csv"), read_csv("real.csv")
     (True, [['file'], ['a.wav']])
   """
-  place, mode, encoding = os.path.realpath(path), None, "utf-8"
-  if os.path.exists(place):
-    mode = stat.S_IMODE(os.stat(place).st_mode)
-    with open(place, "rb") as old:
-      encoding = "utf-8-sig" if old.read(3) == codecs.BOM_UTF8 else "utf-8"
+  place = os.path.realpath(path)
+  mode = stat.S_IMODE(os.stat(place).st_mode) if os.path.exists(place) else None
   with replacing(place) as unfinished:
-    with open(unfinished, "w", newline="", encoding=encoding) as file:
-      csv.writer(file).writerows(rows)
+    with open(unfinished, "w", newline="", encoding=style.encoding) as file:
+      file.write(style.start)
+      csv.writer(file, delimiter=style.delimiter, lineterminator=style.line_end).writerows(rows)
     if mode is not None:
       os.chmod(unfinished, mode)
 

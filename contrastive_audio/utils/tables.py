@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from contrastive_audio.errors import UserError, reason_of
+from contrastive_audio.utils.csv_styles import SEPARATOR_LINE
 from contrastive_audio.utils.text_files import WINDOWS, encoding_of, refuse
 
 EXTENSIONS = (".csv", ".tsv", ".parquet")
@@ -53,6 +54,7 @@ class Table:
     lines: number of the line of each row; in a Parquet file, of the row.
     columns: name of each wanted column that is there, in lower case -> its stripped cells.
     is_windows: whether the file is in Windows-1252 rather than in Unicode.
+    delimiter: what separates the cells of a CSV file.
 
   Example:
     >>> table = Table("a.csv", ("File", "year"), [2], {"file": ["1.wav"]})
@@ -65,6 +67,7 @@ class Table:
   lines: Sequence[int]
   columns: Mapping[str, Sequence[str]]
   is_windows: bool = False
+  delimiter: str = ","
 
   def rows(self) -> Iterator[tuple[int, dict[str, str]]]:
     """Yields (line, column -> cell) of each row."""
@@ -113,7 +116,7 @@ def read_table(
     lines.append(line)
     for name, position in positions.items():
       columns[name].append(cells[position])
-  return Table(path, tuple(names), lines, columns, is_windows=encoding == WINDOWS)
+  return Table(path, tuple(names), lines, columns, encoding == WINDOWS, delimiter)
 
 
 def iterate_rows(path: str) -> Iterator[tuple[int, list[str]]]:
@@ -155,7 +158,7 @@ def _rows(path: str, encoding: str, **dialect: Any) -> Iterator[tuple[int, list[
 
 def _filled_rows(path: str, encoding: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
   for line, cells in _rows(path, encoding, delimiter=delimiter, strict=True):
-    if any(cells) and not (line == 1 and cells[0].startswith("sep=")):  # what Excel writes
+    if any(cells) and not (line == 1 and cells[0].startswith(SEPARATOR_LINE)):
       yield line, cells
 
 

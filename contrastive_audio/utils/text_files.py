@@ -99,14 +99,28 @@ def refuse(path: str, error: Exception) -> NoReturn:
   raise UserError(f"cannot read {path!r}: {reason}") from error
 
 
+def is_windows(content: bytes) -> bool:
+  """Whether text is read as Windows-1252, if that of its file is not in UTF-8.
+
+  Args:
+    content: some text of a file, whole words at least.
+
+  Example:
+    >>> is_windows("Möwe".encode("cp1252")), is_windows("чайка".encode("cp1251"))
+    (True, False)
+  """
+  is_western = not _NO_WESTERN_WORD.search(content)
+  return is_western and content.decode("utf-8", "ignore").isascii()
+
+
 def _windows_of(path: str) -> str:
   """Returns WINDOWS for a file that is not in UTF-8, unless its letters are those of another."""
   with open(path, "rb") as file:
     for number, line in enumerate(file, start=1):
+      if is_windows(line):
+        continue
       reason = "is in UTF-8 and others are not"
       if _NO_WESTERN_WORD.search(line):
         reason = "is neither in UTF-8 nor in Windows-1252"
-      elif line.decode("utf-8", "ignore").isascii():
-        continue
       raise UserError(f"cannot read {path!r}: line {number} {reason}: save the file as UTF-8")
   return WINDOWS

@@ -1,7 +1,7 @@
 """The CSV file of a labelling: read before each change, and replaced at once by each.
 
 A row is one label of one stretch: `file,start_s,end_s,label`, as any command takes it. Rows about
-other files, and other columns, are kept as they are.
+other files, and other columns, are kept as they are, and so is how the file is written.
 """
 
 import itertools
@@ -13,12 +13,14 @@ from contrastive_audio.datasets.source import LABEL_SEPARATOR
 from contrastive_audio.datasets.stretches import require_inside
 from contrastive_audio.datasets.timed_rows import parse_times
 from contrastive_audio.errors import UserError, disk_reason
+from contrastive_audio.utils.csv_styles import CsvStyle, style_of
 from contrastive_audio.utils.files import make_folder
 from contrastive_audio.utils.spreadsheets import escaped, rewrite_cells, unescaped
 from contrastive_audio.utils.tables import Table, read_table
 from downstream.labelling.places import Place, Recordings
 
 COLUMNS = ("file", "start_s", "end_s", "label")
+_TIMES = ("start_s", "end_s")
 _OF_THE_FILE = ("split", "group")  # columns that a new row has from another one of its file
 _OF_THE_LABEL = ("label", "score")  # a new label has them from no other one
 
@@ -85,6 +87,7 @@ class LabelTable:
     self.path, self._recordings = path, recordings
     self._names: tuple[str, ...] = COLUMNS
     self._rows: list[_Row] = []
+    self._style = CsvStyle()
     self._stood: dict[Place, int] = {}  # number of the first row of a stretch that was changed
     self._state: tuple[int, int, int] | None = None
     self.refresh()
@@ -114,9 +117,10 @@ class LabelTable:
       return False
     names: tuple[str, ...] = COLUMNS
     rows: list[_Row] = []
+    style = CsvStyle()
     if state is not None and state[1]:
-      names, rows = self._read()
-    self._names, self._rows, self._state = names, rows, state
+      names, rows, style = self._read()
+    self._names, self._rows, self._style, self._state = names, rows, style, state
     return True
 
   def set(self, place: Place, labels: Sequence[str]) -> Rows:
@@ -176,7 +180,8 @@ class LabelTable:
 
   def _row(self, place: Place, label: str) -> _Row:
     rate_hz = self._recordings.sample_rate_hz
-    start_s, end_s = (_seconds(sample / rate_hz) for sample in (place.first, place.end))
+    seconds = (_seconds(sample / rate_hz) for sample in (place.first, place.end))
+    start_s, end_s = (text.replace(".", self._style.decimal) for text in seconds)
     cells = {"file": escaped(self._recordings.names[place.clip]), "start_s": start_s}
     cells |= {"end_s": end_s, **self._cells_like(place), "label": escaped(label)}
     return _Row(tuple(cells.get(name.lower(), "") for name in self._names), place, (label,))
@@ -195,15 +200,17 @@ class LabelTable:
 
   def _write(self, rows: list[_Row]) -> None:
     make_folder(os.path.dirname(os.path.abspath(self.path)))
+    for cell in {cell for row in {*rows} - {*self._rows} for cell in row.cells}:
+      _require_held(self._style, cell, f"the answer is not saved in {self.path}")
     try:
-      rewrite_cells(self.path, [self._names, *(row.cells for row in rows)])
+      rewrite_cells(self.path, [self._names, *(row.cells for row in rows)], self._style)
     except OSError as error:
       raise UserError(
         f"cannot write {self.path}: {disk_reason(error) or error}; the answer is not saved"
       ) from error
     self._rows, self._state = rows, _state_of(self.path)
 
-  def _read(self) -> tuple[tuple[str, ...], list[_Row]]:
+  def _read(self) -> tuple[tuple[str, ...], list[_Row], CsvStyle]:
     names = read_table(self.path, COLUMNS).names
     table = read_table(self.path, [name.lower() for name in names])
     if missing := [name for name in COLUMNS if name not in table.columns]:
@@ -211,7 +218,12 @@ class LabelTable:
         f"--labels={self.path}: the first line must name the columns {','.join(COLUMNS)}; "
         f"{missing[0]!r} is missing in {','.join(names)[:80]}"
       )
-    return names, [self._parse(table, line, cells) for line, cells in table.rows()]
+    rows = [self._parse(table, line, cells) for line, cells in table.rows()]
+    times = (cell for name in _TIMES for cell in table.columns[name])
+    style = style_of(self.path, table.delimiter, times)
+    for name in self._recordings.names:
+      _require_held(style, name, f"--labels={self.path}")
+    return names, rows, style
 
   def _parse(self, table: Table, line: int, cells: dict[str, str]) -> _Row:
     kept = tuple(cells[name.lower()] for name in table.names)
@@ -239,6 +251,13 @@ def _state_of(path: str) -> tuple[int, int, int] | None:
   except OSError as error:
     raise UserError(f"cannot read {path}: {disk_reason(error) or error}") from error
   return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def _require_held(style: CsvStyle, cell: str, what: str) -> None:
+  if not style.can_hold(cell):
+    raise UserError(
+      f"{what}: the file is in {style.encoding}, which cannot hold {cell!r}: save it as UTF-8"
+    )
 
 
 def _seconds(seconds: float) -> str:

@@ -1,9 +1,12 @@
-"""A labelling of twelve short recordings, half of them high, half of them low tones."""
+"""What labellings are tested on: a table of three recordings, and twelve high and low tones."""
 
 import dataclasses
+import os
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 
 from downstream.encoders.models import open_model
 from downstream.encoders.window_store import WindowStore, cut_windows
@@ -12,6 +15,17 @@ from downstream.labelling.places import Recordings, WindowPlaces
 from downstream.labelling.session import Session
 from downstream.labelling.settings import Settings
 from downstream.labelling.window_rows import WindowRows
+from tests.downstream.labelling.three_recordings import FILES
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+  """A folder with three recordings of 10 s, as the working folder."""
+  monkeypatch.chdir(tmp_path)
+  os.mkdir("field")
+  for name in FILES:
+    soundfile.write(name, np.zeros(16_000), 1_600)
+  return tmp_path
 
 
 @dataclasses.dataclass(frozen=True)
