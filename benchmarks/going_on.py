@@ -23,7 +23,8 @@ from contrastive_audio.utils.files import make_folder, write_text
 from downstream.cards import pool
 from downstream.cards.all_cards import CARDS
 from downstream.cards.card import AUDIO_ROOT
-from downstream.choices import RANDOM, Condition, parse_seeds
+from downstream.choices import Condition, parse_seeds
+from downstream.model_names import RANDOM
 from downstream.papers.cells import Cell
 from downstream.papers.measurement import LaboratoryRequest, Measurement, PretrainingChoice
 from downstream.papers.pretraining_clips import PretrainingClips

@@ -24,8 +24,9 @@ from contrastive_audio.cli.main import run_main, start_tensorflow
 from contrastive_audio.errors import UserError
 from contrastive_audio.utils.files import make_folder, read_json, write_json
 from downstream.cards.opening import check_task
-from downstream.choices import TaskChoice, parse_seeds, require_model
+from downstream.choices import TaskChoice, parse_seeds
 from downstream.labelling.settings import STRATEGIES, Settings
+from downstream.model_names import require_model
 from downstream.protocols import EVALUATION_VERSIONS
 
 EXAMPLES = (

@@ -29,7 +29,7 @@ from contrastive_audio.errors import UserError
 from contrastive_audio.utils import markdown_table
 from contrastive_audio.utils.files import digest_of_file
 from contrastive_audio.utils.spreadsheets import write_csv
-from downstream.choices import require_model
+from downstream.model_names import require_model
 
 EXAMPLES = (
   "python -m benchmarks.long_recordings",

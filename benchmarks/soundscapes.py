@@ -35,7 +35,8 @@ from contrastive_audio.cli.flags import FLAGS
 from contrastive_audio.cli.help import flag_group
 from contrastive_audio.cli.main import run_main, start_tensorflow
 from contrastive_audio.errors import UserError
-from downstream.choices import parse_seeds, require_model
+from downstream.choices import parse_seeds
+from downstream.model_names import require_model
 from downstream.papers.cells import Cell, arrange
 from downstream.papers.measurement import LaboratoryRequest, Measurement, PretrainingChoice
 from downstream.papers.results import Results

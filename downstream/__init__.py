@@ -24,8 +24,9 @@ Folders:
 `evaluation` brings model, task and method together, `task_report` prints what the task is,
 `evaluation_files` writes the results, `class_accuracies` has those of each class, `plots` and
 `embedding_map` draw them; `comparison` and `comparison_files` are the same for several models.
-`protocols` says how classifiers are trained on excerpts. `hear` is the HEAR 2021 API. `choices`,
-`comparison_request`, `flags`, `table_flags` and `checks` belong to the commands.
+`protocols` says how classifiers are trained on excerpts, `model_names` what --model may name.
+`hear` is the HEAR 2021 API. `choices`, `comparison_request`, `flags`, `table_flags` and `checks`
+belong to the commands.
 
 What your own programs need most can be imported from here:
 

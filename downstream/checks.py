@@ -11,10 +11,11 @@ from contrastive_audio.cli.places import require_folder, require_writable
 from contrastive_audio.errors import UserError
 from contrastive_audio.utils.run_files import CLASSIFIER
 from downstream.cards.opening import check_task
-from downstream.choices import EvaluationRequest, require_model, require_pooling
+from downstream.choices import EvaluationRequest
 from downstream.labelling.label_table import LabelTable
 from downstream.labelling.places import Recordings
 from downstream.labelling.settings import HOST
+from downstream.model_names import require_model, require_parts
 
 
 def check_request(request: EvaluationRequest) -> None:
@@ -33,7 +34,7 @@ def check_request(request: EvaluationRequest) -> None:
     contrastive_audio.errors.UserError: no such folder: 'no/such/folder' ...
   """
   require_model(request.model)
-  require_pooling(request.model, request.clip_pooling)
+  require_parts(request.model, request.clip_pooling)
   require_folder("output", request.output)
   check_task(request.task, request.location)
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from contrastive_audio.cli.open_data import DataLocation
 from contrastive_audio.utils.run_files import has_config
-from downstream.choices import LOGMEL_STATS, RANDOM, Condition, TaskChoice, folder_of
+from downstream.choices import Condition, TaskChoice
+from downstream.model_names import LOGMEL_STATS, RANDOM, folder_of
 
 
 @dataclasses.dataclass(frozen=True)

@@ -24,9 +24,9 @@ from contrastive_audio.cli.open_data import DataChoice, DataLocation, open_store
 from contrastive_audio.datasets.stretches import recording_of
 from contrastive_audio.errors import UserError
 from downstream.checks import check_input, require_classifier
-from downstream.choices import LOGMEL_STATS, require_model, require_pooling
 from downstream.detection.outputs import CSV, FORMATS, Output, parse_formats, recordings_folder
 from downstream.flags import define_embedding_flags, define_input_flag
+from downstream.model_names import LOGMEL_STATS, require_model, require_parts
 
 if TYPE_CHECKING:  # they import TensorFlow
   from downstream.detection.scorers import Scorer
@@ -54,7 +54,7 @@ def main(_: Sequence[str]) -> None:
   if by_clip and output.formats != (CSV,):
     raise UserError("--clips writes a row for each file into a CSV: leave out --format")
   require_model(name)
-  require_pooling(name, FLAGS.clip_pooling)
+  require_parts(name, FLAGS.clip_pooling)
   output.require_new()
   check_input(choice, location)
   source.check(location)

@@ -17,9 +17,9 @@ from contrastive_audio.cli.open_data import open_store
 from contrastive_audio.cli.places import require_folder
 from contrastive_audio.errors import UserError
 from downstream.checks import check_input, require_new_file
-from downstream.choices import require_frames, require_model, require_pooling
 from downstream.encoders import parts_plan
 from downstream.flags import define_embedding_flags, define_input_flag
+from downstream.model_names import require_model, require_parts
 
 EXTENSIONS = (".npz", ".parquet")
 EXAMPLES = (
@@ -36,7 +36,6 @@ def main(_: Sequence[str]) -> None:
   half, num_components = FLAGS.half, FLAGS.pca
   choice, location = data_choice([FLAGS.input]), data_location()
   require_model(name)
-  require_pooling(name, clip_pooling)
   require_new_file(output, EXTENSIONS)
   parts_plan.require_own(f"{output}.parts")
   if frames and projector:
@@ -45,7 +44,7 @@ def main(_: Sequence[str]) -> None:
     raise UserError("--clip_pooling is for clips, not frames: leave out --frames")
   if (hop_s or window_s) and (frames or projector):
     raise UserError("--hop_s and --window_s cut windows: leave out --frames and --projector")
-  require_frames(name, frames)
+  require_parts(name, clip_pooling, frames)
   require_folder("projector", projector)
   check_input(choice, location)
   start_tensorflow()

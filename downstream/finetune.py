@@ -28,13 +28,14 @@ from contrastive_audio.cli.main import run_main, start_tensorflow
 from contrastive_audio.configuration import STRATEGIES
 from downstream import protocols
 from downstream.checks import check_request
-from downstream.choices import EvaluationRequest, require_trainable
+from downstream.choices import EvaluationRequest
 from downstream.flags import (
   define_evaluation_flags,
   define_training_flags,
   evaluation_request,
   training_changes,
 )
+from downstream.model_names import require_trainable
 
 EXAMPLES = (
   "python -m downstream.finetune --model=runs/mine --task=/path/to/your/audio --output=results",

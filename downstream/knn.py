@@ -15,8 +15,9 @@ from contrastive_audio.cli.help import flag_group
 from contrastive_audio.cli.main import run_main, start_tensorflow
 from contrastive_audio.errors import UserError
 from downstream.checks import check_request
-from downstream.choices import KNN_PROTOCOLS, LAYERS, require_layer
+from downstream.choices import KNN_PROTOCOLS
 from downstream.flags import define_evaluation_flags, evaluation_request
+from downstream.model_names import LAYERS, require_layer
 
 EXAMPLES = (
   "python -m downstream.knn --model=runs/mine --task=/path/to/your/audio",

@@ -21,10 +21,10 @@ from contrastive_audio.cli.help import REQUIRED, flag_group
 from contrastive_audio.cli.main import run_main, start_tensorflow
 from contrastive_audio.cli.open_data import DataChoice, open_store
 from downstream.checks import check_input, require_free_port, require_table
-from downstream.choices import require_model, require_pooling
 from downstream.flags import define_embedding_flags, define_input_flag
 from downstream.labelling.opening import lock_of, next_command, open_recordings, root_of, summary
 from downstream.labelling.settings import NEGATIVE, STRATEGIES, Settings, require_class_name
+from downstream.model_names import require_model, require_parts
 
 if TYPE_CHECKING:  # they import TensorFlow
   from contrastive_audio.store.store import Store
@@ -48,7 +48,7 @@ def main(_: Sequence[str]) -> None:
   classes = tuple(map(require_class_name, FLAGS.classes or ()))
   settings = Settings(FLAGS.strategy, classes, require_class_name(FLAGS.negative), FLAGS.seed)
   require_model(name)
-  require_pooling(name, clip_pooling)
+  require_parts(name, clip_pooling)
   for each in filter(None, (choice, queries)):
     check_input(each, location)
   root_of(FLAGS.input)

@@ -26,13 +26,14 @@ from contrastive_audio.utils.files import remove_file
 from contrastive_audio.utils.run_files import CLASSIFIER
 from downstream import protocols
 from downstream.checks import check_request
-from downstream.choices import TRAIN_ON, EvaluationRequest, require_trainable
+from downstream.choices import TRAIN_ON, EvaluationRequest
 from downstream.flags import (
   define_evaluation_flags,
   define_training_flags,
   evaluation_request,
   training_changes,
 )
+from downstream.model_names import require_trainable
 
 EXAMPLES = (
   "python -m downstream.linear --model=runs/mine --task=/path/to/your/audio --output=results",

@@ -26,8 +26,8 @@ from contrastive_audio.utils.exchange import replacing_whole
 from contrastive_audio.utils.extras import require_faiss
 from contrastive_audio.utils.files import make_folder
 from downstream.checks import check_input, require_empty_folder, require_outside
-from downstream.choices import require_model, require_pooling
 from downstream.flags import define_embedding_flags, define_input_flag
+from downstream.model_names import require_model, require_parts
 
 if TYPE_CHECKING:  # they import TensorFlow
   from downstream.encoders.models import Model
@@ -46,7 +46,7 @@ def main(_: Sequence[str]) -> None:
   clips, location = data_choice([FLAGS.input]), data_location()
   queries = DataChoice((FLAGS.queries,)) if FLAGS.queries else None  # --keys are of the input
   require_model(name)
-  require_pooling(name, clip_pooling)
+  require_parts(name, clip_pooling)
   _require_queries()
   require_empty_folder(folder)
   require_outside(folder, filter(None, [FLAGS.input, FLAGS.queries]))

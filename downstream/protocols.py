@@ -12,7 +12,8 @@ from typing import Any
 
 from contrastive_audio.errors import UserError
 from contrastive_audio.utils import run_files
-from downstream.choices import METRICS, folder_of
+from downstream.choices import METRICS
+from downstream.model_names import folder_of
 
 OPTIMIZERS = ("adam", "sgd")
 SELECTIONS = ("last", "best", "refit")

@@ -23,9 +23,10 @@ from contrastive_audio.cli.main import run_main, start_tensorflow
 from contrastive_audio.cli.places import require_folder
 from contrastive_audio.errors import UserError
 from downstream.cards.opening import check_task
-from downstream.choices import TaskChoice, parse_conditions, parse_seeds, require_model
+from downstream.choices import TaskChoice, parse_conditions, parse_seeds
 from downstream.comparison_request import ComparisonRequest, compared_models
 from downstream.flags import define_task_flag, define_task_flags
+from downstream.model_names import require_model
 
 EXAMPLES = (
   "python -m downstream.worth --model=runs/mine --task=/path/to/your/audio --output=worth",

@@ -26,10 +26,11 @@ from contrastive_audio.networks.nesting import layers_of
 from contrastive_audio.runs import Run
 from contrastive_audio.utils import run_files
 from contrastive_audio.utils.files import make_folder
-from downstream.choices import Condition, folder_of
+from downstream.choices import Condition
 from downstream.classifiers.classifier import Classifier
 from downstream.classifiers.linear_evaluation import HeldOut
 from downstream.classifiers.problem import Problem, file_name
+from downstream.model_names import folder_of
 from downstream.protocols import Options
 
 # A trained classifier, and how held-out clips were scored, if some were -> nothing.

@@ -30,15 +30,15 @@ from contrastive_audio.runs import Run
 from contrastive_audio.utils.files import digest_of_file
 from contrastive_audio.utils.run_files import has_config
 from downstream import protocols
-from downstream.choices import (
+from downstream.encoders.log_mel_baseline import StatisticsEmbedder
+from downstream.model_names import (
   LOGMEL_STATS,
   RANDOM,
   folder_of,
   no_head,
   require_model,
-  require_pooling,
+  require_parts,
 )
-from downstream.encoders.log_mel_baseline import StatisticsEmbedder
 
 _EXPORTED = ("sample_rate_hz", "embedding_size", "window_samples", "cut", "encode")
 
@@ -126,7 +126,7 @@ def open_model(name: str, seed: int = 0, clip_pooling: str | None = None) -> Mod
     128
   """
   require_model(name)
-  require_pooling(name, clip_pooling)
+  require_parts(name, clip_pooling)
   if name == LOGMEL_STATS:
     log_mel = cola_front_end().log_mel
     embedder = StatisticsEmbedder(log_mel)

@@ -15,7 +15,7 @@ from typing import Any
 from contrastive_audio.cli.children import run_child
 from contrastive_audio.cli.console import line
 from contrastive_audio.errors import UserError
-from downstream.choices import RANDOM
+from downstream.model_names import RANDOM
 from downstream.papers.measurement import LaboratoryRequest, PretrainingChoice
 from downstream.papers.pretraining_clips import PretrainingClips
 

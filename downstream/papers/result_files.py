@@ -12,7 +12,8 @@ from contrastive_audio.errors import UserError
 from contrastive_audio.utils.files import digest_of_file, read_json
 from downstream import protocols
 from downstream.cards.opening import listing_of
-from downstream.choices import LOGMEL_STATS, RANDOM, TaskChoice, folder_of
+from downstream.choices import TaskChoice
+from downstream.model_names import LOGMEL_STATS, RANDOM, folder_of
 from downstream.papers import methods
 from downstream.papers.measurement import LaboratoryRequest, Measurement
 from downstream.papers.pretrainings import Pretrainings

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from contrastive_audio.errors import UserError
 from contrastive_audio.monitoring.complaints import complaints
-from downstream.choices import RANDOM
+from downstream.model_names import RANDOM
 from downstream.papers.cells import Cell
 from downstream.papers.estimates import read_metrics
 from downstream.papers.pretrainings import Pretrainings

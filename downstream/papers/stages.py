@@ -15,7 +15,8 @@ from contrastive_audio.errors import UserError
 from contrastive_audio.utils.files import make_folder
 from contrastive_audio.utils.words import about, counted
 from downstream.cards.opening import require_data
-from downstream.choices import TaskChoice, require_model, require_trainable
+from downstream.choices import TaskChoice
+from downstream.model_names import require_model, require_trainable
 from downstream.papers import methods
 from downstream.papers.cells import Cell
 from downstream.papers.estimates import Estimate, Estimates

@@ -10,7 +10,8 @@ from typing import Any
 from contrastive_audio.errors import UserError
 from downstream.cards import published_scores
 from downstream.cards.all_cards import SUITES
-from downstream.choices import LOGMEL_STATS, Condition
+from downstream.choices import Condition
+from downstream.model_names import LOGMEL_STATS
 from downstream.papers.budgets import pretraining
 from downstream.papers.measurement import PretrainingChoice
 from downstream.papers.table import Table, TableRequest, Variant

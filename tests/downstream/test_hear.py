@@ -14,7 +14,7 @@ from contrastive_audio.errors import UserError
 from contrastive_audio.exporting.saved_model import export_saved_model
 from contrastive_audio.runs import Run
 from downstream import hear
-from downstream.choices import require_model
+from downstream.model_names import require_model
 from tests import tiny
 from tests.support import assert_close
 
