@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from contrastive_audio.cli.open_data import DataLocation
+from contrastive_audio.cli.open_data import DataChoice, DataLocation
 from contrastive_audio.errors import UserError
 
 METRICS = ("accuracy", "macro_accuracy", "mAP")
@@ -80,6 +80,85 @@ class EvaluationRequest:
   seed: int = 0
   output: str | None = None
   clip_pooling: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class WindowChoice:
+  """How recordings are cut into windows.
+
+  Attributes:
+    hop_s: from one window to the next; None: as the command has it.
+    window_s: length of a window; None: what the model hears at once.
+
+  Example:
+    >>> WindowChoice().is_given, WindowChoice(hop_s=0.5).is_given
+    (False, True)
+  """
+
+  hop_s: float | None = None
+  window_s: float | None = None
+
+  @property
+  def is_given(self) -> bool:
+    """Whether the user chose anything."""
+    return self != WindowChoice()
+
+
+@dataclasses.dataclass(frozen=True)
+class EmbeddingRequest:
+  """What embed, neighbours and detect are to embed.
+
+  Attributes:
+    model: as `--model` takes it.
+    input: which clips.
+    location: where they are.
+    seed: of random weights.
+    clip_pooling: one of configuration.CLIP_POOLINGS, in place of the model's; None: that.
+    windows: how recordings are cut.
+
+  Example:
+    >>> EmbeddingRequest("runs/mine", DataChoice(("clips",))).windows.is_given
+    False
+  """
+
+  model: str
+  input: DataChoice
+  location: DataLocation = dataclasses.field(default_factory=DataLocation)
+  seed: int = 0
+  clip_pooling: str | None = None
+  windows: WindowChoice = dataclasses.field(default_factory=WindowChoice)
+
+
+@dataclasses.dataclass(frozen=True)
+class ThresholdChoice:
+  """What thresholds are to achieve; at most one of them is given.
+
+  Attributes:
+    threshold: the same for all classes.
+    precision: share of the clips above the threshold of a class that have the class.
+    recall: share of the clips of a class that are above its threshold.
+
+  Raises:
+    UserError: two of them are given.
+
+  Example:
+    >>> ThresholdChoice(threshold=0.0).given
+    ['threshold']
+  """
+
+  threshold: float | None = None
+  precision: float | None = None
+  recall: float | None = None
+
+  def __post_init__(self) -> None:
+    if len(self.given) > 1:
+      first, second, *_ = self.given
+      raise UserError(f"--{first} and --{second} both choose a threshold: pass one of them")
+
+  @property
+  def given(self) -> list[str]:
+    """The names of those that the user chose."""
+    return [name for name, value in dataclasses.asdict(self).items() if value is not None]
 
 
 def parse_conditions(

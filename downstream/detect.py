@@ -10,6 +10,7 @@ into a folder.
 A call that was stopped resumes. Audio files that cannot be read are listed in OUTPUT.skipped.csv.
 """
 
+import dataclasses
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -17,15 +18,16 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from contrastive_audio.cli.console import line
-from contrastive_audio.cli.flags import FLAGS, data_choice, data_location, define_model_flag
+from contrastive_audio.cli.flags import FLAGS, define_model_flag
 from contrastive_audio.cli.help import REQUIRED, flag_group
 from contrastive_audio.cli.main import run_main, start_tensorflow
-from contrastive_audio.cli.open_data import DataChoice, DataLocation, open_store
+from contrastive_audio.cli.open_data import DataChoice, open_store
 from contrastive_audio.datasets.stretches import recording_of
 from contrastive_audio.errors import UserError
 from downstream.checks import check_input, require_classifier
+from downstream.choices import EmbeddingRequest, ThresholdChoice, WindowChoice
 from downstream.detection.outputs import CSV, FORMATS, Output, parse_formats, recordings_folder
-from downstream.flags import define_embedding_flags, define_input_flag
+from downstream.flags import define_embedding_flags, define_input_flag, embedding_request
 from downstream.model_names import LOGMEL_STATS, require_model, require_parts
 
 if TYPE_CHECKING:  # they import TensorFlow
@@ -38,99 +40,103 @@ EXAMPLES = (
   "python -m downstream.detect --model=runs/mine --queries=/path/to/examples "
   "--input=/path/to/your/audio --output=detections.csv --hop_s=0.25",
 )
-_WANTED = ("threshold", "precision", "recall")
-_FOR_WINDOWS = ("hop_s", "window_s", "gap_s", "smoothing_s")
 
 
 def main(_: Sequence[str]) -> None:
-  name, by_clip = FLAGS.model, FLAGS.clips
+  request, by_clip, ignored = embedding_request(), FLAGS.clips, FLAGS.ignore or ()
   output = Output(FLAGS.output, parse_formats(FLAGS.format), recordings_folder(FLAGS.input))
-  choice, location = data_choice([FLAGS.input]), data_location()
-  windows_flags = {flag: FLAGS[flag].value for flag in _FOR_WINDOWS}
-  wanted_flags = {flag: FLAGS[flag].value for flag in _WANTED}
-  ignored = FLAGS.ignore or ()
-  source = _Source(FLAGS.classifier, FLAGS.queries, FLAGS.clip_pooling)
-  _require_consistent(by_clip, windows_flags, wanted_flags)
-  if by_clip and output.formats != (CSV,):
-    raise UserError("--clips writes a row for each file into a CSV: leave out --format")
-  require_model(name)
-  require_parts(name, FLAGS.clip_pooling)
-  output.require_new()
-  check_input(choice, location)
-  source.check(location)
+  wanted = ThresholdChoice(FLAGS.threshold, FLAGS.precision, FLAGS.recall)
+  gap_s, smoothing_s, cut = FLAGS.gap_s, FLAGS.smoothing_s, request.windows
+  source = _Source(FLAGS.classifier, FLAGS.queries, request)
+  _require_consistent(by_clip, output, cut, gap_s, smoothing_s)
+  _check(request, output, source)
   start_tensorflow()
   from downstream.detection.detecting import Classes, classify_clips, detect, require_ignored
-  from downstream.detection.thresholds import Wanted, choose_thresholds
+  from downstream.detection.thresholds import choose_thresholds
   from downstream.encoders.window_store import cut_windows, require_windows
 
-  model, scorer = source.open(name, FLAGS.seed, location)
-  require_windows(model, windows_flags["window_s"])
+  model, scorer = source.open()
+  require_windows(model, cut.window_s)
   require_ignored(scorer, ignored)
-  thresholds, chosen = choose_thresholds(scorer, Wanted(**wanted_flags))
+  thresholds, chosen = choose_thresholds(scorer, wanted)
   line("threshold", chosen)
   classes = Classes(scorer, thresholds, ignored)
-  store = open_store(choice, location, model.sample_rate_hz)
+  store = open_store(request.input, request.location, model.sample_rate_hz)
   output.require_new([recording_of(key) for key in store.keys()])  # noqa: SIM118
   if by_clip:
-    classify_clips(output, model, store, classes, always=not any(wanted_flags.values()))
+    classify_clips(output, model, store, classes, always=not wanted.given)
   else:
-    hop_s, window_s, gap_s, smoothing_s = windows_flags.values()
-    windows = cut_windows(store, model, hop_s, window_s, hops_per_window=2)
+    windows = cut_windows(store, model, cut.hop_s, cut.window_s, hops_per_window=2)
     detect(output, model, windows, classes, gap_s or 0.0, smoothing_s)
+
+
+def _require_consistent(
+  by_clip: bool,
+  output: Output,
+  cut: WindowChoice,
+  gap_s: float | None,
+  smoothing_s: float | None,
+) -> None:
+  """Refuses flags of windows where whole files get a class."""
+  if not by_clip:
+    return
+  values = dataclasses.asdict(cut) | {"gap_s": gap_s, "smoothing_s": smoothing_s}
+  if given := [name for name, value in values.items() if value is not None]:
+    raise UserError(f"--{given[0]} is for windows: leave it out with --clips")
+  if output.formats != (CSV,):
+    raise UserError("--clips writes a row for each file into a CSV: leave out --format")
+
+
+def _check(request: EmbeddingRequest, output: Output, source: "_Source") -> None:
+  """Checks what can be checked without TensorFlow."""
+  require_model(request.model)
+  require_parts(request.model, request.clip_pooling)
+  output.require_new()
+  check_input(request.input, request.location)
+  source.check()
 
 
 class _Source:
   """What knows the classes: a classifier, or examples."""
 
-  def __init__(self, classifier: str | None, queries: str | None, clip_pooling: str | None):
-    self._classifier, self._queries, self._clip_pooling = classifier, queries, clip_pooling
+  def __init__(self, classifier: str | None, queries: str | None, request: EmbeddingRequest):
+    self._classifier, self._queries, self._request = classifier, queries, request
     if bool(classifier) == bool(queries):
       raise UserError(
         "--classifier=FOLDER (of downstream.linear) or --queries=FOLDER (examples): pass one of "
         "them"
       )
-    if classifier and clip_pooling:
+    if classifier and request.clip_pooling:
       raise UserError(
         "--clip_pooling: a classifier keeps the one it was trained with; leave out the flag"
       )
 
-  def check(self, location: DataLocation) -> None:
+  def check(self) -> None:
     """Checks what can be checked without TensorFlow."""
     if self._classifier:
       require_classifier(self._classifier)
     elif self._queries:
-      check_input(DataChoice((self._queries,)), location)
+      check_input(DataChoice((self._queries,)), self._request.location)
 
-  def open(self, name: str, seed: int, location: DataLocation) -> "tuple[Model, Scorer]":
+  def open(self) -> "tuple[Model, Scorer]":
     """Opens the model, and what scores its embeddings."""
     from contrastive_audio.exporting.classifier import LinearClassifier
     from downstream.detection.scorers import classifier_scorer, example_scorer, labels_of_examples
     from downstream.encoders.embedding_parts import Embeddings
     from downstream.encoders.models import open_model
 
+    request = self._request
     if self._classifier:
       classifier = LinearClassifier.open(self._classifier)
-      clip_pooling = None if name == LOGMEL_STATS else classifier.clip_pooling
-      model = open_model(name, seed, clip_pooling)
+      clip_pooling = None if request.model == LOGMEL_STATS else classifier.clip_pooling
+      model = open_model(request.model, request.seed, clip_pooling)
       classifier.require_model(model.embedder, model.sample_rate_hz, self._classifier)
       return model, classifier_scorer(classifier)
-    model = open_model(name, seed, self._clip_pooling)
+    model = open_model(request.model, request.seed, request.clip_pooling)
     folder = os.fspath(self._queries or "")
-    examples = open_store(DataChoice((folder,)), location, model.sample_rate_hz)
+    examples = open_store(DataChoice((folder,)), request.location, model.sample_rate_hz)
     embeddings = Embeddings(model, examples).make().of_clips()
     return model, example_scorer(embeddings, labels_of_examples(examples, folder))
-
-
-def _require_consistent(
-  by_clip: bool, windows_flags: dict[str, float | None], wanted_flags: dict[str, float | None]
-) -> None:
-  """Refuses flags that contradict each other."""
-  given = [name for name, value in wanted_flags.items() if value is not None]
-  if len(given) > 1:
-    raise UserError(f"--{given[0]} and --{given[1]} both choose a threshold: pass one of them")
-  given = [name for name, value in windows_flags.items() if value is not None]
-  if by_clip and given:
-    raise UserError(f"--{given[0]} is for windows: leave it out with --clips")
 
 
 def _define_flags() -> None:

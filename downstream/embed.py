@@ -10,15 +10,16 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from contrastive_audio.cli.flags import FLAGS, data_choice, data_location, define_model_flag
+from contrastive_audio.cli.flags import FLAGS, define_model_flag
 from contrastive_audio.cli.help import REQUIRED, flag_group
 from contrastive_audio.cli.main import run_main, start_tensorflow
 from contrastive_audio.cli.open_data import open_store
 from contrastive_audio.cli.places import require_folder
 from contrastive_audio.errors import UserError
 from downstream.checks import check_input, require_new_file
+from downstream.choices import EmbeddingRequest
 from downstream.encoders import parts_plan
-from downstream.flags import define_embedding_flags, define_input_flag
+from downstream.flags import define_embedding_flags, define_input_flag, embedding_request
 from downstream.model_names import require_model, require_parts
 
 EXTENSIONS = (".npz", ".parquet")
@@ -30,41 +31,43 @@ EXAMPLES = (
 
 
 def main(_: Sequence[str]) -> None:
-  name, seed, output = FLAGS.model, FLAGS.seed, FLAGS.output
-  frames, projector, clip_pooling = FLAGS.frames, FLAGS.projector, FLAGS.clip_pooling
-  hop_s, window_s = FLAGS.hop_s, FLAGS.window_s
-  half, num_components = FLAGS.half, FLAGS.pca
-  choice, location = data_choice([FLAGS.input]), data_location()
-  require_model(name)
-  require_new_file(output, EXTENSIONS)
-  parts_plan.require_own(f"{output}.parts")
-  if frames and projector:
-    raise UserError("--projector shows clips, not frames: leave out --frames")
-  if frames and clip_pooling:
-    raise UserError("--clip_pooling is for clips, not frames: leave out --frames")
-  if (hop_s or window_s) and (frames or projector):
-    raise UserError("--hop_s and --window_s cut windows: leave out --frames and --projector")
-  require_parts(name, clip_pooling, frames)
-  require_folder("projector", projector)
-  check_input(choice, location)
+  request, output, half, num_components = embedding_request(), FLAGS.output, FLAGS.half, FLAGS.pca
+  frames, projector, cut = FLAGS.frames, FLAGS.projector, request.windows
+  _check(request, output, frames, projector)
   start_tensorflow()
   from downstream.encoders.embedding_files import embed_to_file
   from downstream.encoders.models import open_model
   from downstream.encoders.storage import require_rows
   from downstream.encoders.window_store import cut_windows, require_windows
 
-  model = open_model(name, seed, clip_pooling)
-  require_windows(model, window_s)
+  model = open_model(request.model, request.seed, request.clip_pooling)
+  require_windows(model, cut.window_s)
   if num_components and num_components > model.embedding_size:
     raise UserError(
-      f"--pca={num_components}: embeddings of {name} have {model.embedding_size} numbers, and no "
-      "more components"
+      f"--pca={num_components}: embeddings of {request.model} have {model.embedding_size} numbers, "
+      "and no more components"
     )
-  store = open_store(choice, location, model.sample_rate_hz)
-  clips = cut_windows(store, model, hop_s, window_s) if hop_s or window_s else store
+  store = open_store(request.input, request.location, model.sample_rate_hz)
+  clips = cut_windows(store, model, cut.hop_s, cut.window_s) if cut.is_given else store
   if num_components and not frames:
     require_rows(num_components, clips.num_clips, model.embedding_size)
   embed_to_file(output, clips, model, frames, projector, half, num_components)
+
+
+def _check(request: EmbeddingRequest, output: str, frames: bool, projector: str | None) -> None:
+  """Checks what can be checked without TensorFlow."""
+  require_model(request.model)
+  require_new_file(output, EXTENSIONS)
+  parts_plan.require_own(f"{output}.parts")
+  if frames and projector:
+    raise UserError("--projector shows clips, not frames: leave out --frames")
+  if frames and request.clip_pooling:
+    raise UserError("--clip_pooling is for clips, not frames: leave out --frames")
+  if request.windows.is_given and (frames or projector):
+    raise UserError("--hop_s and --window_s cut windows: leave out --frames and --projector")
+  require_parts(request.model, request.clip_pooling, frames)
+  require_folder("projector", projector)
+  check_input(request.input, request.location)
 
 
 def _define_flags() -> None:

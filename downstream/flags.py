@@ -6,6 +6,7 @@ from absl import flags
 
 from contrastive_audio.cli.flags import (
   FLAGS,
+  data_choice,
   data_location,
   define_background_flag,
   define_clip_pooling_flag,
@@ -16,7 +17,14 @@ from contrastive_audio.cli.flags import (
   define_selection_flags,
 )
 from contrastive_audio.cli.help import REQUIRED, flag_group
-from downstream.choices import METRICS, EvaluationRequest, TaskChoice, parse_conditions
+from downstream.choices import (
+  METRICS,
+  EmbeddingRequest,
+  EvaluationRequest,
+  TaskChoice,
+  WindowChoice,
+  parse_conditions,
+)
 from downstream.protocols import BATCHNORMS
 
 _TRAINING_FLAGS = ("learning_rate", "batch_size", "epochs", "batchnorm")
@@ -214,4 +222,44 @@ def evaluation_request() -> EvaluationRequest:
     seed=FLAGS.seed,
     output=FLAGS.output,
     clip_pooling=FLAGS.clip_pooling if "clip_pooling" in FLAGS else None,
+  )
+
+
+def window_choice() -> WindowChoice:
+  """Returns what --hop_s and --window_s of `define_embedding_flags` say.
+
+  Example:
+    >>> from contrastive_audio.cli.help import forget_flags
+    >>> define_embedding_flags("Windows")
+    >>> _ = FLAGS(["embed", "--hop_s=0.5"])
+    >>> window_choice()
+    WindowChoice(hop_s=0.5, window_s=None)
+    >>> forget_flags()
+  """
+  return WindowChoice(FLAGS.hop_s, FLAGS.window_s)
+
+
+def embedding_request() -> EmbeddingRequest:
+  """Returns the request that --model, --input and the flags of `define_embedding_flags` mean.
+
+  Raises:
+    UserError: stores cannot be kept where the flags say.
+
+  Example:
+    >>> from contrastive_audio.cli.help import forget_flags
+    >>> define_model_flag()
+    >>> define_input_flag()
+    >>> define_embedding_flags("Windows")
+    >>> _ = FLAGS(["embed", "--model=runs/mine", "--input=clips", "--window_s=2"])
+    >>> embedding_request().windows
+    WindowChoice(hop_s=None, window_s=2.0)
+    >>> forget_flags()
+  """
+  return EmbeddingRequest(
+    model=FLAGS.model,
+    input=data_choice([FLAGS.input]),
+    location=data_location(),
+    seed=FLAGS.seed,
+    clip_pooling=FLAGS.clip_pooling,
+    windows=window_choice(),
   )

@@ -8,6 +8,7 @@ With --queries in long recordings (a median of more than 30 s, or with --hop_s, 
 """
 
 import contextlib
+import dataclasses
 import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from contrastive_audio.cli.console import line
-from contrastive_audio.cli.flags import FLAGS, data_choice, data_location, define_model_flag
+from contrastive_audio.cli.flags import FLAGS, define_model_flag
 from contrastive_audio.cli.help import REQUIRED, flag_group
 from contrastive_audio.cli.main import run_main, start_tensorflow
 from contrastive_audio.cli.open_data import DataChoice, open_store
@@ -26,7 +27,8 @@ from contrastive_audio.utils.exchange import replacing_whole
 from contrastive_audio.utils.extras import require_faiss
 from contrastive_audio.utils.files import make_folder
 from downstream.checks import check_input, require_empty_folder, require_outside
-from downstream.flags import define_embedding_flags, define_input_flag
+from downstream.choices import EmbeddingRequest, WindowChoice
+from downstream.flags import define_embedding_flags, define_input_flag, embedding_request
 from downstream.model_names import require_model, require_parts
 
 if TYPE_CHECKING:  # they import TensorFlow
@@ -41,48 +43,56 @@ EXAMPLES = (
 
 
 def main(_: Sequence[str]) -> None:
-  name, seed, folder = FLAGS.model, FLAGS.seed, FLAGS.output
-  count, num_shown, clip_pooling = FLAGS.neighbours, FLAGS.shown, FLAGS.clip_pooling
-  clips, location = data_choice([FLAGS.input]), data_location()
+  request, folder, use_index = embedding_request(), FLAGS.output, FLAGS.index
   queries = DataChoice((FLAGS.queries,)) if FLAGS.queries else None  # --keys are of the input
-  require_model(name)
-  require_parts(name, clip_pooling)
-  _require_queries()
-  require_empty_folder(folder)
-  require_outside(folder, filter(None, [FLAGS.input, FLAGS.queries]))
-  for choice in filter(None, (clips, queries)):
-    check_input(choice, location)
+  count, num_shown, cut = FLAGS.neighbours, FLAGS.shown, request.windows
+  _check(request, queries, folder, use_index)
   start_tensorflow()
   from downstream.encoders.models import open_model
   from downstream.encoders.window_store import cut_windows, require_windows
 
-  model = open_model(name, seed, clip_pooling)
-  require_windows(model, FLAGS.window_s)
-  clip_store = open_store(clips, location, model.sample_rate_hz)
-  query_store = open_store(queries, location, model.sample_rate_hz) if queries else None
-  title = _title(FLAGS.input, FLAGS.queries, model.name)
-  if query_store and (FLAGS.hop_s or FLAGS.window_s or FLAGS.index or are_long(clip_store)):
-    windows = cut_windows(clip_store, model, FLAGS.hop_s, FLAGS.window_s, hops_per_window=2)
-    _search_windows(folder, model, windows, query_store, count, num_shown, title, FLAGS.index)
+  model = open_model(request.model, request.seed, request.clip_pooling)
+  require_windows(model, cut.window_s)
+  clips = open_store(request.input, request.location, model.sample_rate_hz)
+  sounds = open_store(queries, request.location, model.sample_rate_hz) if queries else None
+  title = _title(request.input, queries, model.name)
+  if sounds and (cut.is_given or use_index or are_long(clips)):
+    windows = cut_windows(clips, model, cut.hop_s, cut.window_s, hops_per_window=2)
+    _search_windows(folder, model, windows, sounds, count, num_shown, title, use_index)
   else:
-    if not query_store and are_long(clip_store):
+    if not sounds and are_long(clips):
       line("whole", "long recordings are compared as a whole; --queries=FILE searches within them")
-    _compare_clips(folder, model, clip_store, query_store, count, num_shown, title)
+    _compare_clips(folder, model, clips, sounds, count, num_shown, title)
 
 
-def _require_queries() -> None:
-  """Refuses flags of a search without one, and an index without its package."""
-  if FLAGS.queries is None:
-    for name in ("hop_s", "window_s", "index"):
-      if FLAGS[name].value:
-        raise UserError(f"--{name} is for a search: name what for with --queries=FILE_OR_FOLDER")
-  elif FLAGS.index:
+def _check(
+  request: EmbeddingRequest, queries: DataChoice | None, folder: str, use_index: bool
+) -> None:
+  """Checks what can be checked without TensorFlow."""
+  require_model(request.model)
+  require_parts(request.model, request.clip_pooling)
+  if not queries:
+    _require_no_search(request.windows, use_index)
+  elif use_index:
     require_faiss()
+  require_empty_folder(folder)
+  choices = [request.input, *([queries] if queries else [])]
+  require_outside(folder, [name for choice in choices for name in choice.datasets])
+  for choice in choices:
+    check_input(choice, request.location)
 
 
-def _title(searched: str, queries: str | None, model: str) -> str:
+def _require_no_search(windows: WindowChoice, use_index: bool) -> None:
+  """Refuses flags of a search, for which there are no queries."""
+  for name, value in (*dataclasses.asdict(windows).items(), ("index", use_index)):
+    if value:
+      raise UserError(f"--{name} is for a search: name what for with --queries=FILE_OR_FOLDER")
+
+
+def _title(searched: DataChoice, queries: DataChoice | None, model: str) -> str:
   """Returns the title of the page."""
-  place, sound = (text and os.path.basename(text.rstrip("/\\")) for text in (searched, queries))
+  names = (choice and choice.datasets[0] for choice in (searched, queries))
+  place, sound = (name and os.path.basename(name.rstrip("/\\")) for name in names)
   question = f"in “{place}” sounds like “{sound}”" if sound else f"sounds alike in “{place}”"
   return f"What {question}, as {model} hears it"
 

@@ -1,11 +1,10 @@
 """The threshold of each class: a number, or chosen by how held-out clips were scored."""
 
-import dataclasses
-
 import numpy as np
 from sklearn.metrics import precision_recall_curve
 
 from contrastive_audio.errors import UserError
+from downstream.choices import ThresholdChoice
 from downstream.classifiers.scores import THRESHOLD
 from downstream.detection.scorers import HeldOut, Scorer
 
@@ -13,26 +12,7 @@ _DEFAULT_PRECISION = 0.9  # for similarities, where no number suits all models
 _LISTED = 8  # classes in a line
 
 
-@dataclasses.dataclass(frozen=True)
-class Wanted:
-  """What thresholds are to achieve; at most one of them is given.
-
-  Attributes:
-    threshold: the same for all classes.
-    precision: share of the clips above the threshold of a class that have the class.
-    recall: share of the clips of a class that are above its threshold.
-
-  Example:
-    >>> Wanted(precision=0.9).recall is None
-    True
-  """
-
-  threshold: float | None = None
-  precision: float | None = None
-  recall: float | None = None
-
-
-def choose_thresholds(scorer: Scorer, wanted: Wanted) -> tuple[np.ndarray, str]:
+def choose_thresholds(scorer: Scorer, wanted: ThresholdChoice) -> tuple[np.ndarray, str]:
   """Chooses the threshold of each class.
 
   Args:
@@ -49,14 +29,14 @@ def choose_thresholds(scorer: Scorer, wanted: Wanted) -> tuple[np.ndarray, str]:
     >>> held_out = HeldOut(np.array([[0.2], [0.4], [0.6], [0.8]]),
     ...   np.array([[False], [True], [False], [True]]), "held-out clips")
     >>> scorer = Scorer(("cat",), True, lambda rows: rows, "", held_out)
-    >>> choose_thresholds(scorer, Wanted(precision=0.9))
+    >>> choose_thresholds(scorer, ThresholdChoice(precision=0.9))
     (array([0.8]), 'cat 0.8 (precision 0.9 on 4 held-out clips)')
-    >>> choose_thresholds(scorer, Wanted(recall=0.9))[0]
+    >>> choose_thresholds(scorer, ThresholdChoice(recall=0.9))[0]
     array([0.4])
   """
-  if wanted == Wanted():
-    similar = Wanted(precision=_DEFAULT_PRECISION)
-    wanted = similar if scorer.are_similarities else Wanted(threshold=THRESHOLD)
+  if wanted == ThresholdChoice():
+    similar = ThresholdChoice(precision=_DEFAULT_PRECISION)
+    wanted = similar if scorer.are_similarities else ThresholdChoice(threshold=THRESHOLD)
   if wanted.threshold is not None:
     return np.full(len(scorer.class_names), wanted.threshold), f"{wanted.threshold:g}"
   held_out = _required(scorer)
@@ -93,7 +73,7 @@ def _required(scorer: Scorer) -> HeldOut:
 
 
 def _threshold(
-  targets: np.ndarray, scores: np.ndarray, wanted: Wanted
+  targets: np.ndarray, scores: np.ndarray, wanted: ThresholdChoice
 ) -> tuple[float, float | None]:
   """Returns the threshold of a class; with it the precision that is reached, if it is too low."""
   known = np.isfinite(scores)
