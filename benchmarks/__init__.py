@@ -15,7 +15,6 @@
   embed            speed and memory of downstream.embed, beside its parts
   export           size, speed and error of each export format
   faults           what is lost or wrong when things are broken on purpose
-  protocols        the two protocols of linear evaluation
   recipes          what the ingredients of the recipe `small` are worth
   labels           what pre-training is worth when labels are few or wrong
   general_encoder  the training of the preset `general`, and its scores
