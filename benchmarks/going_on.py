@@ -6,10 +6,11 @@ weights, and the preset's network untrained. Linear classifiers with ten labels 
 them, on clips that no training hears. The same command resumes where it was stopped.
 """
 
+import csv
 import dataclasses
 import os
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from absl import flags
 
@@ -20,6 +21,7 @@ from contrastive_audio.cli.help import flag_group
 from contrastive_audio.cli.main import run_main
 from contrastive_audio.errors import UserError
 from contrastive_audio.utils.files import make_folder, write_text
+from contrastive_audio.utils.spreadsheets import write_csv
 from downstream.cards import pool
 from downstream.cards.all_cards import CARDS
 from downstream.cards.card import AUDIO_ROOT
@@ -102,7 +104,8 @@ class SmallSets:
         "keys": f"{path}.txt",
       }
     rows = pool.read_pool(self._pool)
-    pool.write_mixed_list(rows, self._pool, self._labelled(heard, seed), f"{path}.csv", size, seed)
+    clips = mixed_clips(rows, self._pool, self._labelled(heard, seed), size, seed)
+    write_csv(f"{path}.csv", [["file"], *([clip] for clip in clips)])
     return {"dataset": f"folder:{path}.csv"}
 
   def task(self, name: str, seed: int) -> tuple[str, Condition]:
@@ -133,6 +136,31 @@ class SmallSets:
 
   def _path(self, name: str) -> str:
     return os.path.join(self._lists, name)
+
+
+def mixed_clips(
+  rows: Iterable[pool.Row], folder: str, task: str, size: int, seed: int
+) -> list[str]:
+  """Returns clips that are like those of a task: its training clips, and effects of other games.
+
+  The others are clips that no published encoder hears, and of no task.
+
+  Args:
+    rows: of the pool.
+    folder: that of the pool.
+    task: CSV of the task, see `pool.write_task`.
+    size: number of clips, at most.
+    seed: of the draw.
+  """
+  with open(task, newline="", encoding="utf-8") as file:
+    clips = [row["file"] for row in csv.DictReader(file) if row["split"] == "train"]
+  others = [
+    os.path.join(folder, row["file"])
+    for row in rows
+    if row["kind"] == "effects" and not pool.may_train(row) and row["collection"] not in pool.TASKS
+  ]
+  draw = random.Random(f"effects/{seed}")
+  return clips + draw.sample(others, min(max(0, size - len(clips)), len(others)))
 
 
 def cells_of(

@@ -2,12 +2,11 @@
 
 The pool is a folder with pool.csv, which has the columns file, collection, kind, source, licence,
 seconds and label. Labelled collections of it are tasks, and no clip of a task is in a training
-list; only a mixed list has the training half of one. Weights that are published are free of clips
-whose licence names GPL or share-alike; measurements use all.
+list. Weights that are published are free of clips whose licence names GPL or share-alike;
+measurements use all.
 """
 
 import collections
-import csv
 import hashlib
 import os
 import random
@@ -192,41 +191,6 @@ def _halves(
       table += [(file, label, "train") for file in drawn[::2][:most_labels]]
       table += [(file, label, "test") for file in drawn[1::2]]
   return table
-
-
-def write_mixed_list(
-  rows: Iterable[Row], pool: str, task: str, path: str, size: int, seed: int
-) -> None:
-  r"""Writes clips that are like those of a task: its training clips, and effects of other games.
-
-  The others are clips that no published encoder hears, and of no task.
-
-  Args:
-    rows: of the pool.
-    pool: its folder.
-    task: CSV of the task, see `write_task`.
-    path: of the list.
-    size: number of clips, at most.
-    seed: of the draw.
-
-  Example:
-    >>> from pathlib import Path
-    >>> _ = Path("task.csv").write_text("file,label,split\n/a/1.ogg,x,train\n/a/2.ogg,x,test\n")
-    >>> write_mixed_list([], "/pool", "task.csv", "list.csv", size=9, seed=0)
-    >>> Path("list.csv").read_text().split()
-    ['file', '/a/1.ogg']
-  """
-  with open(task, newline="", encoding="utf-8") as file:
-    clips = [row["file"] for row in csv.DictReader(file) if row["split"] == "train"]
-  root = os.path.abspath(pool)
-  others = [
-    os.path.join(root, row["file"])
-    for row in rows
-    if row["kind"] == "effects" and not may_train(row) and row["collection"] not in TASKS
-  ]
-  draw = random.Random(f"effects/{seed}")
-  clips += draw.sample(others, min(max(0, size - len(clips)), len(others)))
-  _write(path, ["file"], [[clip] for clip in clips])
 
 
 def cached_list(table: str, task: str | None = None) -> str:
