@@ -19,8 +19,9 @@ from absl import flags
 
 from benchmarks.lib import export_accuracy, untrained_runs
 from benchmarks.lib.export_accuracy import Judge
+from benchmarks.lib.laboratory_flags import define_data_flags
 from contrastive_audio.cli.console import line
-from contrastive_audio.cli.flags import FLAGS, data_location, define_location_flags
+from contrastive_audio.cli.flags import FLAGS, data_location
 from contrastive_audio.cli.help import flag_group
 from contrastive_audio.cli.main import run_main, start_tensorflow
 from contrastive_audio.configuration import EXPORT_FORMATS, QUANTISATIONS
@@ -233,8 +234,7 @@ def _define_flags() -> None:
     flags.DEFINE_list("formats", list(EXPORT_FORMATS), "Which of them.")
     flags.DEFINE_integer("repeats", 9, "Timed calls, whose median is printed.", lower_bound=1)
     flags.DEFINE_bool("suite", False, "Score the files on the small suite, too.")
-    flags.DEFINE_string("audio_root", None, "Folder that holds the data sets of tasks by name.")
-  define_location_flags()
+  define_data_flags()
 
 
 def run(argv: Sequence[str] | None = None) -> None:

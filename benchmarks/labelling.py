@@ -16,9 +16,10 @@ import numpy as np
 from absl import flags
 
 from benchmarks.lib import browser, learning_curves
+from benchmarks.lib.laboratory_flags import define_data_flags
 from benchmarks.lib.learning_curves import MARKS, Curves
 from contrastive_audio.cli.console import line
-from contrastive_audio.cli.flags import FLAGS, data_location, define_location_flags
+from contrastive_audio.cli.flags import FLAGS, data_location
 from contrastive_audio.cli.help import flag_group
 from contrastive_audio.cli.main import run_main, start_tensorflow
 from contrastive_audio.errors import UserError
@@ -195,9 +196,7 @@ def _define_flags() -> None:
     flags.DEFINE_integer("marks", MARKS[-1], "Largest number of marks.", lower_bound=MARKS[0])
     flags.DEFINE_bool("browser", False, "Also press the keys of the page in a headless Chromium.")
     flags.DEFINE_string("output", "runs/labelling", "Folder of results and tables.")
-  with flag_group("Data"):
-    flags.DEFINE_string("audio_root", None, "Folder that holds the data sets of tasks by name.")
-  define_location_flags()
+  define_data_flags()
 
 
 def run(argv: Sequence[str] | None = None) -> None:

@@ -8,7 +8,7 @@ Of several of them:
   step_timing        the steps of a training loop beside bare steps
   forked             runs commands in forks of a process that has imported TensorFlow
   own_process        calls a function in a process of its own
-  laboratory_flags   the flags of benchmarks that pre-train and evaluate encoders
+  laboratory_flags   the flags of benchmarks that evaluate encoders on tasks
   model_table        a table of models by tasks
 
 Speed and memory:

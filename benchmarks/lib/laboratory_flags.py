@@ -1,4 +1,4 @@
-"""The flags of the benchmarks that pre-train and evaluate encoders in a laboratory."""
+"""The flags of the benchmarks that evaluate encoders on tasks, some of them in a laboratory."""
 
 from collections.abc import Sequence
 
@@ -26,6 +26,19 @@ def define_laboratory_flags() -> None:
     flags.DEFINE_list(
       "pretraining_tasks", None, "Tasks whose training clips pre-train; if not given, the suite's."
     )
+  define_data_flags()
+
+
+def define_data_flags() -> None:
+  """Defines where the data of tasks is.
+
+  Example:
+    >>> define_data_flags()
+    >>> FLAGS["audio_root"].default is None
+    True
+    >>> from contrastive_audio.cli.help import forget_flags
+    >>> forget_flags()
+  """
   with flag_group("Data"):
     flags.DEFINE_string("audio_root", None, "Folder that holds the data sets of tasks by name.")
   define_location_flags()
