@@ -22,7 +22,7 @@ from contrastive_audio.cli.main import run_main, start_tensorflow
 from contrastive_audio.cli.open_data import DataChoice, open_store
 from downstream.checks import check_input, require_free_port, require_table
 from downstream.flags import define_embedding_flags, define_input_flag
-from downstream.labelling.opening import lock_of, next_command, open_recordings, root_of, summary
+from downstream.labelling.opening import lock_of, next_steps, open_recordings, root_of, summary
 from downstream.labelling.settings import NEGATIVE, STRATEGIES, Settings, require_class_name
 from downstream.model_names import require_model, require_parts
 
@@ -65,7 +65,9 @@ def main(_: Sequence[str]) -> None:
     examples = _examples(model, query_store, FLAGS.queries)
     labelled = open_recordings(choice, location, model.sample_rate_hz, labels)
     session = _session(model, labelled, settings, examples, hop_s, window_s)
-    ending = functools.partial(next_command, labelled.table, name, clip_pooling)
+    ending = functools.partial(
+      next_steps, labelled.table, name, FLAGS.input, settings.negative, window_s, clip_pooling
+    )
     _serve(session, labelled, ending, port, opens)
 
 
@@ -104,11 +106,11 @@ def _session(
 def _serve(
   session: "Session",
   labelled: "LabelledRecordings",
-  ending: Callable[[], str],
+  ending: Callable[[], list[str]],
   port: int,
   opens: bool,
 ) -> None:
-  """Answers until a signal comes; then says what is saved, and what `ending` says."""
+  """Answers until a signal comes; then says what is saved, and the steps of `ending`."""
   from downstream.labelling.guard import Guard
   from downstream.labelling.refitting import Refitting
   from downstream.labelling.server import LabelServer, Page
@@ -129,7 +131,9 @@ def _serve(
         number = getattr(interrupt, "exit_code", 0)
         exit_code = 0 if number == 130 else number  # Ctrl-C is how a labelling ends
       session.close()
-  line("saved", f"{summary(labelled.table)}; {ending()}")
+  line("saved", summary(labelled.table))
+  for heading, step in zip(("next", "then"), ending()):
+    line(heading, step)
   if exit_code:
     sys.exit(exit_code)
 

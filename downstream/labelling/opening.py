@@ -5,6 +5,7 @@ import dataclasses
 import hashlib
 import os
 import shlex
+from collections.abc import Mapping
 
 from contrastive_audio import datasets
 from contrastive_audio.cli.console import line
@@ -148,27 +149,54 @@ def summary(table: LabelTable) -> str:
   return f"{table.path}: {text if labels else 'nothing is marked'}{others}"
 
 
-def next_command(table: LabelTable, model: str, clip_pooling: str | None = None) -> str:
-  """Says what can be done with the labels.
+def next_steps(
+  table: LabelTable,
+  model: str,
+  name: str,
+  negative: str,
+  window_s: float | None = None,
+  clip_pooling: str | None = None,
+) -> list[str]:
+  """Says what can be done with the labels: the commands that train a classifier, and detect by it.
 
   Args:
     table: the labels.
     model: as `--model` has it.
+    name: of the recordings, as `--input` has it.
+    negative: the class that is not to be detected.
+    window_s: as `--window_s` has it.
     clip_pooling: as `--clip_pooling` has it.
 
   Example:
     >>> recordings = Recordings("labels.csv", ["a.wav"], [160_000], 16_000)
-    >>> next_command(LabelTable("labels.csv", recordings), "runs/mine")
-    'mark two windows of each of two classes at least; the same command goes on'
+    >>> next_steps(LabelTable("labels.csv", recordings), "runs/mine", "field", "other")
+    ['mark two windows of each of two classes at least; the same command goes on']
   """
   labels = table.labels.values()
-  counts = collections.Counter(name for names in labels for name in names)
+  counts = collections.Counter(label for names in labels for label in names)
   if len([count for count in counts.values() if count > 1]) < 2:
-    return "mark two windows of each of two classes at least; the same command goes on"
-  metric = " --metric=mAP" if any(len(names) > 1 for names in labels) else ""
-  single = [name for name, count in counts.items() if count == 1]
-  if single and not metric:
-    return f"mark another window of {single[0]!r}: a class takes two; the same command goes on"
-  options = f"--model={shlex.quote(model)} --task={shlex.quote(table.path)}"
-  options += f" --clip_pooling={clip_pooling}" if clip_pooling else ""
-  return f"next: python -m downstream.linear {options}{metric} --output=linear"
+    return ["mark two windows of each of two classes at least; the same command goes on"]
+  has_several = any(len(names) > 1 for names in labels)
+  single = [label for label, count in counts.items() if count == 1]
+  if single and not has_several:
+    return [f"mark another window of {single[0]!r}: a class takes two; the same command goes on"]
+  classifier = {
+    "task": table.path,
+    "clip_pooling": clip_pooling,  # that of the classifier is also that of what it detects
+    "metric": "mAP" if has_several else None,
+    "output": "linear",
+  }
+  detections = {
+    "classifier": "linear",
+    "input": name,
+    "window_s": None if window_s is None else f"{window_s:g}",
+    "ignore": negative if negative in counts else None,
+    "output": "detections.csv",
+  }
+  return [_command("linear", model, classifier), _command("detect", model, detections)]
+
+
+def _command(name: str, model: str, values: Mapping[str, str | None]) -> str:
+  given = {"model": model, **values}.items()
+  options = (f"--{flag}={shlex.quote(value)}" for flag, value in given if value is not None)
+  return " ".join((f"python -m downstream.{name}", *options))

@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from contrastive_audio.cli.flags import FLAGS
+from contrastive_audio.cli.help import forget_flags
 from contrastive_audio.cli.open_data import DataChoice, DataLocation
-from downstream.labelling.opening import next_command, open_recordings
+from downstream import detect, linear
+from downstream.labelling.opening import next_steps, open_recordings
 from downstream.labelling.places import Place
 from tests.downstream.labelling.three_recordings import table
 
@@ -19,20 +22,46 @@ def test_recordings_that_a_table_cannot_name_are_left_out_and_counted(place, nam
   assert "left out   1 recording whose names no table can hold: rename" in capsys.readouterr().out
 
 
+def steps(marked, **windows):
+  return next_steps(marked, "runs/mine", "field", "other", **windows)
+
+
 def test_a_class_with_a_single_mark_is_named_as_long_as_nothing_can_be_trained(place):
   marked = table()
   for number, label in enumerate("aabbc"):
     marked.set(Place(0, 16_000 * number, 16_000 * (number + 1)), [label])
-  assert next_command(marked, "runs/mine").startswith("mark another window of 'c': a class takes")
+  (step,) = steps(marked)
+  assert step.startswith("mark another window of 'c': a class takes")
   marked.set(Place(1, 0, 16_000), ["a", "c"])
-  assert next_command(marked, "runs/mine").endswith("--metric=mAP --output=linear")
+  assert steps(marked)[0].endswith("--metric=mAP --output=linear")
 
 
-def test_the_next_command_embeds_as_the_labelling_did(place):
+def test_the_next_commands_embed_and_cut_windows_as_the_labelling_did(place):
   marked = table()
-  for number, label in enumerate("aabb"):
+  for number, label in enumerate(("a", "a", "other", "other")):
     marked.set(Place(0, 16_000 * number, 16_000 * (number + 1)), [label])
-  start = "next: python -m downstream.linear --model=runs/mine --task=labels.csv"
-  assert next_command(marked, "runs/mine") == f"{start} --output=linear"
-  pooled = next_command(marked, "runs/mine", "windows_max")
-  assert pooled == f"{start} --clip_pooling=windows_max --output=linear"
+  linear = "python -m downstream.linear --model=runs/mine --task=labels.csv"
+  detect = "python -m downstream.detect --model=runs/mine --classifier=linear --input=field"
+  end = "--ignore=other --output=detections.csv"
+  assert steps(marked) == [f"{linear} --output=linear", f"{detect} {end}"]
+  assert steps(marked, window_s=2.5, clip_pooling="windows_max") == [
+    f"{linear} --clip_pooling=windows_max --output=linear",
+    f"{detect} --window_s=2.5 {end}",
+  ]
+
+
+@pytest.mark.parametrize("command", [linear, detect])
+def test_the_next_commands_have_flags_that_the_commands_take(place, command):
+  marked = table()
+  for number, label in enumerate(("a", "a", "other", "other;a")):
+    marked.set(Place(0, 16_000 * number, 16_000 * (number + 1)), label.split(";"))
+  (step,) = (
+    step
+    for step in steps(marked, window_s=2.5, clip_pooling="windows_max")
+    if f"-m {command.__name__} " in step
+  )
+  command._define_flags()
+  try:
+    FLAGS(step.split()[2:])
+  finally:
+    forget_flags()
