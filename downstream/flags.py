@@ -152,12 +152,15 @@ def define_input_flag() -> None:
     flags.DEFINE_string("input", None, "Folder, audio file, CSV, or data set.", required=True)
 
 
-def define_embedding_flags(title: str, default_hop: str = "half a window") -> None:
+def define_embedding_flags(
+  title: str, default_hop: str = "half a window", seed_of: str = "random weights"
+) -> None:
   """Defines how the commands that embed any audio cut and pool it, and where they find it.
 
   Args:
     title: of the group of the first of them in the help.
     default_hop: what the command takes for --hop_s if it is not given, for the help.
+    seed_of: what --seed is the seed of.
 
   Example:
     >>> define_embedding_flags("Windows")
@@ -183,7 +186,7 @@ def define_embedding_flags(title: str, default_hop: str = "half a window") -> No
   define_selection_flags()
   define_location_flags(max_bad_fraction=1.0)
   define_gpu_flags()
-  define_seed_flag("random weights")
+  define_seed_flag(seed_of)
 
 
 def training_changes() -> dict[str, Any]:

@@ -160,7 +160,8 @@ def _define_flags() -> None:
   with flag_group("Page"):
     flags.DEFINE_integer("port", 0, "Port of the page on this machine; 0: any.", 0, 65_535)
     flags.DEFINE_bool("open", False, "Open the page in your browser.")
-  define_embedding_flags("Labelling")
+  seed_of = "random weights, and of the order of --strategy=random"
+  define_embedding_flags("Labelling", seed_of=seed_of)
 
 
 def run(argv: Sequence[str] | None = None) -> None:

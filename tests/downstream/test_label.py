@@ -207,3 +207,8 @@ def test_silence_and_a_single_recording_can_be_labelled(place, processes):
   assert code == 0
   assert re.search(r"quiet.csv: nothing is marked\nnext +mark two windows", output)
   assert not (place / "quiet.csv").exists()
+
+
+def test_the_help_says_all_that_the_seed_decides(place):
+  text = " ".join(command("downstream.label", "--help", cwd=place).stdout.split())
+  assert "Seed of random weights, and of the order of --strategy=random." in text
