@@ -11,6 +11,7 @@ import pytest
 import soundfile
 
 from contrastive_audio import datasets
+from contrastive_audio.cli.open_data import DataChoice
 from contrastive_audio.store.preparation import prepare
 from downstream import neighbours
 from downstream.encoders import listening_page
@@ -135,8 +136,11 @@ def test_pictures_have_low_tones_at_the_bottom_and_silence_is_dark():
   ("queries", "title"),
   [
     (None, "What sounds alike in “birds”, as runs/mine hears it"),
-    ("/data/call.wav", "What in “birds” sounds like “call.wav”, as runs/mine hears it"),
+    (
+      DataChoice(("/data/call.wav",)),
+      "What in “birds” sounds like “call.wav”, as runs/mine hears it",
+    ),
   ],
 )
 def test_the_title_is_a_question_of_people(queries, title):
-  assert neighbours._title("/data/birds/", queries, "runs/mine") == title
+  assert neighbours._title(DataChoice(("/data/birds/",)), queries, "runs/mine") == title
