@@ -4,7 +4,7 @@ clip_encoder    waveform -> embedding, as every run is evaluated and exported
 whole_clip      the embedding of all frames of a clip at once, in blocks
 clip_embedder   many clips of any length -> embeddings
 rows            embeddings of windows -> those of clips
-finite          what becomes of NaN
+finite          what becomes of NaN, and of clips without samples
 saved_model     writes the SavedModel
 converters      writes TFLite and ONNX models
 quantising      weights in fewer bits: which of them, and in which numbers

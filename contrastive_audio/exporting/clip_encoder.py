@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from contrastive_audio.exporting.finite import checked
+from contrastive_audio.exporting.finite import checked_waves
 from contrastive_audio.exporting.whole_clip import ClipBlocks, WholeClip
 from contrastive_audio.frontend.front_end import FrontEnd
 from contrastive_audio.utils.tracing import traced
@@ -89,7 +89,7 @@ class ClipEncoder(tf.Module):
   @traced(waveform=_WAVES)
   def embed(self, waveform: tf.Tensor) -> dict[str, tf.Tensor]:
     """Waveform `[B, n]` -> `{"embedding": [B, D]}`, of clips as `clip_pooling` says."""
-    waves = checked(waveform)
+    waves = checked_waves(waveform)
     if self._pooling == "clip":
       return {"embedding": self._embed_whole(self._front_end.lay_out(waves))}
     embeddings = self._encode_all(*self._cut(waves))
@@ -104,20 +104,20 @@ class ClipEncoder(tf.Module):
 
     Times are the centres of the windows; windows hold zeros beyond the ends of the clip.
     """
-    padded, starts, centres_ms = self._front_end.centred(checked(waveform))
+    padded, starts, centres_ms = self._front_end.centred(checked_waves(waveform))
     times = tf.tile(centres_ms[None], [tf.shape(waveform)[0], 1])
     return {"embedding": self._encode_all(padded, starts), "time_ms": times}
 
   @traced(waveform=tf.TensorSpec([None]))
   def cut(self, waveform: tf.Tensor) -> dict[str, tf.Tensor]:
     """Waveform `[n]` -> the laid-out clip `[n']` and starts `[W]` of the windows of `embed`."""
-    laid_out, starts = self._cut(checked(waveform[None]))
+    laid_out, starts = self._cut(checked_waves(waveform[None]))
     return {"wave": laid_out[0], "starts": starts}
 
   @traced(waveform=tf.TensorSpec([None]))
   def cut_frames(self, waveform: tf.Tensor) -> dict[str, tf.Tensor]:
     """Waveform `[n]` -> the laid-out clip `[n']` and starts `[W]` of those of `embed_frames`."""
-    laid_out, starts, _ = self._front_end.centred(checked(waveform[None]))
+    laid_out, starts, _ = self._front_end.centred(checked_waves(waveform[None]))
     return {"wave": laid_out[0], "starts": starts}
 
   @traced(num_samples=tf.TensorSpec([], tf.int64))

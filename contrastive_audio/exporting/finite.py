@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 
-def checked(waves: tf.Tensor) -> tf.Tensor:
+def checked_waves(waves: tf.Tensor) -> tf.Tensor:
   """Refuses clips without samples; replaces all of a clip with NaN if a sample is not finite.
 
   Otherwise a single sample would decide how much of a clip's embedding is lost, by the windows that
@@ -20,7 +20,7 @@ def checked(waves: tf.Tensor) -> tf.Tensor:
     tf.errors.InvalidArgumentError: n is 0.
 
   Example:
-    >>> checked(tf.constant([[1.0, 2.0], [3.0, np.inf]])).numpy().tolist()
+    >>> checked_waves(tf.constant([[1.0, 2.0], [3.0, np.inf]])).numpy().tolist()
     [[1.0, 2.0], [nan, nan]]
   """
   message = "the waveform has no samples; an embedding needs at least one"

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from contrastive_audio.exporting.classifier import LinearClassifier
 from contrastive_audio.exporting.clip_encoder import ClipEncoder
-from contrastive_audio.exporting.finite import checked
+from contrastive_audio.exporting.finite import checked_waves
 from contrastive_audio.frontend.front_end import FRAME_HOP_S, FrontEnd
 from contrastive_audio.utils import quiet
 from contrastive_audio.utils.exchange import replacing_whole
@@ -58,7 +58,7 @@ class ClipClassifier(ClipEncoder):
     inside the clip, so that none holds silence that is not in it: near an end of the clip, a moment
     has the scores of the first or the last window.
     """
-    laid_out = self._front_end.lay_out(checked(waveform))
+    laid_out = self._front_end.lay_out(checked_waves(waveform))
     centres = self._front_end.centred_starts(tf.shape(waveform)[1])  # in samples of the clip
     layout = self._front_end.layout
     starts = centres + layout.mirrored_samples - layout.num_samples // 2

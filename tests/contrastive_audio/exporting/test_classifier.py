@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from contrastive_audio.errors import UserError
 from contrastive_audio.exporting import converters, export
@@ -224,6 +225,13 @@ def test_the_moments_of_a_short_clip_are_classified_as_the_clip_and_nan_stays_ap
   whole = model.classify(wave[None])["scores"].numpy()[0]
   assert_close(scores[0], np.tile(whole, [11, 1]), atol=1e-6)
   assert np.isnan(scores[1]).all()
+
+
+@pytest.mark.parametrize("name", ["classify", "classify_frames"])
+def test_what_has_no_samples_is_not_classified(small_run, name):
+  model = ClipClassifier(small_run.front_end(), small_run.encoder(), make_classifier(small_run))
+  with pytest.raises(tf.errors.InvalidArgumentError, match="the waveform has no samples"):
+    getattr(model, name)(np.zeros([1, 0], "f"))
 
 
 def test_scores_of_validation_clips_are_kept_and_have_to_fit(small_run, tmp_path):

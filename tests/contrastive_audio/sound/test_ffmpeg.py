@@ -129,6 +129,13 @@ def test_a_gap_in_the_timestamps_is_silence_in_the_whole_and_in_pieces(
     assert np.mean(np.abs(piece[: len(expected)] - expected[: len(piece)]) > 1e-3) < 1e-3
 
 
+@pytest.mark.parametrize(("extension", "codec"), [("m4a", "alac"), ("mkv", "pcm_s16le")])
+def test_timestamps_that_are_a_little_off_are_not_gaps(tmp_path, extension, codec):
+  wave = np.linspace(0.1, 0.9, 4 * RATE_HZ)
+  path = write_with_gap(tmp_path / f"x.{extension}", wave, codec, round(0.05 * RATE_HZ))
+  np.testing.assert_allclose(reading.read(path, RATE_HZ), wave, atol=1e-4)
+
+
 def test_a_timestamp_that_jumps_by_hours_is_damage(tmp_path):
   wave = tone(440, 3, RATE_HZ)
   path = write_with_gap(tmp_path / "x.mkv", wave, "pcm_s16le", 2 * 3600 * RATE_HZ)
