@@ -115,7 +115,7 @@ def _downstream(ahead: str, behind: str, published: float) -> Claim:
   return Claim(11, name, "COLA, Table 1", "cola_downstream", ahead, behind, published)
 
 
-_ENCODERS = ("ResNet-18", "VGG-like", "CRNN")
+_ENCODERS = ("frame_cnn", "ResNet-18", "VGG-like", "CRNN")
 CLAIMS: tuple[Claim, ...] = (
   _sampling("two random patches beat one patch twice", "same patch"),
   _sampling("random patches beat separated ones", "separated patches"),

@@ -88,7 +88,7 @@ def _print_numbers(cells: Sequence[Cell], estimates: Estimates, folder: str) -> 
     tasks.setdefault(cell.model_label, []).append(cell.column_label)
   for label, names in tasks.items():
     line("cells", f"{label}: {', '.join(names)}")
-  times = [estimates.measuring(cell.measurement.method) for cell in cells]
+  times = [estimates.measuring(cell.measurement) for cell in cells]
   _print_sum("measuring", times, about, _NO_RESULTS.format(folder))
 
 

@@ -10,6 +10,17 @@ from typing import Any, NamedTuple
 from contrastive_audio.utils.files import read_json
 from contrastive_audio.utils.json_lines import read_rows
 from contrastive_audio.utils.words import about, counted
+from downstream.choices import Condition
+from downstream.papers.measurement import Measurement, PretrainingChoice
+
+# What decides how long a number takes; other numbers tell the less, the less of it they share.
+_SHARED = {
+  ("method", "column", "network"): "what the same took with other seeds",
+  ("method", "column"): "what the same tasks took with other networks",
+  ("method", "network"): "what other tasks took",
+  ("method",): "what other tasks took with other networks",
+  (): "what other methods took",
+}
 
 
 class Estimate(NamedTuple):
@@ -32,7 +43,8 @@ class Estimates:
   """What the runs and results of a laboratory say about those to come.
 
   Example:
-    >>> Estimates("tables").measuring("linear") is None  # nothing has been measured there
+    >>> number = Measurement("logmel_stats", "linear", "esc50")
+    >>> Estimates("tables").measuring(number) is None  # nothing has been measured there
     True
   """
 
@@ -45,7 +57,7 @@ class Estimates:
     self._pairs_per_s: dict[str, list[float]] = {}
     self._run_bytes: dict[str, list[float]] = {}
     self._around_s: list[float] = []  # of a run: evaluations and export, without its steps
-    self._measured_s: dict[str, list[float]] = {}
+    self._measured_s: dict[tuple[str, ...], list[float]] = {}  # by what numbers share
     for path in glob.glob(os.path.join(glob.escape(folder), "runs", "*", "config.json")):
       self._read_run(path)
     for path in glob.glob(os.path.join(glob.escape(folder), "results", "*.json")):
@@ -58,8 +70,13 @@ class Estimates:
       path: its file.
     """
     content = _read(path)
-    if isinstance(seconds := content.get("measured_s"), float):
-      self._measured_s.setdefault(content["method"], []).append(seconds)
+    seconds = content.get("measured_s")
+    if not isinstance(seconds, float):  # results of early versions do not say how long they took
+      return
+    condition, network = Condition(**content["condition"]), _network(content["model"])
+    decisive = _decisive(content["method"], content["task"], condition, network)
+    for shared in _SHARED:
+      self._measured_s.setdefault(_key(decisive, shared), []).append(seconds)
 
   def training(self, resolved: Mapping[str, Any]) -> Estimate | None:
     """Returns the seconds that a training will take; None: nothing has been trained.
@@ -81,9 +98,21 @@ class Estimates:
       self._run_bytes, _kind(resolved), "run", lambda value: f"{value / 1e6:.0f} MB a run"
     )
 
-  def measuring(self, method: str) -> Estimate | None:
-    """Returns the seconds that a number will take; None: nothing has been measured."""
-    return _median(self._measured_s, method, "number", lambda value: f"{value:.1f} s a number")
+  def measuring(self, measurement: Measurement) -> Estimate | None:
+    """Returns the seconds that a number will take, as those that share most with it did.
+
+    Args:
+      measurement: which number.
+
+    Returns:
+      None: nothing has been measured.
+    """
+    network = _network_of(measurement.model)
+    decisive = _decisive(measurement.method, measurement.task, measurement.condition, network)
+    for shared, basis in _SHARED.items():
+      if seconds := self._measured_s.get(_key(decisive, shared)):
+        return Estimate(statistics.median(seconds), basis)
+    return None
 
   def _read_run(self, path: str) -> None:
     folder = os.path.dirname(path)
@@ -119,6 +148,27 @@ def read_metrics(folder: str) -> list[dict[str, float]]:
 def _kind(settings: Mapping[str, Any]) -> str:
   """What decides about the speed of a training: the network."""
   return f"{settings['system']}, {settings['config']['encoder']}"
+
+
+def _network(model: str) -> str:
+  """Returns the network of a run folder; of other models their names."""
+  with contextlib.suppress(KeyError, TypeError):
+    return _kind(_read(os.path.join(model, "config.json")))
+  return model
+
+
+def _network_of(model: PretrainingChoice | str) -> str:
+  if isinstance(model, str):
+    return _network(model)
+  return f"{model.system}, {dict(model.options).get('encoder', 'the default')}"
+
+
+def _decisive(method: str, task: str, condition: Condition, network: str) -> dict[str, str]:
+  return {"method": method, "column": f"{task}, {condition.name}", "network": network}
+
+
+def _key(decisive: Mapping[str, str], shared: Iterable[str]) -> tuple[str, ...]:
+  return tuple(f"{name}={decisive[name]}" for name in shared)
 
 
 def _pairs(settings: Mapping[str, Any]) -> int:

@@ -242,7 +242,7 @@ class Stages:
     for number, cell in enumerate(cells):
       if self.is_blocked(cell):  # by an earlier cell of its task
         continue
-      left = _left([estimates.measuring(other.measurement.method) for other in cells[number:]])
+      left = _left([estimates.measuring(other.measurement) for other in cells[number:]])
       line("cell", f"{number + 1} of {len(cells)}: {cell.label}{left}")
       try:
         laboratory.measure(cell.measurement, cell.seed)

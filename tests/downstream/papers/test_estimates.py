@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from downstream.choices import Condition
 from downstream.papers.cells import Cell
 from downstream.papers.dry_run import print_plan
 from downstream.papers.estimates import Estimates
@@ -56,16 +57,40 @@ def test_a_training_takes_its_pairs_at_the_speed_of_its_network_and_the_time_aro
   assert Estimates(str(tmp_path / "nowhere")).training(settings()) is None
 
 
-def test_a_number_takes_as_long_as_those_of_its_method(tmp_path):
-  (tmp_path / "results").mkdir()
-  for number, (method, seconds) in enumerate(
-    [("linear", 2.0), ("linear", 4.0), ("finetune", 99.0)]
-  ):
-    content = {"method": method, "measured_s": seconds}
-    (tmp_path / "results" / f"{number}.json").write_text(json.dumps(content))
+def write_result(folder, seconds, method="linear", task="digit", encoder="vgg_like", few=None):
+  """Writes a result of a run whose network is `encoder`."""
+  run = folder / "runs" / encoder
+  run.mkdir(parents=True, exist_ok=True)
+  (run / "config.json").write_text(json.dumps(settings(encoder=encoder)))
+  content = {"model": str(run), "method": method, "task": task, "measured_s": seconds}
+  content["condition"] = {"labels_per_class": few, "label_noise": 0.0}
+  (folder / "results").mkdir(exist_ok=True)
+  (folder / "results" / f"{seconds}.json").write_text(json.dumps(content))
+
+
+def number(task="digit", encoder="vgg_like", method="linear", **condition):
+  model = PretrainingChoice("mixback", (("encoder", encoder),))
+  return Measurement(model, method, task, Condition(**condition))
+
+
+def test_a_number_takes_as_long_as_those_that_share_most_with_it(tmp_path):
+  for seconds in (90.0, 110.0):
+    write_result(tmp_path, seconds)
+  write_result(tmp_path, 10.0, few=10)
+  write_result(tmp_path, 4.0, task="esc50")
+  write_result(tmp_path, 7.0, task="musan", encoder="crnn")
+  write_result(tmp_path, 999.0, method="finetune")
   (tmp_path / "results" / "old.json").write_text(json.dumps({"method": "linear"}))
-  assert Estimates(str(tmp_path)).measuring("linear").value == 3.0
-  assert Estimates(str(tmp_path)).measuring("finetune").value == 99.0
+  estimates = Estimates(str(tmp_path))
+  assert estimates.measuring(number()) == (100.0, "what the same took with other seeds")
+  assert estimates.measuring(number(labels_per_class=10)).value == 10.0
+  known_task = estimates.measuring(number("esc50", "crnn"))
+  assert known_task == (4.0, "what the same tasks took with other networks")
+  assert estimates.measuring(number("speaker", "crnn")) == (7.0, "what other tasks took")
+  unknown = estimates.measuring(number("speaker", "resnet18"))
+  assert unknown == (10.0, "what other tasks took with other networks")
+  assert estimates.measuring(number(method="finetune")).value == 999.0
+  assert estimates.measuring(number(method="knn_patches")).basis == "what other methods took"
 
 
 @pytest.fixture
