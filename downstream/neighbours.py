@@ -91,10 +91,13 @@ def _require_no_search(windows: WindowChoice, use_index: bool) -> None:
 
 def _title(searched: DataChoice, queries: DataChoice | None, model: str) -> str:
   """Returns the title of the page."""
-  names = (choice and choice.datasets[0] for choice in (searched, queries))
-  place, sound = (name and os.path.basename(name.rstrip("/\\")) for name in names)
-  question = f"in “{place}” sounds like “{sound}”" if sound else f"sounds alike in “{place}”"
+  place = f"in “{_base_name(searched)}”"
+  question = f"{place} sounds like “{_base_name(queries)}”" if queries else f"sounds alike {place}"
   return f"What {question}, as {model} hears it"
+
+
+def _base_name(choice: DataChoice) -> str:
+  return os.path.basename(choice.datasets[0].rstrip("/\\"))
 
 
 def _search_windows(

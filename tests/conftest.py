@@ -2,7 +2,6 @@
 
 import contextlib
 import gc
-import io
 import os
 import shutil
 import subprocess
@@ -18,6 +17,7 @@ from contrastive_audio.utils import figures
 from contrastive_audio.utils import presets as preset_folders
 from downstream.papers import pretrainings
 from tests import support
+from tests.without_drawing import blank_savefig
 
 gc.freeze()  # what was imported stays
 gc.enable()
@@ -39,18 +39,11 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session", autouse=True)
 def _draw():
-  """Trainings of tests leave blank pictures: drawing takes a sixth of their time.
-
-  Tests with the mark `figures` draw, and so does whatever has a process of its own.
-  """
-  blank, draw = io.BytesIO(), Figure.savefig
-  draw(Figure(figsize=(1, 1)), blank, format="png")
+  """Trainings of tests leave blank pictures, but in tests with the mark `figures`."""
+  draw, leave_blank = Figure.savefig, blank_savefig()
 
   def savefig(figure, path, **options):
-    if _drawing.is_on:
-      return draw(figure, path, **options)
-    with open(path, "wb") as file:
-      file.write(blank.getvalue())
+    return (draw if _drawing.is_on else leave_blank)(figure, path, **options)
 
   with pytest.MonkeyPatch.context() as patch:
     patch.setattr(Figure, "savefig", savefig)

@@ -114,11 +114,15 @@ def train_apart(*arguments, cwd, check=True, system="cola", env=None):
 
 
 def command_apart(module, *arguments, cwd, check=True, env=None, logical_devices=1):
-  """Runs `python -m module` in a process of its own; returns a Done."""
-  process = Forked(module, arguments, cwd, environment() | (env or {}), logical_devices)
+  """Runs `python -m module` in a process of its own, which draws nothing; returns a Done."""
+  process = Forked(*_blank(module, arguments), cwd, environment() | (env or {}), logical_devices)
   stdout, stderr = process.communicate()
   assert not check or process.returncode == 0, stdout + stderr
   return Done(process.returncode, stdout, stderr)
+
+
+def _blank(module, arguments):
+  return "tests.without_drawing", [module, *arguments]
 
 
 def run_apart(code, folder, logical_devices=1):
@@ -135,8 +139,8 @@ class Processes:
     self._started = []
 
   def start(self, module, *arguments, cwd, env=None):
-    """Starts `python -m module`; returns its process, see forked.Forked."""
-    process = Forked(module, arguments, cwd, environment() | (env or {}))
+    """Starts `python -m module`, which draws nothing; returns its process, see forked.Forked."""
+    process = Forked(*_blank(module, arguments), cwd, environment() | (env or {}))
     self._started.append(process)
     return process
 

@@ -58,7 +58,8 @@ def style_of(path: str, delimiter: str, numbers: Iterable[str] = ()) -> CsvStyle
   Args:
     path: of the file.
     delimiter: that its reader has found.
-    numbers: cells of it; one with a comma means that it has decimal commas.
+    numbers: cells of it. They tell whether it has decimal commas; if none has decimals, it does
+      with semicolons: spreadsheets separate by them where commas begin the decimals.
 
   Raises:
     UserError: it cannot be read.
@@ -83,5 +84,10 @@ def style_of(path: str, delimiter: str, numbers: Iterable[str] = ()) -> CsvStyle
   start += line if line.lstrip('" ').startswith(SEPARATOR_LINE) else ""
   line_end = line[len(line.rstrip("\r\n")) :] or CsvStyle.line_end
   encoding = _ORDERS[mark] if mark else encoding
-  decimal = "," if any("," in number for number in numbers) else CsvStyle.decimal
-  return CsvStyle(delimiter, encoding, start, line_end, decimal)
+  return CsvStyle(delimiter, encoding, start, line_end, _decimal(delimiter, numbers))
+
+
+def _decimal(delimiter: str, numbers: Iterable[str]) -> str:
+  seen = set("".join(numbers)) & {",", "."}
+  has_commas = "," in seen or (delimiter == ";" and not seen)
+  return "," if has_commas else CsvStyle.decimal

@@ -7,6 +7,8 @@ import os
 import shlex
 from collections.abc import Mapping
 
+from absl import flags
+
 from contrastive_audio import datasets
 from contrastive_audio.cli.console import line
 from contrastive_audio.cli.open_data import DataChoice, DataLocation, open_store
@@ -190,7 +192,7 @@ def next_steps(
     "classifier": "linear",
     "input": name,
     "window_s": None if window_s is None else f"{window_s:g}",
-    "ignore": negative if negative in counts else None,
+    "ignore": flags.CsvListSerializer(",").serialize([negative]) if negative in counts else None,
     "output": "detections.csv",
   }
   return [_command("linear", model, classifier), _command("detect", model, detections)]

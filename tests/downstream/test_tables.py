@@ -32,16 +32,16 @@ def audio_root(tmp_path_factory):
 @pytest.mark.usefixtures("trainings_in_this_process")
 def test_a_table_is_trained_measured_interrupted_and_printed(audio_root, tmp_path):
   options = ["--table=mixback_linear", "--seeds=0,1", "--steps=2", "--batch_size=4"]
-  options += ['--variants="VGG-like, random weights","VGG-like, pre-trained"']
+  options += ['--variants="frame_cnn, random weights","frame_cnn, pre-trained"']
   options += [f"--audio_root={audio_root}", "--tasks=esc10_fold5,instrument", "--store_dir=stores"]
   options += ["--pretraining_tasks=esc10_fold5,instrument", "--runs_dir=t"]
   first = command("downstream.tables", *options, cwd=tmp_path)
   commands = [text for text in first.stdout.splitlines() if text.startswith("pre-train  ")]
   assert ["--steps=1" in text.split() for text in commands] == [True, True, False, False]
   assert first.stdout.count("measured   ") == 8
-  assert "mixback, VGG-like, pre-trained, seed 1 (about " in first.stdout
+  assert "mixback, frame_cnn, pre-trained, seed 1 (about " in first.stdout
   assert (
-    "cell       2 of 8: mixback, VGG-like, random weights, instrument, seed 0 (ab" in first.stdout
+    "cell       2 of 8: mixback, frame_cnn, random weights, instrument, seed 0 (ab" in first.stdout
   )
   keys = (tmp_path / "t" / "keys-esc10_fold5-instrument.txt").read_text().splitlines()
   assert len(keys) == 16 + 8  # folds 1 to 4, and two of three
@@ -52,7 +52,7 @@ def test_a_table_is_trained_measured_interrupted_and_printed(audio_root, tmp_pat
   assert "pre-train  " not in again.stdout
   assert again.stdout.count("measured   ") == 1
   assert again.stdout[again.stdout.index("\nlinear evaluation") :] in first.stdout
-  assert 'difference from "VGG-like, random weights" within each seed' in again.stdout
+  assert 'difference from "frame_cnn, random weights" within each seed' in again.stdout
   assert (tmp_path / "t" / "mixback_linear-small.csv").exists()
   assert json.loads(results[1].read_text())["result"]["num_test"] == 4
 

@@ -1,10 +1,12 @@
 """What a labelling opens, and what it says at its end."""
 
 import re
+import shlex
 
 import numpy as np
 import pytest
 import soundfile
+from absl import flags
 
 from contrastive_audio.cli.open_data import DataChoice, DataLocation
 from downstream.labelling.opening import next_steps, open_recordings
@@ -48,6 +50,17 @@ def test_the_next_commands_embed_and_cut_windows_as_the_labelling_did(place):
     f"{linear} --clip_pooling=windows_max --output=linear",
     f"{detect} --window_s=2.5 {end}",
   ]
+
+
+def test_a_negative_class_with_a_comma_is_one_class_of_the_next_command(place):
+  marked = table()
+  for number, label in enumerate(("a", "a", "none, or far", "none, or far")):
+    marked.set(Place(0, 16_000 * number, 16_000 * (number + 1)), [label])
+  _, detect = next_steps(marked, "runs/mine", "field", "none, or far")
+  values = flags.FlagValues()
+  flags.DEFINE_list("ignore", None, "", flag_values=values)
+  values(["detect", *(each for each in shlex.split(detect) if each.startswith("--ignore="))])
+  assert values.ignore == ["none, or far"]
 
 
 @pytest.mark.parametrize("number", [0, 1])

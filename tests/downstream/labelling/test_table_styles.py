@@ -54,6 +54,18 @@ def test_a_table_is_written_as_it_was_read(place, style, decimal):
   assert (place / "labels.csv").read_bytes() == content()
 
 
+@pytest.mark.parametrize(("delimiter", "written"), [(";", "0,5;1,5"), (",", "0.5,1.5")])
+def test_a_table_without_decimals_gets_those_that_its_delimiter_goes_with(
+  place, delimiter, written
+):
+  names = ["file", "start_s", "end_s", "label"]
+  lines = [delimiter.join(cells) for cells in (names, ["field/a.wav", "0", "2", "wren"])]
+  (place / "labels.csv").write_text("\n".join(lines) + "\n")
+  table().set(Place(1, 8_000, 24_000), ["robin"])
+  assert f"{delimiter}{written}{delimiter}robin" in (place / "labels.csv").read_text()
+  assert list(table().labels.values()) == [("wren",), ("robin",)]
+
+
 def test_an_answer_that_the_encoding_of_the_table_cannot_hold_is_refused_and_nothing_changes(place):
   content = "file;start_s;end_s;label\nfield/a.wav;0;1;Möwe\n".encode("cp1252")
   (place / "labels.csv").write_bytes(content)

@@ -176,6 +176,14 @@ def test_the_second_paper_is_evaluated_as_its_code_does():
   assert list(fine.conditions) == [""]
 
 
+@pytest.mark.parametrize("name", ["mixback_linear", "mixback_finetune"])
+def test_a_small_encoder_stands_beside_those_of_the_paper_but_not_in_its_own_suite(name):
+  papers = {"resnet18", "vgg_like", "crnn"}
+  for suite, expected in (("papers", papers), ("open", papers | {"frame_cnn"})):
+    variants = table_of(name, suite=suite, pretraining_dataset="musan").variants
+    assert {dict(variant.model.options)["encoder"] for variant in variants} == expected
+
+
 def test_a_suite_of_models_needs_models():
   with pytest.raises(UserError, match="--table=suite needs --models=NAME=MODEL"):
     table_of("suite", models=())
