@@ -2,6 +2,8 @@
 
 import contextlib
 import dataclasses
+import json
+import pathlib
 import shutil
 
 import numpy as np
@@ -124,6 +126,18 @@ def test_what_is_there_is_measured_and_later_needs_no_data(corpora, tmp_path, lo
   assert len(lines) == 1
   shutil.rmtree(corpora)
   assert run(request, wanted)[0][2:] == [10.0, 20.0]
+
+
+def test_only_a_number_that_was_measured_at_a_stretch_says_how_long_that_took(
+  corpora, tmp_path, log
+):
+  request = request_of(corpora, tmp_path)
+  wanted = cells("fsdnoisy18k")
+  results = ResultFiles(request, Pretrainings(request))
+  paths = [pathlib.Path(results.locate(each.measurement, each.seed)[0]) for each in wanted]
+  (tmp_path / "papers" / "training" / paths[0].stem).mkdir(parents=True)  # it was interrupted
+  run(request, wanted)
+  assert ["measured_s" in json.loads(path.read_text()) for path in paths] == [False, True]
 
 
 def test_data_of_the_small_suite_that_is_missing_is_one_error_before_anything_is_done(
