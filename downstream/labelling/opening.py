@@ -1,13 +1,13 @@
 """What the flags of the command name -> a labelling that can be served."""
 
 import collections
+import csv
 import dataclasses
 import hashlib
+import io
 import os
 import shlex
 from collections.abc import Mapping
-
-from absl import flags
 
 from contrastive_audio import datasets
 from contrastive_audio.cli.console import line
@@ -192,10 +192,17 @@ def next_steps(
     "classifier": "linear",
     "input": name,
     "window_s": None if window_s is None else f"{window_s:g}",
-    "ignore": flags.CsvListSerializer(",").serialize([negative]) if negative in counts else None,
+    "ignore": _list_of(negative) if negative in counts else None,
     "output": "detections.csv",
   }
   return [_command("linear", model, classifier), _command("detect", model, detections)]
+
+
+def _list_of(name: str) -> str:
+  """Returns a list of one name as flags take it: a name with a comma is quoted."""
+  line = io.StringIO()
+  csv.writer(line, lineterminator="").writerow([name])
+  return line.getvalue()
 
 
 def _command(name: str, model: str, values: Mapping[str, str | None]) -> str:
