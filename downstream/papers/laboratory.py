@@ -81,10 +81,11 @@ class Laboratory:
     state = os.path.join(self.folder, "training", os.path.basename(path).removesuffix(".json"))
     goes_on = os.path.exists(state)
     result = self._evaluate(measurement, settings["model"], seed, state)
-    content = {"listing": self._results.listing(measurement.task), "result": result.numbers()}
+    content = settings | {"result": result.numbers()}
+    content["listing"] = self._results.listing(measurement.task)
     if not goes_on:  # how long a part has taken says nothing about the next number
       content["measured_s"] = time.perf_counter() - started_s
-    write_json(path, settings | content)
+    write_json(path, content)
     shutil.rmtree(state, ignore_errors=True)
     label = f"{measurement.method} {measurement.task} {settings['model']}"
     line("measured", f"{label}: {result.score:.1f} %")
