@@ -7,10 +7,12 @@ import statistics
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
+from contrastive_audio.errors import UserError
 from contrastive_audio.utils.files import read_json
 from contrastive_audio.utils.json_lines import read_rows
 from contrastive_audio.utils.words import about, counted
 from downstream.choices import Condition
+from downstream.model_names import folder_of
 from downstream.papers.measurement import Measurement, PretrainingChoice
 
 # What decides how long a number takes; other numbers tell the less, the less of it they share.
@@ -152,8 +154,8 @@ def _kind(settings: Mapping[str, Any]) -> str:
 
 def _network(model: str) -> str:
   """Returns the network of a run folder; of other models their names."""
-  with contextlib.suppress(KeyError, TypeError):
-    return _kind(_read(os.path.join(model, "config.json")))
+  with contextlib.suppress(KeyError, TypeError, UserError):
+    return _kind(_read(os.path.join(folder_of(model), "config.json")))
   return model
 
 
