@@ -5,6 +5,7 @@ front, which marks text in a spreadsheet, and which is taken off when the file i
 """
 
 import csv
+import io
 import os
 import re
 import stat
@@ -106,6 +107,21 @@ def rewrite_cells(
       csv.writer(file, delimiter=style.delimiter, lineterminator=style.line_end).writerows(rows)
     if mode is not None:
       os.chmod(unfinished, mode)
+
+
+def line_of_cells(cells: Iterable[str]) -> str:
+  """Returns one line of CSV, cells as they are: what a flag that takes a list reads back.
+
+  Args:
+    cells: their text; one that has a comma is quoted.
+
+  Example:
+    >>> line_of_cells(["rain, heavy", "wind"])
+    '"rain, heavy",wind'
+  """
+  line = io.StringIO()
+  csv.writer(line, lineterminator="").writerow(cells)
+  return line.getvalue()
 
 
 def read_csv(path: str | os.PathLike) -> list[list[str]]:

@@ -1,10 +1,8 @@
 """What the flags of the command name -> a labelling that can be served."""
 
 import collections
-import csv
 import dataclasses
 import hashlib
-import io
 import os
 import shlex
 from collections.abc import Mapping
@@ -18,6 +16,7 @@ from contrastive_audio.store.store import Store
 from contrastive_audio.utils.cache import cache_folder
 from contrastive_audio.utils.files import make_folder
 from contrastive_audio.utils.locks import FolderLock
+from contrastive_audio.utils.spreadsheets import line_of_cells
 from contrastive_audio.utils.tables import name_in_table
 from contrastive_audio.utils.words import counted
 from downstream.labelling.label_table import LabelTable
@@ -192,17 +191,10 @@ def next_steps(
     "classifier": "linear",
     "input": name,
     "window_s": None if window_s is None else f"{window_s:g}",
-    "ignore": _list_of(negative) if negative in counts else None,
+    "ignore": line_of_cells([negative]) if negative in counts else None,
     "output": "detections.csv",
   }
   return [_command("linear", model, classifier), _command("detect", model, detections)]
-
-
-def _list_of(name: str) -> str:
-  """Returns a list of one name as flags take it: a name with a comma is quoted."""
-  line = io.StringIO()
-  csv.writer(line, lineterminator="").writerow([name])
-  return line.getvalue()
 
 
 def _command(name: str, model: str, values: Mapping[str, str | None]) -> str:
