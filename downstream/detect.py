@@ -58,7 +58,7 @@ def main(_: Sequence[str]) -> None:
   model, scorer = source.open()
   require_windows(model, cut.window_s)
   require_ignored(scorer, ignored)
-  thresholds, chosen = choose_thresholds(scorer, wanted)
+  thresholds, chosen = choose_thresholds(scorer, wanted, ignored)
   line("threshold", chosen)
   classes = Classes(scorer, thresholds, ignored)
   store = open_store(request.input, request.location, model.sample_rate_hz)

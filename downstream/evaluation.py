@@ -1,9 +1,12 @@
 """Model, task and method -> scores of the test clips; what knn, linear and finetune share."""
 
 import dataclasses
+import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import tqdm
@@ -183,6 +186,7 @@ def run_evaluation(
   make_method: MakeMethod,
   show_embeddings: bool = True,
   writes: bool = True,
+  options: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
   """Does the work of an evaluating command: opens model and task, evaluates, prints and writes.
 
@@ -192,6 +196,7 @@ def run_evaluation(
     make_method: `(data, model) -> method`.
     show_embeddings: whether to draw a map of the embeddings; of no use if the method changes them.
     writes: whether this process writes results; if there are several hosts, only one does.
+    options: of the method, for its results; without a seed, which `request` has.
 
   Raises:
     UserError: the model or the task cannot be opened.
@@ -204,7 +209,7 @@ def run_evaluation(
     contrastive_audio.errors.UserError: --model=no/such/run: there is no such folder; ...
   """
   with StopRequest(in_set_up=True):  # a training keeps its finished epochs
-    _run(request, method_name, make_method, show_embeddings, writes)
+    _run(request, method_name, make_method, show_embeddings, writes, options)
 
 
 def _run(
@@ -213,13 +218,15 @@ def _run(
   make_method: MakeMethod,
   show_embeddings: bool,
   writes: bool,
+  options: Mapping[str, Any],
 ) -> None:
   model = open_model(request.model, request.seed, request.clip_pooling)
   data = open_task(request.task, request.location, model.sample_rate_hz)
   print_task(data, request.seed)
   # Methods that train on excerpts score clips by averages over windows, whatever the model has.
   clip_pooling = model.embedder.clip_pooling if show_embeddings else "windows"
-  setup = Setup(method_name, model.name, model.identity, request.seed, clip_pooling=clip_pooling)
+  setup = Setup(method_name, model.name, model.identity, request.seed, 0.0, clip_pooling)
+  setup = dataclasses.replace(setup, options=json.loads(json.dumps(dict(options))))  # has lists
   if request.output:
     require_own_results(request.output, setup, data.task.name)
   for condition in request.conditions:  # what is asked for in vain is said before all work

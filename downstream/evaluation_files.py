@@ -71,6 +71,7 @@ class Setup:
     seed: of splits, labels and weights.
     embedding_s: how long it took to prepare the method, in seconds.
     clip_pooling: one of configuration.CLIP_POOLINGS, how the embedding of a clip is made.
+    options: of the method, in JSON types.
 
   Example:
     >>> Setup("kNN", "runs/mine", identity="3f2a", seed=0).method
@@ -83,6 +84,12 @@ class Setup:
   seed: int
   embedding_s: float = 0.0
   clip_pooling: str = "windows"
+  options: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+  @property
+  def choices(self) -> dict[str, Any]:
+    """What may differ between evaluations by one method, by its name."""
+    return {"clip_pooling": self.clip_pooling} | self.options
 
 
 def write_results(
@@ -155,7 +162,7 @@ def _earlier_endings(folder: str) -> list[str]:
 
 
 def require_own_results(folder: str, setup: Setup, task: str) -> None:
-  """Raises an error if a folder holds the results of another method, model or task.
+  """Raises an error if a folder holds the results of another method, model, task or option.
 
   Args:
     folder: value of --output.
@@ -186,12 +193,14 @@ def require_own_results(folder: str, setup: Setup, task: str) -> None:
       f"--output={folder} holds the results of {method} with {model} on {old_task}: choose another "
       "folder, or delete it"
     )
-  old_pooling = content.get("clip_pooling", "windows")
-  if old_pooling != setup.clip_pooling:
-    raise UserError(
-      f"--output={folder} holds results with clip_pooling={old_pooling}, and these would have "
-      f"{setup.clip_pooling}: choose another folder, or delete it"
-    )
+  old_choices = {"clip_pooling": content.get("clip_pooling", "windows")}
+  old_choices |= content.get("options") or {}  # results of early versions do not have them
+  for name, new in setup.choices.items():
+    if (old := old_choices.get(name, new)) != new:
+      raise UserError(
+        f"--output={folder} holds results with {name}={old}, and these would have {new}: choose "
+        "another folder, or delete it"
+      )
 
 
 def draw_map(folder: str, data: TaskData, model: Model, seed: int) -> None:

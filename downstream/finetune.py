@@ -69,7 +69,14 @@ def _evaluate(
   runs = FineTunedRuns(request.output, request.conditions, protocol) if request.output else None
   with join_hosts(strategy) as hosts:
     method = excerpt_method(options, hosts, runs)
-    run_evaluation(request, name, method, show_embeddings=False, writes=hosts.is_chief)
+    run_evaluation(
+      request,
+      name,
+      method,
+      show_embeddings=False,
+      writes=hosts.is_chief,
+      options=options.chosen(),
+    )
     if runs and hosts.is_chief:
       runs.report(options)
 

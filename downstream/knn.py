@@ -40,7 +40,9 @@ def main(_: Sequence[str]) -> None:
 
   is_default = (protocol, layer) == ("split", "embedding")
   name = "kNN" if is_default else f"kNN, {protocol}, {layer}"
-  run_evaluation(request, name, knn_method(protocol, neighbours, layer))
+  # With patches, k is that of the paper, or what the patches allow.
+  options = {"layer": layer} | ({"neighbours": neighbours} if protocol == "split" else {})
+  run_evaluation(request, name, knn_method(protocol, neighbours, layer), options=options)
 
 
 def _require_no_training() -> None:

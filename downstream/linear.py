@@ -123,7 +123,8 @@ def _evaluate_on_excerpts(
   from downstream.classifiers.excerpt_method import excerpt_method
   from downstream.evaluation import run_evaluation
 
-  run_evaluation(request, f"linear, {protocol}", excerpt_method(options), show_embeddings=False)
+  name, chosen = f"linear, {protocol}", options.chosen()
+  run_evaluation(request, name, excerpt_method(options), show_embeddings=False, options=chosen)
   if request.output:
     line("classifier", "none is kept: only --protocol=cached on clips has one that fits an export")
 

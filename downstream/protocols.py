@@ -113,6 +113,10 @@ class Options:
     """Whether BatchNorm normalises by batches in training, and updates its moving statistics."""
     return (self.batchnorm or ("fixed" if self.frozen else "batch")) == "batch"
 
+  def chosen(self) -> dict[str, Any]:
+    """Returns what was chosen, by name, without the seed; for the results."""
+    return {name: value for name, value in dataclasses.asdict(self).items() if name != "seed"}
+
 
 _ALLOWED = {
   "optimizer": OPTIMIZERS,

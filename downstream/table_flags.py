@@ -1,10 +1,16 @@
 """Which flags of `downstream.tables` go together, and which tasks there are."""
 
+import dataclasses
+import os
 from collections.abc import Sequence
 
 from contrastive_audio.cli.flags import FLAGS
 from contrastive_audio.errors import UserError
+from downstream import protocols
 from downstream.cards.all_cards import CARDS
+from downstream.papers import methods
+from downstream.papers.measurement import LaboratoryRequest
+from downstream.papers.table import Table
 
 # Tables whose rows differ in what a flag would set for all of them.
 OWN_CHOICES = {
@@ -50,6 +56,66 @@ def require_used_flags() -> None:
     )
   if FLAGS.pretraining_tasks and FLAGS.pretraining_dataset:
     raise UserError("--pretraining_tasks and --pretraining_dataset: only one of them can pre-train")
+
+
+def require_used_protocol(table: Table, request: LaboratoryRequest, seed: int) -> None:
+  """Refuses flags of trainings on labels that no row of the table would use.
+
+  Args:
+    table: its rows.
+    request: which protocol, and how many epochs.
+    seed: stands for {seed} in the name of a model.
+
+  Raises:
+    UserError: which, and why.
+
+  Example:
+    >>> from absl import flags
+    >>> from contrastive_audio.cli.help import forget_flags, flag_group
+    >>> from downstream.papers.table import Variant
+    >>> with flag_group("Table"):
+    ...   _ = [flags.DEFINE_string(name, None, "") for name in ("table", "protocol", "epochs")]
+    >>> _ = FLAGS(["tables", "--table=mine", "--protocol=cached"])
+    >>> table = Table("mine", [Variant("one", "logmel_stats", method="knn")], ("musan",))
+    >>> require_used_protocol(table, LaboratoryRequest("tables"), seed=0)
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: --protocol: the rows of --table=mine have their own; ...
+    >>> forget_flags()
+  """
+  rows = table.measured_rows(seed)
+  if FLAGS.epochs and not any(methods.excerpt_options(row, request, name, 0) for row, name in rows):
+    raise UserError(
+      f"--epochs: no row of --table={FLAGS.table} with --protocol={request.protocol} trains in "
+      "epochs; leave it out"
+    )
+  by_paper, cached = (
+    [methods.describe(row, dataclasses.replace(request, protocol=each), name) for row, name in rows]
+    for each in (protocols.PAPER, protocols.CACHED)
+  )
+  if FLAGS.protocol and by_paper == cached:
+    raise UserError(f"--protocol: the rows of --table={FLAGS.table} have their own; leave it out")
+
+
+def parse_name(name: str | None, parts: Sequence[str | None]) -> str:
+  """Checks the flag --name, that of the table's files.
+
+  Args:
+    name: its value, if it was given.
+    parts: of the name by default.
+
+  Raises:
+    UserError: it names a folder.
+
+  Example:
+    >>> parse_name(None, ["suite", "open", None])
+    'suite-open'
+    >>> parse_name("mine/table", [])
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: --name=mine/table: it is a name in --runs_dir, ...
+  """
+  if name and os.path.basename(name) != name:
+    raise UserError(f"--name={name}: it is a name in --runs_dir, so it has no folder")
+  return (name or "-".join(filter(None, parts))).replace(":", "-")
 
 
 def parse_tasks(names: Sequence[str] | None) -> Sequence[str] | None:

@@ -31,16 +31,21 @@ from contrastive_audio.errors import UserError
 from downstream import protocols
 from downstream.choices import parse_seeds
 from downstream.flags import define_audio_root_flag
-from downstream.papers.cells import cells_of, columns_of
+from downstream.papers.cells import cells_of, columns_of, metrics_of
 from downstream.papers.dry_run import print_plan
-from downstream.papers.measurement import LaboratoryRequest, Measurement
+from downstream.papers.measurement import LaboratoryRequest
 from downstream.papers.methods import describe
 from downstream.papers.open_suite import PretrainingData, pretraining_data
 from downstream.papers.results import measure
 from downstream.papers.stages import Stages
 from downstream.papers.table import Table, TableRequest
 from downstream.papers.tables import MAKERS
-from downstream.table_flags import parse_tasks, require_used_flags
+from downstream.table_flags import (
+  parse_name,
+  parse_tasks,
+  require_used_flags,
+  require_used_protocol,
+)
 
 SUITES = ("small", "papers", "open")
 # The papers' protocols say nothing on a small budget: Adam at 1e-3 learns nothing from embeddings
@@ -60,7 +65,24 @@ EXAMPLES = (
 def main(_: Sequence[str]) -> None:
   require_used_flags()
   data = pretraining_data(FLAGS.suite, FLAGS.pretraining_dataset, FLAGS.audio_root)
-  request = LaboratoryRequest(
+  request = _laboratory_request(data)
+  seeds, tasks = parse_seeds(FLAGS.seeds), parse_tasks(FLAGS.tasks)
+  require_folder("runs_dir", request.folder, may_be_read_only=FLAGS.dry_run)
+  table = _table(data)
+  require_used_protocol(table, request, seeds[0])
+  table = with_caption(table, request, seeds[0])
+  name = parse_name(FLAGS.name, (FLAGS.table, request.suite, FLAGS.encoder))
+  if os.environ.get("TF_CONFIG"):
+    raise UserError("TF_CONFIG is set: tables are measured on one host, so unset it")
+  with interrupted_by_signals():
+    if FLAGS.dry_run:
+      print_plan(cells_of(table, columns_of(table, tasks), seeds), request)
+    else:
+      measure_table(table, tasks, request, seeds, os.path.join(request.folder, name))
+
+
+def _laboratory_request(data: PretrainingData) -> LaboratoryRequest:
+  return LaboratoryRequest(
     folder=FLAGS.runs_dir,
     suite=FLAGS.suite,
     location=data_location(),
@@ -71,18 +93,6 @@ def main(_: Sequence[str]) -> None:
     pretraining_tasks=tuple(FLAGS.pretraining_tasks or ()) or None,
     training_flags=() if FLAGS.gpu_memory_growth else ("--nogpu_memory_growth",),
   )
-  seeds, tasks = parse_seeds(FLAGS.seeds), parse_tasks(FLAGS.tasks)
-  require_folder("runs_dir", request.folder, may_be_read_only=FLAGS.dry_run)
-  table = with_caption(_table(data), request, seeds[0])
-  names = [FLAGS.name] if FLAGS.name else [FLAGS.table, request.suite, FLAGS.encoder]
-  path = os.path.join(request.folder, "-".join(filter(None, names)).replace(":", "-"))
-  if os.environ.get("TF_CONFIG"):
-    raise UserError("TF_CONFIG is set: tables are measured on one host, so unset it")
-  with interrupted_by_signals():
-    if FLAGS.dry_run:
-      print_plan(cells_of(table, columns_of(table, tasks), seeds), request)
-    else:
-      measure_table(table, tasks, request, seeds, path)
 
 
 def _table(data: PretrainingData) -> Table:
@@ -122,15 +132,7 @@ def with_caption(table: Table, request: LaboratoryRequest, seed: int = 0) -> Tab
     >>> with_caption(table, LaboratoryRequest("tables", protocol="paper")).title
     "baselines; linear evaluation by COLA's protocol"
   """
-  protocols_used = [
-    describe(
-      Measurement(variant.model, variant.method, ""),
-      request,
-      str(variant.model).replace("{seed}", str(seed)),
-    )
-    for variant in table.variants
-    if variant.model is not None
-  ]
+  protocols_used = [describe(row, request, model) for row, model in table.measured_rows(seed)]
   title = "; ".join([table.title, *dict.fromkeys(protocols_used)])
   return dataclasses.replace(table, title=title)
 
@@ -161,7 +163,7 @@ def measure_table(
     >>> table = Table("one task", variants, ("musan",), published={("cola", "musan"): 99.1})
     >>> measure_table(table, None, LaboratoryRequest("tables"), seeds=[0], path="tables/musan")
     <BLANKLINE>
-    one task; %, 1 seed, no spread
+    one task; accuracy (%), 1 seed, no spread
     <BLANKLINE>
     | task                    | COLA             |
     | ----------------------- | ---------------- |
@@ -171,6 +173,7 @@ def measure_table(
     files      tables/musan.md, .csv
   """
   columns, stages = columns_of(table, tasks), Stages(request)
+  table = dataclasses.replace(table, measure=metrics_of(columns))
   cells = cells_of(table, columns, seeds)
   stages.train(cells)
   results = measure(table, columns, stages, seeds)

@@ -7,6 +7,7 @@ from sklearn.metrics import recall_score
 
 PATCH_NEIGHBOURS = 200  # mix-back, released configuration
 _PATCHES_AT_ONCE = 1024  # bounds the memory of all similarities
+_PAIRS_AT_ONCE = 2**24  # of a row and one of a gallery, 16 bytes each
 
 
 def leave_one_out(
@@ -159,10 +160,16 @@ def votes_of_gallery(
     >>> votes_of_gallery(np.array([[0.0, 2.0]]), gallery, targets=np.eye(2), k=1).argmax(axis=1)
     array([1])
   """
-  similarities = normalise_rows(rows) @ normalise_rows(gallery).T
-  nearest = np.argsort(-similarities, axis=1, kind="stable")[:, :k]
-  near = np.take_along_axis(similarities, nearest, axis=1)
-  return np.einsum("mkc,mk->mc", targets[nearest], 1 + near / (4 * k))
+  gallery = normalise_rows(gallery)
+  votes = np.empty([len(rows), targets.shape[1]])
+  rows_at_once = max(1, _PAIRS_AT_ONCE // len(gallery))
+  for first in range(0, len(rows), rows_at_once):
+    block = slice(first, first + rows_at_once)
+    similarities = normalise_rows(rows[block]) @ gallery.T
+    nearest = np.argsort(-similarities, axis=1, kind="stable")[:, :k]
+    near = np.take_along_axis(similarities, nearest, axis=1)
+    votes[block] = np.einsum("mkc,mk->mc", targets[nearest], 1 + near / (4 * k))
+  return votes
 
 
 def macro_accuracy(

@@ -195,15 +195,16 @@ class Seeded:
 
 def _drawn(clip_ids: np.ndarray, clips: Clips, seed: int) -> tuple[np.ndarray, np.ndarray]:
   parts = hold_out(clip_ids, clips.labels, clips.groups, TEST_FRACTION, seed)
-  return keep_every_class(*parts, clips.labels, clips.groups)
+  return keep_every_class(*parts, clips)
 
 
 def _with_classes_elsewhere(clips: Clips) -> np.ndarray:
   """Returns the clips of groups none of which alone has a class."""
   units = [group or number for number, group in enumerate(clips.groups)]
   units_of = collections.defaultdict(set)
-  for label, unit in zip(clips.labels, units):
-    units_of[label].add(unit)
+  for number, unit in enumerate(units):
+    for name in clips.classes_of(number):
+      units_of[name].add(unit)
   alone = {unit for few in units_of.values() if len(few) == 1 for unit in few}
   return np.array([number for number, unit in enumerate(units) if unit not in alone], int)
 

@@ -26,6 +26,7 @@ class Clips:
     labels: class names.
     groups: groups (speaker, recording); None for a clip without one.
     split_names: names of the data set's own splits ("train", "fold1"); None where there is none.
+    classes: all class names of each clip, where `labels` has one of several; None: its label.
 
   Example:
     >>> Clips(["a.wav"], ["dog"], groups=[None], split_names=["train"]).labels
@@ -36,6 +37,11 @@ class Clips:
   labels: Sequence[str]
   groups: Sequence[str | None]
   split_names: Sequence[str | None]
+  classes: Sequence[Sequence[str]] | None = None
+
+  def classes_of(self, clip_id: int) -> set[str]:
+    """Returns all classes of a clip."""
+    return {self.labels[clip_id]} if self.classes is None else set(self.classes[clip_id])
 
 
 # (clip ids, clips, fraction, seed) -> ids of the larger and of the smaller share.
@@ -122,30 +128,30 @@ def cut_validation(
     kept, held_out = split.cut(train, clips, VALIDATION_FRACTION, seed)
   else:
     kept, held_out = hold_out(train, clips.labels, groups, VALIDATION_FRACTION, seed)
-  return keep_every_class(kept, held_out, clips.labels, groups)
+  return keep_every_class(kept, held_out, dataclasses.replace(clips, groups=groups))
 
 
 def keep_every_class(
-  kept: np.ndarray, held_out: np.ndarray, labels: Sequence[str], groups: Sequence[str | None]
+  kept: np.ndarray, held_out: np.ndarray, clips: Clips
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Gives back whole groups, or clips, whose class nothing else that is kept has.
+  """Gives back whole groups, or clips, with a class that nothing else that is kept has.
 
   Args:
     kept: int `[n]`, clip numbers.
     held_out: int `[m]`, clip numbers.
-    labels: the label of each clip of the data set.
-    groups: the group of each clip of the data set, or None.
+    clips: all clips of the data set.
 
   Returns:
     What is kept and held out instead.
 
   Example:
-    >>> keep_every_class(np.array([0]), np.array([1, 2]), ["x", "y", "x"], ["a", "b", "c"])
+    >>> clips = Clips(["a.wav", "b.wav", "c.wav"], ["x", "y", "x"], ["a", "b", "c"], [None] * 3)
+    >>> keep_every_class(np.array([0]), np.array([1, 2]), clips)
     (array([0, 1]), array([2]))
   """
-  units = [groups[clip_id] or int(clip_id) for clip_id in held_out]
-  known = {labels[clip_id] for clip_id in kept}
-  needed = {unit for clip_id, unit in zip(held_out, units) if labels[clip_id] not in known}
+  units = [clips.groups[clip_id] or int(clip_id) for clip_id in held_out]
+  known = set().union(*map(clips.classes_of, kept))
+  needed = {unit for clip_id, unit in zip(held_out, units) if clips.classes_of(clip_id) - known}
   given_back = np.array([unit in needed for unit in units], bool)
   return np.sort(np.concatenate([kept, held_out[given_back]])), held_out[~given_back]
 

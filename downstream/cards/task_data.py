@@ -144,7 +144,7 @@ class TaskData:
       seed: of a split that is drawn.
 
     Raises:
-      UserError: a class is tested but never trained on.
+      UserError: a class is tested but never trained on, or only one is trained on.
     """
     rule = self.task.split
     if rule is None:
@@ -161,7 +161,7 @@ class TaskData:
     classes = self.classes()
     counts = collections.Counter(name for names in classes for name in names)
     rarest = [min(names, key=lambda name: (counts[name], name)) for names in classes]
-    return dataclasses.replace(self.clips, labels=rarest)
+    return dataclasses.replace(self.clips, labels=rarest, classes=classes)
 
   def classes(self) -> list[list[str]]:
     """Returns the classes of each clip."""
@@ -193,6 +193,12 @@ class TaskData:
       raise UserError(
         f"the task {self.task.name}, {split.name}: the class {unknown[0]!r} is tested but never "
         "trained on; leave it out, or give it clips that train"
+      )
+    trained = self._classes_of(split.train)
+    if len(trained) < 2 and not self.multi_label:
+      raise UserError(
+        f"the task {self.task.name}, {split.name}: all clips that train are of the class "
+        f"{trained.pop()!r}: nothing to tell apart"
       )
     return split
 

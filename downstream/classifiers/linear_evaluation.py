@@ -125,7 +125,7 @@ def choose_inverse_strength(
   """Chooses the regularisation under which the folds are most likely; without folds the default.
 
   Likelihood tells regularisations apart where accuracy does not: with ten labels of each class, a
-  fold holds two clips of a class. Clips whose class is not trained in their fold choose nothing.
+  fold holds two clips of a class. Clips whose class is not trained in their fold are left out.
 
   Args:
     rows: embeddings of clips.
@@ -134,41 +134,38 @@ def choose_inverse_strength(
     multi_label: whether clips may have several labels.
 
   Returns:
-    (the inverse strength; how it scores the clips of the folds, see `Choice`).
+    (the inverse strength; how it scores the clips of the folds, see `Choice`, or None: all were
+    left out).
 
   Example:
     >>> rows = ClipRows(np.arange(2), np.eye(2))
     >>> choose_inverse_strength(rows, np.eye(2), folds=[], multi_label=False)
     (0.1, None)
   """
-  if not folds:
+  usable = [(train, _known(targets, train, held_out)) for train, held_out in folds]
+  usable = [(train, held_out) for train, held_out in usable if len(held_out)]
+  if not usable:
     return logistic.DEFAULT_INVERSE_STRENGTH, None
-  clips = np.concatenate([held_out for _, held_out in folds])
-  is_told = np.concatenate([_have_known_classes(targets, *fold) for fold in folds])
+  clips = np.concatenate([held_out for _, held_out in usable])
   scores: dict[float, np.ndarray] = {}
 
   def likelihood(value: float) -> float:
     scores[value] = np.concatenate(
       [
         _score_clips(_fit(rows.select(train), targets, value, multi_label), held_out, rows)
-        for train, held_out in folds
+        for train, held_out in usable
       ]
     )
-    if not is_told.any():
-      return 0.0  # says nothing
-    return logistic.log_likelihood(scores[value][is_told], targets[clips][is_told], multi_label)
+    return logistic.log_likelihood(scores[value], targets[clips], multi_label)
 
-  if is_told.any():
-    chosen = logistic.most_likely_inverse_strength(likelihood)
-  else:
-    chosen = logistic.DEFAULT_INVERSE_STRENGTH
-    likelihood(chosen)
+  chosen = logistic.most_likely_inverse_strength(likelihood)
   return chosen, (clips, scores[chosen])
 
 
-def _have_known_classes(targets: np.ndarray, train: np.ndarray, held_out: np.ndarray) -> np.ndarray:
-  """Whether each held-out clip has only classes that the others have: else none can be right."""
-  return ~(targets[held_out].astype(bool) & ~targets[train].any(axis=0)).any(axis=1)
+def _known(targets: np.ndarray, train: np.ndarray, held_out: np.ndarray) -> np.ndarray:
+  """Returns the held-out clips whose classes the others all have: no other score can be right."""
+  unknown = targets[held_out].astype(bool) & ~targets[train].any(axis=0)
+  return held_out[~unknown.any(axis=1)]
 
 
 def _fit(

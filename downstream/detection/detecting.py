@@ -186,14 +186,14 @@ def _classified(model: Model, store: Store, classes: Classes, always: bool) -> I
 
 
 def require_ignored(scorer: Scorer, ignored: Collection[str]) -> None:
-  """Raises an error if a class that is not to be reported does not exist.
+  """Raises an error if a class that is not to be reported does not exist, or none would be.
 
   Args:
     scorer: knows the classes.
     ignored: value of --ignore.
 
   Raises:
-    UserError: which one, and what there is.
+    UserError: which one, and what there is, or that nothing would be reported.
 
   Example:
     >>> require_ignored(Scorer(("cat", "noise"), False, lambda rows: rows, ""), ["rain"])
@@ -205,3 +205,5 @@ def require_ignored(scorer: Scorer, ignored: Collection[str]) -> None:
       raise UserError(
         f"--ignore={name}: there is no such class; there are {', '.join(scorer.class_names)}"
       )
+  if set(scorer.class_names) <= set(ignored):
+    raise UserError("--ignore: no class would be reported; leave one out of it")

@@ -1,5 +1,7 @@
 """The threshold of each class: a number, or chosen by how held-out clips were scored."""
 
+from collections.abc import Collection, Sequence
+
 import numpy as np
 from sklearn.metrics import precision_recall_curve
 
@@ -12,12 +14,15 @@ _DEFAULT_PRECISION = 0.9  # for similarities, where no number suits all models
 _LISTED = 8  # classes in a line
 
 
-def choose_thresholds(scorer: Scorer, wanted: ThresholdChoice) -> tuple[np.ndarray, str]:
+def choose_thresholds(
+  scorer: Scorer, wanted: ThresholdChoice, ignored: Collection[str] = ()
+) -> tuple[np.ndarray, str]:
   """Chooses the threshold of each class.
 
   Args:
     scorer: with its scores of held-out clips.
     wanted: what to achieve; nothing: 0.5 for probabilities, a precision of 0.9 for similarities.
+    ignored: classes that are not reported, whose thresholds nothing has to be known for.
 
   Returns:
     (float `[C]`: a score as large as it is a detection; where they come from, human-readable).
@@ -39,35 +44,34 @@ def choose_thresholds(scorer: Scorer, wanted: ThresholdChoice) -> tuple[np.ndarr
     wanted = similar if scorer.are_similarities else ThresholdChoice(threshold=THRESHOLD)
   if wanted.threshold is not None:
     return np.full(len(scorer.class_names), wanted.threshold), f"{wanted.threshold:g}"
-  held_out = _required(scorer)
-  goal = "recall" if wanted.precision is None else "precision"
-  chosen = [
-    _threshold(held_out.targets[:, column], held_out.scores[:, column], wanted)
-    for column in range(len(scorer.class_names))
-  ]
-  thresholds, missed = np.array([value for value, _ in chosen]), []
-  for name, (_, best) in zip(scorer.class_names, chosen):
-    missed += [f"{name} reaches {best:.2f}"] if best is not None else []
+  reported = [column for column, name in enumerate(scorer.class_names) if name not in ignored]
+  held_out = _required(scorer, reported)
+  thresholds, missed = np.full(len(scorer.class_names), np.inf), ""
+  for column in reported:
+    thresholds[column], best = _threshold(
+      held_out.targets[:, column], held_out.scores[:, column], wanted
+    )
+    missed += "" if best is None else f"; {scorer.class_names[column]} reaches {best:.2f}"
+  names = [scorer.class_names[column] for column in reported]
   value = wanted.recall if wanted.precision is None else wanted.precision
-  text = f"{_listed(scorer, thresholds)} ({goal} {value:g} on "
-  text += f"{len(held_out.scores)} {held_out.clips}"
-  return thresholds, text + "".join(f"; {each}" for each in missed) + ")"
+  goal = f"{'recall' if wanted.precision is None else 'precision'} {value:g}"
+  on = f"{len(held_out.scores)} {held_out.clips}"
+  return thresholds, f"{_listed(names, thresholds[reported])} ({goal} on {on}{missed})"
 
 
-def _required(scorer: Scorer) -> HeldOut:
+def _required(scorer: Scorer, reported: Sequence[int]) -> HeldOut:
   """Returns the held-out clips; refuses classes that cannot be judged by them."""
   held_out = scorer.held_out
   if held_out is None:
     raise UserError(
       "--classifier: it holds no scores of held-out clips to choose a threshold by: train it "
-      "again with python -m downstream.linear, or pass --threshold"
+      "again with python -m downstream.linear on more clips of each class, or pass --threshold"
     )
-  judged = (held_out.targets & np.isfinite(held_out.scores)).any(axis=0)
-  if not judged.all():
-    name = scorer.class_names[int(np.argmin(judged))]
+  is_judged = (held_out.targets & np.isfinite(held_out.scores)).any(axis=0)
+  if unknown := [scorer.class_names[column] for column in reported if not is_judged[column]]:
     raise UserError(
-      f"the class {name} has too few {held_out.clips} to choose a threshold by (one that the "
-      "others do not know): add some, or pass --threshold"
+      f"the class {unknown[0]} has too few {held_out.clips} to choose a threshold by (one that the "
+      "others do not know): add some, --ignore the class, or pass --threshold"
     )
   return held_out
 
@@ -88,8 +92,7 @@ def _threshold(
   return float(values[precision == best].min()), float(best)
 
 
-def _listed(scorer: Scorer, thresholds: np.ndarray) -> str:
+def _listed(names: Sequence[str], thresholds: np.ndarray) -> str:
   if len(thresholds) > _LISTED:
     return f"{thresholds.min():.2g} to {thresholds.max():.2g}, by class"
-  pairs = zip(scorer.class_names, thresholds)
-  return ", ".join(f"{name} {threshold:.2g}" for name, threshold in pairs)
+  return ", ".join(f"{name} {threshold:.2g}" for name, threshold in zip(names, thresholds))

@@ -99,6 +99,20 @@ def columns_of(table: Table, tasks: Sequence[str] | None = None) -> list[Column]
   return [Column(task, name) for task in tasks or table.tasks for name in table.conditions]
 
 
+def metrics_of(columns: Sequence[Column]) -> str:
+  """Returns what the numbers of a table are, human-readable: the metrics of its tasks.
+
+  Args:
+    columns: of the table.
+
+  Example:
+    >>> metrics_of([Column("musan"), Column("esc50")]), metrics_of([Column("fsdnoisy18k")])
+    ('accuracy', 'macro accuracy')
+  """
+  metrics = (CARDS[column.task].metric for column in columns if column.task in CARDS)
+  return ", ".join(dict.fromkeys(metrics)).replace("_", " ")
+
+
 def cells_of(table: Table, columns: Sequence[Column], seeds: Sequence[int]) -> list[Cell]:
   """Returns the numbers of a table that can be measured: those of known tasks, with a model.
 

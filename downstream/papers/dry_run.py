@@ -43,7 +43,7 @@ def print_plan(cells: Sequence[Cell], request: LaboratoryRequest) -> None:
   _print_unnamed(unnamed, stages, request.folder)
   todo = [cell for cell in wanted if not stages.is_listed(cell) or stages.score(cell) is None]
   line("stage 2", f"measure {len(todo)} of {counted(len(cells), 'number')}")
-  _print_numbers(todo, estimates, request.folder)
+  _print_numbers(todo, stages, estimates)
   stages.conclude()
 
 
@@ -81,15 +81,15 @@ def _print_unnamed(runs: Sequence[PlannedRun], stages: Stages, folder: str) -> N
     line("estimate", f"training: none, the clips are counted when the first run in {folder} begins")
 
 
-def _print_numbers(cells: Sequence[Cell], estimates: Estimates, folder: str) -> None:
+def _print_numbers(cells: Sequence[Cell], stages: Stages, estimates: Estimates) -> None:
   """Prints what would be measured, a line for each model, then the time that all numbers take."""
   tasks: dict[str, list[str]] = {}
   for cell in cells:
     tasks.setdefault(cell.model_label, []).append(cell.column_label)
   for label, names in tasks.items():
     line("cells", f"{label}: {', '.join(names)}")
-  times = [estimates.measuring(cell.measurement) for cell in cells]
-  _print_sum("measuring", times, about, _NO_RESULTS.format(folder))
+  times = [stages.estimate(estimates, cell) for cell in cells]
+  _print_sum("measuring", times, about, _NO_RESULTS.format(stages.request.folder))
 
 
 def _print_sum(

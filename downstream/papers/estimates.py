@@ -100,16 +100,20 @@ class Estimates:
       self._run_bytes, _kind(resolved), "run", lambda value: f"{value / 1e6:.0f} MB a run"
     )
 
-  def measuring(self, measurement: Measurement) -> Estimate | None:
+  def measuring(
+    self, measurement: Measurement, resolved: Mapping[str, Any] | None = None
+  ) -> Estimate | None:
     """Returns the seconds that a number will take, as those that share most with it did.
 
     Args:
       measurement: which number.
+      resolved: of its pre-training, see Pretrainings.resolved; None: it has none, or it is not
+        known yet.
 
     Returns:
       None: nothing has been measured.
     """
-    network = _network_of(measurement.model)
+    network = _kind(resolved) if resolved else _network_of(measurement.model)
     decisive = _decisive(measurement.method, measurement.task, measurement.condition, network)
     for shared, basis in _SHARED.items():
       if seconds := self._measured_s.get(_key(decisive, shared)):

@@ -11,6 +11,8 @@ import json
 import os
 import sys
 
+import numpy as np
+
 from contrastive_audio import datasets
 from contrastive_audio.cli.children import run_child
 from contrastive_audio.cli.main import run_main, start_tensorflow
@@ -24,6 +26,8 @@ from downstream.cards.opening import (
   task_of,
 )
 from downstream.cards.published_data import require_dataset
+from downstream.cards.splits import Split
+from downstream.cards.task_data import TaskData
 from downstream.choices import TaskChoice
 from downstream.papers.measurement import (
   PAPER_DATASETS,
@@ -101,11 +105,15 @@ class PretrainingClips:
       raise UserError("the clips of pre-training could not be listed (see above)")
 
   def write_keys(self) -> None:
-    """Writes the keys of the training clips of the tasks, one per line; opens the tasks."""
+    """Writes the keys of the training clips of the tasks, one per line; opens the tasks.
+
+    Raises:
+      UserError: a task has no training clips that never test.
+    """
     keys: list[str] = []
     for task in self.tasks:
       data = open_task(self._choice(task), self._location, _RATE_HZ)
-      keys += [data.clips.keys[clip_id] for clip_id in data.splits(0)[0].train]
+      keys += [data.clips.keys[clip_id] for clip_id in _only_split(data).train]
     write_text(self._keys_path, "".join(f"{key}\n" for key in keys))
 
   def read_keys(self) -> list[str]:
@@ -135,6 +143,18 @@ class PretrainingClips:
     with contextlib.suppress(UserError):
       return datasets.open_local(name, None, self._location.data_dir) is not None
     return False
+
+
+def _only_split(data: TaskData) -> Split:
+  """Returns the split of a task; refuses one whose training clips test in another split."""
+  (split, *others), (of_other_seed, *_) = data.splits(0), data.splits(1)
+  if others or not np.array_equal(split.test, of_other_seed.test):
+    which = f"{1 + len(others)} splits" if others else "a split for each seed"
+    raise UserError(
+      f"--pretraining_tasks: {data.task.name} has {which}, so its test clips would pre-train; "
+      "choose a task with one split, or pass --pretraining_dataset"
+    )
+  return split
 
 
 def main(argument: str) -> None:

@@ -4,6 +4,7 @@ All trainings come before the first measurement. So this process uses no device 
 runs, and TensorFlow is started only if there is something to measure.
 """
 
+import contextlib
 import functools
 import math
 from collections.abc import Sequence
@@ -188,6 +189,14 @@ class Stages:
     model = cell.measurement.model
     return isinstance(model, str) or self.pretrainings.clips.are_listed(model)
 
+  def estimate(self, estimates: Estimates, cell: Cell) -> Estimate | None:
+    """Returns how long a cell will take; None: nothing is known about it."""
+    measurement, resolved = cell.measurement, None
+    if isinstance(measurement.model, PretrainingChoice) and self.is_listed(cell):
+      with contextlib.suppress(UserError):  # reported by `untrained`
+        resolved = self.pretrainings.resolved(measurement.model, cell.seed)
+    return estimates.measuring(measurement, resolved)
+
   def is_blocked(self, cell: Cell) -> bool:
     """Whether data is missing: that of the task, or that of the pre-training."""
     model = cell.measurement.model
@@ -242,7 +251,7 @@ class Stages:
     for number, cell in enumerate(cells):
       if self.is_blocked(cell):  # by an earlier cell of its task
         continue
-      left = _left([estimates.measuring(other.measurement) for other in cells[number:]])
+      left = _left([self.estimate(estimates, other) for other in cells[number:]])
       line("cell", f"{number + 1} of {len(cells)}: {cell.label}{left}")
       try:
         laboratory.measure(cell.measurement, cell.seed)

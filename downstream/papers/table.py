@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from contrastive_audio.errors import UserError
 from downstream.choices import Condition
-from downstream.papers.measurement import PretrainingChoice
+from downstream.papers.measurement import Measurement, PretrainingChoice
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,6 +104,18 @@ class Table:
     """Name of the variant that the others are compared with; the first, if it was not chosen."""
     names = [variant.name for variant in self.variants]
     return self.reference if self.reference and self.reference in names else names[0]
+
+  def measured_rows(self, seed: int) -> list[tuple[Measurement, str]]:
+    """Returns how each variant is measured that has a model, whatever the task; and its model.
+
+    Args:
+      seed: stands for {seed} in the name of a model.
+    """
+    return [
+      (Measurement(each.model, each.method, ""), str(each.model).replace("{seed}", str(seed)))
+      for each in self.variants
+      if each.model is not None
+    ]
 
   def choose(self, names: list[str] | None) -> "Table":
     """Returns the table with some of its variants.

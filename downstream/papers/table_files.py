@@ -36,7 +36,7 @@ def print_and_write(table: Table, results: Results, path: str, draw_published: b
     >>> results = Results(["random", "COLA"], ["musan"], [0, 1], scores, published)
     >>> print_and_write(table, results, path="table", draw_published=True)
     <BLANKLINE>
-    one task; %, mean ± standard deviation of 2 seeds
+    one task; accuracy (%), mean ± standard deviation of 2 seeds
     <BLANKLINE>
     |        | musan      | average    |
     | ------ | ---------- | ---------- |
@@ -82,7 +82,7 @@ def print_comparable(columns: Sequence[Column], results: Results) -> None:
 def _paragraphs(table: Table, results: Results) -> list[str]:
   """Returns the lines of the table, of the remarks on its runs, and of the differences."""
   spread = _spread(results)
-  title = f"{table.title}; %, {spread}"
+  title = f"{table.title}; {table.measure} (%), {spread}"
   lines = [title, "", *_as_lines(table, results, results.names(), results.texts())]
   remarks = [f"- {MARK} {name}, seed {seed}: {text}" for name, seed, text in results.remarks]
   lines += ["", *remarks] if remarks else []

@@ -16,7 +16,6 @@ from downstream.cards.opening import open_task
 from downstream.choices import Condition, EvaluationRequest, TaskChoice
 from downstream.encoders import models
 from downstream.evaluation import evaluate
-from downstream.evaluation_files import Setup, require_own_results
 from tests.support import assert_close, command, write_clips
 
 
@@ -193,26 +192,6 @@ def test_what_a_saved_model_lacks_is_said_before_the_task_is_opened(
   assert (result.returncode, result.stdout) == (1, "")
   assert result.stderr.startswith(f"error: --model={model} {message}")
   assert result.stderr.count("\n") == 1
-
-
-def test_results_of_another_method_are_left_alone_and_the_same_are_written_again(place):
-  options = ["--model=logmel_stats", "--output=own"]
-  run("knn", place, *options)
-  written = (place / "own" / "result.json").read_text()
-  done = run("linear", place, *options, check=False)
-  assert done.returncode == 1
-  assert done.stderr.splitlines()[-1].startswith(
-    "error: --output=own holds the results of kNN with logmel_stats on "
-  )
-  assert (place / "own" / "result.json").read_text() == written
-  run("knn", place, *options)
-
-
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff"])
-def test_a_damaged_result_is_written_again(tmp_path, capsys, content):
-  (tmp_path / "result.json").write_bytes(content)
-  require_own_results(str(tmp_path), Setup("kNN", "runs/mine", identity="3f2a", seed=0), "esc50")
-  assert capsys.readouterr().out == f"damaged    {tmp_path}/result.json: written again\n"
 
 
 def test_a_signal_is_answered_at_once_and_ends_an_evaluation(monkeypatch, capsys):

@@ -108,6 +108,16 @@ def test_blocks_of_patches_do_not_matter(monkeypatch):
   assert (predicted == golden["clip_prediction"]).all()
 
 
+def test_blocks_of_rows_do_not_matter(monkeypatch):
+  rng = np.random.default_rng(0)
+  rows, gallery = rng.normal(size=[50, 8]), rng.normal(size=[30, 8])
+  targets = np.eye(4)[rng.integers(4, size=30)]
+  desired = knn.votes_of_gallery(rows, gallery, targets, k=5)
+  for pairs in (1, 90, 210):  # one, three and seven rows at once
+    monkeypatch.setattr(knn, "_PAIRS_AT_ONCE", pairs)
+    assert_close(knn.votes_of_gallery(rows, gallery, targets, k=5), desired, atol=1e-12)
+
+
 def test_patches_of_the_same_clip_never_vote():
   patches = np.array([[1, 0], [1, 0], [1, 0.1], [0, 1], [0.1, 1]])
   predicted = knn.leave_one_clip_out(patches, [0, 0, 1, 2, 3], ["a", "b", "b", "b"], k=1)

@@ -99,6 +99,13 @@ def test_a_clip_may_have_several_labels(tmp_path, stores):
       "'a' is tested but nev",
     ),
     ([(f"{i}.wav", "ab"[i % 2], "", "train") for i in range(4)], "a task needs train and test"),
+    (
+      [
+        (f"{i}.wav", "aaabb"[i], "", ("train", "train", "test", "more", "more")[i])
+        for i in range(5)
+      ],
+      "all clips that train are of the class 'a': nothing to tell apart",
+    ),
   ],
 )
 def test_a_task_that_cannot_be_evaluated_is_refused_in_one_line(rows, message, tmp_path, stores):

@@ -1,10 +1,13 @@
 """How clips are held out: whole groups, or within classes."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from downstream.cards.corpus_split_rules import NamedSplits
 from downstream.cards.holding_out import hold_out
+from downstream.cards.split_rules import Seeded
 from downstream.cards.splits import (
   FOLDS,
   Clips,
@@ -49,6 +52,24 @@ def test_no_class_validates_that_does_not_train(cut):
     assert sorted([*train, *validation]) == list(range(18))
     assert {labels[i] for i in validation} <= {labels[i] for i in train} == set("abcd")
     assert not {groups[i] for i in train} & {groups[i] for i in validation}
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_of_several_labels_none_validates_that_does_not_train(grouped):
+  """`rain` is always with a rarer class, which alone decides how clips are cut."""
+  classes = [["rain", "wren"], ["rain", "robin"], ["rain", "finch"], ["wren"], ["robin"], ["finch"]]
+  classes += [["hum"]] * 6
+  groups = ["g"] * 3 + [f"g{i}" for i in range(9)] if grouped else [None] * 12
+  given = Clips([str(i) for i in range(12)], [names[-1] for names in classes], groups, [None] * 12)
+  given = dataclasses.replace(given, classes=classes)
+  for seed in range(10):
+    for train, held_out in (
+      cut_validation(Split("s", np.arange(12), np.array([], int)), np.arange(12), given, seed),
+      *((split.train, split.test) for split in Seeded()(given, seed)),
+    ):
+      trained, tested = (set().union(*(classes[i] for i in ids)) for ids in (train, held_out))
+      assert tested <= trained
+      assert tested
 
 
 def test_the_only_group_that_validates_is_given_back_as_a_whole():

@@ -45,14 +45,17 @@ def test_the_regularisation_is_the_most_likely_on_the_folds_and_all_training_cli
   assert_close(kept[0].classifier(rows[130:]), desired, atol=1e-3)
 
 
-def test_a_fold_without_a_class_that_it_tests_does_not_decide():
+def test_a_fold_without_a_class_that_it_tests_decides_nothing():
   rows, targets = draw_rows()
   present = np.flatnonzero(targets[:100, 0])
   lost = (np.setdiff1d(np.arange(100), present), present)  # all strengths are equally bad at it
   fold = (np.arange(50), np.arange(50, 100))
   clip_rows = ClipRows(np.arange(200), rows)
-  chosen, _ = choose_inverse_strength(clip_rows, targets, [fold, lost], multi_label=False)
-  assert chosen == choose_inverse_strength(clip_rows, targets, [fold], multi_label=False)[0]
+  chosen, (clips, scores) = choose_inverse_strength(clip_rows, targets, [fold, lost], False)
+  alone, (clips_alone, scores_alone) = choose_inverse_strength(clip_rows, targets, [fold], False)
+  assert chosen == alone
+  assert clips.tolist() == clips_alone.tolist()  # thresholds are not chosen by the others
+  assert_close(scores, scores_alone)
 
 
 def test_where_every_fold_tests_what_it_has_not_trained_the_default_is_chosen():
@@ -60,9 +63,9 @@ def test_where_every_fold_tests_what_it_has_not_trained_the_default_is_chosen():
   classes = [np.flatnonzero(targets[:100, k] * (targets[:100].sum(axis=1) == 1)) for k in (0, 1)]
   folds = [(classes[0], classes[1]), (classes[1], classes[0])]  # as of one recording for each
   clip_rows = ClipRows(np.arange(200), rows)
-  chosen, (clips, scores) = choose_inverse_strength(clip_rows, targets, folds, multi_label=False)
+  chosen, held_out = choose_inverse_strength(clip_rows, targets, folds, multi_label=False)
   assert chosen == logistic.DEFAULT_INVERSE_STRENGTH
-  assert len(clips) == len(scores) == len(classes[0]) + len(classes[1])
+  assert held_out is None
 
 
 @pytest.mark.parametrize("validation", [[], range(100, 130)])

@@ -195,8 +195,11 @@ def test_a_classifier_of_an_earlier_version_has_no_validation_clips(place, tmp_p
   done = command("downstream.detect", *options, cwd=place, check=False)
   assert done.stderr.endswith(
     "error: --classifier: it holds no scores of held-out clips to choose a threshold by: train "
-    "it again with python -m downstream.linear, or pass --threshold\n"
+    "it again with python -m downstream.linear on more clips of each class, or pass --threshold\n"
   )
   again = [*OPTIONS, "--output=old.csv", "--classifier=linear", "--ignore=rain"]
   done = command("downstream.detect", *again, cwd=place, check=False)
   assert "--ignore=rain: there is no such class; there are high, low, noise" in done.stderr
+  nothing = [*again[:-1], "--ignore=high,low,noise", "--clips"]
+  done = command("downstream.detect", *nothing, cwd=place, check=False)
+  assert done.stderr.endswith("error: --ignore: no class would be reported; leave one out of it\n")

@@ -86,6 +86,17 @@ def test_many_classes_are_a_range():
   assert text == "0.1 to 1, by class (recall 1 on 10 held-out clips)"
 
 
+def test_nothing_has_to_be_known_about_a_class_that_is_not_reported():
+  scores, targets = drawn(0)
+  alone, _ = choose_thresholds(scorer_of(scores, targets), ThresholdChoice(precision=0.8))
+  targets[:, 1] = 0
+  chosen, text = choose_thresholds(
+    scorer_of(scores, targets), ThresholdChoice(precision=0.8), ignored=["dog"]
+  )
+  assert chosen.tolist() == [alone[0], np.inf]
+  assert text == f"cat {alone[0]:.2g} (precision 0.8 on 60 held-out clips)"
+
+
 def test_what_cannot_be_judged_is_refused():
   with pytest.raises(UserError, match="no scores of held-out clips .* or pass --threshold"):
     choose_thresholds(Scorer(NAMES, True, None, ""), ThresholdChoice(precision=0.9))

@@ -1,5 +1,7 @@
 """The classifier is that of `linear`, and what is said about it is not too much."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -51,6 +53,19 @@ def test_a_classifier_that_knows_recordings_and_no_classes_is_not_called_good():
   assert quality.right < 0.75
   alone = fit_marks(rows, labels, np.zeros(80, int)).quality
   assert (alone.by, alone.right) == ("marks", 1.0)  # and the page says: too favourable
+
+
+@pytest.mark.parametrize("with_c", list(itertools.combinations(range(6), 2)))
+def test_marks_of_a_class_that_only_one_fold_has_do_not_make_quality_worse(with_c):
+  """Some pairs of recordings are in one fold: what scores them has never heard the class c."""
+  labels = [("ab"[i % 2],) for _ in range(6) for i in range(6)]
+  groups = np.repeat(np.arange(6), 6)
+  for recording in with_c:
+    labels[6 * recording] = ("c",)
+  rows = 9 * np.array([["abc".index(name) == k for k in range(3)] for (name,) in labels], float)
+  fitted = fit_marks(rows, labels, groups)
+  assert fitted.class_names == ("a", "b", "c")
+  assert (fitted.quality.by, fitted.quality.right) == ("recordings", 1.0)
 
 
 def test_quality_counts_what_is_right_found_and_taken_for_it():

@@ -85,6 +85,8 @@ def test_a_number_takes_as_long_as_those_that_share_most_with_it(tmp_path):
   estimates = Estimates(str(tmp_path))
   assert estimates.measuring(number()) == (100.0, "what the same took with other seeds")
   assert estimates.measuring(number(labels_per_class=10)).value == 10.0
+  own = Measurement(PretrainingChoice("mixback"), "linear", "digit")  # the encoder of its recipe
+  assert estimates.measuring(own, settings(encoder="vgg_like")) == estimates.measuring(number())
   known_task = estimates.measuring(number("esc50", "crnn"))
   assert known_task == (4.0, "what the same tasks took with other networks")
   assert estimates.measuring(number("speaker", "crnn")) == (7.0, "what other tasks took")

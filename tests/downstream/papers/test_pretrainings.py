@@ -5,8 +5,13 @@ import subprocess
 
 import pytest
 
+from contrastive_audio.cli.open_data import DataLocation
 from contrastive_audio.errors import UserError
+from downstream.cards.opening import open_task
+from downstream.choices import TaskChoice
+from downstream.papers import pretraining_clips
 from downstream.papers.measurement import LaboratoryRequest, PretrainingChoice
+from downstream.papers.pretraining_clips import PretrainingClips
 from downstream.papers.pretrainings import Pretrainings, run_name
 from tests.support import write_clips
 
@@ -113,6 +118,27 @@ def test_what_is_wrong_with_a_pre_training_is_said_in_the_words_of_its_command(r
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+  ("folds", "message"),
+  [("", "has a split for each seed, so its test"), ("12", "has 2 splits, so its test clips would")],
+)
+def test_no_task_pre_trains_whose_training_clips_test(tmp_path, monkeypatch, folds, message):
+  clips = write_clips(tmp_path / "clips", clips=4, seconds=0.1)
+  rows = [
+    f"{name}/{i}.wav,{name},{folds[i % 2 :][:1]}" for name in ("high", "low") for i in range(4)
+  ]
+  (clips / "clips.csv").write_text("\n".join(["file,label,split", *rows]))
+  own = TaskChoice(str(clips / "clips.csv"))
+  location = DataLocation(store_dir=str(tmp_path / "stores"))
+  monkeypatch.setattr(
+    pretraining_clips, "open_task", lambda *_: open_task(own, location, sample_rate_hz=16_000)
+  )
+  request = LaboratoryRequest(str(tmp_path), pretraining_tasks=("musan",))
+  with pytest.raises(UserError, match=message):
+    PretrainingClips(request).write_keys()
+  assert not list(tmp_path.glob("keys-*"))
+
+
 def test_a_pre_training_that_fails_is_one_line(clips, tmp_path, capfd):
   runs = Pretrainings(LaboratoryRequest(str(tmp_path)))
   with pytest.raises(UserError, match="failed .see above.; finished steps are kept"):

@@ -94,7 +94,7 @@ def written(tmp_path, capsys):
 def test_a_table_is_printed_and_written(written):
   write, folder = written
   printed = write([[[50.0, 52], [60, 62]], [[70, 72], [80, 82]]])
-  assert "%, mean ± standard deviation of 2 seeds" in printed
+  assert "; accuracy (%), mean ± standard deviation of 2 seeds" in printed
   assert (folder / "x.md").read_text() in printed
   with open(folder / "x.csv", newline="") as file:
     rows = list(csv.DictReader(file))
@@ -149,7 +149,7 @@ def test_differences_of_fewer_seeds_than_the_table_has_say_so(written):
 def test_a_table_of_one_seed_shows_no_spread_and_no_differences(written):
   write, folder = written
   printed = write([[[50.0], [60]], [[70], [80]]])
-  assert "; %, 1 seed, no spread\n" in printed
+  assert "; accuracy (%), 1 seed, no spread\n" in printed
   assert "±" not in printed
   assert "difference" not in printed
   with open(folder / "x.csv", newline="") as file:

@@ -206,6 +206,10 @@ def test_a_suite_of_models_needs_models():
     ),
     (["--table=cola_views", "--models=a=runs/a"], "--models is for --table=suite: --table=cola_vi"),
     (["--table=suite", "--models=a=runs/a", "--steps=7"], "--steps: --table=suite trains nothing"),
+    (["--table=mixback_mix", "--epochs=5"], "--epochs: no row of --table=mixback_mix with --prot"),
+    (["--table=cola_views", "--epochs=5"], "--epochs: no row of --table=cola_views with --protoc"),
+    (["--table=mixback_mix", "--protocol=cached"], "--protocol: the rows of --table=mixback_mix"),
+    (["--table=cola_views", "--name=mine/views"], "--name=mine/views: it is a name in --runs_dir"),
   ],
 )
 def test_flags_that_would_be_ignored_are_refused(options, message, tmp_path):
