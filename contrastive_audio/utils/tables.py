@@ -157,7 +157,8 @@ def _rows(path: str, encoding: str, **dialect: Any) -> Iterator[tuple[int, list[
 
 
 def _filled_rows(path: str, encoding: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-  for line, cells in _rows(path, encoding, delimiter=delimiter, strict=True):
+  dialect = {"delimiter": delimiter, "strict": True, "skipinitialspace": True}
+  for line, cells in _rows(path, encoding, **dialect):
     if any(cells) and not (line == 1 and cells[0].startswith(SEPARATOR_LINE)):
       yield line, cells
 
@@ -172,7 +173,10 @@ def _choose_delimiter(
   """Returns the delimiter by which the first row has most of the wanted columns, or cells."""
 
   def num_found(delimiter: str) -> int:
-    _, cells = next(_filled_rows(path, encoding, delimiter), (0, []))
+    try:
+      _, cells = next(_filled_rows(path, encoding, delimiter), (0, []))
+    except UserError:  # a quoted cell ends before another delimiter; what is wrong is said later
+      return 0
     return len(cells) if names else len({cell.lower() for cell in cells} & set(wanted))
 
   return delimiters if len(delimiters) == 1 else max(delimiters, key=num_found)

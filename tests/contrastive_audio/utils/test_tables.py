@@ -16,10 +16,10 @@ WANTED = ("file", "label")
 ROWS = [("1.wav", "Speech, male"), ("2;b.wav", 'say "hi"'), ("3.wav", ""), ("Vögel\t4.wav", "ß")]
 
 
-def written(delimiter=",", line_end="\n", encoding="utf-8", rows=ROWS):
+def written(delimiter=",", line_end="\n", encoding="utf-8", rows=ROWS, quoting=csv.QUOTE_MINIMAL):
   """The bytes of a table, as Python's own writer makes them."""
   file = io.StringIO()
-  writer = csv.writer(file, delimiter=delimiter, lineterminator=line_end)
+  writer = csv.writer(file, delimiter=delimiter, lineterminator=line_end, quoting=quoting)
   writer.writerows([WANTED, *rows])
   return file.getvalue().encode(encoding)
 
@@ -36,13 +36,20 @@ def cells(table):
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "cp1252"])
+@pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
 def test_a_table_reads_the_same_however_a_program_writes_it(
-  tmp_path, delimiter, line_end, encoding
+  tmp_path, delimiter, line_end, encoding, quoting
 ):
-  table = read(tmp_path, written(delimiter, line_end, encoding))
+  table = read(tmp_path, written(delimiter, line_end, encoding, quoting=quoting))
   assert cells(table) == ROWS
   assert table.is_windows == (encoding == "cp1252")
   assert list(table.lines) == [2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("header", ['"file",label', 'file, "label"', '"file", "label"'])
+def test_any_name_of_the_header_may_be_quoted(tmp_path, header):
+  table = read(tmp_path, f'{header}\n1.wav, "dog, cat"\n')
+  assert cells(table) == [("1.wav", "dog, cat")]
 
 
 def test_what_excel_writes_first_and_empty_rows_are_no_rows(tmp_path):
