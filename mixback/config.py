@@ -96,7 +96,10 @@ class Config(SystemConfig):
     self.require("mix_energy", MIX_ENERGIES)
     self.require("short_clips", SHORT_CLIPS)
     if self.mix == "batch" and self.batch_size < 3:
-      raise UserError("mix=batch needs two other clips for each: pass --batch_size=3 or more")
+      raise UserError(
+        "mix=batch needs two other clips for each, so batches of three at least: pass "
+        "--batch_size=3 or more or, if there are only two clips, --mix=none"
+      )
     if self.encoder == "crnn" and self.clip_pooling == "clip":
       raise UserError(
         "clip_pooling=clip: crnn goes through its frames in order, and its embedding is that of "

@@ -16,7 +16,13 @@ import numpy as np
 from absl import flags
 
 from contrastive_audio.cli.console import line
-from contrastive_audio.cli.flags import FLAGS, data_choice, data_location, define_dataset_flags
+from contrastive_audio.cli.flags import (
+  FLAGS,
+  data_choice,
+  data_location,
+  define_dataset_flags,
+  require_no_data_flags,
+)
 from contrastive_audio.cli.help import REQUIRED, flag_group
 from contrastive_audio.cli.main import run_main, start_tensorflow
 from contrastive_audio.cli.open_data import DataChoice, DataLocation, open_store
@@ -97,6 +103,8 @@ def parse_statistics(texts: Sequence[str]) -> tuple[float, float]:
 
 
 def main(_: Sequence[str]) -> None:
+  if not FLAGS.dataset:
+    require_no_data_flags()
   request = Import(
     checkpoint=FLAGS.checkpoint,
     run=FLAGS.run,

@@ -27,7 +27,8 @@ class PatchKnnMonitor(LabelMonitor):
   those of the clip's group do not vote for it. K is 200 or, in a small set, half as many as a
   class has on average. The result is the mean over classes of the share of correct clips, of the
   embedding and, as in the paper, of the projection. A linear classifier is evaluated on the
-  embedding of each clip, see contrastive_audio.monitoring.linear_probe.
+  embedding of each clip, see contrastive_audio.monitoring.linear_probe: that of the same patches,
+  without the remainder at the end of a clip, which an export hears.
 
   Example:
     >>> from contrastive_audio.datasets.synthetic import open_synthetic

@@ -113,6 +113,27 @@ def test_excerpts_that_are_too_small_for_an_encoder_are_refused_before_anything_
   assert not (place / "small").exists()
 
 
+def test_excerpts_are_refused_that_only_the_network_of_a_small_data_set_does_not_take(place):
+  line = refused("--dataset=my clips", "--set=frames=6", "--run=small", cwd=place, system="mixback")
+  assert line.startswith("error: encoder=frame_cnn does not take 6 frames of 96 mel bands")
+  assert not (place / "small").exists()
+
+
+@pytest.mark.parametrize(
+  ("system", "clips", "message"),
+  [
+    ("cola", 1, "the data set has 1 clip, and each clip is told from others: add files, or cut"),
+    ("mixback", 1, "mix=batch needs two other clips for each, so batches of three at least"),
+    ("mixback", 2, "mix=batch needs two other clips for each, so batches of three at least"),
+  ],
+)
+def test_too_few_clips_are_refused_and_what_helps_is_no_circle(place, system, clips, message):
+  names = "".join(f"my clips/high/{number}.wav\n" for number in range(clips))
+  (place / f"{clips}.csv").write_text(f"file\n{names}")
+  options = [f"--dataset={clips}.csv", "--store_dir=stores"]
+  assert refused(*options, cwd=place, system=system).startswith(f"error: {message}")
+
+
 def test_micro_batches_are_of_the_batch_that_the_number_of_clips_decides(place, system):
   options = ["--dataset=my clips", "--microbatch=6", "--print_config"]
   found = json.loads(train(*options, cwd=place, system=system).stdout)

@@ -107,11 +107,18 @@ def _mendable(error: Exception) -> str | None:
 
 
 def _of_tensorflow(error: Exception) -> str | None:
-  """Returns what the disk refused, or what an error of ours said that tf.data carried."""
+  """Returns what the disk or memory refused, or what an error of ours said that tf.data carried."""
   if reason := disk_reason(error):
     return f"cannot write a file of the run: {reason}; nothing finished is lost, fix it and repeat"
   if found := re.search(r"(?:UserError|DamagedStore): (.+)", str(error)):
     return found[1]
+  if type(error).__name__ == "ResourceExhaustedError":
+    found = re.search(r"OOM when .+|[Oo]ut of memory.+", str(error))
+    reason = found[0] if found else reason_of(error)
+    return (
+      f"not enough memory: {reason}; nothing finished is lost, ask for less at once: in a "
+      "training, a smaller --batch_size, or --microbatch"
+    )
   return None
 
 

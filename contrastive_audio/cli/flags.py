@@ -6,11 +6,16 @@ from contrastive_audio.cli.help import REQUIRED, flag_group
 from contrastive_audio.cli.open_data import DataChoice, DataLocation
 from contrastive_audio.cli.places import require_folder
 from contrastive_audio.configuration import CLIP_POOLINGS, SEED_MAX
+from contrastive_audio.errors import UserError
 from contrastive_audio.store.decoding import MEMORY_MB, MIN_MEMORY_MB
 
 FLAGS = flags.FLAGS
 GPU_MEMORY_GROWTH = "gpu_memory_growth"  # both are read by main.start_tensorflow
 TENSOR_FLOAT_32 = "tensor_float_32"
+_OF_DATA = (
+  *("keys", "split", "background"),
+  *("data_dir", "manual_dir", "store_dir", "max_bad_fraction", "memory_mb"),
+)
 _MODELS = (
   "Encoder: a run folder, preset:NAME or an exported SavedModel; or a baseline: random:RUN, "
   "random:efficientnet_b0 or logmel_stats."
@@ -103,6 +108,26 @@ def define_selection_flags() -> None:
       "split", None, "Part of the data set; if not given, train where there is one, else all."
     )
   define_background_flag()
+
+
+def require_no_data_flags() -> None:
+  """Refuses flags that `define_dataset_flags` defines, but for --dataset, where there is no data.
+
+  Raises:
+    UserError: which.
+
+  Example:
+    >>> define_dataset_flags(default=None)
+    >>> _ = FLAGS(["command", "--split=test"])
+    >>> require_no_data_flags()
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: --split is about --dataset, and there is none: leave it out
+    >>> from contrastive_audio.cli.help import forget_flags
+    >>> forget_flags()
+  """
+  for name in _OF_DATA:
+    if FLAGS[name].present:
+      raise UserError(f"--{name} is about --dataset, and there is none: leave it out")
 
 
 def define_background_flag() -> None:

@@ -10,25 +10,50 @@ from contrastive_audio.training.source_run import SourceRun
 from contrastive_audio.views.system_config import SystemConfig
 
 if TYPE_CHECKING:
+  from contrastive_audio.distributed.hosts import Hosts
   from contrastive_audio.store.store import Store
   from contrastive_audio.training.contrastive import ContrastiveModel
   from contrastive_audio.training.starting_weights import StartingWeights
 
 
+def require_excerpt_size(
+  config: SystemConfig, build_model: Callable[[SystemConfig], "ContrastiveModel"]
+) -> None:
+  """Raises an error if excerpts are too small for the encoder; those of the usual size are not.
+
+  Args:
+    config: of the training; it may lack what only the clips tell.
+    build_model: `(config)`, returns a model as it will be trained.
+
+  Raises:
+    UserError: they are; or the encoder is somebody else's, and cannot be built.
+
+  Example:
+    >>> from contrastive_audio.configuration import RunConfig
+    >>> config = RunConfig()
+    >>> require_excerpt_size(config, build_model=None)  # as usual
+  """
+  from contrastive_audio.networks.named_encoders import require_size
+
+  usual, size = type(config)(), (config.num_mels, config.frames)
+  if ":" in config.encoder or size != (usual.num_mels, usual.frames):
+    require_size(config.encoder, lambda: build_model(config).encoder, *size)
+
+
 def open_weights(
-  source: SourceRun | None,
+  source: SourceRun,
   build_model: Callable[[SystemConfig], "ContrastiveModel"],
   config: SystemConfig,
-) -> "StartingWeights | None":
+) -> "StartingWeights":
   """Reads the weights that a training starts from; makes sure that they fit; prints a line.
 
   Args:
-    source: the run that they come from; None: there is none, and only the encoder has to fit.
+    source: the run that they come from.
     build_model: `(config)`, returns a model as it will be trained.
     config: of the training; it may lack what only the clips tell.
 
   Raises:
-    UserError: they do not fit, or are damaged; or excerpts are too small for the encoder.
+    UserError: they do not fit, or are damaged.
 
   Example:
     >>> from contrastive_audio.training.source_run import SourceRun
@@ -36,14 +61,8 @@ def open_weights(
     Traceback (most recent call last):
     contrastive_audio.errors.UserError: --init=no/such/run is no run folder ...
   """
-  from contrastive_audio.networks.named_encoders import require_size
   from contrastive_audio.training.starting_weights import StartingWeights
 
-  if source is None:
-    require_size(
-      config.encoder, lambda: build_model(config).encoder, config.num_mels, config.frames
-    )
-    return None
   weights = StartingWeights(source)
   model = build_model(config)
   weights.require_fit(model, config.front_end())
@@ -92,6 +111,27 @@ def with_statistics(
     mean, std = log_mel_statistics(store, config.front_end())
     of = f", measured; those of {source.model}: {_numbers(*source.statistics)}" if source else ""
     line("statistics", f"{_numbers(mean, std)} of the log-mels{of}")
+  return dataclasses.replace(config, mean=mean, std=std)
+
+
+def with_statistics_of_chief(config: SystemConfig, hosts: "Hosts") -> SystemConfig:
+  """Returns a configuration whose mean and std are those of the first host, to the last digit.
+
+  Hosts with other processors round log-mels in other ways, and a run has one mean.
+
+  Args:
+    config: a configuration with the fields mean and std.
+    hosts: that train together.
+
+  Example:
+    >>> from types import SimpleNamespace
+    >>> config = SimpleNamespace(mean=0.0, std=1.0)
+    >>> with_statistics_of_chief(config, SimpleNamespace(count=1)) is config
+    True
+  """
+  if hosts.count == 1 or config.mean is None or config.std is None:
+    return config
+  mean, std = map(hosts.broadcast_from_chief, (config.mean, config.std))
   return dataclasses.replace(config, mean=mean, std=std)
 
 

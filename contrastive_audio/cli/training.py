@@ -8,11 +8,10 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from contrastive_audio.cli import recordings, report
+from contrastive_audio.cli import recordings, report, starting
 from contrastive_audio.cli.main import start_tensorflow
 from contrastive_audio.cli.open_data import ChosenData, Listing
 from contrastive_audio.cli.settings import whatever_the_batch
-from contrastive_audio.cli.starting import open_weights, with_statistics
 from contrastive_audio.cli.training_flags import ADAPT, ANY_SIZE, TrainingRequest
 from contrastive_audio.configuration import Recipe, configure
 from contrastive_audio.errors import UserError
@@ -119,11 +118,15 @@ def _train(
 
   build_model, make_monitor = system.load()
   recipe, config = _plan(system, request, store.num_clips)
+  if weights is None and ":" not in config.encoder:  # of a recipe that the clips have chosen
+    starting.require_excerpt_size(config, build_model)
   pairs = config.pairs(store)
   report.print_backgrounds(pairs)
   hosts.require_shares(config.batch_size)
   with _locked(run_folder(system.name, request), hosts) as lock:
-    config = with_statistics(config, store, run_folder(system.name, request), request.source)
+    folder = run_folder(system.name, request)
+    config = starting.with_statistics(config, store, folder, request.source)
+    config = starting.with_statistics_of_chief(config, hosts)
     run = _start_or_resume(system.name, recipe, config, store, request, hosts, lock)
     model = building.build(build_model, config, hosts, weights)
     networks = Float32Networks(model)
@@ -164,11 +167,11 @@ def _weights(system: System, request: TrainingRequest) -> "StartingWeights | Non
   """
   fields = request.fields if request.recipe else whatever_the_batch(request.fields)
   _, config = _choose(system, dataclasses.replace(request, fields=fields), ANY_SIZE)
-  usual = all(getattr(system.config_class, n) == getattr(config, n) for n in ("num_mels", "frames"))
-  if request.source is None and ":" not in config.encoder and usual:
-    return None
   build_model, _ = system.load()
-  return open_weights(request.source, build_model, config)
+  if request.source is not None:
+    return starting.open_weights(request.source, build_model, config)
+  starting.require_excerpt_size(config, build_model)
+  return None
 
 
 @contextlib.contextmanager

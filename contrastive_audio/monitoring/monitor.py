@@ -1,4 +1,4 @@
-"""Evaluates an encoder by labels while it trains, on embeddings as they will be exported."""
+"""Evaluates an encoder by labels while it trains."""
 
 import abc
 import contextlib

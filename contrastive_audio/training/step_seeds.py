@@ -56,7 +56,8 @@ def set_drop_states(states: Sequence[keras.Variable], seed: tf.Tensor) -> None:
     True
   """
   for index, state in enumerate(states):
-    folded = stateless_random.fold(seed, index)
+    # A layer adds 1 to the second word whenever it draws, so layers differ by the first one.
+    folded = stateless_random.fold(stateless_random.fold(seed, index), 0)
     state.assign(tf.cast(tf.bitcast(folded, tf.uint32), state.dtype))
 
 

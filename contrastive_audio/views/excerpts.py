@@ -20,6 +20,7 @@ from contrastive_audio.errors import UserError
 from contrastive_audio.frontend.clip_layout import ClipLayout
 from contrastive_audio.frontend.clip_store import ClipStore
 from contrastive_audio.utils.pipelines import without_tuning
+from contrastive_audio.utils.words import counted
 from contrastive_audio.views import stateless_random
 from contrastive_audio.views.activity import Activity
 from contrastive_audio.views.arrangement import Arrangement
@@ -71,6 +72,11 @@ class ExcerptPairs:
   activity: Activity | None = None
 
   def __post_init__(self) -> None:
+    if self.store.num_clips < 2:
+      raise UserError(
+        f"the data set has {counted(self.store.num_clips, 'clip')}, and each clip is told from "
+        "others: add files, or cut a long recording into pieces by --piece_s"
+      )
     if not 0 < self.batch_size <= self.store.num_clips:
       raise UserError(
         f"a batch of {self.batch_size} pairs needs as many different clips, and the data set has "

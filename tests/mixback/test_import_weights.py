@@ -275,6 +275,7 @@ def test_what_would_not_be_used_is_refused_before_anything_is_read(tmp_path, cap
   for arguments, message in (
     ([f"--run={tmp_path}", "--statistics=1,2"], "holds files but not a run"),
     (["--run=new", "--statistics=1,2", "--dataset=synthetic"], "--statistics says what --dataset"),
+    (["--run=new", "--statistics=1,2", "--split=test"], "--split is about --dataset, and there is"),
   ):
     with pytest.raises(SystemExit):
       import_weights.run(["import_weights", "--checkpoint=missing.pth", *arguments])

@@ -52,6 +52,14 @@ def test_what_a_disk_answers_is_one_line_with_the_path(name, capsys):
     ),
     (MemoryError("Unable to allocate 7 TiB"), "error: not enough memory: Unable to allocate 7 TiB"),
     (MemoryError(), "error: not enough memory: MemoryError"),
+    (
+      tf.errors.ResourceExhaustedError(
+        None,
+        None,
+        "Detected at node m/Conv2D\nOOM when allocating tensor with shape[8,9] on GPU\nHint",
+      ),
+      "error: not enough memory: OOM when allocating tensor with shape[8,9] on GPU; nothing",
+    ),
   ],
 )
 def test_every_line_says_something_and_is_one(error, begins, capsys):

@@ -111,7 +111,9 @@ def test_a_train_command_is_asked_once_for_all_seeds(clips, tmp_path, monkeypatc
 
 
 def test_what_is_wrong_with_a_pre_training_is_said_in_the_words_of_its_command(runs, clips):
-  with pytest.raises(UserError, match="^mix=batch needs two other clips for each"):
+  with pytest.raises(
+    UserError, match="^mix=batch needs two other clips for each, so batches of three"
+  ):
     runs.name_of(paper(clips, "mixback", batch_size=2), 0)
   with pytest.raises(UserError, match="^no such folder: 'nowhere'"):
     runs.name_of(paper("folder:nowhere"), 0)
