@@ -34,7 +34,7 @@ def write(
   memory: Memory,
   progress: tqdm.tqdm | None = None,
 ) -> chunks.Chunk:
-  """Decodes and writes a chunk.
+  """Decodes and writes a chunk; what a call that was killed has completed of it is kept.
 
   Args:
     source: the data set.
@@ -55,21 +55,20 @@ def write(
     >>> [shard.name for shard in chunk.shards], chunk.skipped
     (['shard-00000-00.arrow'], [])
   """
-  clips, skipped = _clips(source, *chunks.clip_range(number, source.num_clips)), []
-  with (
-    _open_writer(folder, number, memory) as writer,
-    contextlib.closing(decode(clips, sample_rate_hz, num_threads, memory, folder)) as decoded,
-  ):
-    for clip, result in decoded:
-      if isinstance(result, UnusableAudio):
-        skipped.append((clip.key, str(result) or "unusable"))
-      else:
+  start, stop = chunks.clip_range(number, source.num_clips)
+  with _open_writer(folder, number, memory) as writer:
+    if progress is not None:
+      progress.update(writer.num_begun)
+    clips = _clips(source, start + writer.num_begun, stop)
+    decoding = decode(clips, sample_rate_hz, num_threads, memory, folder)
+    with contextlib.closing(decoding) as decoded:
+      for clip, result in decoded:
         writer.add(clip, result)
-      if progress is not None:
-        progress.update()
-  rows = _write_rows(folder, number, writer.rows)
-  chunk = chunks.Chunk(writer.shards(), rows, skipped, "".join(writer.pcm_checksums))
+        if progress is not None:
+          progress.update()
+  chunk = writer.chunk("chunk")
   chunks.save(chunk, folder, number)
+  chunks.remove_begun(folder, number)
   return chunk
 
 
@@ -99,55 +98,78 @@ def _open_writer(folder: str, number: int, memory: Memory) -> Iterator["_ShardWr
   with writer.open_files:
     yield writer
     writer.flush()
+    writer.close_shard()
 
 
 class _ShardWriter:
   """Collects clips into record batches, and record batches into shards of bounded size."""
 
   def __init__(self, folder: str, number: int, memory: Memory):
+    """Goes on after the last complete shard, if an earlier call has begun the chunk."""
     self.open_files = contextlib.ExitStack()  # of the shard that is being written
-    self.rows: list[pa.RecordBatch] = []  # of the index, whose shards are numbered from 0
-    self.pcm_checksums: list[str] = []  # of each clip
     self._folder, self._number, self._memory = folder, number, memory
-    self._files: list[tuple[str, ChecksummedFile]] = []
+    begun = chunks.read_begun(folder, number)
+    self.num_begun = begun.num_clips if begun else 0
+    self._shards = list(begun.shards) if begun else []
+    self._skipped = list(begun.skipped) if begun else []
+    self._pcm_checksums = begun.pcm_checksums if begun else ""  # of each clip that is written
+    self._rows = _read_rows(folder, begun.rows.name) if begun else []  # of the index
+    self._file: ChecksummedFile | None = None
     self._writer: pa.ipc.RecordBatchFileWriter | None = None
     self._batch: list[dict[str, Any]] = []
-    self._batch_bytes = 0
+    self._batch_checksums, self._batch_bytes = "", 0
 
-  def add(self, clip: Clip, decoded: DecodedClip) -> None:
-    if self._batch_bytes + decoded.num_bytes > BATCH_BYTES:
+  def add(self, clip: Clip, result: DecodedClip | UnusableAudio) -> None:
+    """Adds a clip, or what is wrong with it."""
+    if isinstance(result, UnusableAudio):
+      self._skipped.append((clip.key, str(result) or "unusable"))
+      return
+    if self._batch_bytes + result.num_bytes > BATCH_BYTES:
       self.flush()
-    pcm = decoded.take_pcm(self._memory.clip_bytes)
-    self.pcm_checksums.append(xxhash.xxh3_64_hexdigest(pcm.data))
-    row = {"key": clip.key, "label": clip.label, "group": clip.group, "gain": decoded.gain}
-    self._batch.append({**row, **decoded.levels.of_gain(decoded.gain), "pcm": pcm})
+    pcm = result.take_pcm(self._memory.clip_bytes)
+    row = {"key": clip.key, "label": clip.label, "group": clip.group, "gain": result.gain}
+    self._batch.append({**row, **result.levels.of_gain(result.gain), "pcm": pcm})
+    self._batch_checksums += xxhash.xxh3_64_hexdigest(pcm.data)
     self._batch_bytes += pcm.nbytes
     if self._batch_bytes >= BATCH_BYTES:
       self.flush()
 
   def flush(self) -> None:
-    """Writes what is collected."""
+    """Writes what is collected; if that completes a shard, a later call can go on behind it."""
     if not self._batch:
       return
     batch, self._batch, self._batch_bytes = _record_batch(self._batch), [], 0
-    writer = self._writer = self._writer or self._open_shard()
-    writer.write_batch(batch)
-    _, file = self._files[-1]
-    self.rows.append(_index_rows(batch, len(self._files) - 1, file.tell()))
-    if file.tell() >= SHARD_BYTES:
-      self.open_files.close()
-      self._writer = None
+    self._pcm_checksums, self._batch_checksums = self._pcm_checksums + self._batch_checksums, ""
+    if self._file is None or self._writer is None:
+      self._file, self._writer = self._open_shard()
+    self._writer.write_batch(batch)
+    self._rows.append(_index_rows(batch, len(self._shards), self._file.tell()))
+    if self._file.tell() >= SHARD_BYTES:
+      self.close_shard()
+      chunks.save_begun(self.chunk("begun"), self._folder, self._number)
 
-  def shards(self) -> list[chunks.Shard]:
-    """Returns all shards, once they are complete."""
-    return [chunks.Shard(name, file.num_bytes, file.checksums) for name, file in self._files]
+  def close_shard(self) -> None:
+    """Completes the shard that is being written, if there is one."""
+    self.open_files.close()
+    if self._file is not None:
+      name = _shard_name(self._number, len(self._shards))
+      self._shards.append(chunks.Shard(name, self._file.num_bytes, self._file.checksums))
+    self._file = self._writer = None
 
-  def _open_shard(self) -> pa.ipc.RecordBatchFileWriter:
-    name = f"shard-{self._number:05d}-{len(self._files):02d}.arrow"
-    unfinished = self.open_files.enter_context(replacing(os.path.join(self._folder, name)))
+  def chunk(self, name: str) -> chunks.Chunk:
+    """Returns what is complete, and writes its rows of the index to a file."""
+    rows = _write_rows(self._folder, f"{name}-{self._number:05d}.arrow", self._rows)
+    return chunks.Chunk(self._shards, rows, self._skipped, self._pcm_checksums)
+
+  def _open_shard(self) -> tuple[ChecksummedFile, pa.ipc.RecordBatchFileWriter]:
+    path = os.path.join(self._folder, _shard_name(self._number, len(self._shards)))
+    unfinished = self.open_files.enter_context(replacing(path))
     file = self.open_files.enter_context(ChecksummedFile(unfinished))
-    self._files.append((name, file))
-    return self.open_files.enter_context(pa.ipc.new_file(file, SHARD_SCHEMA))
+    return file, self.open_files.enter_context(pa.ipc.new_file(file, SHARD_SCHEMA))
+
+
+def _shard_name(chunk: int, number: int) -> str:
+  return f"shard-{chunk:05d}-{number:02d}.arrow"
 
 
 def _record_batch(clips: list[dict[str, Any]]) -> pa.RecordBatch:
@@ -173,10 +195,14 @@ def _index_rows(batch: pa.RecordBatch, shard: int, end: int) -> pa.RecordBatch:
   return pa.record_batch(columns, schema=INDEX_SCHEMA)
 
 
-def _write_rows(folder: str, number: int, rows: list[pa.RecordBatch]) -> chunks.Rows:
-  name = f"chunk-{number:05d}.arrow"
+def _write_rows(folder: str, name: str, rows: list[pa.RecordBatch]) -> chunks.Rows:
   path = os.path.join(folder, name)
   table = pa.Table.from_batches(rows, INDEX_SCHEMA).combine_chunks()
   with replacing(path) as unfinished, pa.ipc.new_file(unfinished, INDEX_SCHEMA) as writer:
     writer.write_table(table)
   return chunks.Rows(name, os.path.getsize(path), checksums.of_file(path))
+
+
+def _read_rows(folder: str, name: str) -> list[pa.RecordBatch]:
+  with open(os.path.join(folder, name), "rb") as file:
+    return pa.ipc.open_file(file).read_all().to_batches()

@@ -3,6 +3,7 @@
   shard-NNNNN-NN.arrow   the clips, in one file or several
   chunk-NNNNN.arrow      their rows of the index
   chunk-NNNNN.json       written last: names, sizes and checksums of these, and what was skipped
+  begun-NNNNN.arrow, .json  the same of a chunk that is not finished, up to its last complete shard
 
 What a chunk holds depends on the data set alone. Any number of processes and machines can therefore
 share the work without talking to each other.
@@ -16,8 +17,9 @@ from typing import NamedTuple
 
 from contrastive_audio.store.disk_format import DAMAGED
 from contrastive_audio.utils import checksums
-from contrastive_audio.utils.files import read_json
+from contrastive_audio.utils.files import read_json, remove_file
 
+_CHECKSUM_DIGITS = 16
 CHUNK_CLIPS = 2048  # 655 MB of 10 s clips at 16 kHz; 2,000,000 clips make 977 chunks
 
 
@@ -78,6 +80,11 @@ class Chunk:
   skipped: list[tuple[str, str]]
   pcm_checksums: str = ""
 
+  @property
+  def num_clips(self) -> int:
+    """Number of its clips, with those that were skipped."""
+    return len(self.pcm_checksums) // _CHECKSUM_DIGITS + len(self.skipped)
+
 
 def count(num_clips: int) -> int:
   """Returns the number of chunks of a data set.
@@ -119,11 +126,7 @@ def read_finished(folder: str, number: int) -> Chunk | None:
     >>> read_finished(".", 0) is None
     True
   """
-  try:
-    chunk = _read(path_of(folder, number))
-    return chunk if chunk is not None and _is_whole(folder, chunk) else None
-  except OSError:  # one of its files is missing, or cannot be read
-    return None
+  return _read_whole(folder, path_of(folder, number))
 
 
 def read_all_finished(folder: str) -> list[Chunk]:
@@ -159,6 +162,64 @@ def save(chunk: Chunk, folder: str, number: int) -> None:
   for shard in chunk.shards:
     with contextlib.suppress(FileNotFoundError):
       os.remove(os.path.join(folder, shard.name + DAMAGED))
+
+
+def save_begun(chunk: Chunk, folder: str, number: int) -> None:
+  """Writes the file that says how far a chunk is.
+
+  Args:
+    chunk: what is complete of it.
+    folder: of the store.
+    number: of the chunk.
+
+  Example:
+    >>> save_begun(Chunk([], Rows("begun-00000.arrow", 0, ""), []), ".", number=0)
+    >>> os.listdir()
+    ['begun-00000.json']
+  """
+  checksums.write_sealed_json(_path_of_begun(folder, number), dataclasses.asdict(chunk))
+
+
+def read_begun(folder: str, number: int) -> Chunk | None:
+  """Returns what is complete of a chunk; None: nothing.
+
+  Args:
+    folder: of the store.
+    number: of the chunk.
+
+  Example:
+    >>> read_begun(".", 0) is None
+    True
+  """
+  return _read_whole(folder, _path_of_begun(folder, number))
+
+
+def is_begun(name: str) -> bool:
+  """Whether a file says how far a chunk is.
+
+  Args:
+    name: of the file.
+
+  Example:
+    >>> is_begun("begun-00000.arrow"), is_begun("chunk-00000.arrow")
+    (True, False)
+  """
+  return name.startswith("begun-")
+
+
+def remove_begun(folder: str, number: int) -> None:
+  """Removes what says how far a chunk is, once it is finished.
+
+  Args:
+    folder: of the store.
+    number: of the chunk.
+
+  Example:
+    >>> remove_begun(".", 0)  # there is nothing
+  """
+  path = _path_of_begun(folder, number)
+  remove_file(path)
+  remove_file(f"{os.path.splitext(path)[0]}.arrow")
 
 
 def checksums_of(folder: str, shard_name: str) -> str | None:
@@ -198,6 +259,18 @@ def path_of(folder: str, number: int) -> str:
     'store/chunk-00007.json'
   """
   return os.path.join(folder, f"chunk-{number:05d}.json")
+
+
+def _path_of_begun(folder: str, number: int) -> str:
+  return os.path.join(folder, f"begun-{number:05d}.json")
+
+
+def _read_whole(folder: str, path: str) -> Chunk | None:
+  try:
+    chunk = _read(path)
+    return chunk if chunk is not None and _is_whole(folder, chunk) else None
+  except OSError:  # one of its files is missing, or cannot be read
+    return None
 
 
 def _is_whole(folder: str, chunk: Chunk) -> bool:

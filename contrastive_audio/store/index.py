@@ -81,7 +81,7 @@ def _checksums(folder: str, num_chunks: int) -> dict[str, str]:
 def _remove_unfinished(folder: str) -> None:
   """Deletes what killed processes left behind; all chunks are whole, so nobody is writing."""
   for name in os.listdir(folder):
-    if UNFINISHED in name or name.endswith(DAMAGED):
+    if UNFINISHED in name or name.endswith(DAMAGED) or chunks.is_begun(name):
       os.remove(os.path.join(folder, name))
 
 

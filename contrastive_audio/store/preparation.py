@@ -1,8 +1,8 @@
 """A data set -> its store, decoded once: on all cores, by several processes or several machines.
 
 Clips are decoded in chunks of a fixed number (chunks.py). A call after a killed one continues with
-the next unfinished chunk, and a chunk whose files are damaged counts as unfinished. `index.merge`
-completes the store. `python -m contrastive_audio.prepare` shares the chunks among workers, beam.py
+the next unfinished chunk, behind its last complete shard; a chunk whose files are damaged counts as
+unfinished. `index.merge` completes the store. `python -m contrastive_audio.prepare` shares the chunks among workers, beam.py
 hands them to Apache Beam; the bytes of the store are the same.
 """
 

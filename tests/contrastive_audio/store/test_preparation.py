@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import itertools
 import os
 import pathlib
 import signal
@@ -40,6 +41,18 @@ def note_decoded(monkeypatch):
   return keys
 
 
+def stop_adding(monkeypatch, number):
+  """Interrupts the call before it adds the clip of a number, counted from 1."""
+  add, numbers = chunk_writer._ShardWriter.add, itertools.count(1)
+
+  def add_or_stop(*clip):
+    if next(numbers) == number:
+      raise KeyboardInterrupt
+    add(*clip)
+
+  monkeypatch.setattr(chunk_writer._ShardWriter, "add", add_or_stop)
+
+
 def files_of(store):
   paths = sorted(pathlib.Path(store.folders[0]).glob("*.arrow"))
   return {path.name: path.read_bytes() for path in paths}
@@ -74,6 +87,30 @@ def test_chunks_and_shards_are_of_bounded_size_and_give_the_same_clips(tmp_path,
   assert parts.digest == whole.digest
   for clip_id in range(whole.num_clips):
     np.testing.assert_array_equal(parts.pcm(clip_id), whole.pcm(clip_id))
+
+
+@pytest.mark.parametrize("stop_at", range(1, 14, 2))
+def test_of_a_chunk_that_was_interrupted_no_complete_shard_is_decoded_again(
+  tmp_path, monkeypatch, stop_at
+):
+  clips = write_clips(tmp_path / "clips")
+  (clips / "high" / "0 bad.wav").write_text("no sound")  # one of 13
+  monkeypatch.setattr(chunk_writer, "BATCH_BYTES", 60_000)
+  monkeypatch.setattr(chunk_writer, "SHARD_BYTES", 100_000)  # some clips each
+  whole = prepare(clips, tmp_path / "whole", max_bad_fraction=0.2)
+  with monkeypatch.context() as patch:
+    stop_adding(patch, stop_at)
+    with pytest.raises(KeyboardInterrupt):
+      prepare(clips, tmp_path / "stores", max_bad_fraction=0.2)
+  (folder,) = filter(pathlib.Path.is_dir, (tmp_path / "stores").iterdir())
+  begun, loaded = chunks.read_begun(str(folder), 0), note_decoded(monkeypatch)
+  again = prepare(clips, tmp_path / "stores", max_bad_fraction=0.2)
+  num_kept = begun.num_clips if begun else 0
+  assert stop_at - 6 < num_kept < stop_at
+  assert len(loaded) == 13 - num_kept
+  assert again.digest == whole.digest
+  assert files_of(again) == files_of(whole)  # nothing of what was begun is left
+  assert skipped(again.folders[0]) == skipped(whole.folders[0])
 
 
 @pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(b"")])
