@@ -2,8 +2,8 @@
 
 Clips are decoded in chunks of a fixed number (chunks.py). A call after a killed one continues with
 the next unfinished chunk, behind its last complete shard; a chunk whose files are damaged counts as
-unfinished. `index.merge` completes the store. `python -m contrastive_audio.prepare` shares the chunks among workers, beam.py
-hands them to Apache Beam; the bytes of the store are the same.
+unfinished. `index.merge` completes the store. `python -m contrastive_audio.prepare` shares the
+chunks among workers, beam.py hands them to Apache Beam; the bytes of the store are the same.
 """
 
 import contextlib
