@@ -155,8 +155,8 @@ class Config(SystemConfig):
 RECIPES: dict[str, Recipe] = {
   "paper": {},
   "quick": {
-    "batch_size": Deviation(32, "a step takes a second on two cores; small sets lack 1024 clips"),
-    "steps": Deviation(150, "three minutes on two cores"),
+    "batch_size": Deviation(32, "half a second a step on two cores; small sets lack 1024 clips"),
+    "steps": Deviation(150, "a minute or two on two cores"),
     "learning_rate": Deviation(1e-3, "few steps; the default of the published code"),
     "similarity": Deviation(
       "cosine", "the first bilinear logits deviate by 10, which takes long to unlearn"
@@ -230,7 +230,7 @@ RECIPES["adapt"] = {
     )
   },
   "learning_rate": Deviation(
-    3e-4, "a third of small's: what is there shall change, not vanish; not measured yet"
+    3e-4, "a third of small's: the weights should adapt, not be lost; not measured yet"
   ),
   "warm_up": Deviation(
     0.1, "Adam's first steps are the largest, and its averages are empty; not measured yet"

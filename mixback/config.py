@@ -244,7 +244,7 @@ RECIPES["adapt"] = {
     "adam", "as in small, with its warm-up over a tenth of the steps; not measured here yet"
   ),
   "learning_rate": Deviation(
-    3e-4, "a third of small's: what is there shall change, not vanish; not measured yet"
+    3e-4, "a third of small's: the weights should adapt, not be lost; not measured yet"
   ),
 }
 

@@ -221,8 +221,8 @@ showing.players(sounds, RATE_HZ)
 #
 # The label track has the start, the end and the class of each detection, separated by tabs. In
 # Audacity, open the recording, then choose *File > Import > Labels*. With `--format=raven` it is a
-# selection table of Raven. Both files can be corrected there, and read in place of the table of
-# labels.
+# selection table of Raven. Both can be corrected there. A selection table names its recording, so
+# `--task` reads it from any folder. A label track does not: move it beside the recording first.
 
 # %%
 print(pathlib.Path("found/monday-5.wav.txt").read_text())

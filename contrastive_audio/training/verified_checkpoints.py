@@ -120,7 +120,7 @@ class VerifiedCheckpoints:
     found = self._list(problems) or "there is none any more"
     return (
       f"cannot read any checkpoint in {self._files.folder}: {found}. Nothing was changed: bring "
-      "the files back from a copy, or delete this folder to train again from the beginning"
+      "the files back from a copy, or train again in another folder"
     )
 
   def _list(self, problems: Mapping[int, str]) -> str:
