@@ -29,9 +29,12 @@ def require_excerpt_size(
     UserError: they are; or the encoder is somebody else's, and cannot be built.
 
   Example:
-    >>> from contrastive_audio.configuration import RunConfig
-    >>> config = RunConfig()
-    >>> require_excerpt_size(config, build_model=None)  # as usual
+    >>> @dataclasses.dataclass
+    ... class Config:
+    ...   encoder: str = "frame_cnn"
+    ...   num_mels: int = 64
+    ...   frames: int = 98
+    >>> require_excerpt_size(Config(), build_model=None)  # as usual
   """
   from contrastive_audio.networks.named_encoders import require_size
 
