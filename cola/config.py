@@ -142,9 +142,10 @@ class Config(SystemConfig):
     Args:
       store: the clips of the training.
     """
-    from contrastive_audio.views.excerpts import ExcerptPairs
+    from contrastive_audio.views.excerpts import ExcerptPairs, require_others
 
     layout, activity = self.front_end().layout, self.activity(store)
+    require_others(store)
     return ExcerptPairs(
       store, self.batch_size, layout, self.seed, balance=self.balance, activity=activity
     )

@@ -189,8 +189,9 @@ class Config(SystemConfig):
     Args:
       store: the clips of the training.
     """
-    from contrastive_audio.views.excerpts import ExcerptPairs
+    from contrastive_audio.views.excerpts import ExcerptPairs, require_others
 
+    require_others(store)
     return ExcerptPairs(
       store,
       self.batch_size,

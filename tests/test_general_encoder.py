@@ -163,7 +163,7 @@ def test_the_general_encoder_is_trained_and_judged_by_one_command(made_pool, tmp
   printed = command("benchmarks.general_encoder", *options, cwd=tmp_path).stdout
   table = read(tmp_path / "lab" / "short-judging-3-per-class.csv")
   assert len(table) > 0
-  assert "at most 3 per class (general: steps=3, batch_size=8); %" in printed
+  assert "at most 3 per class (general: steps=3, batch_size=8); accuracy (%)" in printed
   for name in ("general", "random weights", "log-mel statistics", *pool.JUDGING):
     assert name in printed
   again = command("benchmarks.general_encoder", *options, cwd=tmp_path).stdout

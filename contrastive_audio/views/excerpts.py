@@ -30,6 +30,28 @@ ENOUGH_FOR_BACKGROUND = 4  # excerpts that fit into the clip (published code of 
 _PERMUTE, _START, _DRAW = 1, 2, 3  # streams of randomness
 
 
+def require_others(store: ClipStore) -> None:
+  """Raises an error if a store has no two clips that could be told from each other.
+
+  Args:
+    store: the clips of a training.
+
+  Raises:
+    UserError: how many there are, and what helps.
+
+  Example:
+    >>> from types import SimpleNamespace
+    >>> require_others(SimpleNamespace(num_clips=1))
+    Traceback (most recent call last):
+    contrastive_audio.errors.UserError: the data set has 1 clip, and each clip is told from ...
+  """
+  if store.num_clips < 2:
+    raise UserError(
+      f"the data set has {counted(store.num_clips, 'clip')}, and each clip is told from others: "
+      "add files, or cut a long recording into pieces by --piece_s"
+    )
+
+
 @dataclasses.dataclass(frozen=True)
 class ExcerptPairs:
   """Draws two excerpts of each clip of a batch.
@@ -72,11 +94,6 @@ class ExcerptPairs:
   activity: Activity | None = None
 
   def __post_init__(self) -> None:
-    if self.store.num_clips < 2:
-      raise UserError(
-        f"the data set has {counted(self.store.num_clips, 'clip')}, and each clip is told from "
-        "others: add files, or cut a long recording into pieces by --piece_s"
-      )
     if not 0 < self.batch_size <= self.store.num_clips:
       raise UserError(
         f"a batch of {self.batch_size} pairs needs as many different clips, and the data set has "

@@ -130,7 +130,7 @@ def test_a_call_that_was_killed_in_a_step_and_in_the_export_goes_on_to_the_same_
   ("changes", "message"),
   [
     (["--seed=1"], "'tuned' holds a run with other settings: fine_tuning.seed was 0 and is now 1"),
-    (["--batch_size=2"], "fine_tuning.batch_size was 64 and is now 2. Use its settings to"),
+    (["--batch_size=2"], "--output=tuned holds results with batch_size=64, and these would have 2"),
     (["--labels_per_class=2"], "fine_tuning.labels was 'all labels' and is now '2 per class'"),
     (["--labels_per_class=2,all"], "--output=tuned holds one run, and this call makes several: c"),
     (["--output=source"], "'source' holds a pre-trained run, not a fine-tuned model: choose anot"),
